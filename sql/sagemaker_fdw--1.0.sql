@@ -1,0 +1,126 @@
+/* sagemaker_fdw--1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION sagemaker_fdw" to load this file. \quit
+
+-- The foreign data wrapper
+
+CREATE FUNCTION sagemaker_fdw_handler()
+RETURNS fdw_handler
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT;
+
+COMMENT ON FUNCTION sagemaker_fdw_handler() IS
+	'support routines of the foreign data wrapper sagemaker_fdw';
+
+CREATE FUNCTION sagemaker_fdw_validator(options text[], catalog oid)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT;
+
+COMMENT ON FUNCTION sagemaker_fdw_validator(text[], oid) IS
+	'checks options of the foreign data wrapper sagemaker_fdw';
+
+CREATE FOREIGN DATA WRAPPER sagemaker_fdw
+	HANDLER sagemaker_fdw_handler
+	VALIDATOR sagemaker_fdw_validator;
+
+COMMENT ON FOREIGN DATA WRAPPER sagemaker_fdw IS
+	'training jobs of Amazon SageMaker';
+
+-- Types of the columns that have labels.  A label's place is its sort order and
+-- can never change; labels that the API no longer sends occur in old jobs.
+
+CREATE TYPE sagemaker_training_job_status AS ENUM (
+	'InProgress',
+	'Stopping',
+	'Stopped',
+	'Completed',
+	'Failed',
+	'Deleting'
+);
+
+COMMENT ON TYPE sagemaker_training_job_status IS
+	'status of a training job (TrainingJobStatus)';
+
+CREATE TYPE sagemaker_secondary_status AS ENUM (
+	'Pending',
+	'Starting',
+	'LaunchingMLInstances',
+	'PreparingTraining',
+	'PreparingTrainingStack',
+	'Downloading',
+	'DownloadingTrainingImage',
+	'Training',
+	'Interrupted',
+	'Restarting',
+	'Updating',
+	'Uploading',
+	'Stopping',
+	'Stopped',
+	'MaxRuntimeExceeded',
+	'MaxWaitTimeExceeded',
+	'Completed',
+	'Failed'
+);
+
+COMMENT ON TYPE sagemaker_secondary_status IS
+	'what a training job is doing within its status (SecondaryStatus)';
+
+CREATE TYPE sagemaker_profiling_status AS ENUM (
+	'Enabled',
+	'Disabled'
+);
+
+COMMENT ON TYPE sagemaker_profiling_status IS
+	'whether Debugger profiles a training job (ProfilingStatus)';
+
+-- Functions
+
+-- Volatile: a stable function would be called, and so ask AWS, during planning.
+CREATE FUNCTION sagemaker_describe_training_job(server name, training_job_name text)
+RETURNS jsonb
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+REVOKE EXECUTE ON FUNCTION sagemaker_describe_training_job(name, text) FROM PUBLIC;
+
+COMMENT ON FUNCTION sagemaker_describe_training_job(name, text) IS
+	'document of one training job, NULL when there is no such job';
+
+CREATE FUNCTION sagemaker_fdw_disconnect(server name DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION sagemaker_fdw_disconnect(name) IS
+	'closes this session''s kept connections and forgets cached credentials, of one server or of all';
+
+-- The body is parsed here and now, so that no caller's search_path matters.  Not
+-- STRICT, or it could not be inlined: a NULL finds no WHEN and so gives NULL.
+CREATE FUNCTION sagemaker_primary_status(secondary_status sagemaker_secondary_status)
+RETURNS sagemaker_training_job_status
+LANGUAGE SQL IMMUTABLE PARALLEL SAFE
+RETURN CASE secondary_status
+	WHEN 'Pending' THEN 'InProgress'::sagemaker_training_job_status
+	WHEN 'Starting' THEN 'InProgress'
+	WHEN 'LaunchingMLInstances' THEN 'InProgress'
+	WHEN 'PreparingTraining' THEN 'InProgress'
+	WHEN 'PreparingTrainingStack' THEN 'InProgress'
+	WHEN 'Downloading' THEN 'InProgress'
+	WHEN 'DownloadingTrainingImage' THEN 'InProgress'
+	WHEN 'Training' THEN 'InProgress'
+	WHEN 'Interrupted' THEN 'InProgress'
+	WHEN 'Restarting' THEN 'InProgress'
+	WHEN 'Updating' THEN 'InProgress'
+	WHEN 'Uploading' THEN 'InProgress'
+	WHEN 'Stopping' THEN 'Stopping'
+	WHEN 'Stopped' THEN 'Stopped'
+	WHEN 'MaxRuntimeExceeded' THEN 'Stopped'
+	WHEN 'MaxWaitTimeExceeded' THEN 'Stopped'
+	WHEN 'Completed' THEN 'Completed'
+	WHEN 'Failed' THEN 'Failed'
+END;
+
+COMMENT ON FUNCTION sagemaker_primary_status(sagemaker_secondary_status) IS
+	'status under which the API documents a secondary status';

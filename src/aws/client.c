@@ -1,0 +1,689 @@
+/*-------------------------------------------------------------------------
+ *
+ * client.c
+ *		Calls to one AWS service endpoint: signed, classified, tried again.
+ *
+ * A call goes through these states, moved on by smf_http_wait of any scan:
+ *
+ *		sign and send --> in flight --> done
+ *			  ^				 |
+ *			  +-- back off <-+
+ *
+ * Nothing is raised on the way: a call that has failed keeps the reason, and
+ * whoever needs its answer raises it with smf_call_raise.  A client owns its
+ * calls; when its memory context goes away, whatever is in flight is broken off.
+ *
+ * Not accounted for: calls are not paced before the service throttles them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <time.h>
+
+#include <openssl/crypto.h>
+
+#include "aws/client.h"
+#include "aws/endpoint.h"
+#include "aws/json.h"
+#include "aws/retry.h"
+#include "common/pg_prng.h"
+#include "http/http.h"
+#include "lib/stringinfo.h"
+#include "utils/memutils.h"
+
+#define SIGNING_NAME "sagemaker"
+#define TARGET_PREFIX "SageMaker"
+#define CONTENT_TYPE "application/x-amz-json-1.1"
+
+/* How much of an answer that is no AWS error is quoted, in bytes. */
+#define QUOTED_TEXT_MAX 200
+
+struct AwsClient
+{
+	MemoryContext context;		/* the client and its calls */
+	MemoryContextCallback callback; /* breaks off calls, releases the session */
+	AwsClientConfig config;
+	AwsEndpoint endpoint;
+	HttpTarget	target;
+	AwsSession *session;		/* our reference; NULL until acquired */
+	AwsClientStats stats;
+	dlist_head	calls;			/* AwsCall */
+};
+
+struct AwsCall
+{
+	dlist_node	node;			/* in the client's list */
+	AwsClient  *client;
+	const char *operation;		/* a constant of the caller's */
+	char	   *body;			/* palloc'ed */
+	size_t		body_len;
+	int64	   *attempts_counter;	/* the caller's; counted up for each request */
+
+	int			attempt;		/* of the request in flight, or the last one */
+	bool		clock_corrected;	/* tried again with the service's clock */
+	HttpRequest *request;		/* in flight, or the answer of a success */
+	HttpTimer	backoff;		/* armed between two attempts */
+
+	bool		done;
+	bool		failed;
+	HttpResult	result;			/* how the last request ended */
+	RetryClass	retry_class;	/* what the last failure was; valid if failed */
+	AwsError	error;			/* strings palloc'ed */
+	char	   *request_id;		/* the service's, of the last answer; or NULL */
+	char	   *transport_error;	/* libcurl's words; or NULL */
+};
+
+static void send_request(AwsCall *call);
+static void try_again(AwsCall *call);
+
+/* ----- clients ----- */
+
+/* Memory context callback: raises no error. */
+static void
+client_gone(void *arg)
+{
+	AwsClient  *client = arg;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &client->calls)
+	{
+		AwsCall    *call = dlist_container(AwsCall, node, iter.cur);
+
+		smf_http_timer_cancel(&call->backoff);
+		smf_http_free(call->request);
+	}
+	if (client->session != NULL)
+		smf_session_release(client->session);
+}
+
+static void
+resolve_endpoint(const AwsClientConfig *config, AwsEndpoint *endpoint)
+{
+	EndpointError error = smf_endpoint_resolve(config->region, config->endpoint_url,
+											   config->use_fips_endpoint,
+											   config->use_dualstack_endpoint, endpoint);
+
+	/* options were checked when they were set; together they may still clash */
+	if (error != SMF_ENDPOINT_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("server \"%s\" has no usable endpoint", config->server_name),
+				 errdetail("%s", smf_endpoint_error_text(error))));
+}
+
+/*
+ * smf_client_endpoint
+ *		URL that calls of such a client go to, palloc'ed.
+ */
+char *
+smf_client_endpoint(const AwsClientConfig *config)
+{
+	AwsEndpoint endpoint;
+
+	resolve_endpoint(config, &endpoint);
+	return pstrdup(endpoint.url);
+}
+
+static const char *
+copy_string(const char *string)
+{
+	return string ? pstrdup(string) : NULL;
+}
+
+/*
+ * smf_client_create
+ *		A client for calls to the endpoint on behalf of a role.
+ *
+ * It lives in a context of its own below "parent" and goes with it, calls in
+ * flight included.  Raises 28000 when the role has no credentials.
+ */
+AwsClient *
+smf_client_create(MemoryContext parent, const AwsClientConfig *config,
+				  const ForeignServer *server, Oid userid)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "sagemaker_fdw client",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	AwsClient  *client = palloc0(sizeof(AwsClient));
+
+	client->context = context;
+	dlist_init(&client->calls);
+	client->callback.func = client_gone;
+	client->callback.arg = client;
+	MemoryContextRegisterResetCallback(context, &client->callback);
+
+	client->config = *config;
+	client->config.server_name = copy_string(config->server_name);
+	client->config.region = copy_string(config->region);
+	client->config.endpoint_url = copy_string(config->endpoint_url);
+	client->config.ca_bundle = copy_string(config->ca_bundle);
+	client->config.proxy_url = copy_string(config->proxy_url);
+	resolve_endpoint(&client->config, &client->endpoint);
+
+	client->target.url = client->endpoint.url;
+	client->target.ca_bundle = client->config.ca_bundle;
+	client->target.proxy_url = client->endpoint.loopback ? NULL : client->config.proxy_url;
+	client->target.connect_timeout_ms = config->connect_timeout_ms;
+	client->target.read_timeout_ms = config->read_timeout_ms;
+	client->target.max_response_size = config->max_response_size;
+
+	client->session = smf_session_acquire(server, userid);
+	MemoryContextSwitchTo(old);
+	return client;
+}
+
+/* What the client's calls have cost so far; the client's own. */
+const AwsClientStats *
+smf_client_stats(const AwsClient *client)
+{
+	return &client->stats;
+}
+
+/*
+ * smf_client_wait
+ *		Wait until something has moved, on the client's account.
+ */
+void
+smf_client_wait(AwsClient *client)
+{
+	int64		start_us = smf_http_now();
+
+	smf_http_wait();
+	client->stats.wait_us += smf_http_now() - start_us;
+}
+
+/* ----- a call ----- */
+
+static void
+free_string(char **string)
+{
+	if (*string != NULL)
+		pfree(*string);
+	*string = NULL;
+}
+
+/* Forget the answer of the attempt before. */
+static void
+forget_answer(AwsCall *call)
+{
+	smf_http_free(call->request);
+	call->request = NULL;
+	free_string((char **) &call->error.code);
+	free_string((char **) &call->error.message);
+	free_string(&call->request_id);
+	free_string(&call->transport_error);
+	call->error.http_status = 0;
+}
+
+static void
+end_call(AwsCall *call, bool failed)
+{
+	call->done = true;
+	call->failed = failed;
+}
+
+static void
+backoff_over(HttpTimer *timer)
+{
+	AwsCall    *call = (AwsCall *) ((char *) timer - offsetof(AwsCall, backoff));
+
+	call->client->stats.retries++;
+	send_request(call);
+}
+
+/* Take the service's words out of an answer that is an error. */
+static void
+read_error(AwsCall *call)
+{
+	AwsClient  *client = call->client;
+	HttpRequest *request = call->request;
+	MemoryContext scratch = AllocSetContextCreate(client->context, "sagemaker_fdw error",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	size_t		len;
+	const char *body = smf_http_body(request, &len);
+	const char *code = smf_http_header(request, "x-amzn-ErrorType");
+	char	   *message = NULL;
+	const char *reason;
+	Jsonb	   *json = len > 0 ? smf_json_parse(body, len, &reason) : NULL;
+
+	call->error.http_status = smf_http_status(request);
+	if (json != NULL)
+	{
+		if (code == NULL)
+			code = smf_json_member(json, "__type");
+		if (code == NULL)
+			code = smf_json_member(json, "code");
+		message = smf_json_member(json, "message");
+		if (message == NULL)
+			message = smf_json_member(json, "Message");
+	}
+	else if (client->config.echo_text && len > 0)
+		message = smf_text_from_utf8(body, Min(len, QUOTED_TEXT_MAX));
+
+	MemoryContextSwitchTo(client->context);
+	if (code != NULL)
+	{
+		char		cut[SMF_ERROR_CODE_SIZE];
+
+		smf_retry_error_code(code, cut);
+		call->error.code = smf_text_from_utf8(cut, strlen(cut));
+	}
+	if (message != NULL)
+		call->error.message = pstrdup(message);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+}
+
+/* Learn the service's clock from its answer; false when it does not say. */
+static bool
+correct_clock(AwsCall *call)
+{
+	int64		service_s = smf_http_date(call->request);
+
+	if (service_s < 0)
+		return false;
+	call->client->session->clock_offset_s = service_s - (int64) time(NULL);
+	return true;
+}
+
+/* The request has ended: the call is done, or will try again. */
+static void
+request_done(HttpRequest *request, void *arg)
+{
+	AwsCall    *call = arg;
+	AwsClient  *client = call->client;
+	MemoryContext old = MemoryContextSwitchTo(client->context);
+	size_t		len;
+
+	call->result = smf_http_result(request);
+	(void) smf_http_body(request, &len);
+	client->stats.bytes_received += len;
+	if (call->result == SMF_HTTP_OK)
+	{
+		const char *id = smf_http_header(request, "x-amzn-RequestId");
+
+		if (id != NULL)
+			call->request_id = smf_text_from_utf8(id, strlen(id));
+		if (smf_http_status(request) >= 200 && smf_http_status(request) < 300)
+		{
+			end_call(call, false);
+			MemoryContextSwitchTo(old);
+			return;
+		}
+		read_error(call);
+	}
+	else
+		call->transport_error = smf_text_from_utf8(smf_http_error(request),
+												   strlen(smf_http_error(request)));
+
+	call->retry_class = smf_retry_classify(transport_of(call->result), call->error.http_status,
+										   call->error.code, call->error.message);
+	if (call->retry_class == SMF_RETRY_THROTTLED)
+		client->stats.throttles++;
+	try_again(call);
+	MemoryContextSwitchTo(old);
+}
+
+/* What a failed attempt means for the next one. */
+static void
+try_again(AwsCall *call)
+{
+	AwsClient  *client = call->client;
+	double		delay_s;
+
+	switch (call->retry_class)
+	{
+		case SMF_RETRY_TRANSIENT:
+		case SMF_RETRY_THROTTLED:
+			if (call->attempt < client->config.max_attempts)
+			{
+				delay_s = smf_retry_delay(call->attempt + 1,
+										  pg_prng_double(&pg_global_prng_state));
+				smf_http_timer_set(&call->backoff,
+								   smf_http_now() + (int64) (delay_s * 1000000));
+				return;
+			}
+			break;
+		case SMF_RETRY_CLOCK_SKEW:
+			if (!call->clock_corrected && correct_clock(call))
+			{
+				call->clock_corrected = true;
+				smf_http_timer_set(&call->backoff, smf_http_now());
+				return;
+			}
+			break;
+		default:
+			break;
+	}
+	end_call(call, true);
+}
+
+/* Send the call's next attempt; without memory for it the call ends here. */
+static void
+send_request(AwsCall *call)
+{
+	AwsClient  *client = call->client;
+	MemoryContext old = MemoryContextSwitchTo(client->context);
+	AwsCredentials *credentials = &client->session->credentials;
+	SigV4Keys	keys;
+	SigV4Header signed_headers[5];
+	SigV4Request signed_request = {0};
+	int			nheaders = 0;
+	char		date[SMF_SIGV4_DATE_SIZE];
+	char	   *target = psprintf("%s.%s", TARGET_PREFIX, call->operation);
+	char	   *authorization;
+	char	   *lines[6];
+	int64		now_s = (int64) time(NULL) + client->session->clock_offset_s;
+
+	forget_answer(call);
+	call->attempt++;
+	keys.access_key_id = credentials->access_key_id;
+	keys.secret_access_key = credentials->secret_access_key;
+	keys.session_token = credentials->session_token;
+
+	/* in the order of their names, as they are signed */
+	smf_sigv4_date(now_s, date);
+	signed_headers[nheaders++] = (SigV4Header) {"content-type", CONTENT_TYPE};
+	signed_headers[nheaders++] = (SigV4Header) {"host", client->endpoint.host};
+	signed_headers[nheaders++] = (SigV4Header) {"x-amz-date", date};
+	if (keys.session_token != NULL)
+		signed_headers[nheaders++] = (SigV4Header) {"x-amz-security-token", keys.session_token};
+	signed_headers[nheaders++] = (SigV4Header) {"x-amz-target", target};
+	signed_request.method = "POST";
+	signed_request.path = client->endpoint.path;
+	signed_request.query = "";
+	signed_request.headers = signed_headers;
+	signed_request.nheaders = nheaders;
+	signed_request.payload = call->body;
+	signed_request.payload_len = call->body_len;
+	authorization = smf_sigv4_authorization(&client->session->key_cache, &keys, &signed_request,
+											client->config.region, SIGNING_NAME, now_s);
+
+	if (authorization != NULL)
+	{
+		for (int i = 0; i < nheaders; i++)
+			lines[i] = psprintf("%s: %s", signed_headers[i].name, signed_headers[i].value);
+		lines[nheaders] = psprintf("Authorization: %s", authorization);
+		call->request = smf_http_post(&client->target, (const char *const *) lines, nheaders + 1,
+									  call->body, call->body_len, request_done, call);
+		for (int i = 0; i <= nheaders; i++)
+		{
+			OPENSSL_cleanse(lines[i], strlen(lines[i]));
+			pfree(lines[i]);
+		}
+		free(authorization);
+	}
+	pfree(target);
+
+	if (call->request != NULL)
+	{
+		client->stats.calls++;
+		(*call->attempts_counter)++;
+	}
+	else
+	{
+		call->result = SMF_HTTP_NO_MEMORY;
+		end_call(call, true);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * smf_call_start
+ *		Start a call.
+ *
+ * "operation" is a constant, "body" JSON in UTF-8, copied.  "*attempts" is
+ * counted up for each request that is sent, and must outlive the call.  The
+ * call is the client's, and freed with it at the latest.
+ */
+AwsCall *
+smf_call_start(AwsClient *client, const char *operation, const char *body, int64 *attempts)
+{
+	AwsCall    *call = MemoryContextAllocZero(client->context, sizeof(AwsCall));
+
+	call->client = client;
+	call->operation = operation;
+	call->body = MemoryContextStrdup(client->context, body);
+	call->body_len = strlen(body);
+	call->attempts_counter = attempts;
+	call->backoff.fire = backoff_over;
+	dlist_push_tail(&client->calls, &call->node);
+	send_request(call);
+	return call;
+}
+
+/* Break off a call if need be, and free it.  NULL is ignored. */
+void
+smf_call_free(AwsCall *call)
+{
+	if (call == NULL)
+		return;
+	smf_http_timer_cancel(&call->backoff);
+	forget_answer(call);
+	dlist_delete(&call->node);
+	pfree(call->body);
+	pfree(call);
+}
+
+/* Has the call ended, one way or the other? */
+bool
+smf_call_done(const AwsCall *call)
+{
+	return call->done;
+}
+
+/* Has a call that is done failed? */
+bool
+smf_call_failed(const AwsCall *call)
+{
+	return call->failed;
+}
+
+/* Why the call failed, as the service says; the call's own. */
+const AwsError *
+smf_call_error(const AwsCall *call)
+{
+	return &call->error;
+}
+
+/* Wait until the call is done.  Raises an error on a query cancel. */
+void
+smf_call_wait(AwsCall *call)
+{
+	while (!call->done)
+		smf_client_wait(call->client);
+}
+
+/* The operation's name in the API. */
+const char *
+smf_call_operation(const AwsCall *call)
+{
+	return call->operation;
+}
+
+/* The answer of a call that succeeded: its body, the call's own. */
+const char *
+smf_call_body(const AwsCall *call, size_t *len)
+{
+	return smf_http_body(call->request, len);
+}
+
+/* ----- errors ----- */
+
+/*
+ * smf_call_errdetail
+ *		For ereport: which call, for what, and what the service said.
+ *
+ * "subject" is the job the call was for, or NULL; "reason" says more, or NULL
+ * for what the service said.
+ */
+int
+smf_call_errdetail(const AwsCall *call, const char *subject, const char *reason)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, call->operation);
+	if (subject != NULL)
+		appendStringInfo(&text, " of training job \"%s\"", subject);
+	if (reason != NULL)
+		appendStringInfo(&text, ": %s", reason);
+	else
+	{
+		if (call->error.code != NULL)
+			appendStringInfo(&text, ": %s", call->error.code);
+		if (call->error.message != NULL)
+			appendStringInfo(&text, ": %s", call->error.message);
+		if (call->transport_error != NULL && call->transport_error[0] != '\0')
+			appendStringInfo(&text, ": %s", call->transport_error);
+	}
+	if (text.data[text.len - 1] != '.')
+		appendStringInfoChar(&text, '.');
+	if (call->error.http_status != 0)
+		appendStringInfo(&text, " HTTP status %d.", call->error.http_status);
+	if (call->attempt > 1)
+		appendStringInfo(&text, " %d attempts.", call->attempt);
+	if (call->request_id != NULL)
+		appendStringInfo(&text, " Request id %s.", call->request_id);
+	return errdetail_internal("%s", text.data);
+}
+
+static bool
+code_is_one_of(const char *code, const char *const *codes)
+{
+	for (; code != NULL && *codes != NULL; codes++)
+	{
+		if (strcmp(code, *codes) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The service said no, in an answer. */
+static void pg_attribute_noreturn()
+raise_answer(const AwsCall *call, const char *subject)
+{
+	static const char *const bad_keys[] = {
+		"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
+		"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature",
+		"IncompleteSignatureException", "MissingAuthenticationToken",
+		"MissingAuthenticationTokenException", "AuthFailure",
+		"ExpiredToken", "ExpiredTokenException",
+		"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", NULL
+	};
+	static const char *const denied[] = {
+		"AccessDenied", "AccessDeniedException", "NotAuthorized",
+		"UnauthorizedOperation", "OptInRequired", NULL
+	};
+	const char *code = call->error.code;
+	const char *server_name = call->client->config.server_name;
+
+	if (call->error.http_status >= 300 && call->error.http_status < 400)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("%s was answered with an HTTP redirect", call->operation),
+				 smf_call_errdetail(call, subject, NULL),
+				 errhint("Redirects are not followed. Check the region and the endpoint_url of server \"%s\".",
+						 server_name)));
+	if (call->retry_class == SMF_RETRY_THROTTLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("AWS throttles %s", call->operation),
+				 smf_call_errdetail(call, subject, NULL),
+				 errhint("Other programs may share the account's quota. Ask for fewer jobs, or raise max_attempts of server \"%s\".",
+						 server_name)));
+	if (code_is_one_of(code, bad_keys))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("AWS refuses the credentials for server \"%s\"", server_name),
+				 smf_call_errdetail(call, subject, NULL),
+				 errhint("Check the keys in the user mapping, whether they have expired, and the database server's clock.")));
+	if (code_is_one_of(code, denied))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("AWS denies %s to the credentials for server \"%s\"",
+						call->operation, server_name),
+				 smf_call_errdetail(call, subject, NULL),
+				 strcmp(code, "OptInRequired") == 0 ?
+				 errhint("Enable the region \"%s\" in the AWS account.", call->client->config.region) :
+				 errhint("Allow sagemaker:%s in the IAM policy.", call->operation)));
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_ERROR),
+			 errmsg("%s failed", call->operation),
+			 smf_call_errdetail(call, subject, NULL)));
+}
+
+/*
+ * smf_call_raise
+ *		Raise why the call failed.  "subject" is the job it was for, or NULL.
+ */
+void
+smf_call_raise(const AwsCall *call, const char *subject)
+{
+	const char *url = call->client->endpoint.url;
+
+	switch (call->result)
+	{
+		case SMF_HTTP_OK:
+		case SMF_HTTP_PENDING:
+			raise_answer(call, subject);
+			break;
+		case SMF_HTTP_CONNECT_FAILED:
+		case SMF_HTTP_CONNECT_TIMEOUT:
+		case SMF_HTTP_TLS_REFUSED:
+			ereport(ERROR,
+					(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
+					 errmsg("could not connect to %s", url),
+					 smf_call_errdetail(call, subject, NULL),
+					 call->result == SMF_HTTP_TLS_REFUSED ?
+					 errhint("Option ca_bundle of the server names the certificates to trust.") :
+					 errhint("Check the region, the endpoint_url and the proxy_url of server \"%s\", and the network.",
+							 call->client->config.server_name)));
+			break;
+		case SMF_HTTP_READ_TIMEOUT:
+			ereport(ERROR,
+					(errcode(ERRCODE_CONNECTION_FAILURE),
+					 errmsg("no complete response of %s from %s in %g s", call->operation, url,
+							call->client->config.read_timeout_ms / 1000.0),
+					 smf_call_errdetail(call, subject, NULL),
+					 errhint("Option read_timeout of the server is the time allowed.")));
+			break;
+		case SMF_HTTP_BROKEN:
+			ereport(ERROR,
+					(errcode(ERRCODE_CONNECTION_FAILURE),
+					 errmsg("the connection to %s broke off", url),
+					 smf_call_errdetail(call, subject, NULL)));
+			break;
+		case SMF_HTTP_MALFORMED:
+			ereport(ERROR,
+					(errcode(ERRCODE_PROTOCOL_VIOLATION),
+					 errmsg("%s does not answer in HTTP", url),
+					 smf_call_errdetail(call, subject, NULL),
+					 errhint("Check the endpoint_url of server \"%s\".",
+							 call->client->config.server_name)));
+			break;
+		case SMF_HTTP_TOO_LARGE:
+			ereport(ERROR,
+					(errcode(ERRCODE_PROTOCOL_VIOLATION),
+					 errmsg("response of %s is too large", call->operation),
+					 smf_call_errdetail(call, subject, NULL),
+					 errhint("Option max_response_size of the server limits it to %zu bytes.",
+							 call->client->config.max_response_size)));
+			break;
+		case SMF_HTTP_NO_DESCRIPTOR:
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+					 errmsg("could not open a socket for %s", call->operation),
+					 errdetail("This process has too many files open."),
+					 errhint("Lower max_concurrency, or raise max_files_per_process.")));
+			break;
+		case SMF_HTTP_NO_MEMORY:
+			break;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("out of memory"),
+			 smf_call_errdetail(call, subject, NULL)));
+}

@@ -1,0 +1,69 @@
+/*-------------------------------------------------------------------------
+ *
+ * client.h
+ *		Calls to one AWS service endpoint: signed, classified, tried again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_CLIENT_H
+#define SMF_CLIENT_H
+
+#include "aws/session.h"
+
+/* Where a client's calls go and what each may cost. */
+typedef struct AwsClientConfig
+{
+	const char *server_name;	/* for messages */
+	const char *region;			/* AWS region */
+	const char *endpoint_url;	/* NULL: derived from the region */
+	bool		use_fips_endpoint;
+	bool		use_dualstack_endpoint;
+	const char *ca_bundle;		/* NULL: the system's store */
+	const char *proxy_url;		/* NULL: none */
+	int			connect_timeout_ms;
+	int			read_timeout_ms;
+	size_t		max_response_size;	/* bytes */
+	int			max_attempts;	/* total attempts of one call */
+	bool		echo_text;		/* may messages quote what is no AWS answer? */
+} AwsClientConfig;
+
+/* What a client's calls have cost so far. */
+typedef struct AwsClientStats
+{
+	int64		calls;			/* requests sent, retries included */
+	int64		retries;
+	int64		throttles;		/* answers that said so */
+	int64		bytes_received; /* of bodies */
+	int64		wait_us;		/* time the scan had nothing to do but wait */
+} AwsClientStats;
+
+/* Why a call failed, in the service's words where it gave any. */
+typedef struct AwsError
+{
+	int			http_status;	/* 0: there was no response */
+	const char *code;			/* AWS error code; NULL: none was given */
+	const char *message;		/* may be NULL */
+} AwsError;
+
+typedef struct AwsClient AwsClient;
+typedef struct AwsCall AwsCall;
+
+extern AwsClient *smf_client_create(MemoryContext parent, const AwsClientConfig *config,
+									const ForeignServer *server, Oid userid);
+extern const AwsClientStats *smf_client_stats(const AwsClient *client);
+extern void smf_client_wait(AwsClient *client);
+extern char *smf_client_endpoint(const AwsClientConfig *config);
+
+extern AwsCall *smf_call_start(AwsClient *client, const char *operation, const char *body,
+							   int64 *attempts);
+extern bool smf_call_done(const AwsCall *call);
+extern bool smf_call_failed(const AwsCall *call);
+extern const AwsError *smf_call_error(const AwsCall *call);
+extern void smf_call_wait(AwsCall *call);
+extern const char *smf_call_operation(const AwsCall *call);
+extern const char *smf_call_body(const AwsCall *call, size_t *len);
+extern int	smf_call_errdetail(const AwsCall *call, const char *subject, const char *reason);
+extern void smf_call_raise(const AwsCall *call, const char *subject) pg_attribute_noreturn();
+extern void smf_call_free(AwsCall *call);
+
+#endif							/* SMF_CLIENT_H */

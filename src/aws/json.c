@@ -1,0 +1,357 @@
+/*-------------------------------------------------------------------------
+ *
+ * json.c
+ *		JSON from the service, made fit for Postgres and parsed by it.
+ *
+ * The service sends UTF-8 and may send what Postgres's parser refuses: NUL
+ * characters, lone surrogates and invalid bytes, and in a database that is not
+ * UTF-8 every escape beyond ASCII.  One pass over the text, aware of strings
+ * and escapes, rewrites just those; everything else, errors in the JSON itself
+ * included, is left for the parser to judge.
+ *
+ *		NUL, a lone surrogate, an invalid byte	-> U+FFFD
+ *		\uXXXX beyond ASCII						-> the character itself
+ *		what the database encoding lacks		-> ?
+ *
+ * Two things the parser would accept are refused here, since a few bytes of
+ * them cost the backend much memory or stack: deep nesting and huge exponents.
+ *
+ * Not accounted for: a duplicate key is no error; jsonb keeps the last one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "aws/json.h"
+#include "catalog/namespace.h"
+#include "common/string.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/* U+FFFD in UTF-8, which stands in for what is no character. */
+#define REPLACEMENT "\xEF\xBF\xBD"
+#define REPLACEMENT_LEN 3
+
+#define NO_CODE_UNIT UINT32_MAX
+
+static inline bool
+is_high_surrogate(uint32 unit)
+{
+	return unit >= 0xD800 && unit <= 0xDBFF;
+}
+
+static inline bool
+is_low_surrogate(uint32 unit)
+{
+	return unit >= 0xDC00 && unit <= 0xDFFF;
+}
+
+/* The UTF-16 code unit of the escape \uXXXX at "at", or NO_CODE_UNIT. */
+static uint32
+code_unit_at(const char *at, const char *end)
+{
+	uint32		unit = 0;
+
+	if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
+		return NO_CODE_UNIT;
+	for (int i = 2; i < 6; i++)
+	{
+		char		c = at[i];
+
+		if (c >= '0' && c <= '9')
+			unit = unit * 16 + (c - '0');
+		else if (c >= 'a' && c <= 'f')
+			unit = unit * 16 + (c - 'a' + 10);
+		else if (c >= 'A' && c <= 'F')
+			unit = unit * 16 + (c - 'A' + 10);
+		else
+			return NO_CODE_UNIT;
+	}
+	return unit;
+}
+
+static void
+append_character(StringInfo out, uint32 character)
+{
+	unsigned char utf8[MAX_MULTIBYTE_CHAR_LEN + 1];
+
+	unicode_to_utf8(character, utf8);
+	appendBinaryStringInfo(out, (char *) utf8, pg_utf_mblen(utf8));
+}
+
+/*
+ * Rewrite the escape at "at" (a backslash inside a string) and return what
+ * follows it.
+ */
+static const char *
+clean_escape(StringInfo out, const char *at, const char *end)
+{
+	uint32		unit = code_unit_at(at, end);
+
+	if (unit == NO_CODE_UNIT)
+	{
+		/* a short escape, or a broken one that the parser will refuse */
+		int			len = Min(end - at, 2);
+
+		appendBinaryStringInfo(out, at, len);
+		return at + len;
+	}
+	if (is_high_surrogate(unit))
+	{
+		uint32		low = code_unit_at(at + 6, end);
+
+		if (low != NO_CODE_UNIT && is_low_surrogate(low))
+		{
+			append_character(out, 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00));
+			return at + 12;
+		}
+	}
+	if (unit == 0 || is_high_surrogate(unit) || is_low_surrogate(unit))
+		appendBinaryStringInfo(out, REPLACEMENT, REPLACEMENT_LEN);
+	else if (unit < 0x80)
+		appendBinaryStringInfo(out, at, 6);
+	else
+		append_character(out, unit);
+	return at + 6;
+}
+
+/* Copy the character at "at", no ASCII or NUL, if it is one; return what follows. */
+static const char *
+clean_character(StringInfo out, const char *at, const char *end)
+{
+	int			len = pg_utf_mblen((const unsigned char *) at);
+
+	if (*at != '\0' && len <= end - at && pg_utf8_islegal((const unsigned char *) at, len))
+	{
+		appendBinaryStringInfo(out, at, len);
+		return at + len;
+	}
+	appendBinaryStringInfo(out, REPLACEMENT, REPLACEMENT_LEN);
+	return at + 1;
+}
+
+/* Clean a string from behind its opening quote; returns what follows the closing one. */
+static const char *
+clean_string(StringInfo out, const char *at, const char *end)
+{
+	while (at < end)
+	{
+		const char *run = at;
+
+		while (at < end && *at != '"' && *at != '\\' && *at != '\0' && !IS_HIGHBIT_SET(*at))
+			at++;
+		appendBinaryStringInfo(out, run, at - run);
+		if (at == end)
+			break;
+		if (*at == '"')
+		{
+			appendStringInfoChar(out, '"');
+			return at + 1;
+		}
+		if (*at == '\\')
+			at = clean_escape(out, at, end);
+		else
+			at = clean_character(out, at, end);
+	}
+	return at;
+}
+
+/* Does the exponent that begins at "at" (behind the E) go too far? */
+static bool
+exponent_too_large(const char *at, const char *end)
+{
+	int			exponent = 0;
+
+	if (at < end && (*at == '+' || *at == '-'))
+		at++;
+	for (; at < end && *at >= '0' && *at <= '9'; at++)
+	{
+		exponent = exponent * 10 + (*at - '0');
+		if (exponent > SMF_JSON_EXPONENT_MAX)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The pass: UTF-8 JSON in, UTF-8 JSON that Postgres's parser can judge out.
+ * Returns NULL when the text is refused, with the reason.
+ */
+static const char *
+clean(StringInfo out, const char *text, size_t len)
+{
+	const char *at = text;
+	const char *end = text + len;
+	int			depth = 0;
+
+	while (at < end)
+	{
+		char		c = *at;
+
+		if (c == '"')
+		{
+			appendStringInfoChar(out, '"');
+			at = clean_string(out, at + 1, end);
+			continue;
+		}
+		if (c == '\0' || IS_HIGHBIT_SET(c))
+		{
+			/* no token begins with it: the parser refuses what stands there */
+			at = clean_character(out, at, end);
+			continue;
+		}
+		if (c == '{' || c == '[')
+		{
+			if (++depth > SMF_JSON_DEPTH_MAX)
+				return "it is nested more than 512 levels deep";
+		}
+		else if (c == '}' || c == ']')
+			depth--;
+		else if ((c == 'e' || c == 'E') && at > text && at[-1] >= '0' && at[-1] <= '9' &&
+				 exponent_too_large(at + 1, end))
+			return "it holds a number with an exponent beyond 400";
+		appendStringInfoChar(out, c);
+		at++;
+	}
+	return NULL;
+}
+
+/*
+ * What UTF-8 text is in the database encoding, with "?" for every character
+ * that the encoding lacks.  The text must be valid.
+ */
+static char *
+to_database_encoding(char *text, int len)
+{
+	int			encoding = GetDatabaseEncoding();
+	Oid			conversion = InvalidOid;
+	StringInfoData out;
+	const unsigned char *at = (const unsigned char *) text;
+	const unsigned char *end = at + len;
+
+	if (encoding == PG_UTF8 || pg_is_ascii(text))
+		return text;
+	if (encoding != PG_SQL_ASCII)
+		conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+
+	initStringInfo(&out);
+	while (at < end)
+	{
+		const unsigned char *run = at;
+
+		while (at < end && !IS_HIGHBIT_SET(*at))
+			at++;
+		appendBinaryStringInfo(&out, (const char *) run, at - run);
+		if (at == end)
+			break;
+		if (OidIsValid(conversion))
+		{
+			unsigned char converted[MAX_MULTIBYTE_CHAR_LEN * MAX_CONVERSION_GROWTH + 1];
+			int			char_len = pg_utf_mblen(at);
+
+			if (pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
+											  unconstify(unsigned char *, at), char_len,
+											  converted, sizeof(converted), true) == char_len)
+				appendStringInfoString(&out, (char *) converted);
+			else
+				appendStringInfoChar(&out, '?');
+		}
+		else
+			appendStringInfoChar(&out, '?');
+		at += pg_utf_mblen(at);
+	}
+	return out.data;
+}
+
+/*
+ * smf_text_from_utf8
+ *		Foreign bytes as text that can stand in a message: in the database
+ *		encoding, control characters as spaces, nothing invalid.
+ */
+char *
+smf_text_from_utf8(const char *text, size_t len)
+{
+	StringInfoData out;
+	const char *at = text;
+	const char *end = text + len;
+
+	initStringInfo(&out);
+	while (at < end)
+	{
+		if (IS_HIGHBIT_SET(*at))
+			at = clean_character(&out, at, end);
+		else
+		{
+			appendStringInfoChar(&out, (unsigned char) *at < ' ' || *at == 0x7F ? ' ' : *at);
+			at++;
+		}
+	}
+	return to_database_encoding(out.data, out.len);
+}
+
+/*
+ * smf_json_parse
+ *		A JSON text from the service as jsonb, in the current memory context.
+ *
+ * Returns NULL when it is no JSON, or JSON that is refused, and then *reason
+ * says why, fit for an error's detail.  Raises only what has nothing to do with
+ * the text, such as a cancelled query or no memory.
+ */
+Jsonb *
+smf_json_parse(const char *text, size_t len, const char **reason)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	StringInfoData out;
+	Jsonb	   *volatile parsed = NULL;
+
+	initStringInfo(&out);
+	enlargeStringInfo(&out, len);
+	*reason = clean(&out, text, len);
+	if (*reason != NULL)
+		return NULL;
+
+	PG_TRY();
+	{
+		char	   *json = to_database_encoding(out.data, out.len);
+
+		parsed = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+		int			category = ERRCODE_TO_CATEGORY(geterrcode());
+
+		if (category != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
+			category != ERRCODE_TO_CATEGORY(ERRCODE_PROGRAM_LIMIT_EXCEEDED))
+			PG_RE_THROW();
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		*reason = error->detail ? error->detail : error->message;
+	}
+	PG_END_TRY();
+
+	pfree(out.data);
+	return parsed;
+}
+
+/*
+ * smf_json_member
+ *		The string member "key" of an object, palloc'ed; NULL when the value is
+ *		no object, has no such member, or the member is no string.
+ */
+char *
+smf_json_member(const Jsonb *object, const char *key)
+{
+	JsonbValue	value;
+
+	if (!JB_ROOT_IS_OBJECT(object))
+		return NULL;
+	if (getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &object->root),
+									 key, strlen(key), &value) == NULL ||
+		value.type != jbvString)
+		return NULL;
+	return pnstrdup(value.val.string.val, value.val.string.len);
+}

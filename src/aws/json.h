@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * json.h
+ *		JSON from the service, made fit for Postgres and parsed by it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_JSON_H
+#define SMF_JSON_H
+
+#include "utils/jsonb.h"
+
+/* Deepest nesting of objects and arrays that is read. */
+#define SMF_JSON_DEPTH_MAX 512
+
+/* Largest decimal exponent, either way, that a number may be written with. */
+#define SMF_JSON_EXPONENT_MAX 400
+
+extern Jsonb *smf_json_parse(const char *text, size_t len, const char **reason);
+extern char *smf_json_member(const Jsonb *object, const char *key);
+extern char *smf_text_from_utf8(const char *text, size_t len);
+
+#endif							/* SMF_JSON_H */

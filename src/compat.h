@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *		Every difference between the Postgres versions that matters here.
+ *
+ * Postgres 15 to 18.  Nothing outside this file looks at PG_VERSION_NUM.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_COMPAT_H
+#define SMF_COMPAT_H
+
+#if PG_VERSION_NUM < 150000
+#error "sagemaker_fdw needs PostgreSQL 15 or later"
+#endif
+
+#include "catalog/pg_foreign_server.h"
+#include "commands/explain.h"
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+#include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/pathnode.h"
+#include "parser/parsetree.h"
+#include "storage/latch.h"
+#if PG_VERSION_NUM >= 180000
+#include "storage/waiteventset.h"
+#endif
+#include "utils/acl.h"
+
+/* A wait event set that lives as long as the session. */
+static inline WaitEventSet *
+smf_create_wait_event_set(int nevents)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(NULL, nevents);
+#else
+	return CreateWaitEventSet(TopMemoryContext, nevents);
+#endif
+}
+
+/* May the role use the foreign server? */
+static inline AclResult
+smf_server_aclcheck(Oid serverid, Oid userid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ForeignServerRelationId, serverid, userid, ACL_USAGE);
+#else
+	return pg_foreign_server_aclcheck(serverid, userid, ACL_USAGE);
+#endif
+}
+
+/* The role a foreign scan runs as; InvalidOid when it is the current user. */
+static inline Oid
+smf_scan_check_as_user(ForeignScanState *node)
+{
+#if PG_VERSION_NUM >= 160000
+	return ((ForeignScan *) node->ss.ps.plan)->checkAsUser;
+#else
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	int			rtindex = plan->scan.scanrelid;
+
+	return exec_rt_fetch(rtindex, node->ss.ps.state)->checkAsUser;
+#endif
+}
+
+static inline ForeignPath *
+smf_create_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
+							Cost startup_cost, Cost total_cost,
+							List *pathkeys, Relids required_outer,
+							List *fdw_private)
+{
+#if PG_VERSION_NUM >= 180000
+	return create_foreignscan_path(root, rel, NULL, rows, 0,
+								   startup_cost, total_cost, pathkeys,
+								   required_outer, NULL, NIL, fdw_private);
+#elif PG_VERSION_NUM >= 170000
+	return create_foreignscan_path(root, rel, NULL, rows,
+								   startup_cost, total_cost, pathkeys,
+								   required_outer, NULL, NIL, fdw_private);
+#else
+	return create_foreignscan_path(root, rel, NULL, rows,
+								   startup_cost, total_cost, pathkeys,
+								   required_outer, NULL, fdw_private);
+#endif
+}
+
+#endif							/* SMF_COMPAT_H */

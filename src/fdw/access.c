@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * access.c
+ *		Which role a query's calls are made for, and the client that makes them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "compat.h"
+#include "fdw/access.h"
+#include "fdw/scan.h"
+#include "foreign/fdwapi.h"
+#include "miscadmin.h"
+
+static AwsClientConfig
+client_config(const SmfSettings *settings)
+{
+	AwsClientConfig config = {0};
+
+	if (settings->region == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+				 errmsg("no AWS region for server \"%s\"", settings->server_name),
+				 errhint("Set the option \"region\" of the server or of the foreign table.")));
+	config.server_name = settings->server_name;
+	config.region = settings->region;
+	config.endpoint_url = settings->endpoint_url;
+	config.use_fips_endpoint = settings->use_fips_endpoint;
+	config.use_dualstack_endpoint = settings->use_dualstack_endpoint;
+	config.ca_bundle = settings->ca_bundle;
+	config.proxy_url = settings->proxy_url;
+	config.connect_timeout_ms = settings->connect_timeout_ms;
+	config.read_timeout_ms = settings->read_timeout_ms;
+	config.max_response_size = settings->max_response_size;
+	config.max_attempts = settings->max_attempts;
+	/* what a custom endpoint answers may come from anywhere in the network */
+	config.echo_text = settings->endpoint_url == NULL || superuser();
+	return config;
+}
+
+/*
+ * smf_access_client
+ *		A client for calls on behalf of a role, in the current memory context.
+ *
+ * "userid" is the role that the scan runs as, fixed when it starts: a cursor may
+ * begin as one role and go on as another.  Raises 28000 when the role has no
+ * credentials for the server.
+ */
+AwsClient *
+smf_access_client(const SmfSettings *settings, Oid userid)
+{
+	AwsClientConfig config = client_config(settings);
+
+	return smf_client_create(CurrentMemoryContext, &config,
+							 GetForeignServer(settings->serverid), userid);
+}
+
+/*
+ * smf_access_endpoint
+ *		URL that calls go to, palloc'ed.
+ */
+char *
+smf_access_endpoint(const SmfSettings *settings)
+{
+	AwsClientConfig config = client_config(settings);
+
+	return smf_client_endpoint(&config);
+}
+
+/*
+ * smf_access_server
+ *		A server given to a function by name: one of this wrapper's, and the
+ *		role has USAGE on it.
+ */
+ForeignServer *
+smf_access_server(const char *server_name, Oid userid)
+{
+	ForeignServer *server = GetForeignServerByName(server_name, false);
+	AclResult	aclresult = smf_server_aclcheck(server->serverid, userid);
+
+	if (aclresult != ACLCHECK_OK)
+		aclcheck_error(aclresult, OBJECT_FOREIGN_SERVER, server->servername);
+	if (GetFdwRoutineByServerId(server->serverid)->BeginForeignScan != sagemakerBeginForeignScan)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" is not a server of sagemaker_fdw", server_name),
+				 errhint("CREATE SERVER ... FOREIGN DATA WRAPPER sagemaker_fdw.")));
+	return server;
+}

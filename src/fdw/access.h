@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * access.h
+ *		Which role a query's calls are made for, and the client that makes them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_ACCESS_H
+#define SMF_ACCESS_H
+
+#include "aws/client.h"
+#include "option.h"
+
+extern AwsClient *smf_access_client(const SmfSettings *settings, Oid userid);
+extern char *smf_access_endpoint(const SmfSettings *settings);
+extern ForeignServer *smf_access_server(const char *server_name, Oid userid);
+
+#endif							/* SMF_ACCESS_H */

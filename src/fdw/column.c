@@ -1,0 +1,125 @@
+/*-------------------------------------------------------------------------
+ *
+ * column.c
+ *		What each column of a foreign table stands for.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/defrem.h"
+#include "fdw/column.h"
+#include "foreign/foreign.h"
+#include "option.h"
+#include "utils/lsyscache.h"
+
+/* The column's option "attribute", or NULL. */
+static const char *
+attribute_option(Oid relid, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, GetForeignColumnOptions(relid, attnum))
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+
+		if (strcmp(option->defname, "attribute") == 0)
+			return defGetString(option);
+	}
+	return NULL;
+}
+
+static void pg_attribute_noreturn()
+raise_no_attribute(Oid relid, const char *column_name)
+{
+	const char *names[SMF_ATTRIBUTES];
+	const char *similar = smf_attribute_similar_column(column_name);
+
+	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+		names[i] = smf_attributes[i].column_name;
+	if (similar == NULL)
+		similar = smf_closest_name(column_name, names, SMF_ATTRIBUTES);
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
+			 errmsg("column \"%s\" of foreign table \"%s\" is no attribute of a training job",
+					column_name, get_rel_name(relid)),
+			 similar ?
+			 errhint("Perhaps you meant \"%s\". Or give the column's option \"attribute\" the attribute it stands for.",
+					 similar) :
+			 errhint("Give the column's option \"attribute\" the attribute it stands for.")));
+}
+
+/*
+ * smf_table_columns
+ *		All columns of a foreign table, by attribute number less one; dropped
+ *		ones are left zeroed.
+ *
+ * Raises HV005 when a column is no attribute and has no option that says what
+ * it stands for.
+ */
+SmfColumn *
+smf_table_columns(Oid relid, TupleDesc tupdesc)
+{
+	SmfColumn  *columns = palloc0(tupdesc->natts * sizeof(SmfColumn));
+
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+		SmfColumn  *column = &columns[i];
+		const char *option;
+		const char *rest = NULL;
+
+		if (att->attisdropped)
+			continue;
+		column->attnum = att->attnum;
+		column->name = pstrdup(NameStr(att->attname));
+		option = attribute_option(relid, att->attnum);
+		if (option != NULL)
+		{
+			column->path = option;
+			column->top = smf_attribute_by_path(option, &rest);
+			column->attribute = rest == NULL ? column->top : NULL;
+		}
+		else
+		{
+			column->attribute = smf_attribute_by_column(column->name);
+			if (column->attribute == NULL)
+				raise_no_attribute(relid, column->name);
+			column->top = column->attribute;
+		}
+		/* an entry's own path is what the document knows */
+		if (column->attribute != NULL)
+			column->path = column->attribute->attribute;
+	}
+	return columns;
+}
+
+/*
+ * smf_column_in_summary
+ *		Is the column's value known from a summary of ListTrainingJobs?
+ */
+bool
+smf_column_in_summary(const SmfColumn *column)
+{
+	if (column->top == NULL)
+		return false;
+	switch (column->top->source)
+	{
+		case SMF_SOURCE_SETTINGS:
+		case SMF_SOURCE_ARN:
+		case SMF_SOURCE_TAGS:
+			return true;		/* tags need the ARN, and no document */
+		case SMF_SOURCE_MEMBER:
+			return column->top->in_list;
+		case SMF_SOURCE_DOCUMENT:
+			return false;
+	}
+	return false;
+}
+
+/* Does the column's value come from the job's tags? */
+bool
+smf_column_is_tags(const SmfColumn *column)
+{
+	return column->top != NULL && column->top->source == SMF_SOURCE_TAGS;
+}

@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * column.h
+ *		What each column of a foreign table stands for.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_COLUMN_H
+#define SMF_COLUMN_H
+
+#include "access/attnum.h"
+#include "access/tupdesc.h"
+#include "jobs/attribute.h"
+
+/* One column of a foreign table.  Strings are palloc'ed or constants. */
+typedef struct SmfColumn
+{
+	AttrNumber	attnum;
+	const char *name;
+	const char *path;			/* where its value is: an attribute, or a path below one */
+	const SmfAttribute *attribute;	/* the entry that is this very column; NULL
+									 * for other paths and unknown attributes */
+	const SmfAttribute *top;	/* the entry that the path leads through; NULL
+								 * when the catalogue does not know it */
+} SmfColumn;
+
+extern SmfColumn *smf_table_columns(Oid relid, TupleDesc tupdesc);
+extern bool smf_column_in_summary(const SmfColumn *column);
+extern bool smf_column_is_tags(const SmfColumn *column);
+
+#endif							/* SMF_COLUMN_H */

@@ -1,0 +1,86 @@
+/*-------------------------------------------------------------------------
+ *
+ * functions.c
+ *		SQL functions that call the service or look after the session.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fdw/access.h"
+#include "fmgr.h"
+#include "http/http.h"
+#include "jobs/document.h"
+#include "jobs/operation.h"
+#include "jobs/stream.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+PG_FUNCTION_INFO_V1(sagemaker_describe_training_job);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_disconnect);
+
+/*
+ * sagemaker_describe_training_job(server name, training_job_name text)
+ *		A job's document, as the service sent it; NULL when there is no such job.
+ */
+Datum
+sagemaker_describe_training_job(PG_FUNCTION_ARGS)
+{
+	char	   *server_name = NameStr(*PG_GETARG_NAME(0));
+	char	   *job_name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Oid			userid = GetUserId();
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context;
+	ForeignServer *server;
+	AwsClient  *client;
+	AwsCall    *call;
+	int64		attempts = 0;
+	Jsonb	   *document = NULL;
+
+	server = smf_access_server(server_name, userid);
+	if (!smf_training_job_name_valid(job_name))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" cannot be the name of a training job", job_name),
+				 errdetail("A name has 1 to 63 letters, digits and hyphens, and no hyphen at either end.")));
+
+	/* the client goes with its context, on an error too */
+	context = AllocSetContextCreate(caller, "sagemaker_fdw function", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(context);
+	client = smf_access_client(smf_settings_resolve(server, NULL), userid);
+	call = smf_call_start(client, smf_operation_name(SMF_OP_DESCRIBE_TRAINING_JOB),
+						  smf_describe_training_job_request(job_name), &attempts);
+	smf_call_wait(call);
+	MemoryContextSwitchTo(caller);
+	if (!smf_call_failed(call))
+		document = smf_document_describe(call, job_name);
+	else if (!smf_job_not_found(smf_call_error(call)))
+		smf_call_raise(call, job_name);
+	MemoryContextDelete(context);
+
+	if (document == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_JSONB_P(document);
+}
+
+/*
+ * sagemaker_fdw_disconnect(server name DEFAULT NULL)
+ *		Close the session's kept connections, and forget the credentials cached
+ *		for the server, or for all servers.
+ *
+ * Connections are not kept apart by server, so all of them are closed: the next
+ * call opens its own.
+ */
+Datum
+sagemaker_fdw_disconnect(PG_FUNCTION_ARGS)
+{
+	Oid			serverid = InvalidOid;
+
+	if (!PG_ARGISNULL(0))
+		serverid = GetForeignServerByName(NameStr(*PG_GETARG_NAME(0)), false)->serverid;
+	smf_session_forget(serverid);
+	smf_http_disconnect();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,122 @@
+/*-------------------------------------------------------------------------
+ *
+ * import.c
+ *		IMPORT FOREIGN SCHEMA: the one remote schema, "sagemaker", and its one
+ *		table, "training_jobs".
+ *
+ * The statement is made of the catalogue alone: no call to AWS is made and no
+ * user mapping is needed.  Columns are named as in the catalogue, so none of them
+ * needs the option "attribute".
+ *
+ * LIMIT TO and EXCEPT are respected here, and core filters once more; a table
+ * that does not exist is not missed in either of them, as with other wrappers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fdw/import.h"
+#include "foreign/fdwapi.h"
+#include "foreign/foreign.h"
+#include "jobs/attribute.h"
+#include "lib/stringinfo.h"
+#include "option.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#define REMOTE_SCHEMA	"sagemaker"
+#define REMOTE_TABLE	"training_jobs"
+
+/*
+ * The schema that holds the extension's types, for use in SQL.
+ *
+ * Taken from the wrapper's handler, which the extension created beside its types;
+ * so it is right for a wrapper that somebody made by hand, too.
+ */
+static const char *
+types_schema(const ForeignServer *server)
+{
+	ForeignDataWrapper *wrapper = GetForeignDataWrapper(server->fdwid);
+
+	return quote_identifier(get_namespace_name(get_func_namespace(wrapper->fdwhandler)));
+}
+
+/*
+ * Append a column's type so that it means the same under any search_path.
+ */
+static void
+append_type(StringInfo sql, const SmfAttribute *attribute, const char *schema,
+			const SmfImportOptions *options)
+{
+	switch (attribute->kind)
+	{
+		case SMF_KIND_ENUM:
+			if (options->enums)
+				appendStringInfo(sql, "%s.%s", schema, quote_identifier(attribute->type_name));
+			else
+				appendStringInfoString(sql, "pg_catalog.text");
+			break;
+		case SMF_KIND_INTEGER:
+		case SMF_KIND_LONG:
+		case SMF_KIND_FLOAT:
+		case SMF_KIND_BOOLEAN:
+			/* words of the grammar, which can be no other types and take no schema */
+			appendStringInfoString(sql, attribute->type_name);
+			break;
+		default:
+			appendStringInfo(sql, "pg_catalog.%s", attribute->type_name);
+			break;
+	}
+}
+
+/*
+ * CREATE FOREIGN TABLE for training_jobs.
+ */
+static char *
+create_training_jobs(const ForeignServer *server, const SmfImportOptions *options)
+{
+	const char *schema = types_schema(server);
+	StringInfoData sql;
+	const char *separator = "";
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE FOREIGN TABLE %s (", quote_identifier(REMOTE_TABLE));
+	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	{
+		const SmfAttribute *attribute = &smf_attributes[i];
+
+		if (options->attributes == SMF_IMPORT_SEARCH && !attribute->in_search)
+			continue;
+
+		appendStringInfo(&sql, "%s\n\t%s ", separator, quote_identifier(attribute->column_name));
+		separator = ",";
+		append_type(&sql, attribute, schema, options);
+	}
+	appendStringInfo(&sql, "\n) SERVER %s", quote_identifier(server->servername));
+	return sql.data;
+}
+
+/*
+ * smf_import_foreign_schema
+ *		The statements that IMPORT FOREIGN SCHEMA executes, as the FdwRoutine
+ *		callback of that name returns them.
+ *
+ * Raises HV00R for a remote schema other than "sagemaker", and HV00D or 22023 for
+ * a bad option.
+ */
+List *
+smf_import_foreign_schema(ImportForeignSchemaStmt *stmt, Oid serverOid)
+{
+	SmfImportOptions options;
+
+	if (strcmp(stmt->remote_schema, REMOTE_SCHEMA) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+				 errmsg("remote schema \"%s\" does not exist", stmt->remote_schema),
+				 errhint("Import from the remote schema \"%s\".", REMOTE_SCHEMA)));
+	options = smf_import_options_resolve(stmt->options);
+
+	if (!IsImportableForeignTable(REMOTE_TABLE, stmt))
+		return NIL;
+	return list_make1(create_training_jobs(GetForeignServer(serverOid), &options));
+}

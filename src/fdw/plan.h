@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.h
+ *		The planner's side of the wrapper.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_PLAN_H
+#define SMF_PLAN_H
+
+#include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
+
+/* Setting sagemaker_fdw.call_cost: planner cost of one call. */
+extern double smf_call_cost;
+
+extern void sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid);
+extern void sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
+extern ForeignScan *sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
+											ForeignPath *best_path, List *tlist,
+											List *scan_clauses, Plan *outer_plan);
+
+#endif							/* SMF_PLAN_H */

@@ -1,0 +1,732 @@
+/*-------------------------------------------------------------------------
+ *
+ * row.c
+ *		Training job documents as rows.
+ *
+ * Only the columns that the query reads are decoded.  How a column is read is
+ * settled once, when the scan starts, from its type: exactly, for the types that
+ * IMPORT FOREIGN SCHEMA gives, and through the type's own input function for
+ * any other.  Every error names the column, the attribute and the job.
+ *
+ * Not accounted for: members below an attribute have no documented type here,
+ * so a column with a path takes the value as it is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fdw/row.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* How a JSON value becomes a datum of the column's type. */
+typedef enum ColumnMode
+{
+	MODE_TEXT,					/* text without a length: the string itself */
+	MODE_JSONB,					/* jsonb: the value, whatever it is */
+	MODE_JSON,					/* json's input function, from the JSON text */
+	MODE_TIMESTAMPTZ,			/* from epoch seconds, exactly */
+	MODE_BOOLEAN,
+	MODE_ENUM,					/* by label */
+	MODE_INPUT					/* any other type's input function */
+} ColumnMode;
+
+/* A label that was looked up before, or warned of. */
+typedef struct KnownLabel
+{
+	int			len;
+	const char *label;			/* not NUL-terminated */
+	bool		unknown;		/* the type lacks it */
+	Datum		value;			/* of the enum type, unless unknown */
+} KnownLabel;
+
+/* One column that the query reads. */
+typedef struct ColumnReader
+{
+	const SmfColumn *column;
+	ColumnMode	mode;
+	Oid			type_id;
+	int32		typmod;
+	Oid			enum_type;		/* the enum type below a domain; MODE_ENUM */
+	bool		numeric_category;	/* the type is a kind of number */
+	FmgrInfo	input;			/* the type's input function */
+	Oid			input_param;	/* its second argument */
+	List	   *labels;			/* KnownLabel, in the reader's context */
+} ColumnReader;
+
+struct RowReader
+{
+	MemoryContext context;		/* the reader's own lifetime */
+	const char *region;			/* value of the column region */
+	SmfUnknownEnum unknown_enum;
+	int			natts;			/* attributes of the table */
+	int			ncolumns;		/* columns that are read */
+	ColumnReader *columns;
+
+	/* what is being read, for error messages */
+	const Job  *job;
+	const ColumnReader *current;
+};
+
+/* ----- timestamps ----- */
+
+/* Digits behind the point that a timestamp keeps. */
+#define MICROSECOND_DIGITS 6
+
+/* No timestamp needs more digits before the point. */
+#define SECONDS_DIGITS_MAX 14
+
+/*
+ * Epoch seconds, written as a decimal, as a timestamp; rounded to the
+ * microsecond, half away from zero.
+ */
+static TimestampTz
+timestamp_from_decimal(const char *text)
+{
+	bool		negative = *text == '-';
+	int64		us = 0;
+	int			ndigits = 0;
+	TimestampTz result;
+
+	if (negative)
+		text++;
+	while (*text == '0')
+		text++;
+	for (; *text >= '0' && *text <= '9'; text++)
+	{
+		if (++ndigits > SECONDS_DIGITS_MAX)
+			goto out_of_range;
+		us = us * 10 + (*text - '0');
+	}
+	if (*text == '.')
+		text++;
+	for (int i = 0; i < MICROSECOND_DIGITS; i++)
+	{
+		if (us > PG_INT64_MAX / 10 - 1)
+			goto out_of_range;
+		us = us * 10 + (*text ? *text++ - '0' : 0);
+	}
+	if (*text >= '5')
+		us++;
+	if (negative)
+		us = -us;
+
+	result = us - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	if (IS_VALID_TIMESTAMP(result))
+		return result;
+
+out_of_range:
+	ereport(ERROR,
+			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+			 errmsg("timestamp out of range")));
+}
+
+static char *
+numeric_text(Numeric number)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
+}
+
+/*
+ * A timestamp as RFC 3339 in UTC: no fraction for whole seconds, three digits
+ * where milliseconds suffice, else six.
+ */
+static char *
+rfc3339(TimestampTz timestamp)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	char	   *text;
+
+	if (timestamp2tm(timestamp, NULL, &tm, &fsec, NULL, NULL) != 0 || tm.tm_year < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	text = psprintf("%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year, tm.tm_mon, tm.tm_mday,
+					tm.tm_hour, tm.tm_min, tm.tm_sec);
+	if (fsec == 0)
+		return psprintf("%sZ", text);
+	if (fsec % 1000 == 0)
+		return psprintf("%s.%03dZ", text, (int) fsec / 1000);
+	return psprintf("%s.%06dZ", text, (int) fsec);
+}
+
+/* Turn a JSON number that is epoch seconds into a JSON string. */
+static void
+number_to_rfc3339(JsonbValue *value)
+{
+	char	   *text = rfc3339(timestamp_from_decimal(numeric_text(value->val.numeric)));
+
+	value->type = jbvString;
+	value->val.string.val = text;
+	value->val.string.len = strlen(text);
+}
+
+static bool
+is_member(const char *const *members, const JsonbValue *key)
+{
+	for (; *members != NULL; members++)
+	{
+		if (strlen(*members) == key->val.string.len &&
+			memcmp(*members, key->val.string.val, key->val.string.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A list of objects with the given members, numbers, as RFC 3339 strings. */
+static Jsonb *
+with_timestamps(JsonbContainer *list, const char *const *members)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(list);
+	JsonbParseState *state = NULL;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	JsonbValue *result = NULL;
+	int			depth = 0;
+	bool		convert = false;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	{
+		if (token == WJB_BEGIN_ARRAY || token == WJB_BEGIN_OBJECT)
+			depth++;
+		else if (token == WJB_END_ARRAY || token == WJB_END_OBJECT)
+			depth--;
+		else if (token == WJB_KEY && depth == 2)
+			convert = is_member(members, &value);
+		else if (token == WJB_VALUE && depth == 2 && convert && value.type == jbvNumeric)
+			number_to_rfc3339(&value);
+		result = pushJsonbValue(&state, token, token < WJB_BEGIN_ARRAY ? &value : NULL);
+	}
+	return JsonbValueToJsonb(result);
+}
+
+/* ----- finding a value ----- */
+
+/* A container of the value's own, if it is one. */
+static JsonbContainer *
+container_of(JsonbValue *value)
+{
+	return value->type == jbvBinary ? value->val.binary.data : NULL;
+}
+
+/* One step down: a key of an object, or an index of an array. */
+static bool
+step(JsonbContainer *container, const char *key, int len, JsonbValue *value)
+{
+	JsonbValue *element;
+	uint32		index = 0;
+
+	if (JsonContainerIsObject(container))
+		return getKeyJsonValueFromContainer(container, key, len, value) != NULL;
+	if (!JsonContainerIsArray(container) || len < 1 || len > 6)
+		return false;
+	for (int i = 0; i < len; i++)
+	{
+		if (key[i] < '0' || key[i] > '9')
+			return false;
+		index = index * 10 + (key[i] - '0');
+	}
+	element = getIthJsonbValueFromContainer(container, index);
+	if (element == NULL)
+		return false;
+	*value = *element;
+	return true;
+}
+
+/*
+ * Follow a dotted path.  A key may hold dots itself (hyperparameters do), so
+ * the longest key that is there wins.
+ */
+static bool
+follow(JsonbContainer *container, const char *path, JsonbValue *value)
+{
+	for (int len = strlen(path); len > 0; len--)
+	{
+		JsonbContainer *below;
+
+		if (path[len] != '\0' && path[len] != '.')
+			continue;
+		if (!step(container, path, len, value))
+			continue;
+		if (path[len] == '\0')
+			return true;
+		below = container_of(value);
+		if (below != NULL && follow(below, path + len + 1, value))
+			return true;
+	}
+	return false;
+}
+
+/* The column's value in the job's document or summary; false when absent or null. */
+static bool
+find_member(const SmfColumn *column, Jsonb *document, JsonbValue *value)
+{
+	const char *path = column->path;
+	const char *const *dated = column->top ? column->top->timestamp_members : NULL;
+
+	if (dated != NULL)
+	{
+		JsonbContainer *list;
+		Jsonb	   *converted;
+		int			len = strlen(column->top->attribute);
+
+		if (!step(&document->root, path, len, value))
+			return false;
+		list = container_of(value);
+		if (list != NULL && JsonContainerIsArray(list))
+		{
+			converted = with_timestamps(list, dated);
+			value->type = jbvBinary;
+			value->val.binary.data = &converted->root;
+			value->val.binary.len = VARSIZE(converted) - VARHDRSZ;
+			if (path[len] == '\0')
+				return true;
+			return follow(&converted->root, path + len + 1, value) && value->type != jbvNull;
+		}
+	}
+	return follow(&document->root, path, value) && value->type != jbvNull;
+}
+
+static void
+set_string(JsonbValue *value, const char *text, int len)
+{
+	value->type = jbvString;
+	value->val.string.val = unconstify(char *, text);
+	value->val.string.len = len;
+}
+
+static void
+set_jsonb(JsonbValue *value, Jsonb *jsonb)
+{
+	value->type = jbvBinary;
+	value->val.binary.data = &jsonb->root;
+	value->val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
+}
+
+/* The account in the job's ARN: its fifth field. */
+static bool
+find_account_id(Jsonb *document, JsonbValue *value)
+{
+	const char *at;
+	const char *end;
+
+	if (!step(&document->root, "TrainingJobArn", strlen("TrainingJobArn"), value) ||
+		value->type != jbvString)
+		return false;
+	at = value->val.string.val;
+	end = at + value->val.string.len;
+	for (int colons = 0; colons < 4; colons++)
+	{
+		at = memchr(at, ':', end - at);
+		if (at == NULL)
+			return false;
+		at++;
+	}
+	end = memchr(at, ':', end - at);
+	if (end == NULL || end == at)
+		return false;
+	set_string(value, at, end - at);
+	return true;
+}
+
+/* The column's value, as JSON; false when it is NULL. */
+static bool
+find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValue *value)
+{
+	Jsonb	   *document = job->document ? job->document : job->summary;
+	SmfKind		kind = column->attribute ? column->attribute->kind : SMF_KIND_STRUCTURE;
+
+	if (smf_column_is_tags(column))
+	{
+		if (job->tags == NULL)
+			return false;
+		set_jsonb(value, job->tags);
+		return column->attribute != NULL ||
+			follow(&job->tags->root, strchr(column->path, '.') + 1, value);
+	}
+	switch (kind)
+	{
+		case SMF_KIND_REGION:
+			set_string(value, reader->region, strlen(reader->region));
+			return true;
+		case SMF_KIND_ACCOUNT_ID:
+			return find_account_id(document, value);
+		case SMF_KIND_RAW_RESPONSE:
+			set_jsonb(value, document);
+			return true;
+		default:
+			return find_member(column, document, value);
+	}
+}
+
+/* ----- checking it ----- */
+
+/* What a JSON value is, in words. */
+static const char *
+shape_of(const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvString:
+			return "a string";
+		case jbvNumeric:
+			return "a number";
+		case jbvBool:
+			return "a boolean";
+		case jbvBinary:
+			return JsonContainerIsArray(value->val.binary.data) ? "a list" : "an object";
+		default:
+			return "null";
+	}
+}
+
+/* What JSON value the kind is sent as, in words. */
+static const char *
+shape_for(SmfKind kind)
+{
+	switch (kind)
+	{
+		case SMF_KIND_INTEGER:
+		case SMF_KIND_LONG:
+		case SMF_KIND_FLOAT:
+		case SMF_KIND_TIMESTAMP:
+			return "a number";
+		case SMF_KIND_BOOLEAN:
+			return "a boolean";
+		case SMF_KIND_LIST:
+			return "a list";
+		case SMF_KIND_STRUCTURE:
+		case SMF_KIND_MAP:
+		case SMF_KIND_TAGS:
+		case SMF_KIND_RAW_RESPONSE:
+			return "an object";
+		case SMF_KIND_STRING:
+		case SMF_KIND_ENUM:
+		case SMF_KIND_REGION:
+		case SMF_KIND_ACCOUNT_ID:
+			break;
+	}
+	return "a string";
+}
+
+/* Floats that JSON has no number for are sent as one of these strings. */
+static bool
+is_float_word(const JsonbValue *value)
+{
+	static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+
+	if (value->type != jbvString)
+		return false;
+	for (int i = 0; i < lengthof(words); i++)
+	{
+		if (strlen(words[i]) == value->val.string.len &&
+			memcmp(words[i], value->val.string.val, value->val.string.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Raise 08P01 when an attribute's value is not of the documented kind. */
+static void
+check_shape(const SmfAttribute *attribute, const JsonbValue *value)
+{
+	const char *expected = shape_for(attribute->kind);
+
+	if (strcmp(shape_of(value), expected) == 0)
+		return;
+	if (attribute->kind == SMF_KIND_FLOAT && is_float_word(value))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROTOCOL_VIOLATION),
+			 errmsg("the service sent %s where %s belongs", shape_of(value), expected)));
+}
+
+/* ----- turning it into a datum ----- */
+
+static Jsonb *
+value_to_jsonb(JsonbValue *value)
+{
+	return JsonbValueToJsonb(value);
+}
+
+/* The value as text for an input function. */
+static char *
+value_text(JsonbValue *value)
+{
+	Jsonb	   *jsonb;
+	char	   *text;
+
+	switch (value->type)
+	{
+		case jbvString:
+			return pnstrdup(value->val.string.val, value->val.string.len);
+		case jbvBool:
+			return pstrdup(value->val.boolean ? "true" : "false");
+		case jbvNumeric:
+			text = numeric_text(value->val.numeric);
+			/* 3600.0 is as good an integer as 3600 */
+			if (strchr(text, '.') != NULL)
+			{
+				char	   *end = text + strlen(text);
+
+				while (end[-1] == '0')
+					end--;
+				if (end[-1] == '.')
+					end--;
+				*end = '\0';
+			}
+			return text;
+		default:
+			jsonb = value_to_jsonb(value);
+			return JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
+	}
+}
+
+static Datum
+read_by_input(ColumnReader *reader, char *text)
+{
+	return InputFunctionCall(&reader->input, text, reader->input_param, reader->typmod);
+}
+
+/*
+ * A label as a value of the enum type; false, after one warning for the scan
+ * and label, when the type lacks it and that means NULL.
+ */
+static bool
+read_enum(RowReader *row, ColumnReader *reader, JsonbValue *value, Datum *result)
+{
+	ListCell   *lc;
+	KnownLabel *known;
+	char	   *label;
+	MemoryContext old;
+
+	if (value->type == jbvString)
+	{
+		foreach(lc, reader->labels)
+		{
+			known = lfirst(lc);
+			if (known->len == value->val.string.len &&
+				memcmp(known->label, value->val.string.val, known->len) == 0)
+			{
+				*result = known->value;
+				return !known->unknown;
+			}
+		}
+	}
+
+	label = value_text(value);
+	old = MemoryContextSwitchTo(row->context);
+	known = palloc0(sizeof(KnownLabel));
+	known->label = pstrdup(label);
+	known->len = strlen(label);
+	known->unknown = strlen(label) >= NAMEDATALEN ||
+		!SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(reader->enum_type),
+							   CStringGetDatum(label));
+	MemoryContextSwitchTo(old);
+
+	if (!known->unknown || row->unknown_enum == SMF_UNKNOWN_ENUM_ERROR)
+	{
+		/* a label it lacks is the input function's to refuse */
+		known->value = read_by_input(reader, label);
+		/* a domain's checks may answer otherwise next time */
+		if (reader->enum_type != reader->type_id)
+		{
+			*result = known->value;
+			return true;
+		}
+	}
+	else
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("\"%s\" is no label of enum type %s, and is read as NULL",
+						label, format_type_be(reader->enum_type)),
+				 errhint("Declare the column as text to see it, or set unknown_enum to 'error'.")));
+
+	old = MemoryContextSwitchTo(row->context);
+	reader->labels = lappend(reader->labels, known);
+	MemoryContextSwitchTo(old);
+	*result = known->value;
+	return !known->unknown;
+}
+
+/* The column's datum; false when it is NULL. */
+static bool
+read_column(RowReader *row, ColumnReader *reader, const Job *job, Datum *result)
+{
+	const SmfAttribute *attribute = reader->column->attribute;
+	JsonbValue	value;
+
+	if (!find_value(row, reader->column, job, &value))
+		return false;
+	if (attribute != NULL)
+	{
+		check_shape(attribute, &value);
+
+		/* a timestamp is a number to a number's type only */
+		if (attribute->kind == SMF_KIND_TIMESTAMP && reader->mode != MODE_TIMESTAMPTZ &&
+			!reader->numeric_category)
+			number_to_rfc3339(&value);
+	}
+
+	switch (reader->mode)
+	{
+		case MODE_TEXT:
+			if (value.type == jbvString)
+				*result = PointerGetDatum(cstring_to_text_with_len(value.val.string.val,
+																   value.val.string.len));
+			else
+				*result = CStringGetTextDatum(value_text(&value));
+			return true;
+		case MODE_JSONB:
+			*result = JsonbPGetDatum(value_to_jsonb(&value));
+			return true;
+		case MODE_JSON:
+			{
+				Jsonb	   *jsonb = value_to_jsonb(&value);
+
+				*result = read_by_input(reader, JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb)));
+				return true;
+			}
+		case MODE_TIMESTAMPTZ:
+			if (value.type == jbvNumeric)
+				*result = TimestampTzGetDatum(timestamp_from_decimal(numeric_text(value.val.numeric)));
+			else
+				*result = read_by_input(reader, value_text(&value));
+			return true;
+		case MODE_BOOLEAN:
+			if (value.type == jbvBool)
+				*result = BoolGetDatum(value.val.boolean);
+			else
+				*result = read_by_input(reader, value_text(&value));
+			return true;
+		case MODE_ENUM:
+			return read_enum(row, reader, &value, result);
+		case MODE_INPUT:
+			*result = read_by_input(reader, value_text(&value));
+			return true;
+	}
+	pg_unreachable();
+}
+
+/* ----- the reader ----- */
+
+static ColumnMode
+mode_for(Oid type_id, int32 typmod)
+{
+	switch (type_id)
+	{
+		case TEXTOID:
+			return MODE_TEXT;
+		case JSONBOID:
+			return MODE_JSONB;
+		case JSONOID:
+			return MODE_JSON;
+		case TIMESTAMPTZOID:
+			/* timestamptz(n) rounds, which its input function does */
+			return typmod == -1 ? MODE_TIMESTAMPTZ : MODE_INPUT;
+		case BOOLOID:
+			return MODE_BOOLEAN;
+		default:
+			return type_is_enum(getBaseType(type_id)) ? MODE_ENUM : MODE_INPUT;
+	}
+}
+
+/*
+ * smf_row_reader_create
+ *		Prepare to read the columns "attnums" of a foreign table's rows.
+ *
+ * The reader and all it keeps live in the current memory context.  The settings
+ * must outlive it.  Raises HV005 as smf_table_columns does.
+ */
+RowReader *
+smf_row_reader_create(Oid relid, TupleDesc tupdesc, List *attnums,
+					  const SmfSettings *settings)
+{
+	RowReader  *row = palloc0(sizeof(RowReader));
+	SmfColumn  *columns = smf_table_columns(relid, tupdesc);
+	ListCell   *lc;
+
+	row->context = CurrentMemoryContext;
+	row->region = settings->region;
+	row->unknown_enum = settings->unknown_enum;
+	row->natts = tupdesc->natts;
+	row->columns = palloc0(list_length(attnums) * sizeof(ColumnReader));
+
+	foreach(lc, attnums)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, lfirst_int(lc) - 1);
+		ColumnReader *reader = &row->columns[row->ncolumns++];
+		Oid			input_function;
+		char		category;
+		bool		preferred;
+
+		reader->column = &columns[lfirst_int(lc) - 1];
+		reader->type_id = att->atttypid;
+		reader->typmod = att->atttypmod;
+		reader->mode = mode_for(att->atttypid, att->atttypmod);
+		if (reader->mode == MODE_ENUM)
+			reader->enum_type = getBaseType(att->atttypid);
+		get_type_category_preferred(getBaseType(att->atttypid), &category, &preferred);
+		reader->numeric_category = category == TYPCATEGORY_NUMERIC;
+		getTypeInputInfo(att->atttypid, &input_function, &reader->input_param);
+		fmgr_info(input_function, &reader->input);
+	}
+	return row;
+}
+
+static void
+row_error_context(void *arg)
+{
+	RowReader  *row = arg;
+
+	if (row->current == NULL)
+		return;
+	if (strcmp(row->current->column->path, row->current->column->name) == 0)
+		errcontext("column \"%s\" of training job \"%s\"",
+				   row->current->column->name, row->job->name);
+	else
+		errcontext("column \"%s\", attribute %s of training job \"%s\"",
+				   row->current->column->name, row->current->column->path, row->job->name);
+}
+
+/*
+ * smf_row_read
+ *		Fill a row's values from a job.
+ *
+ * "values" and "isnull" have an element for every attribute of the table;
+ * those of columns that are not read become NULL.  Values are allocated in the
+ * current memory context, or point into the job.
+ */
+void
+smf_row_read(RowReader *row, const Job *job, Datum *values, bool *isnull)
+{
+	ErrorContextCallback callback;
+
+	callback.callback = row_error_context;
+	callback.arg = row;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	row->job = job;
+
+	memset(isnull, true, row->natts * sizeof(bool));
+	for (int i = 0; i < row->ncolumns; i++)
+	{
+		ColumnReader *reader = &row->columns[i];
+		int			at = reader->column->attnum - 1;
+
+		row->current = reader;
+		isnull[at] = !read_column(row, reader, job, &values[at]);
+	}
+
+	row->current = NULL;
+	error_context_stack = callback.previous;
+}

@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * row.h
+ *		Training job documents as rows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_ROW_H
+#define SMF_ROW_H
+
+#include "fdw/column.h"
+#include "jobs/stream.h"
+#include "option.h"
+
+typedef struct RowReader RowReader;
+
+extern RowReader *smf_row_reader_create(Oid relid, TupleDesc tupdesc, List *attnums,
+										const SmfSettings *settings);
+extern void smf_row_read(RowReader *reader, const Job *job, Datum *values, bool *isnull);
+
+#endif							/* SMF_ROW_H */

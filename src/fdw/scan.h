@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan.h
+ *		A running foreign scan, and what the plan tells it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_SCAN_H
+#define SMF_SCAN_H
+
+#include "fdw/row.h"
+#include "nodes/execnodes.h"
+
+/*
+ * What ForeignScan.fdw_private holds, by position.  All of it is copyable: plans
+ * are cached, and prepared statements copy them.
+ */
+typedef enum ScanPrivateIndex
+{
+	/* integer list: attribute numbers of the columns that are read */
+	SCAN_PRIVATE_ATTNUMS,
+	/* Boolean: describe each job? */
+	SCAN_PRIVATE_WANT_DOCUMENT,
+	/* Boolean: list each job's tags? */
+	SCAN_PRIVATE_WANT_TAGS,
+	/* Boolean: is fdw_exprs the one name to look up, instead of all jobs? */
+	SCAN_PRIVATE_BY_NAME
+} ScanPrivateIndex;
+
+/* ForeignScanState.fdw_state; everything lives in the query's memory context. */
+typedef struct JobScan
+{
+	SmfSettings *settings;
+	JobStreamSpec spec;
+	AwsClient  *client;
+	RowReader  *reader;
+	ExprState  *name;			/* what to look up; NULL for all jobs */
+	MemoryContext row_context;	/* the values in the slot; reset for each row */
+	JobStream  *stream;			/* NULL until the first row is asked for, and
+								 * after a rescan */
+	bool		exhausted;		/* there is nothing (more) to read */
+	int64		attempts[SMF_JOB_OPERATIONS];	/* requests, by operation, all loops */
+} JobScan;
+
+extern void sagemakerBeginForeignScan(ForeignScanState *node, int eflags);
+extern TupleTableSlot *sagemakerIterateForeignScan(ForeignScanState *node);
+extern void sagemakerReScanForeignScan(ForeignScanState *node);
+extern void sagemakerEndForeignScan(ForeignScanState *node);
+
+#endif							/* SMF_SCAN_H */

@@ -1,0 +1,897 @@
+/*-------------------------------------------------------------------------
+ *
+ * http.c
+ *		libcurl's multi interface under the Postgres latch.
+ *
+ * A session has one multi handle, driven by curl_multi_socket_action, and one
+ * epoll descriptor that holds every socket libcurl watches and a timerfd for
+ * the earliest deadline of anybody.  smf_http_wait is the only place where the
+ * extension sleeps: on that descriptor, the latch and the postmaster's death.
+ * A wait for one request therefore moves all requests of the session on.
+ *
+ * Rules that keep this safe inside a backend:
+ * - no error is raised below a libcurl callback: callbacks record, and what
+ *   they record becomes the request's result;
+ * - libcurl holds no palloc'ed memory: requests are malloc'ed, and whoever
+ *   started one frees it, also when a memory context goes away;
+ * - libcurl may start a resolver thread, which inherits the signal mask: all
+ *   signals are blocked meanwhile, so that no Postgres handler runs there;
+ * - sockets are counted with AcquireExternalFD, like any of the backend's own.
+ *
+ * Not accounted for: the descriptors that libcurl opens for its own wake-ups
+ * (two for the session, two while a name is being resolved) are not counted;
+ * libcurl's copies of request headers are freed without being cleansed; only
+ * Linux is supported (epoll, timerfd).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+
+#include "compat.h"
+#include "http/http.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "utils/wait_event.h"
+
+/* All response headers of one request together, in bytes. */
+#define HEADERS_MAX (64 * 1024)
+
+/* The first allocation for a body whose length is not announced. */
+#define BODY_INITIAL (16 * 1024)
+
+/* Kept connections of a session. */
+#define CONNECTIONS_MAX 64
+
+/* Idle easy handles kept for the next requests. */
+#define IDLE_HANDLES_MAX 16
+
+/* Socket events taken from the kernel at a time. */
+#define EVENTS_BATCH 32
+
+struct HttpRequest
+{
+	/* for the whole life of the request */
+	HttpDone	done;			/* told when the request has ended */
+	void	   *arg;			/* handed to it */
+	size_t		max_response_size;	/* bytes of body */
+	int64		read_timeout_us;	/* from sent_us on */
+
+	/* while in flight */
+	dlist_node	node;			/* in http.in_flight */
+	CURL	   *easy;			/* NULL once ended */
+	struct curl_slist *headers; /* sent; cleansed when freed */
+	int64		sent_us;		/* when the request went out; 0: not yet */
+	HttpResult	failure;		/* what a callback found wrong, or PENDING */
+
+	/* the response */
+	HttpResult	result;
+	int			status;			/* HTTP status */
+	char	   *body;			/* malloc'ed, NUL-terminated */
+	size_t		body_len;
+	size_t		body_size;		/* bytes allocated */
+	char	   *head;			/* header lines, each NUL-terminated */
+	size_t		head_len;
+	size_t		head_size;		/* bytes allocated */
+	size_t		head_seen;		/* bytes of all headers, 1xx included */
+	char		error[CURL_ERROR_SIZE]; /* libcurl's own words */
+};
+
+/* What the session keeps.  All of it is made at the first request. */
+static struct
+{
+	bool		started;		/* everything below is valid */
+	CURLM	   *multi;			/* NULL after a disconnect, until needed */
+	int			epoll_fd;		/* libcurl's sockets and timer_fd */
+	int			timer_fd;		/* armed at armed_us */
+	int64		armed_us;		/* 0: not armed */
+	WaitEventSet *wait_set;		/* latch, postmaster, epoll_fd */
+	int64		curl_due_us;	/* when libcurl wants to be called; 0: never */
+	int			io_errno;		/* epoll_ctl failed in a callback */
+	bool		disconnect;		/* close connections once nothing is in flight */
+	dlist_head	in_flight;		/* HttpRequest */
+	dlist_head	timers;			/* HttpTimer */
+	CURL	   *idle[IDLE_HANDLES_MAX]; /* easy handles to use again */
+	int			nidle;
+}			http;
+
+/*
+ * smf_http_now
+ *		Microseconds of a clock that never goes back.
+ */
+int64
+smf_http_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* ----- libcurl's callbacks: nothing in here may raise an error ----- */
+
+static int
+socket_callback(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+	struct epoll_event event = {0};
+	int			op;
+
+	if (what == CURL_POLL_REMOVE)
+	{
+		/* the descriptor may be closed already, and is then out of the set */
+		(void) epoll_ctl(http.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		return 0;
+	}
+
+	event.data.fd = fd;
+	if (what != CURL_POLL_OUT)
+		event.events |= EPOLLIN;
+	if (what != CURL_POLL_IN)
+		event.events |= EPOLLOUT;
+	op = known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	if (epoll_ctl(http.epoll_fd, op, fd, &event) != 0)
+		http.io_errno = errno;
+	curl_multi_assign(http.multi, fd, &http);
+	return 0;
+}
+
+static int
+timer_callback(CURLM *multi, long timeout_ms, void *arg)
+{
+	http.curl_due_us = timeout_ms < 0 ? 0 : smf_http_now() + timeout_ms * INT64CONST(1000);
+	return 0;
+}
+
+static curl_socket_t
+open_socket_callback(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	HttpRequest *request = arg;
+	curl_socket_t fd;
+
+	if (!AcquireExternalFD())
+	{
+		request->failure = SMF_HTTP_NO_DESCRIPTOR;
+		return CURL_SOCKET_BAD;
+	}
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	if (fd < 0)
+	{
+		if (errno == EMFILE || errno == ENFILE)
+			request->failure = SMF_HTTP_NO_DESCRIPTOR;
+		ReleaseExternalFD();
+		return CURL_SOCKET_BAD;
+	}
+	return fd;
+}
+
+static int
+close_socket_callback(void *arg, curl_socket_t fd)
+{
+	ReleaseExternalFD();
+	return close(fd);
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075000
+static int
+sent_callback(void *arg, char *peer, char *local, int peer_port, int local_port)
+{
+	((HttpRequest *) arg)->sent_us = smf_http_now();
+	return CURL_PREREQFUNC_OK;
+}
+#endif
+
+/* Make room for "more" bytes and a NUL behind "len"; false when there is none. */
+static bool
+reserve(char **buffer, size_t *size, size_t len, size_t more, size_t initial)
+{
+	size_t		want = *size ? *size : initial;
+	char	   *grown;
+
+	if (*size > len + more)
+		return true;
+	while (want <= len + more)
+		want *= 2;
+	grown = realloc(*buffer, want);
+	if (grown == NULL)
+		return false;
+	*buffer = grown;
+	*size = want;
+	return true;
+}
+
+static size_t
+body_callback(char *data, size_t one, size_t len, void *arg)
+{
+	HttpRequest *request = arg;
+
+	if (len > request->max_response_size - request->body_len)
+	{
+		request->failure = SMF_HTTP_TOO_LARGE;
+		return 0;
+	}
+	if (!reserve(&request->body, &request->body_size, request->body_len, len, BODY_INITIAL))
+	{
+		request->failure = SMF_HTTP_NO_MEMORY;
+		return 0;
+	}
+	memcpy(request->body + request->body_len, data, len);
+	request->body_len += len;
+	request->body[request->body_len] = '\0';
+	return len;
+}
+
+static size_t
+header_callback(char *data, size_t one, size_t len, void *arg)
+{
+	HttpRequest *request = arg;
+	size_t		kept = len;
+
+	/* a status line begins a new response: 100-continue came before it */
+	if (len >= 5 && memcmp(data, "HTTP/", 5) == 0)
+		request->head_len = 0;
+	request->head_seen += len;
+	if (request->head_seen > HEADERS_MAX)
+	{
+		request->failure = SMF_HTTP_TOO_LARGE;
+		return 0;
+	}
+	while (kept > 0 && (data[kept - 1] == '\r' || data[kept - 1] == '\n'))
+		kept--;
+	if (kept == 0)
+		return len;
+	if (!reserve(&request->head, &request->head_size, request->head_len, kept, 1024))
+	{
+		request->failure = SMF_HTTP_NO_MEMORY;
+		return 0;
+	}
+	memcpy(request->head + request->head_len, data, kept);
+	request->head_len += kept;
+	request->head[request->head_len++] = '\0';
+	return len;
+}
+
+/* ----- the session ----- */
+
+/* libcurl may start a thread: it must inherit a full signal mask. */
+static void
+block_signals(sigset_t *before)
+{
+	sigset_t	all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+static void
+restore_signals(const sigset_t *before)
+{
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/* A descriptor of the session's own, counted; raises an error without one. */
+static int
+own_descriptor(int fd, const char *what)
+{
+	int			save_errno = errno;
+
+	if (fd < 0)
+	{
+		errno = save_errno;
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not create a %s descriptor: %m", what)));
+	}
+	ReserveExternalFD();
+	return fd;
+}
+
+static void
+start_session(void)
+{
+	struct epoll_event event = {0};
+
+	/* each step is kept when a later one fails: the next call goes on there */
+	if (http.epoll_fd == 0)
+	{
+		static bool global_done = false;
+
+		if (!global_done && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+			ereport(ERROR,
+					(errcode(ERRCODE_OUT_OF_MEMORY),
+					 errmsg("could not initialize libcurl")));
+		global_done = true;
+		dlist_init(&http.in_flight);
+		dlist_init(&http.timers);
+		http.epoll_fd = own_descriptor(epoll_create1(EPOLL_CLOEXEC), "epoll");
+	}
+	if (http.timer_fd == 0)
+	{
+		http.timer_fd = own_descriptor(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC),
+									   "timer");
+		event.events = EPOLLIN;
+		event.data.fd = http.timer_fd;
+		if (epoll_ctl(http.epoll_fd, EPOLL_CTL_ADD, http.timer_fd, &event) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+					 errmsg("could not watch a timer descriptor: %m")));
+	}
+	if (http.wait_set == NULL)
+	{
+		WaitEventSet *set = smf_create_wait_event_set(3);
+
+		AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+		AddWaitEventToSet(set, WL_SOCKET_READABLE, http.epoll_fd, NULL, NULL);
+		http.wait_set = set;
+	}
+	if (http.multi == NULL)
+	{
+		http.multi = curl_multi_init();
+		if (http.multi == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_OUT_OF_MEMORY),
+					 errmsg("could not create a libcurl multi handle")));
+		curl_multi_setopt(http.multi, CURLMOPT_SOCKETFUNCTION, socket_callback);
+		curl_multi_setopt(http.multi, CURLMOPT_TIMERFUNCTION, timer_callback);
+		curl_multi_setopt(http.multi, CURLMOPT_MAXCONNECTS, (long) CONNECTIONS_MAX);
+	}
+	http.started = true;
+}
+
+/*
+ * smf_http_disconnect
+ *		Close the kept connections: at once, or once nothing is in flight.
+ */
+void
+smf_http_disconnect(void)
+{
+	sigset_t	before;
+
+	http.disconnect = true;
+	if (!http.started || !dlist_is_empty(&http.in_flight))
+		return;
+	block_signals(&before);
+	while (http.nidle > 0)
+		curl_easy_cleanup(http.idle[--http.nidle]);
+	if (http.multi != NULL)
+		curl_multi_cleanup(http.multi);
+	restore_signals(&before);
+	http.multi = NULL;
+	http.curl_due_us = 0;
+	http.started = false;
+	http.disconnect = false;
+}
+
+/* ----- requests ----- */
+
+/* Take the request off libcurl; its easy handle is kept for another one. */
+static void
+detach(HttpRequest *request)
+{
+	sigset_t	before;
+	struct curl_slist *item;
+
+	if (request->easy == NULL)
+		return;
+	block_signals(&before);
+	curl_multi_remove_handle(http.multi, request->easy);
+	if (http.nidle < IDLE_HANDLES_MAX)
+	{
+		curl_easy_reset(request->easy);
+		http.idle[http.nidle++] = request->easy;
+	}
+	else
+		curl_easy_cleanup(request->easy);
+	restore_signals(&before);
+	request->easy = NULL;
+	dlist_delete(&request->node);
+
+	for (item = request->headers; item != NULL; item = item->next)
+		OPENSSL_cleanse(item->data, strlen(item->data));
+	curl_slist_free_all(request->headers);
+	request->headers = NULL;
+}
+
+static void
+end_request(HttpRequest *request, HttpResult result)
+{
+	detach(request);
+	request->result = result;
+	request->done(request, request->arg);
+	if (http.disconnect)
+		smf_http_disconnect();
+}
+
+static HttpResult
+result_of(const HttpRequest *request, CURLcode code)
+{
+	if (request->failure != SMF_HTTP_PENDING)
+		return request->failure;
+	switch (code)
+	{
+		case CURLE_OK:
+			return SMF_HTTP_OK;
+		case CURLE_OPERATION_TIMEDOUT:
+			return request->sent_us == 0 ? SMF_HTTP_CONNECT_TIMEOUT : SMF_HTTP_READ_TIMEOUT;
+		case CURLE_PEER_FAILED_VERIFICATION:
+		case CURLE_SSL_CACERT_BADFILE:
+		case CURLE_SSL_ISSUER_ERROR:
+		case CURLE_SSL_CRL_BADFILE:
+			return SMF_HTTP_TLS_REFUSED;
+		case CURLE_COULDNT_RESOLVE_HOST:
+		case CURLE_COULDNT_RESOLVE_PROXY:
+		case CURLE_COULDNT_CONNECT:
+		case CURLE_SSL_CONNECT_ERROR:
+		case CURLE_SSL_CIPHER:
+		case CURLE_SSL_CERTPROBLEM:
+		case CURLE_SSL_INVALIDCERTSTATUS:
+		case CURLE_SSL_SHUTDOWN_FAILED:
+		case CURLE_URL_MALFORMAT:
+		case CURLE_UNSUPPORTED_PROTOCOL:
+			/* a reply that is not HTTP is reported as an unsupported protocol */
+			if (request->sent_us != 0 && code == CURLE_UNSUPPORTED_PROTOCOL)
+				return SMF_HTTP_MALFORMED;
+			return SMF_HTTP_CONNECT_FAILED;
+		case CURLE_WEIRD_SERVER_REPLY:
+		case CURLE_BAD_CONTENT_ENCODING:
+			return SMF_HTTP_MALFORMED;
+		case CURLE_OUT_OF_MEMORY:
+			return SMF_HTTP_NO_MEMORY;
+		default:
+			return request->sent_us == 0 ? SMF_HTTP_CONNECT_FAILED : SMF_HTTP_BROKEN;
+	}
+}
+
+static bool
+set_options(HttpRequest *request, const HttpTarget *target, const char *body, size_t body_len)
+{
+	CURL	   *easy = request->easy;
+	bool		ok = true;
+
+#define SET(option, value) (ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK)
+	SET(CURLOPT_PRIVATE, request);
+	SET(CURLOPT_ERRORBUFFER, request->error);
+	SET(CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	SET(CURLOPT_QUICK_EXIT, 1L);
+#endif
+
+	/* nothing but what the caller asked for, whatever the environment says */
+#if LIBCURL_VERSION_NUM >= 0x075500
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	SET(CURLOPT_PROTOCOLS, (long) (CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+	SET(CURLOPT_URL, target->url);
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
+	SET(CURLOPT_PROXY, target->proxy_url ? target->proxy_url : "");
+	SET(CURLOPT_NOPROXY, "");
+	SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_USERAGENT, "sagemaker_fdw/" SMF_VERSION);
+
+	/* verification cannot be turned off */
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+	if (target->ca_bundle != NULL)
+	{
+		SET(CURLOPT_CAINFO, target->ca_bundle);
+		SET(CURLOPT_CAPATH, NULL);
+	}
+
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long) target->connect_timeout_ms);
+#if LIBCURL_VERSION_NUM >= 0x075000
+	SET(CURLOPT_PREREQFUNCTION, sent_callback);
+	SET(CURLOPT_PREREQDATA, request);
+#else
+	SET(CURLOPT_TIMEOUT_MS, (long) target->connect_timeout_ms + target->read_timeout_ms);
+#endif
+	SET(CURLOPT_OPENSOCKETFUNCTION, open_socket_callback);
+	SET(CURLOPT_OPENSOCKETDATA, request);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket_callback);
+	SET(CURLOPT_WRITEFUNCTION, body_callback);
+	SET(CURLOPT_WRITEDATA, request);
+	SET(CURLOPT_HEADERFUNCTION, header_callback);
+	SET(CURLOPT_HEADERDATA, request);
+
+	SET(CURLOPT_HTTPHEADER, request->headers);
+	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) body_len);
+	SET(CURLOPT_COPYPOSTFIELDS, body);
+#undef SET
+	return ok;
+}
+
+/*
+ * smf_http_post
+ *		Start a POST.
+ *
+ * "headers" are whole lines ("Name: value"), copied.  Returns NULL when memory
+ * or libcurl fails; any other failure is the request's result, told to "done"
+ * by a later smf_http_wait.  The caller frees the request, at any time.
+ */
+HttpRequest *
+smf_http_post(const HttpTarget *target, const char *const *headers, int nheaders,
+			  const char *body, size_t body_len, HttpDone done, void *arg)
+{
+	HttpRequest *request;
+	sigset_t	before;
+	bool		ok = true;
+
+	if (!http.started)
+		start_session();
+
+	request = calloc(1, sizeof(HttpRequest));
+	if (request == NULL)
+		return NULL;
+	request->done = done;
+	request->arg = arg;
+	request->max_response_size = target->max_response_size;
+	request->read_timeout_us = target->read_timeout_ms * INT64CONST(1000);
+
+	for (int i = 0; ok && i < nheaders; i++)
+	{
+		struct curl_slist *longer = curl_slist_append(request->headers, headers[i]);
+
+		ok = longer != NULL;
+		if (ok)
+			request->headers = longer;
+	}
+
+	block_signals(&before);
+	request->easy = http.nidle > 0 ? http.idle[--http.nidle] : curl_easy_init();
+	restore_signals(&before);
+	if (request->easy == NULL)
+	{
+		curl_slist_free_all(request->headers);
+		free(request);
+		return NULL;
+	}
+	dlist_push_tail(&http.in_flight, &request->node);
+
+	if (ok && set_options(request, target, body, body_len))
+	{
+		block_signals(&before);
+		ok = curl_multi_add_handle(http.multi, request->easy) == CURLM_OK;
+		restore_signals(&before);
+	}
+	else
+		ok = false;
+	if (!ok)
+	{
+		smf_http_free(request);
+		return NULL;
+	}
+	return request;
+}
+
+/*
+ * smf_http_free
+ *		Free a request; one in flight is broken off.  NULL is ignored.
+ *
+ * Raises no error, so that memory context callbacks may call it.
+ */
+void
+smf_http_free(HttpRequest *request)
+{
+	if (request == NULL)
+		return;
+	detach(request);
+	free(request->body);
+	free(request->head);
+	free(request);
+	if (http.disconnect)
+		smf_http_disconnect();
+}
+
+/* How the request ended; SMF_HTTP_PENDING while it is in flight. */
+HttpResult
+smf_http_result(const HttpRequest *request)
+{
+	return request->result;
+}
+
+/* libcurl's words for a failure; may be empty.  Lives as long as the request. */
+const char *
+smf_http_error(const HttpRequest *request)
+{
+	return request->error;
+}
+
+/* The response's HTTP status. */
+int
+smf_http_status(const HttpRequest *request)
+{
+	return request->status;
+}
+
+/* The response's body, NUL-terminated behind *len bytes; the request's own. */
+const char *
+smf_http_body(const HttpRequest *request, size_t *len)
+{
+	*len = request->body_len;
+	return request->body ? request->body : "";
+}
+
+/*
+ * smf_http_header
+ *		The value of the response's header "name" (any case), the first one
+ *		if it occurs twice; NULL when there is none.
+ */
+const char *
+smf_http_header(const HttpRequest *request, const char *name)
+{
+	size_t		name_len = strlen(name);
+
+	for (size_t at = 0; at < request->head_len; at += strlen(request->head + at) + 1)
+	{
+		const char *line = request->head + at;
+
+		if (pg_strncasecmp(line, name, name_len) == 0 && line[name_len] == ':')
+		{
+			line += name_len + 1;
+			while (*line == ' ' || *line == '\t')
+				line++;
+			return line;
+		}
+	}
+	return NULL;
+}
+
+/* When the response was made, by its Date header: epoch seconds, or -1. */
+int64
+smf_http_date(const HttpRequest *request)
+{
+	const char *date = smf_http_header(request, "Date");
+
+	return date ? (int64) curl_getdate(date, NULL) : -1;
+}
+
+/* ----- timers ----- */
+
+/*
+ * smf_http_timer_set
+ *		Let the timer fire once, at or after "at_us" (of smf_http_now).
+ *
+ * It fires inside smf_http_wait.  The timer's owner cancels it before the
+ * memory it lives in goes away.
+ */
+void
+smf_http_timer_set(HttpTimer *timer, int64 at_us)
+{
+	if (!http.started)
+		start_session();
+	timer->at_us = at_us;
+	if (!timer->armed)
+		dlist_push_tail(&http.timers, &timer->node);
+	timer->armed = true;
+}
+
+/* Disarm a timer; one that is not armed is left alone. */
+void
+smf_http_timer_cancel(HttpTimer *timer)
+{
+	if (timer->armed)
+		dlist_delete(&timer->node);
+	timer->armed = false;
+}
+
+/* ----- the loop ----- */
+
+static void
+socket_action(curl_socket_t fd, int events)
+{
+	sigset_t	before;
+	int			running;
+
+	block_signals(&before);
+	curl_multi_socket_action(http.multi, fd, events, &running);
+	restore_signals(&before);
+}
+
+/* A request whose response is overdue, or NULL. */
+static HttpRequest *
+overdue_request(int64 now)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &http.in_flight)
+	{
+		HttpRequest *request = dlist_container(HttpRequest, node, iter.cur);
+
+		if (request->sent_us != 0 && now >= request->sent_us + request->read_timeout_us)
+			return request;
+	}
+	return NULL;
+}
+
+/* A timer that is due, or NULL. */
+static HttpTimer *
+due_timer(int64 now)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &http.timers)
+	{
+		HttpTimer  *timer = dlist_container(HttpTimer, node, iter.cur);
+
+		if (now >= timer->at_us)
+			return timer;
+	}
+	return NULL;
+}
+
+/* Do all that can be done without waiting; true when anybody was told. */
+static bool
+pump(void)
+{
+	struct epoll_event events[EVENTS_BATCH];
+	int			nevents;
+	CURLMsg    *message;
+	int			left;
+	int64		now;
+	HttpTimer  *timer;
+	HttpRequest *request;
+	bool		told = false;
+
+	nevents = epoll_wait(http.epoll_fd, events, EVENTS_BATCH, 0);
+	for (int i = 0; i < nevents; i++)
+	{
+		int			mask = 0;
+
+		if (events[i].data.fd == http.timer_fd)
+		{
+			uint64		expirations;
+
+			(void) !read(http.timer_fd, &expirations, sizeof(expirations));
+			http.armed_us = 0;
+			continue;
+		}
+		if (events[i].events & EPOLLIN)
+			mask |= CURL_CSELECT_IN;
+		if (events[i].events & EPOLLOUT)
+			mask |= CURL_CSELECT_OUT;
+		if (events[i].events & (EPOLLERR | EPOLLHUP))
+			mask |= CURL_CSELECT_ERR;
+		if (http.multi != NULL)
+			socket_action(events[i].data.fd, mask);
+	}
+
+	now = smf_http_now();
+	if (http.curl_due_us != 0 && now >= http.curl_due_us && http.multi != NULL)
+	{
+		http.curl_due_us = 0;
+		socket_action(CURL_SOCKET_TIMEOUT, 0);
+	}
+
+	while (http.multi != NULL && (message = curl_multi_info_read(http.multi, &left)) != NULL)
+	{
+		CURLcode	code = message->data.result;
+		char	   *private = NULL;
+		long		status = 0;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+		curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
+		request = (HttpRequest *) private;
+		request->status = (int) status;
+		end_request(request, result_of(request, code));
+		told = true;
+	}
+
+	while ((request = overdue_request(now)) != NULL)
+	{
+		end_request(request, SMF_HTTP_READ_TIMEOUT);
+		told = true;
+	}
+
+	while ((timer = due_timer(now)) != NULL)
+	{
+		smf_http_timer_cancel(timer);
+		timer->fire(timer);
+		told = true;
+	}
+	return told;
+}
+
+static void
+consider(int64 at_us, int64 *earliest_us)
+{
+	if (at_us != 0 && (*earliest_us == 0 || at_us < *earliest_us))
+		*earliest_us = at_us;
+}
+
+/* Let the timer descriptor fire at the earliest deadline there is. */
+static void
+arm_timer(void)
+{
+	dlist_iter	iter;
+	int64		earliest_us = 0;
+	struct itimerspec when = {0};
+
+	consider(http.curl_due_us, &earliest_us);
+	dlist_foreach(iter, &http.in_flight)
+	{
+		HttpRequest *request = dlist_container(HttpRequest, node, iter.cur);
+
+		if (request->sent_us != 0)
+			consider(request->sent_us + request->read_timeout_us, &earliest_us);
+	}
+	dlist_foreach(iter, &http.timers)
+		consider(dlist_container(HttpTimer, node, iter.cur)->at_us, &earliest_us);
+
+	if (earliest_us == http.armed_us)
+		return;
+	when.it_value.tv_sec = earliest_us / 1000000;
+	when.it_value.tv_nsec = (earliest_us % 1000000) * 1000;
+	if (timerfd_settime(http.timer_fd, TFD_TIMER_ABSTIME, &when, NULL) != 0)
+		http.io_errno = errno;
+	else
+		http.armed_us = earliest_us;
+}
+
+/*
+ * smf_http_poll
+ *		Move every request of the session on as far as it goes without waiting.
+ *
+ * Raises an error on a query cancel, as smf_http_wait does.
+ */
+void
+smf_http_poll(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (http.started)
+		pump();
+}
+
+/*
+ * smf_http_wait
+ *		Move every request of the session on; sleep only when none can move.
+ *
+ * Returns after somebody may have been told something: the caller looks at
+ * what it waits for and calls again.  Raises an error on a query cancel, a
+ * termination or a time-out of the statement, which is why requests are owned
+ * by something that frees them then.
+ */
+void
+smf_http_wait(void)
+{
+	WaitEvent	occurred[3];
+	int			noccurred;
+
+	if (!http.started)
+		start_session();
+	CHECK_FOR_INTERRUPTS();
+	if (pump())
+		return;
+	arm_timer();
+	if (http.io_errno != 0)
+	{
+		errno = http.io_errno;
+		http.io_errno = 0;
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not watch a network connection: %m")));
+	}
+	noccurred = WaitEventSetWait(http.wait_set, -1, occurred, lengthof(occurred),
+								 PG_WAIT_EXTENSION);
+	for (int i = 0; i < noccurred; i++)
+	{
+		if (occurred[i].events & WL_LATCH_SET)
+			ResetLatch(MyLatch);
+	}
+	CHECK_FOR_INTERRUPTS();
+	pump();
+}

@@ -1,0 +1,86 @@
+/*-------------------------------------------------------------------------
+ *
+ * http.h
+ *		HTTP requests in flight for this session, and the one place it waits.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_HTTP_H
+#define SMF_HTTP_H
+
+#include "lib/ilist.h"
+
+#define SMF_VERSION "1.0.0"
+
+/* How a request ended.  Anything but SMF_HTTP_OK has no usable response. */
+typedef enum HttpResult
+{
+	SMF_HTTP_PENDING,			/* not ended yet */
+	SMF_HTTP_OK,				/* a complete response, whatever its status */
+	SMF_HTTP_CONNECT_FAILED,	/* name resolution, connect or TLS handshake */
+	SMF_HTTP_CONNECT_TIMEOUT,	/* no connection within the connect timeout */
+	SMF_HTTP_TLS_REFUSED,		/* the peer's certificate, or the CA bundle */
+	SMF_HTTP_READ_TIMEOUT,		/* response not complete in time */
+	SMF_HTTP_BROKEN,			/* the connection broke off */
+	SMF_HTTP_MALFORMED,			/* not an HTTP response */
+	SMF_HTTP_TOO_LARGE,			/* body or headers beyond their cap */
+	SMF_HTTP_NO_DESCRIPTOR,		/* the process may open no further socket */
+	SMF_HTTP_NO_MEMORY
+} HttpResult;
+
+typedef struct HttpRequest HttpRequest;
+
+/*
+ * Called once when a request has ended, from smf_http_wait of whichever scan
+ * happens to wait: it must not raise errors of its own request, only record
+ * them.  It may start other requests.
+ */
+typedef void (*HttpDone) (HttpRequest *request, void *arg);
+
+/* Where requests go and what they may cost; read during smf_http_post only. */
+typedef struct HttpTarget
+{
+	const char *url;			/* http or https */
+	const char *ca_bundle;		/* PEM file; NULL: the system's store */
+	const char *proxy_url;		/* NULL: no proxy, whatever the environment */
+	int			connect_timeout_ms; /* name resolution, connect and TLS */
+	int			read_timeout_ms;	/* from the request's first byte sent to
+									 * the response's last byte received */
+	size_t		max_response_size;	/* bytes of body */
+} HttpTarget;
+
+/*
+ * A point in time at which something is to be done, embedded in the struct of
+ * whoever wants it.  Zeroed is a valid, unarmed timer.
+ */
+typedef struct HttpTimer
+{
+	dlist_node	node;			/* in the session's list while armed */
+	bool		armed;
+	int64		at_us;			/* smf_http_now() at which it fires */
+	void		(*fire) (struct HttpTimer *timer);	/* under HttpDone's rules */
+} HttpTimer;
+
+extern HttpRequest *smf_http_post(const HttpTarget *target,
+								  const char *const *headers, int nheaders,
+								  const char *body, size_t body_len,
+								  HttpDone done, void *arg);
+extern void smf_http_free(HttpRequest *request);
+
+extern HttpResult smf_http_result(const HttpRequest *request);
+extern const char *smf_http_error(const HttpRequest *request);
+extern int	smf_http_status(const HttpRequest *request);
+extern const char *smf_http_body(const HttpRequest *request, size_t *len);
+extern const char *smf_http_header(const HttpRequest *request, const char *name);
+
+extern int64 smf_http_date(const HttpRequest *request);
+
+extern int64 smf_http_now(void);
+extern void smf_http_timer_set(HttpTimer *timer, int64 at_us);
+extern void smf_http_timer_cancel(HttpTimer *timer);
+
+extern void smf_http_poll(void);
+extern void smf_http_wait(void);
+extern void smf_http_disconnect(void);
+
+#endif							/* SMF_HTTP_H */

@@ -1,0 +1,303 @@
+/*-------------------------------------------------------------------------
+ *
+ * attribute.c
+ *		The catalogue of training job attributes, and how to look one up.
+ *
+ * Data only: IMPORT FOREIGN SCHEMA, the planner and the decoding of documents
+ * all read this table, so that an attribute is spelled in one place.  A test
+ * compares it with the API's model.
+ *
+ * It does not know the members below an attribute (a path below one is followed
+ * in the document as it is), nor the attributes that the API will have one day:
+ * a lookup that finds nothing is the caller's to judge.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "jobs/attribute.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* Calls other than Describe that return an attribute. */
+#define NONE	0
+#define LIST	1
+#define SEARCH	2
+#define TUNING	4
+
+#define ENTRY(attribute, column, kind, type, source, calls, labels, timestamps) \
+	{attribute, column, kind, type, source, \
+	 ((calls) & LIST) != 0, ((calls) & SEARCH) != 0, ((calls) & TUNING) != 0, \
+	 labels, timestamps}
+
+#define MEMBER(attribute, column, kind, type, calls) \
+	ENTRY(attribute, column, kind, type, SMF_SOURCE_MEMBER, calls, NULL, NULL)
+
+#define LABELLED(attribute, column, type, calls, labels) \
+	ENTRY(attribute, column, SMF_KIND_ENUM, type, SMF_SOURCE_MEMBER, calls, labels, NULL)
+
+#define DATED_LIST(attribute, column, calls, timestamps) \
+	ENTRY(attribute, column, SMF_KIND_LIST, "jsonb", SMF_SOURCE_MEMBER, calls, NULL, timestamps)
+
+#define DERIVED(attribute, column, kind, type, source, calls) \
+	ENTRY(attribute, column, kind, type, source, calls, NULL, NULL)
+
+static const char *const training_job_status_labels[] = {
+	"InProgress",
+	"Completed",
+	"Failed",
+	"Stopping",
+	"Stopped",
+	"Deleting",
+	NULL
+};
+
+static const char *const secondary_status_labels[] = {
+	"Starting",
+	"LaunchingMLInstances",
+	"PreparingTrainingStack",
+	"Downloading",
+	"DownloadingTrainingImage",
+	"Training",
+	"Uploading",
+	"Stopping",
+	"Stopped",
+	"MaxRuntimeExceeded",
+	"Completed",
+	"Failed",
+	"Interrupted",
+	"MaxWaitTimeExceeded",
+	"Updating",
+	"Restarting",
+	"Pending",
+	NULL
+};
+
+static const char *const profiling_status_labels[] = {
+	"Enabled",
+	"Disabled",
+	NULL
+};
+
+static const char *const transition_timestamps[] = {"StartTime", "EndTime", NULL};
+static const char *const metric_timestamps[] = {"Timestamp", NULL};
+static const char *const rule_evaluation_timestamps[] = {"LastModifiedTime", NULL};
+
+const SmfAttribute smf_attributes[SMF_ATTRIBUTES] = {
+	MEMBER("TrainingJobName", "training_job_name", SMF_KIND_STRING, "text", LIST | SEARCH | TUNING),
+	MEMBER("TrainingJobArn", "training_job_arn", SMF_KIND_STRING, "text", LIST | SEARCH | TUNING),
+	MEMBER("TuningJobArn", "tuning_job_arn", SMF_KIND_STRING, "text", SEARCH),
+	MEMBER("LabelingJobArn", "labeling_job_arn", SMF_KIND_STRING, "text", SEARCH),
+	MEMBER("AutoMLJobArn", "auto_ml_job_arn", SMF_KIND_STRING, "text", SEARCH),
+	MEMBER("ModelArtifacts", "model_artifacts", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
+	LABELLED("TrainingJobStatus", "training_job_status", "sagemaker_training_job_status",
+			 LIST | SEARCH | TUNING, training_job_status_labels),
+	LABELLED("SecondaryStatus", "secondary_status", "sagemaker_secondary_status", LIST | SEARCH,
+			 secondary_status_labels),
+	MEMBER("FailureReason", "failure_reason", SMF_KIND_STRING, "text", SEARCH | TUNING),
+	MEMBER("HyperParameters", "hyper_parameters", SMF_KIND_MAP, "jsonb", SEARCH),
+	MEMBER("AlgorithmSpecification", "algorithm_specification", SMF_KIND_STRUCTURE, "jsonb",
+		   SEARCH),
+	MEMBER("RoleArn", "role_arn", SMF_KIND_STRING, "text", SEARCH),
+	MEMBER("InputDataConfig", "input_data_config", SMF_KIND_LIST, "jsonb", SEARCH),
+	MEMBER("OutputDataConfig", "output_data_config", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
+	MEMBER("ResourceConfig", "resource_config", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
+	MEMBER("WarmPoolStatus", "warm_pool_status", SMF_KIND_STRUCTURE, "jsonb", LIST | SEARCH),
+	MEMBER("VpcConfig", "vpc_config", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
+	MEMBER("StoppingCondition", "stopping_condition", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
+	MEMBER("CreationTime", "creation_time", SMF_KIND_TIMESTAMP, "timestamptz",
+		   LIST | SEARCH | TUNING),
+	MEMBER("TrainingStartTime", "training_start_time", SMF_KIND_TIMESTAMP, "timestamptz",
+		   SEARCH | TUNING),
+	MEMBER("TrainingEndTime", "training_end_time", SMF_KIND_TIMESTAMP, "timestamptz",
+		   LIST | SEARCH | TUNING),
+	MEMBER("LastModifiedTime", "last_modified_time", SMF_KIND_TIMESTAMP, "timestamptz",
+		   LIST | SEARCH),
+	DATED_LIST("SecondaryStatusTransitions", "secondary_status_transitions", SEARCH,
+			   transition_timestamps),
+	DATED_LIST("FinalMetricDataList", "final_metric_data_list", SEARCH, metric_timestamps),
+	MEMBER("EnableNetworkIsolation", "enable_network_isolation", SMF_KIND_BOOLEAN, "boolean",
+		   SEARCH),
+	MEMBER("EnableInterContainerTrafficEncryption", "enable_inter_container_traffic_encryption",
+		   SMF_KIND_BOOLEAN, "boolean", SEARCH),
+	MEMBER("EnableManagedSpotTraining", "enable_managed_spot_training", SMF_KIND_BOOLEAN,
+		   "boolean", SEARCH),
+	MEMBER("CheckpointConfig", "checkpoint_config", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
+	MEMBER("TrainingTimeInSeconds", "training_time_in_seconds", SMF_KIND_INTEGER, "integer",
+		   SEARCH),
+	MEMBER("BillableTimeInSeconds", "billable_time_in_seconds", SMF_KIND_INTEGER, "integer",
+		   SEARCH),
+	MEMBER("BillableTokenCount", "billable_token_count", SMF_KIND_LONG, "bigint", NONE),
+	MEMBER("DebugHookConfig", "debug_hook_config", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
+	MEMBER("ExperimentConfig", "experiment_config", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
+	MEMBER("DebugRuleConfigurations", "debug_rule_configurations", SMF_KIND_LIST, "jsonb", SEARCH),
+	MEMBER("TensorBoardOutputConfig", "tensor_board_output_config", SMF_KIND_STRUCTURE, "jsonb",
+		   SEARCH),
+	DATED_LIST("DebugRuleEvaluationStatuses", "debug_rule_evaluation_statuses", SEARCH,
+			   rule_evaluation_timestamps),
+	MEMBER("ProfilerConfig", "profiler_config", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
+	MEMBER("ProfilerRuleConfigurations", "profiler_rule_configurations", SMF_KIND_LIST, "jsonb",
+		   NONE),
+	DATED_LIST("ProfilerRuleEvaluationStatuses", "profiler_rule_evaluation_statuses", NONE,
+			   rule_evaluation_timestamps),
+	LABELLED("ProfilingStatus", "profiling_status", "sagemaker_profiling_status", NONE,
+			 profiling_status_labels),
+	MEMBER("Environment", "environment", SMF_KIND_MAP, "jsonb", SEARCH),
+	MEMBER("RetryStrategy", "retry_strategy", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
+	MEMBER("RemoteDebugConfig", "remote_debug_config", SMF_KIND_STRUCTURE, "jsonb", NONE),
+	MEMBER("InfraCheckConfig", "infra_check_config", SMF_KIND_STRUCTURE, "jsonb", NONE),
+	MEMBER("ServerlessJobConfig", "serverless_job_config", SMF_KIND_STRUCTURE, "jsonb", NONE),
+	MEMBER("MlflowConfig", "mlflow_config", SMF_KIND_STRUCTURE, "jsonb", NONE),
+	MEMBER("ModelPackageConfig", "model_package_config", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
+	MEMBER("MlflowDetails", "mlflow_details", SMF_KIND_STRUCTURE, "jsonb", NONE),
+	MEMBER("ProgressInfo", "progress_info", SMF_KIND_STRUCTURE, "jsonb", NONE),
+	MEMBER("OutputModelPackageArn", "output_model_package_arn", SMF_KIND_STRING, "text", SEARCH),
+
+	MEMBER("ResourceConfig.InstanceType", "instance_type", SMF_KIND_STRING, "text", SEARCH),
+	MEMBER("ResourceConfig.InstanceCount", "instance_count", SMF_KIND_INTEGER, "integer", SEARCH),
+	DERIVED("Tags", "tags", SMF_KIND_TAGS, "jsonb", SMF_SOURCE_TAGS, SEARCH),
+	DERIVED("region", "region", SMF_KIND_REGION, "text", SMF_SOURCE_SETTINGS,
+			LIST | SEARCH | TUNING),
+	DERIVED("account_id", "account_id", SMF_KIND_ACCOUNT_ID, "text", SMF_SOURCE_ARN,
+			LIST | SEARCH | TUNING),
+	DERIVED("raw_response", "raw_response", SMF_KIND_RAW_RESPONSE, "jsonb", SMF_SOURCE_DOCUMENT,
+			SEARCH)
+};
+
+/*
+ * Are "name" and the first "length" bytes of "segment" the same?
+ */
+static bool
+same_segment(const char *name, const char *segment, size_t length)
+{
+	return strlen(name) == length && memcmp(name, segment, length) == 0;
+}
+
+/*
+ * Are two names the same apart from case and underscores?  Only ASCII letters
+ * count as letters, whatever the locale says.
+ */
+static bool
+same_spelling(const char *a, const char *b)
+{
+	for (;;)
+	{
+		while (*a == '_')
+			a++;
+		while (*b == '_')
+			b++;
+		if (*a == '\0' || *b == '\0')
+			return *a == *b;
+		if ((*a | 0x20) != (*b | 0x20) ||
+			((*a != *b) && !((*a | 0x20) >= 'a' && (*a | 0x20) <= 'z')))
+			return false;
+		a++;
+		b++;
+	}
+}
+
+/*
+ * smf_attribute_by_column
+ *		The entry whose column IMPORT calls "column_name", or NULL.
+ */
+const SmfAttribute *
+smf_attribute_by_column(const char *column_name)
+{
+	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	{
+		if (strcmp(smf_attributes[i].column_name, column_name) == 0)
+			return &smf_attributes[i];
+	}
+	return NULL;
+}
+
+/*
+ * smf_attribute_by_path
+ *		The entry that the first segment of "path" names, or NULL.
+ *
+ * An attribute is named as in the API, case included.  A derived column may also
+ * be named as the column, since not all of them have a name in the API;
+ * "instance_type" is that column's entry, while "ResourceConfig.InstanceType" is
+ * the entry of ResourceConfig and the rest "InstanceType".
+ *
+ * "*rest" becomes what follows the first dot, pointing into "path", or NULL
+ * when the path is a single segment; it is set when the result is NULL, too.
+ * The keys of a map and of tags may hold dots themselves: below these kinds all
+ * of the rest is one key.
+ */
+const SmfAttribute *
+smf_attribute_by_path(const char *path, const char **rest)
+{
+	const char *dot = strchr(path, '.');
+	size_t		length = dot ? (size_t) (dot - path) : strlen(path);
+
+	*rest = dot ? dot + 1 : NULL;
+
+	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	{
+		const SmfAttribute *entry = &smf_attributes[i];
+
+		if (same_segment(entry->attribute, path, length))
+			return entry;
+		if (i >= SMF_API_ATTRIBUTES && same_segment(entry->column_name, path, length))
+			return entry;
+	}
+	return NULL;
+}
+
+/*
+ * smf_attribute_has_label
+ *		Does the API document "label" for this attribute?
+ *
+ * False for an attribute without labels.
+ */
+bool
+smf_attribute_has_label(const SmfAttribute *attribute, const char *label)
+{
+	if (attribute->labels == NULL)
+		return false;
+	for (int i = 0; attribute->labels[i] != NULL; i++)
+	{
+		if (strcmp(attribute->labels[i], label) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Do the last words of "column" spell "name" ("job_name" of "training_job_name")?
+ */
+static bool
+ends_with_words(const char *column, const char *name)
+{
+	size_t		column_length = strlen(column);
+	size_t		name_length = strlen(name);
+
+	return name_length > 0 && column_length > name_length &&
+		column[column_length - name_length - 1] == '_' &&
+		strcmp(column + column_length - name_length, name) == 0;
+}
+
+/*
+ * smf_attribute_similar_column
+ *		The column that "name" means, apart from spelling mistakes, or NULL.
+ *
+ * For hints: finds a column by the attribute's name in the API, by its name in
+ * other letters ("TrainingJobName", "trainingjobname"), and by its last words
+ * ("status"), of which the first in the catalogue is taken.
+ */
+const char *
+smf_attribute_similar_column(const char *name)
+{
+	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	{
+		if (same_spelling(smf_attributes[i].column_name, name) ||
+			same_spelling(smf_attributes[i].attribute, name))
+			return smf_attributes[i].column_name;
+	}
+	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	{
+		if (ends_with_words(smf_attributes[i].column_name, name))
+			return smf_attributes[i].column_name;
+	}
+	return NULL;
+}

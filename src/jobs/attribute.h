@@ -1,0 +1,101 @@
+/*-------------------------------------------------------------------------
+ *
+ * attribute.h
+ *		The catalogue of training job attributes: what each is called in the
+ *		API and in SQL, its type, and which call returns it.
+ *
+ * Free of Postgres headers, so that the catalogue can be checked against the
+ * API's model by a program of its own.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_ATTRIBUTE_H
+#define SMF_ATTRIBUTE_H
+
+#include <stdbool.h>
+
+/* How many attributes DescribeTrainingJob has, and how many columns follow them. */
+#define SMF_API_ATTRIBUTES		50
+#define SMF_DERIVED_ATTRIBUTES	6
+#define SMF_ATTRIBUTES			(SMF_API_ATTRIBUTES + SMF_DERIVED_ATTRIBUTES)
+
+/*
+ * What a value is in the API.  The kinds from SMF_KIND_TAGS on are made by this
+ * extension: they are no member of the documents that Describe returns.
+ */
+typedef enum SmfKind
+{
+	SMF_KIND_STRING,			/* JSON string -> text */
+	SMF_KIND_ENUM,				/* JSON string with labels -> an enum type of the extension */
+	SMF_KIND_INTEGER,			/* JSON number -> integer */
+	SMF_KIND_LONG,				/* JSON number -> bigint */
+	SMF_KIND_FLOAT,				/* JSON number, or "NaN" and the like -> double precision */
+	SMF_KIND_BOOLEAN,			/* JSON boolean -> boolean */
+	SMF_KIND_TIMESTAMP,			/* epoch seconds as a JSON number -> timestamptz */
+	SMF_KIND_STRUCTURE,			/* JSON object with documented members -> jsonb */
+	SMF_KIND_LIST,				/* JSON array -> jsonb */
+	SMF_KIND_MAP,				/* JSON object with the user's keys, string values -> jsonb */
+	SMF_KIND_TAGS,				/* list of Key and Value -> jsonb object, key to value */
+	SMF_KIND_REGION,			/* the region that the scan asks -> text */
+	SMF_KIND_ACCOUNT_ID,		/* fifth field of TrainingJobArn -> text */
+	SMF_KIND_RAW_RESPONSE		/* the whole document as it was sent -> jsonb */
+} SmfKind;
+
+/* What must have been asked before a value is known. */
+typedef enum SmfSource
+{
+	SMF_SOURCE_MEMBER,			/* a member of the document, or of a summary where in_list says so */
+	SMF_SOURCE_SETTINGS,		/* nothing: known before any call */
+	SMF_SOURCE_ARN,				/* any summary or document: all have TrainingJobArn */
+	SMF_SOURCE_TAGS,			/* ListTags, or the record that Search returns */
+	SMF_SOURCE_DOCUMENT			/* the response of Describe, or the record that Search returns, as a whole */
+} SmfSource;
+
+/* One entry of the catalogue.  All strings are constants. */
+typedef struct SmfAttribute
+{
+	/*
+	 * Name in the API, its case as there; a dotted path for a column that
+	 * IMPORT makes of a member further down.  Region, account_id and
+	 * raw_response have no name in the API: theirs is the column's.
+	 */
+	const char *attribute;
+	const char *column_name;	/* name of the column that IMPORT creates */
+	SmfKind		kind;			/* how the value is read */
+
+	/*
+	 * Type that IMPORT gives the column, not qualified.  For SMF_KIND_ENUM
+	 * an enum type in the extension's schema, otherwise one of pg_catalog.
+	 */
+	const char *type_name;
+	SmfSource	source;			/* what must be asked for it */
+	bool		in_list;		/* known from a summary of ListTrainingJobs */
+	bool		in_search;		/* known from a record that Search returns */
+	bool		in_tuning_list; /* known from a summary of ListTrainingJobsForHyperParameterTuningJob */
+
+	/*
+	 * Labels in the API's order, NULL at the end; NULL when there are none.
+	 * The enum type may have more: labels that the API no longer sends occur
+	 * in old jobs.
+	 */
+	const char *const *labels;
+
+	/*
+	 * Members of a list's elements that are timestamps, NULL at the end; NULL
+	 * when there are none.  No other place below an attribute has timestamps.
+	 */
+	const char *const *timestamp_members;
+} SmfAttribute;
+
+/*
+ * The catalogue in the order of IMPORT's columns: the API's attributes first, in
+ * the API's order, then the derived ones.
+ */
+extern const SmfAttribute smf_attributes[SMF_ATTRIBUTES];
+
+extern const SmfAttribute *smf_attribute_by_column(const char *column_name);
+extern const SmfAttribute *smf_attribute_by_path(const char *path, const char **rest);
+extern bool smf_attribute_has_label(const SmfAttribute *attribute, const char *label);
+extern const char *smf_attribute_similar_column(const char *name);
+
+#endif							/* SMF_ATTRIBUTE_H */

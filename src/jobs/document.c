@@ -1,0 +1,171 @@
+/*-------------------------------------------------------------------------
+ *
+ * document.c
+ *		Responses read as jsonb, and checked for the shape they must have.
+ *
+ * Only what this extension itself relies on is checked here: that a response
+ * is an object, that a page holds a list, that a job has its name.  Whether a
+ * value fits its column is row.c's to say, when a query reads it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "aws/json.h"
+#include "jobs/document.h"
+
+/* Raise that a response is not what the API documents; "what" completes "response ...". */
+static void pg_attribute_noreturn()
+raise_shape(AwsCall *call, const char *job_name, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROTOCOL_VIOLATION),
+			 errmsg("response of %s %s", smf_call_operation(call), what),
+			 smf_call_errdetail(call, job_name, NULL)));
+}
+
+/*
+ * smf_document_member
+ *		Look up a member of an object; false when it is absent or null, which
+ *		the API means to be the same.
+ */
+bool
+smf_document_member(JsonbContainer *object, const char *key, JsonbValue *value)
+{
+	return getKeyJsonValueFromContainer(object, key, strlen(key), value) != NULL &&
+		value->type != jbvNull;
+}
+
+/*
+ * smf_document_parse
+ *		The response of a call that succeeded, as a jsonb object in the current
+ *		memory context.  Raises 08P01 when it is anything else.
+ *
+ * "job_name" is for messages and may be NULL.
+ */
+Jsonb *
+smf_document_parse(AwsCall *call, const char *job_name)
+{
+	size_t		len;
+	const char *body = smf_call_body(call, &len);
+	const char *reason;
+	Jsonb	   *response = smf_json_parse(body, len, &reason);
+
+	if (response == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("response of %s is not valid JSON", smf_call_operation(call)),
+				 smf_call_errdetail(call, job_name, reason)));
+	if (!JB_ROOT_IS_OBJECT(response))
+		raise_shape(call, job_name, "is not a JSON object");
+	return response;
+}
+
+/*
+ * smf_document_required
+ *		A string member that must be there, palloc'ed.
+ */
+char *
+smf_document_required(AwsCall *call, JsonbContainer *object, const char *key,
+					  const char *job_name)
+{
+	JsonbValue	value;
+
+	if (!smf_document_member(object, key, &value))
+		raise_shape(call, job_name, psprintf("lacks %s", key));
+	if (value.type != jbvString)
+		raise_shape(call, job_name, psprintf("has a %s that is not a string", key));
+	return pnstrdup(value.val.string.val, value.val.string.len);
+}
+
+/*
+ * smf_document_describe
+ *		The document of one training job, in the current memory context.
+ */
+Jsonb *
+smf_document_describe(AwsCall *call, const char *job_name)
+{
+	Jsonb	   *document = smf_document_parse(call, job_name);
+
+	pfree(smf_document_required(call, &document->root, "TrainingJobName", job_name));
+	return document;
+}
+
+/*
+ * smf_document_list
+ *		A member that must be a list of objects; NULL when it is absent.
+ */
+JsonbContainer *
+smf_document_list(AwsCall *call, Jsonb *response, const char *member, const char *job_name)
+{
+	JsonbValue	value;
+	int			n;
+
+	if (!smf_document_member(&response->root, member, &value))
+		return NULL;
+	if (value.type != jbvBinary || !JsonContainerIsArray(value.val.binary.data))
+		raise_shape(call, job_name, psprintf("has a %s that is not a list", member));
+	n = JsonContainerSize(value.val.binary.data);
+	for (int i = 0; i < n; i++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(value.val.binary.data, i);
+
+		if (element->type != jbvBinary || !JsonContainerIsObject(element->val.binary.data))
+			raise_shape(call, job_name, psprintf("has an element of %s that is not an object", member));
+	}
+	return value.val.binary.data;
+}
+
+/*
+ * smf_document_next_token
+ *		The token that asks for the next page, palloc'ed; NULL on the last page.
+ */
+char *
+smf_document_next_token(AwsCall *call, Jsonb *response, const char *job_name)
+{
+	JsonbValue	value;
+
+	if (!smf_document_member(&response->root, "NextToken", &value))
+		return NULL;
+	if (value.type != jbvString)
+		raise_shape(call, job_name, "has a NextToken that is not a string");
+	if (value.val.string.len == 0)
+		return NULL;
+	return pnstrdup(value.val.string.val, value.val.string.len);
+}
+
+/*
+ * smf_document_tags
+ *		The tags in responses of ListTags as one object, key to value.
+ *
+ * The responses were checked: every tag has a Key and a Value, both strings.
+ */
+Jsonb *
+smf_document_tags(List *responses)
+{
+	JsonbParseState *state = NULL;
+	ListCell   *lc;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	foreach(lc, responses)
+	{
+		Jsonb	   *response = lfirst(lc);
+		JsonbValue	tags;
+		int			n = 0;
+
+		if (smf_document_member(&response->root, "Tags", &tags))
+			n = JsonContainerSize(tags.val.binary.data);
+		for (int i = 0; i < n; i++)
+		{
+			JsonbContainer *tag = getIthJsonbValueFromContainer(tags.val.binary.data, i)->val.binary.data;
+			JsonbValue	key;
+			JsonbValue	value;
+
+			(void) smf_document_member(tag, "Key", &key);
+			(void) smf_document_member(tag, "Value", &value);
+			pushJsonbValue(&state, WJB_KEY, &key);
+			pushJsonbValue(&state, WJB_VALUE, &value);
+		}
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}

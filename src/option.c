@@ -1,0 +1,952 @@
+/*-------------------------------------------------------------------------
+ *
+ * option.c
+ *		The option table, the validator that reads it, and the settings of a
+ *		scan, resolved from it.
+ *
+ * One table says of every option where it may stand, what its value may be, its
+ * default and who may set it; the validator, IMPORT FOREIGN SCHEMA and the
+ * resolution of settings all read that table through one parser, so that what
+ * CREATE accepts is what a scan can use.
+ *
+ * The validator opens no file and no connection: a CA file that does not exist
+ * or an endpoint that nobody serves is found when it is used.  It sees the list
+ * that an object will have, not what a command changes, so options for
+ * superusers are checked against that whole list; and an owner who drops such
+ * an option cannot be stopped.  It cannot see a table's server, nor a server's
+ * user mappings, so conflicts between objects are not its business; options
+ * given twice are core's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/reloptions.h"
+#include "aws/endpoint.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_foreign_data_wrapper.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "fmgr.h"
+#include "jobs/attribute.h"
+#include "miscadmin.h"
+#include "option.h"
+#include "utils/builtins.h"
+#include "utils/formatting.h"
+#include "utils/guc.h"
+#include "utils/varlena.h"
+
+/* Postgres 15 declares entry points without the visibility that they need. */
+extern PGDLLEXPORT Datum sagemaker_fdw_validator(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(sagemaker_fdw_validator);
+
+/* Farthest that a name may be from what was typed to be offered as a hint. */
+#define MAX_EDITS	4
+
+/* Longest name that Postgres measures the distance of. */
+#define MAX_EDIT_LENGTH 255
+
+/* Where an option may stand; a bitmask. */
+typedef enum OptionContext
+{
+	ON_WRAPPER = 1,
+	ON_SERVER = 2,
+	ON_TABLE = 4,
+	ON_COLUMN = 8,
+	ON_MAPPING = 16,
+	ON_IMPORT = 32
+} OptionContext;
+
+/* How an option's value is read, and what it becomes where it is resolved. */
+typedef enum OptionType
+{
+	OPTION_BOOLEAN,				/* bool */
+	OPTION_LABEL,				/* one of "labels": int, its index */
+	OPTION_INTEGER,				/* whole number from min to max: int */
+	OPTION_NUMBER,				/* decimal from min to max: double */
+	OPTION_SECONDS,				/* decimal from min to max: int, milliseconds */
+	OPTION_SIZE,				/* bytes, with or without a unit: size_t */
+	OPTION_REGION,				/* AWS region: string */
+	OPTION_ENDPOINT,			/* https URL, or http to a loopback address: string */
+	OPTION_PROXY,				/* http or https URL: string */
+	OPTION_PATH,				/* absolute path of a file: string */
+	OPTION_WORD,				/* min to max letters, digits and "punctuation" */
+	OPTION_SECRET,				/* visible ASCII, since it goes into HTTP headers */
+	OPTION_ROLE_ARN,			/* ARN of an IAM role */
+	OPTION_PROFILE,				/* name of a section in the AWS configuration */
+	OPTION_ATTRIBUTE			/* attribute or a path below one */
+} OptionType;
+
+/* Who may set an option. */
+typedef enum OptionPrivilege
+{
+	FOR_OWNER,
+	FOR_SUPERUSER,				/* only a superuser */
+	FOR_SUPERUSER_IF_TRUE		/* a value other than false: only a superuser */
+} OptionPrivilege;
+
+/* One option.  All strings are constants. */
+typedef struct SmfOption
+{
+	const char *name;
+	int			contexts;		/* where it may stand, OR of OptionContext */
+	OptionType	type;
+	double		min;			/* smallest value, or length of a word */
+	double		max;			/* largest value, or length of a word */
+	const char *const *labels;	/* of OPTION_LABEL, NULL at the end */
+	const char *punctuation;	/* of OPTION_WORD: characters besides letters, digits and _ */
+	OptionPrivilege privilege;
+	bool		secret;			/* its value is never shown */
+	const char *preset;			/* default, as a user would write it; NULL: none */
+
+	/*
+	 * Where the value goes: in SmfSettings, in SmfImportOptions for an option
+	 * of IMPORT, or NOWHERE when others read it from the list.
+	 */
+	int			offset;
+} SmfOption;
+
+#define NOWHERE		(-1)
+#define SETTING(field)	((int) offsetof(SmfSettings, field))
+#define IMPORTED(field) ((int) offsetof(SmfImportOptions, field))
+
+/* Labels are in the order of the enums in option.h. */
+static const char *const retry_mode_labels[] = {"standard", "adaptive", NULL};
+static const char *const scan_api_labels[] = {"describe", "search", "auto", NULL};
+static const char *const unknown_enum_labels[] = {"null", "error", NULL};
+static const char *const attributes_labels[] = {"all", "search", NULL};
+static const char *const credential_source_labels[] = {
+	"Environment", "EcsContainer", "Ec2InstanceMetadata", NULL
+};
+
+StaticAssertDecl(sizeof(SmfRetryMode) == sizeof(int) &&
+				 sizeof(SmfScanApi) == sizeof(int) &&
+				 sizeof(SmfUnknownEnum) == sizeof(int) &&
+				 sizeof(SmfImportAttributes) == sizeof(int),
+				 "options with labels are stored as int");
+
+/*
+ * The option table.  Hints list options in this order.
+ */
+static const SmfOption option_table[] = {
+	{.name = "region", .contexts = ON_SERVER | ON_TABLE,
+		.type = OPTION_REGION,
+	.offset = SETTING(region)},
+	{.name = "endpoint_url", .contexts = ON_SERVER,
+		.type = OPTION_ENDPOINT, .privilege = FOR_SUPERUSER,
+	.offset = SETTING(endpoint_url)},
+	{.name = "use_fips_endpoint", .contexts = ON_SERVER,
+		.type = OPTION_BOOLEAN, .preset = "false",
+	.offset = SETTING(use_fips_endpoint)},
+	{.name = "use_dualstack_endpoint", .contexts = ON_SERVER,
+		.type = OPTION_BOOLEAN, .preset = "false",
+	.offset = SETTING(use_dualstack_endpoint)},
+	{.name = "ca_bundle", .contexts = ON_SERVER,
+		.type = OPTION_PATH, .privilege = FOR_SUPERUSER,
+	.offset = SETTING(ca_bundle)},
+	{.name = "proxy_url", .contexts = ON_SERVER,
+		.type = OPTION_PROXY,
+	.offset = SETTING(proxy_url)},
+	{.name = "connect_timeout", .contexts = ON_SERVER,
+		.type = OPTION_SECONDS, .min = 0.001, .max = 3600, .preset = "10",
+	.offset = SETTING(connect_timeout_ms)},
+	{.name = "read_timeout", .contexts = ON_SERVER,
+		.type = OPTION_SECONDS, .min = 0.001, .max = 3600, .preset = "60",
+	.offset = SETTING(read_timeout_ms)},
+	{.name = "max_attempts", .contexts = ON_SERVER,
+		.type = OPTION_INTEGER, .min = 1, .max = 100, .preset = "8",
+	.offset = SETTING(max_attempts)},
+	{.name = "throttle_timeout", .contexts = ON_SERVER,
+		.type = OPTION_SECONDS, .min = 0.001, .max = 86400, .preset = "300",
+	.offset = SETTING(throttle_timeout_ms)},
+	{.name = "retry_mode", .contexts = ON_SERVER,
+		.type = OPTION_LABEL, .labels = retry_mode_labels, .preset = "adaptive",
+	.offset = SETTING(retry_mode)},
+	{.name = "max_calls_per_second", .contexts = ON_SERVER,
+		.type = OPTION_NUMBER, .min = 0, .max = 10000, .preset = "0",
+	.offset = SETTING(max_calls_per_second)},
+	{.name = "max_response_size", .contexts = ON_SERVER,
+		.type = OPTION_SIZE, .min = 1024, .max = 128 * 1024 * 1024, .preset = "16MB",
+	.offset = SETTING(max_response_size)},
+	{.name = "max_concurrency", .contexts = ON_SERVER | ON_TABLE,
+		.type = OPTION_INTEGER, .min = 1, .max = 256, .preset = "16",
+	.offset = SETTING(max_concurrency)},
+	{.name = "fetch_size", .contexts = ON_SERVER | ON_TABLE,
+		.type = OPTION_INTEGER, .min = 1, .max = 100, .preset = "100",
+	.offset = SETTING(fetch_size)},
+	{.name = "scan_api", .contexts = ON_SERVER | ON_TABLE,
+		.type = OPTION_LABEL, .labels = scan_api_labels, .preset = "describe",
+	.offset = SETTING(scan_api)},
+	{.name = "async_capable", .contexts = ON_SERVER | ON_TABLE,
+		.type = OPTION_BOOLEAN, .preset = "true",
+	.offset = SETTING(async_capable)},
+	{.name = "unknown_enum", .contexts = ON_SERVER | ON_TABLE,
+		.type = OPTION_LABEL, .labels = unknown_enum_labels, .preset = "null",
+	.offset = SETTING(unknown_enum)},
+	{.name = "estimated_jobs", .contexts = ON_TABLE,
+		.type = OPTION_NUMBER, .min = 0, .max = 1e9,
+	.offset = SETTING(estimated_jobs)},
+
+	{.name = "attribute", .contexts = ON_COLUMN,
+		.type = OPTION_ATTRIBUTE,
+	.offset = NOWHERE},
+
+	{.name = "aws_access_key_id", .contexts = ON_MAPPING,
+		.type = OPTION_WORD, .min = 1, .max = 128, .punctuation = ".-", .secret = true,
+	.offset = NOWHERE},
+	{.name = "aws_secret_access_key", .contexts = ON_MAPPING,
+		.type = OPTION_SECRET, .secret = true,
+	.offset = NOWHERE},
+	{.name = "aws_session_token", .contexts = ON_MAPPING,
+		.type = OPTION_SECRET, .secret = true,
+	.offset = NOWHERE},
+	{.name = "role_arn", .contexts = ON_MAPPING,
+		.type = OPTION_ROLE_ARN,
+	.offset = NOWHERE},
+	{.name = "external_id", .contexts = ON_MAPPING,
+		.type = OPTION_WORD, .min = 2, .max = 1224, .punctuation = "+=,.@:/-", .secret = true,
+	.offset = NOWHERE},
+	{.name = "role_session_name", .contexts = ON_MAPPING,
+		.type = OPTION_WORD, .min = 2, .max = 64, .punctuation = "+=,.@-",
+	.offset = NOWHERE},
+	{.name = "duration_seconds", .contexts = ON_MAPPING,
+		.type = OPTION_INTEGER, .min = 900, .max = 43200,
+	.offset = NOWHERE},
+	{.name = "profile", .contexts = ON_MAPPING,
+		.type = OPTION_PROFILE, .privilege = FOR_SUPERUSER,
+	.offset = NOWHERE},
+	{.name = "credential_source", .contexts = ON_MAPPING,
+		.type = OPTION_LABEL, .labels = credential_source_labels, .privilege = FOR_SUPERUSER,
+	.offset = NOWHERE},
+	{.name = "web_identity_token_file", .contexts = ON_MAPPING,
+		.type = OPTION_PATH, .privilege = FOR_SUPERUSER,
+	.offset = NOWHERE},
+	{.name = "allow_ambient_credentials", .contexts = ON_MAPPING,
+		.type = OPTION_BOOLEAN, .privilege = FOR_SUPERUSER_IF_TRUE,
+	.offset = NOWHERE},
+
+	{.name = "enums", .contexts = ON_IMPORT,
+		.type = OPTION_BOOLEAN, .preset = "true",
+	.offset = IMPORTED(enums)},
+	{.name = "attributes", .contexts = ON_IMPORT,
+		.type = OPTION_LABEL, .labels = attributes_labels, .preset = "all",
+	.offset = IMPORTED(attributes)}
+};
+
+/* How messages call the place of an option, and the command that sets it there. */
+static const struct
+{
+	OptionContext context;
+	const char *noun;
+	const char *command;
+}			places[] = {
+	{ON_WRAPPER, "a foreign-data wrapper", "CREATE FOREIGN DATA WRAPPER"},
+	{ON_SERVER, "a server", "CREATE SERVER"},
+	{ON_TABLE, "a foreign table", "CREATE FOREIGN TABLE"},
+	{ON_COLUMN, "a column", "a column of CREATE FOREIGN TABLE"},
+	{ON_MAPPING, "a user mapping", "CREATE USER MAPPING"},
+	{ON_IMPORT, "IMPORT FOREIGN SCHEMA", "IMPORT FOREIGN SCHEMA"}
+};
+
+/* A name that contains one of these is taken for a secret's. */
+static const char *const secret_words[] = {
+	"secret", "passw", "token", "access_key", "accesskey", "private_key", "credential"
+};
+
+/*
+ * ASCII letters and digits, whatever the locale says: these values go to AWS.
+ */
+static bool
+is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bool
+has_control_characters(const char *value)
+{
+	for (; *value; value++)
+	{
+		if ((unsigned char) *value < 0x20 || *value == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+static const char *
+place_noun(OptionContext context)
+{
+	for (size_t i = 0; i < lengthof(places); i++)
+	{
+		if (places[i].context == context)
+			return places[i].noun;
+	}
+	pg_unreachable();
+}
+
+/* The option's entry, or NULL when there is no such option in any of "contexts". */
+static const SmfOption *
+find_option(const char *name, int contexts)
+{
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		if ((option_table[i].contexts & contexts) != 0 &&
+			strcmp(option_table[i].name, name) == 0)
+			return &option_table[i];
+	}
+	return NULL;
+}
+
+/*
+ * smf_closest_name
+ *		The one of "nnames" names that "given" most likely means, or NULL when
+ *		none is near.
+ *
+ * The same measure and limits as core's for its own hints.
+ */
+const char *
+smf_closest_name(const char *given, const char *const *names, int nnames)
+{
+	int			given_length = strlen(given);
+	int			best_distance = Min(MAX_EDITS, given_length / 2) + 1;
+	const char *best = NULL;
+
+	if (given_length > MAX_EDIT_LENGTH)
+		return NULL;
+
+	for (int i = 0; i < nnames; i++)
+	{
+		int			distance;
+
+		if (pg_strcasecmp(given, names[i]) == 0)
+			return names[i];
+		distance = varstr_levenshtein_less_equal(given, given_length,
+												 names[i], strlen(names[i]),
+												 1, 1, 1, best_distance, true);
+		if (distance < best_distance)
+		{
+			best_distance = distance;
+			best = names[i];
+		}
+	}
+	return best;
+}
+
+/*
+ * smf_closest_column
+ *		The catalogue's column that "given" most likely means, or NULL.
+ *
+ * "given" may be an attribute's name in the API or a misspelled column.
+ */
+const char *
+smf_closest_column(const char *given)
+{
+	const char *names[SMF_ATTRIBUTES];
+	const char *similar = smf_attribute_similar_column(given);
+
+	if (similar != NULL)
+		return similar;
+	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+		names[i] = smf_attributes[i].column_name;
+	return smf_closest_name(given, names, SMF_ATTRIBUTES);
+}
+
+/*
+ * Is an option of this name, which is none of ours, meant to hold a secret?
+ */
+static bool
+looks_like_secret(const char *name)
+{
+	char	   *lower = asc_tolower(name, strlen(name));
+
+	for (size_t i = 0; i < lengthof(secret_words); i++)
+	{
+		if (strstr(lower, secret_words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The hint for an option that is unknown in a context; the message is being
+ * built already.
+ */
+static int
+unknown_option_hint(const char *name, OptionContext context)
+{
+	const SmfOption *elsewhere = find_option(name, ~0);
+	const char *names[lengthof(option_table)];
+	int			nnames = 0;
+	const char *closest;
+	StringInfoData list;
+
+	if (context != ON_MAPPING && elsewhere != NULL && elsewhere->secret)
+		return errhint("Set option \"%s\" in CREATE USER MAPPING: options of other objects can be read by every user.", name);
+	if (context != ON_MAPPING && elsewhere == NULL && looks_like_secret(name))
+		return errhint("Secrets go into CREATE USER MAPPING, as aws_access_key_id, aws_secret_access_key and aws_session_token: options of other objects can be read by every user.");
+
+	initStringInfo(&list);
+	if (elsewhere != NULL)
+	{
+		for (size_t i = 0; i < lengthof(places); i++)
+		{
+			if ((elsewhere->contexts & places[i].context) != 0)
+				appendStringInfo(&list, "%s%s", list.len > 0 ? " or " : "", places[i].command);
+		}
+		return errhint("Set option \"%s\" in %s.", name, list.data);
+	}
+
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		if ((option_table[i].contexts & context) != 0)
+			names[nnames++] = option_table[i].name;
+	}
+	if (nnames == 0)
+		return errhint("There are no valid options of %s.", place_noun(context));
+	closest = smf_closest_name(name, names, nnames);
+	if (closest != NULL)
+		return errhint("Perhaps you meant the option \"%s\".", closest);
+	for (int i = 0; i < nnames; i++)
+		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+	return errhint("Valid options of %s are: %s.", place_noun(context), list.data);
+}
+
+/*
+ * The option's entry; raises HV00D when there is no such option in the context.
+ */
+static const SmfOption *
+known_option(const char *name, OptionContext context)
+{
+	const SmfOption *option = find_option(name, context);
+
+	if (option == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+				 errmsg("invalid option \"%s\" of %s", name, place_noun(context)),
+				 unknown_option_hint(name, context)));
+	return option;
+}
+
+/*
+ * What an option accepts, as a hint; the message is being built already.
+ */
+static int
+accepted_hint(const SmfOption *option)
+{
+	StringInfoData list;
+
+	switch (option->type)
+	{
+		case OPTION_BOOLEAN:
+			return errhint("Use true or false.");
+		case OPTION_LABEL:
+			initStringInfo(&list);
+			for (int i = 0; option->labels[i] != NULL; i++)
+				appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", option->labels[i]);
+			return errhint("Use one of: %s.", list.data);
+		case OPTION_INTEGER:
+			return errhint("Use a whole number from %.0f to %.0f.", option->min, option->max);
+		case OPTION_NUMBER:
+			return errhint("Use a number from %.0f to %.0f.", option->min, option->max);
+		case OPTION_SECONDS:
+			return errhint("Use a number of seconds from %g to %.0f.", option->min, option->max);
+		case OPTION_SIZE:
+			return errhint("Use a size from %.0fkB to %.0fMB, for example 16MB.",
+						   option->min / 1024, option->max / (1024 * 1024));
+		case OPTION_REGION:
+			return errhint("Use the name of one AWS region, for example us-east-1.");
+		case OPTION_ENDPOINT:
+			return errhint("Use https:// and a host, or http:// and a loopback address, with a port if need be and nothing behind it.");
+		case OPTION_PROXY:
+			return errhint("Use http:// or https:// and a host, with a port if need be, without user name and password.");
+		case OPTION_PATH:
+			return errhint("Use the absolute path of a file on the database server.");
+		case OPTION_WORD:
+			return errhint("Use %.0f to %.0f characters: letters, digits and any of \"_%s\".",
+						   option->min, option->max, option->punctuation);
+		case OPTION_SECRET:
+			return errhint("Use the value as AWS gave it, without spaces, line breaks or other invisible characters.");
+		case OPTION_ROLE_ARN:
+			return errhint("Use the ARN of an IAM role, for example arn:aws:iam::123456789012:role/name.");
+		case OPTION_PROFILE:
+			return errhint("Use the name of a profile in the AWS configuration of the database server.");
+		case OPTION_ATTRIBUTE:
+			return errhint("Use an attribute of DescribeTrainingJob or a path below one, for example ResourceConfig.InstanceType.");
+	}
+	pg_unreachable();
+}
+
+/*
+ * May a message repeat the value?  A URL with a user name and a password in it
+ * holds a secret as well, and control characters have no place in a log.
+ */
+static bool
+may_show_value(const SmfOption *option, const char *value)
+{
+	if (option->secret || has_control_characters(value))
+		return false;
+	if (option->type == OPTION_ENDPOINT || option->type == OPTION_PROXY)
+		return strchr(value, '@') == NULL;
+	return true;
+}
+
+/*
+ * Raise 22023 for a value, and say what the option accepts.
+ */
+static void
+refuse_value(const SmfOption *option, const char *value)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 may_show_value(option, value) ?
+			 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value) :
+			 errmsg("invalid value for option \"%s\"", option->name),
+			 accepted_hint(option)));
+}
+
+/*
+ * Read a whole number or a plain decimal ("10", "0.5"): no sign, no exponent,
+ * no blanks, nothing that strtod would take besides.
+ */
+static bool
+parse_decimal(const char *value, bool whole, double *result)
+{
+	const char *c = value;
+
+	while (*c >= '0' && *c <= '9')
+		c++;
+	if (c == value)
+		return false;
+	if (*c == '.' && !whole)
+	{
+		c++;
+		if (*c < '0' || *c > '9')
+			return false;
+		while (*c >= '0' && *c <= '9')
+			c++;
+	}
+	if (*c != '\0')
+		return false;
+	*result = strtod(value, NULL);
+	return true;
+}
+
+/* A size in bytes, with or without one of Postgres's units. */
+static bool
+parse_size(const char *value, double *result)
+{
+	int			bytes;
+
+	if (!parse_int(value, &bytes, GUC_UNIT_BYTE, NULL))
+		return false;
+	*result = bytes;
+	return true;
+}
+
+/* "min" to "max" letters, digits, underscores and characters of "punctuation"? */
+static bool
+is_word(const char *value, double min, double max, const char *punctuation)
+{
+	size_t		length = strlen(value);
+
+	if (length < min || length > max)
+		return false;
+	for (; *value; value++)
+	{
+		if (!is_alnum(*value) && *value != '_' && strchr(punctuation, *value) == NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_visible_ascii(const char *value)
+{
+	for (; *value; value++)
+	{
+		if (*value <= 0x20 || *value >= 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/* arn:<partition>:iam::<12 digits>:role/<path and name> */
+static bool
+is_role_arn(const char *value)
+{
+	size_t		length;
+
+	if (strlen(value) > 2048 || strncmp(value, "arn:aws", 7) != 0)
+		return false;
+	value += 7;
+	value += strspn(value, "abcdefghijklmnopqrstuvwxyz-");
+	if (strncmp(value, ":iam::", 6) != 0)
+		return false;
+	value += 6;
+	length = strspn(value, "0123456789");
+	if (length != 12 || strncmp(value + length, ":role/", 6) != 0)
+		return false;
+	return is_word(value + length + 6, 1, 2048, "+=,.@-/");
+}
+
+/*
+ * An attribute's name, and behind a dot the rest of a path.  The name may be one
+ * that this version does not know; the rest may be a user's key, of any
+ * characters.
+ */
+static bool
+is_attribute_path(const char *value)
+{
+	size_t		length = 0;
+
+	while (is_alnum(value[length]) || value[length] == '_')
+		length++;
+	if (length == 0)
+		return false;
+	return value[length] == '\0' || (value[length] == '.' && value[length + 1] != '\0');
+}
+
+/* http:// or https://, a host and perhaps a port; a slash may follow. */
+static bool
+is_proxy_url(const char *value)
+{
+	const char *host;
+	size_t		length;
+
+	if (pg_strncasecmp(value, "http://", 7) == 0)
+		host = value + 7;
+	else if (pg_strncasecmp(value, "https://", 8) == 0)
+		host = value + 8;
+	else
+		return false;
+
+	if (*host == '[')
+	{
+		length = strspn(host + 1, "0123456789abcdefABCDEF:.");
+		if (length == 0 || host[length + 1] != ']')
+			return false;
+		length += 2;
+	}
+	else
+	{
+		for (length = 0; is_alnum(host[length]) || (host[length] && strchr("._-", host[length])); length++)
+			;
+		if (length == 0)
+			return false;
+	}
+	host += length;
+	if (*host == ':')
+	{
+		int			port = atoi(host + 1);
+
+		length = strspn(host + 1, "0123456789");
+		if (length == 0 || length > 5 || port < 1 || port > 65535)
+			return false;
+		host += length + 1;
+	}
+	return *host == '\0' || strcmp(host, "/") == 0;
+}
+
+/*
+ * Check an option's value, and store it when "into" is not NULL.
+ *
+ * "into" is the struct that the option's offset is of.  Strings are copied into
+ * the current memory context.  Raises 22023 for a value that the option does
+ * not accept.
+ */
+static void
+read_value(const SmfOption *option, const char *value, void *into)
+{
+	char	   *field = into ? (char *) into + option->offset : NULL;
+	double		number = 0;
+	bool		valid = false;
+
+	Assert(into == NULL || option->offset != NOWHERE);
+
+	switch (option->type)
+	{
+		case OPTION_BOOLEAN:
+			{
+				bool		truth;
+
+				valid = parse_bool(value, &truth);
+				if (valid && field)
+					*(bool *) field = truth;
+				break;
+			}
+		case OPTION_LABEL:
+			for (int i = 0; option->labels[i] != NULL && !valid; i++)
+			{
+				valid = strcmp(value, option->labels[i]) == 0;
+				if (valid && field)
+					*(int *) field = i;
+			}
+			break;
+		case OPTION_INTEGER:
+			valid = parse_decimal(value, true, &number) &&
+				number >= option->min && number <= option->max;
+			if (valid && field)
+				*(int *) field = (int) number;
+			break;
+		case OPTION_NUMBER:
+			valid = parse_decimal(value, false, &number) &&
+				number >= option->min && number <= option->max;
+			if (valid && field)
+				*(double *) field = number;
+			break;
+		case OPTION_SECONDS:
+			valid = parse_decimal(value, false, &number) &&
+				number >= option->min && number <= option->max;
+			if (valid && field)
+				*(int *) field = (int) rint(number * 1000);
+			break;
+		case OPTION_SIZE:
+			valid = parse_size(value, &number) &&
+				number >= option->min && number <= option->max;
+			if (valid && field)
+				*(size_t *) field = (size_t) number;
+			break;
+		case OPTION_REGION:
+			valid = region_is_valid(value);
+			break;
+		case OPTION_ENDPOINT:
+			valid = endpoint_is_valid(value);
+			break;
+		case OPTION_PROXY:
+			valid = is_proxy_url(value);
+			break;
+		case OPTION_PATH:
+			valid = is_absolute_path(value) && !has_control_characters(value);
+			break;
+		case OPTION_WORD:
+			valid = is_word(value, option->min, option->max, option->punctuation);
+			break;
+		case OPTION_SECRET:
+			valid = *value != '\0' && is_visible_ascii(value);
+			break;
+		case OPTION_ROLE_ARN:
+			valid = is_role_arn(value);
+			break;
+		case OPTION_PROFILE:
+			valid = *value != '\0' && strchr(value, ']') == NULL && !has_control_characters(value);
+			break;
+		case OPTION_ATTRIBUTE:
+			valid = is_attribute_path(value);
+			break;
+	}
+
+	if (!valid)
+		refuse_value(option, value);
+
+	if (field && option->type >= OPTION_REGION)
+		*(const char **) field = pstrdup(value);
+}
+
+/*
+ * Raise 42501 when the option is for superusers and the current user is none.
+ */
+static void
+check_privilege(const SmfOption *option, const char *value)
+{
+	if (option->privilege == FOR_OWNER || superuser())
+		return;
+	if (option->privilege == FOR_SUPERUSER_IF_TRUE)
+	{
+		bool		truth;
+
+		if (parse_bool(value, &truth) && !truth)
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to set option \"%s\"", option->name),
+			 errdetail("Only a superuser may create or alter an object that has this option afterwards, whether or not the command names it."),
+			 errhint("Let a superuser run the command, or leave the option out.")));
+}
+
+static const char *
+option_value(List *options, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+
+		if (strcmp(def->defname, name) == 0)
+			return defGetString(def);
+	}
+	return NULL;
+}
+
+/*
+ * Raise 22023 when "name" is given without "needed".
+ */
+static void
+check_needs(List *options, const char *name, const char *needed)
+{
+	if (option_value(options, name) != NULL && option_value(options, needed) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" needs option \"%s\"", name, needed),
+				 errhint("Set \"%s\" in the same command, or leave \"%s\" out.", needed, name)));
+}
+
+/*
+ * Raise 22023 for an endpoint together with a variant of the default endpoint.
+ */
+static void
+check_server(List *options)
+{
+	static const char *const variants[] = {"use_fips_endpoint", "use_dualstack_endpoint"};
+
+	if (option_value(options, "endpoint_url") == NULL)
+		return;
+	for (size_t i = 0; i < lengthof(variants); i++)
+	{
+		const char *value = option_value(options, variants[i]);
+		bool		truth;
+
+		if (value != NULL && parse_bool(value, &truth) && truth)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("options \"endpoint_url\" and \"%s\" exclude each other", variants[i]),
+					 errdetail("The variants choose among the endpoints of AWS, which endpoint_url replaces."),
+					 errhint("Leave one of them out.")));
+	}
+}
+
+static void
+check_mapping(List *options)
+{
+	check_needs(options, "aws_access_key_id", "aws_secret_access_key");
+	check_needs(options, "aws_secret_access_key", "aws_access_key_id");
+	check_needs(options, "aws_session_token", "aws_access_key_id");
+	check_needs(options, "external_id", "role_arn");
+	check_needs(options, "role_session_name", "role_arn");
+	check_needs(options, "duration_seconds", "role_arn");
+}
+
+/*
+ * sagemaker_fdw_validator
+ *		Check the options that an object will have.
+ *
+ * Raises HV00D for an option that the kind of object does not have, 22023 for a
+ * value or a combination that makes no sense, 42501 for an option that only
+ * superusers may set.
+ */
+Datum
+sagemaker_fdw_validator(PG_FUNCTION_ARGS)
+{
+	List	   *options = untransformRelOptions(PG_GETARG_DATUM(0));
+	Oid			catalog = PG_GETARG_OID(1);
+	OptionContext context;
+	ListCell   *lc;
+
+	switch (catalog)
+	{
+		case ForeignServerRelationId:
+			context = ON_SERVER;
+			break;
+		case ForeignTableRelationId:
+			context = ON_TABLE;
+			break;
+		case AttributeRelationId:
+			context = ON_COLUMN;
+			break;
+		case UserMappingRelationId:
+			context = ON_MAPPING;
+			break;
+		default:
+			context = ON_WRAPPER;
+			break;
+	}
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+		const char *value = defGetString(def);
+		const SmfOption *option = known_option(def->defname, context);
+
+		read_value(option, value, NULL);
+		check_privilege(option, value);
+	}
+	if (context == ON_SERVER)
+		check_server(options);
+	else if (context == ON_MAPPING)
+		check_mapping(options);
+
+	PG_RETURN_VOID();
+}
+
+/* Store the defaults of a context's options. */
+static void
+read_presets(OptionContext context, void *into)
+{
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		const SmfOption *option = &option_table[i];
+
+		if ((option->contexts & context) != 0 && option->preset != NULL)
+			read_value(option, option->preset, into);
+	}
+}
+
+/* Store the values of a list of options. */
+static void
+read_options(List *options, OptionContext context, void *into)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, lc);
+
+		read_value(known_option(def->defname, context), defGetString(def), into);
+	}
+}
+
+/*
+ * smf_settings_resolve
+ *		The settings of a scan of "table", or of "server" alone when "table" is
+ *		NULL.
+ *
+ * Palloc'ed, strings included.  Raises what the validator raises when an option
+ * got into the catalogs past it.
+ */
+SmfSettings *
+smf_settings_resolve(const ForeignServer *server, const ForeignTable *table)
+{
+	SmfSettings *settings = palloc0(sizeof(SmfSettings));
+
+	settings->serverid = server->serverid;
+	settings->server_name = pstrdup(server->servername);
+	settings->estimated_jobs = -1;
+	read_presets(ON_SERVER | ON_TABLE, settings);
+	read_options(server->options, ON_SERVER, settings);
+	if (table != NULL)
+		read_options(table->options, ON_TABLE, settings);
+	return settings;
+}
+
+/*
+ * smf_import_options_resolve
+ *		The options of IMPORT FOREIGN SCHEMA, checked, since core shows them to
+ *		no validator.
+ *
+ * Raises HV00D and 22023 as the validator does.
+ */
+SmfImportOptions
+smf_import_options_resolve(List *options)
+{
+	SmfImportOptions resolved;
+
+	read_presets(ON_IMPORT, &resolved);
+	read_options(options, ON_IMPORT, &resolved);
+	return resolved;
+}

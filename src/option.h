@@ -1,0 +1,86 @@
+/*-------------------------------------------------------------------------
+ *
+ * option.h
+ *		What users may set on servers, tables, columns and user mappings, and
+ *		the one struct in which a scan finds all of it resolved.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_OPTION_H
+#define SMF_OPTION_H
+
+#include "foreign/foreign.h"
+
+/* How refused calls are tried again (option retry_mode). */
+typedef enum SmfRetryMode
+{
+	SMF_RETRY_STANDARD,
+	SMF_RETRY_ADAPTIVE
+} SmfRetryMode;
+
+/* Which API a scan walks (option scan_api). */
+typedef enum SmfScanApi
+{
+	SMF_SCAN_DESCRIBE,
+	SMF_SCAN_SEARCH,
+	SMF_SCAN_AUTO
+} SmfScanApi;
+
+/* What a label that the enum type lacks becomes (option unknown_enum). */
+typedef enum SmfUnknownEnum
+{
+	SMF_UNKNOWN_ENUM_NULL,
+	SMF_UNKNOWN_ENUM_ERROR
+} SmfUnknownEnum;
+
+/*
+ * Server and table options, defaults filled in and the table's values laid
+ * over the server's.  Strings belong to the memory context that was current
+ * in smf_settings_resolve.
+ */
+typedef struct SmfSettings
+{
+	Oid			serverid;		/* the foreign server */
+	const char *server_name;	/* its name, for messages */
+	const char *region;			/* AWS region; NULL when no option gives one */
+	const char *endpoint_url;	/* NULL: derived from the region */
+	bool		use_fips_endpoint;
+	bool		use_dualstack_endpoint;
+	const char *ca_bundle;		/* PEM file; NULL: the system's store */
+	const char *proxy_url;		/* NULL: none */
+	int			connect_timeout_ms; /* one attempt's connect, TLS included */
+	int			read_timeout_ms;	/* one attempt, from sent to last byte */
+	int			max_attempts;	/* total attempts of one call */
+	int			throttle_timeout_ms;	/* without one success */
+	SmfRetryMode retry_mode;
+	double		max_calls_per_second;	/* 0: no ceiling */
+	size_t		max_response_size;	/* bytes of one body */
+	int			max_concurrency;	/* calls in flight for one scan */
+	int			fetch_size;		/* MaxResults of a page */
+	SmfScanApi	scan_api;
+	bool		async_capable;
+	SmfUnknownEnum unknown_enum;
+	double		estimated_jobs; /* rows of the table; negative: not given */
+} SmfSettings;
+
+/* Which columns IMPORT FOREIGN SCHEMA creates (its option attributes). */
+typedef enum SmfImportAttributes
+{
+	SMF_IMPORT_ALL,
+	SMF_IMPORT_SEARCH			/* only what Search returns */
+} SmfImportAttributes;
+
+/* Options of IMPORT FOREIGN SCHEMA, defaults filled in. */
+typedef struct SmfImportOptions
+{
+	bool		enums;			/* columns of enum types; text when false */
+	SmfImportAttributes attributes;
+} SmfImportOptions;
+
+extern SmfSettings *smf_settings_resolve(const ForeignServer *server,
+										 const ForeignTable *table);
+extern SmfImportOptions smf_import_options_resolve(List *options);
+extern const char *smf_closest_name(const char *given, const char *const *names, int nnames);
+extern const char *smf_closest_column(const char *given);
+
+#endif							/* SMF_OPTION_H */

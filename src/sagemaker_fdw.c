@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * sagemaker_fdw.c
+ *		The front door: module magic, settings, and the wrapper's callbacks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <float.h>
+
+#include "fdw/explain.h"
+#include "fdw/import.h"
+#include "fdw/plan.h"
+#include "fdw/scan.h"
+#include "fmgr.h"
+#include "foreign/fdwapi.h"
+#include "utils/guc.h"
+
+PG_MODULE_MAGIC;
+
+PG_FUNCTION_INFO_V1(sagemaker_fdw_handler);
+
+extern PGDLLEXPORT void _PG_init(void);
+
+/* Called when the library is loaded. */
+void
+_PG_init(void)
+{
+	DefineCustomRealVariable("sagemaker_fdw.call_cost",
+							 "Sets the planner's estimate of the cost of one AWS call.",
+							 NULL,
+							 &smf_call_cost,
+							 100, 0, DBL_MAX,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	MarkGUCPrefixReserved("sagemaker_fdw");
+}
+
+/* The foreign data wrapper's callbacks. */
+Datum
+sagemaker_fdw_handler(PG_FUNCTION_ARGS)
+{
+	FdwRoutine *routine = makeNode(FdwRoutine);
+
+	routine->GetForeignRelSize = sagemakerGetForeignRelSize;
+	routine->GetForeignPaths = sagemakerGetForeignPaths;
+	routine->GetForeignPlan = sagemakerGetForeignPlan;
+	routine->BeginForeignScan = sagemakerBeginForeignScan;
+	routine->IterateForeignScan = sagemakerIterateForeignScan;
+	routine->ReScanForeignScan = sagemakerReScanForeignScan;
+	routine->EndForeignScan = sagemakerEndForeignScan;
+	routine->ExplainForeignScan = sagemakerExplainForeignScan;
+	routine->ImportForeignSchema = smf_import_foreign_schema;
+	PG_RETURN_POINTER(routine);
+}
