@@ -136,106 +136,106 @@ StaticAssertDecl(sizeof(SmfRetryMode) == sizeof(int) &&
 static const SmfOption option_table[] = {
 	{.name = "region", .contexts = ON_SERVER | ON_TABLE,
 		.type = OPTION_REGION,
-	.offset = SETTING(region)},
+		.offset = SETTING(region)},
 	{.name = "endpoint_url", .contexts = ON_SERVER,
 		.type = OPTION_ENDPOINT, .privilege = FOR_SUPERUSER,
-	.offset = SETTING(endpoint_url)},
+		.offset = SETTING(endpoint_url)},
 	{.name = "use_fips_endpoint", .contexts = ON_SERVER,
 		.type = OPTION_BOOLEAN, .preset = "false",
-	.offset = SETTING(use_fips_endpoint)},
+		.offset = SETTING(use_fips_endpoint)},
 	{.name = "use_dualstack_endpoint", .contexts = ON_SERVER,
 		.type = OPTION_BOOLEAN, .preset = "false",
-	.offset = SETTING(use_dualstack_endpoint)},
+		.offset = SETTING(use_dualstack_endpoint)},
 	{.name = "ca_bundle", .contexts = ON_SERVER,
 		.type = OPTION_PATH, .privilege = FOR_SUPERUSER,
-	.offset = SETTING(ca_bundle)},
+		.offset = SETTING(ca_bundle)},
 	{.name = "proxy_url", .contexts = ON_SERVER,
 		.type = OPTION_PROXY,
-	.offset = SETTING(proxy_url)},
+		.offset = SETTING(proxy_url)},
 	{.name = "connect_timeout", .contexts = ON_SERVER,
 		.type = OPTION_SECONDS, .min = 0.001, .max = 3600, .preset = "10",
-	.offset = SETTING(connect_timeout_ms)},
+		.offset = SETTING(connect_timeout_ms)},
 	{.name = "read_timeout", .contexts = ON_SERVER,
 		.type = OPTION_SECONDS, .min = 0.001, .max = 3600, .preset = "60",
-	.offset = SETTING(read_timeout_ms)},
+		.offset = SETTING(read_timeout_ms)},
 	{.name = "max_attempts", .contexts = ON_SERVER,
 		.type = OPTION_INTEGER, .min = 1, .max = 100, .preset = "8",
-	.offset = SETTING(max_attempts)},
+		.offset = SETTING(max_attempts)},
 	{.name = "throttle_timeout", .contexts = ON_SERVER,
 		.type = OPTION_SECONDS, .min = 0.001, .max = 86400, .preset = "300",
-	.offset = SETTING(throttle_timeout_ms)},
+		.offset = SETTING(throttle_timeout_ms)},
 	{.name = "retry_mode", .contexts = ON_SERVER,
 		.type = OPTION_LABEL, .labels = retry_mode_labels, .preset = "adaptive",
-	.offset = SETTING(retry_mode)},
+		.offset = SETTING(retry_mode)},
 	{.name = "max_calls_per_second", .contexts = ON_SERVER,
 		.type = OPTION_NUMBER, .min = 0, .max = 10000, .preset = "0",
-	.offset = SETTING(max_calls_per_second)},
+		.offset = SETTING(max_calls_per_second)},
 	{.name = "max_response_size", .contexts = ON_SERVER,
 		.type = OPTION_SIZE, .min = 1024, .max = 128 * 1024 * 1024, .preset = "16MB",
-	.offset = SETTING(max_response_size)},
+		.offset = SETTING(max_response_size)},
 	{.name = "max_concurrency", .contexts = ON_SERVER | ON_TABLE,
 		.type = OPTION_INTEGER, .min = 1, .max = 256, .preset = "16",
-	.offset = SETTING(max_concurrency)},
+		.offset = SETTING(max_concurrency)},
 	{.name = "fetch_size", .contexts = ON_SERVER | ON_TABLE,
 		.type = OPTION_INTEGER, .min = 1, .max = 100, .preset = "100",
-	.offset = SETTING(fetch_size)},
+		.offset = SETTING(fetch_size)},
 	{.name = "scan_api", .contexts = ON_SERVER | ON_TABLE,
 		.type = OPTION_LABEL, .labels = scan_api_labels, .preset = "describe",
-	.offset = SETTING(scan_api)},
+		.offset = SETTING(scan_api)},
 	{.name = "async_capable", .contexts = ON_SERVER | ON_TABLE,
 		.type = OPTION_BOOLEAN, .preset = "true",
-	.offset = SETTING(async_capable)},
+		.offset = SETTING(async_capable)},
 	{.name = "unknown_enum", .contexts = ON_SERVER | ON_TABLE,
 		.type = OPTION_LABEL, .labels = unknown_enum_labels, .preset = "null",
-	.offset = SETTING(unknown_enum)},
+		.offset = SETTING(unknown_enum)},
 	{.name = "estimated_jobs", .contexts = ON_TABLE,
 		.type = OPTION_NUMBER, .min = 0, .max = 1e9,
-	.offset = SETTING(estimated_jobs)},
+		.offset = SETTING(estimated_jobs)},
 
 	{.name = "attribute", .contexts = ON_COLUMN,
 		.type = OPTION_ATTRIBUTE,
-	.offset = NOWHERE},
+		.offset = NOWHERE},
 
 	{.name = "aws_access_key_id", .contexts = ON_MAPPING,
 		.type = OPTION_WORD, .min = 1, .max = 128, .punctuation = ".-", .secret = true,
-	.offset = NOWHERE},
+		.offset = NOWHERE},
 	{.name = "aws_secret_access_key", .contexts = ON_MAPPING,
 		.type = OPTION_SECRET, .secret = true,
-	.offset = NOWHERE},
+		.offset = NOWHERE},
 	{.name = "aws_session_token", .contexts = ON_MAPPING,
 		.type = OPTION_SECRET, .secret = true,
-	.offset = NOWHERE},
+		.offset = NOWHERE},
 	{.name = "role_arn", .contexts = ON_MAPPING,
 		.type = OPTION_ROLE_ARN,
-	.offset = NOWHERE},
+		.offset = NOWHERE},
 	{.name = "external_id", .contexts = ON_MAPPING,
 		.type = OPTION_WORD, .min = 2, .max = 1224, .punctuation = "+=,.@:/-", .secret = true,
-	.offset = NOWHERE},
+		.offset = NOWHERE},
 	{.name = "role_session_name", .contexts = ON_MAPPING,
 		.type = OPTION_WORD, .min = 2, .max = 64, .punctuation = "+=,.@-",
-	.offset = NOWHERE},
+		.offset = NOWHERE},
 	{.name = "duration_seconds", .contexts = ON_MAPPING,
 		.type = OPTION_INTEGER, .min = 900, .max = 43200,
-	.offset = NOWHERE},
+		.offset = NOWHERE},
 	{.name = "profile", .contexts = ON_MAPPING,
 		.type = OPTION_PROFILE, .privilege = FOR_SUPERUSER,
-	.offset = NOWHERE},
+		.offset = NOWHERE},
 	{.name = "credential_source", .contexts = ON_MAPPING,
 		.type = OPTION_LABEL, .labels = credential_source_labels, .privilege = FOR_SUPERUSER,
-	.offset = NOWHERE},
+		.offset = NOWHERE},
 	{.name = "web_identity_token_file", .contexts = ON_MAPPING,
 		.type = OPTION_PATH, .privilege = FOR_SUPERUSER,
-	.offset = NOWHERE},
+		.offset = NOWHERE},
 	{.name = "allow_ambient_credentials", .contexts = ON_MAPPING,
 		.type = OPTION_BOOLEAN, .privilege = FOR_SUPERUSER_IF_TRUE,
-	.offset = NOWHERE},
+		.offset = NOWHERE},
 
 	{.name = "enums", .contexts = ON_IMPORT,
 		.type = OPTION_BOOLEAN, .preset = "true",
-	.offset = IMPORTED(enums)},
+		.offset = IMPORTED(enums)},
 	{.name = "attributes", .contexts = ON_IMPORT,
 		.type = OPTION_LABEL, .labels = attributes_labels, .preset = "all",
-	.offset = IMPORTED(attributes)}
+		.offset = IMPORTED(attributes)}
 };
 
 /* How messages call the place of an option, and the command that sets it there. */
@@ -461,7 +461,7 @@ accepted_hint(const SmfOption *option)
 		case OPTION_REGION:
 			return errhint("Use the name of one AWS region, for example us-east-1.");
 		case OPTION_ENDPOINT:
-			return errhint("Use https:// and a host, or http:// and a loopback address, with a port if need be and nothing behind it.");
+			return errhint("Use https:// and a host, or http:// and a loopback address, with a port if need be, without user name and query.");
 		case OPTION_PROXY:
 			return errhint("Use http:// or https:// and a host, with a port if need be, without user name and password.");
 		case OPTION_PATH:
@@ -611,6 +611,15 @@ is_attribute_path(const char *value)
 	return value[length] == '\0' || (value[length] == '.' && value[length + 1] != '\0');
 }
 
+/* https to anywhere, or http to this machine. */
+static bool
+is_endpoint_url(const char *value)
+{
+	AwsEndpoint endpoint;
+
+	return smf_endpoint_parse_url(value, &endpoint) == SMF_ENDPOINT_OK;
+}
+
 /* http:// or https://, a host and perhaps a port; a slash may follow. */
 static bool
 is_proxy_url(const char *value)
@@ -712,10 +721,10 @@ read_value(const SmfOption *option, const char *value, void *into)
 				*(size_t *) field = (size_t) number;
 			break;
 		case OPTION_REGION:
-			valid = region_is_valid(value);
+			valid = smf_region_valid(value);
 			break;
 		case OPTION_ENDPOINT:
-			valid = endpoint_is_valid(value);
+			valid = is_endpoint_url(value);
 			break;
 		case OPTION_PROXY:
 			valid = is_proxy_url(value);

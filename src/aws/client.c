@@ -36,6 +36,9 @@
 #define TARGET_PREFIX "SageMaker"
 #define CONTENT_TYPE "application/x-amz-json-1.1"
 
+/* Longest AWS error code that is kept, with its NUL. */
+#define ERROR_CODE_SIZE 128
+
 /* How much of an answer that is no AWS error is quoted, in bytes. */
 #define QUOTED_TEXT_MAX 200
 
@@ -265,9 +268,9 @@ read_error(AwsCall *call)
 	MemoryContextSwitchTo(client->context);
 	if (code != NULL)
 	{
-		char		cut[SMF_ERROR_CODE_SIZE];
+		char		cut[ERROR_CODE_SIZE];
 
-		smf_retry_error_code(code, cut);
+		smf_retry_error_code(code, cut, sizeof(cut));
 		call->error.code = smf_text_from_utf8(cut, strlen(cut));
 	}
 	if (message != NULL)
@@ -286,6 +289,22 @@ correct_clock(AwsCall *call)
 		return false;
 	call->client->session->clock_offset_s = service_s - (int64) time(NULL);
 	return true;
+}
+
+/* What a request without a usable answer means for the next attempt. */
+static RetryClass
+transport_class(HttpResult result)
+{
+	switch (result)
+	{
+		case SMF_HTTP_CONNECT_FAILED:
+		case SMF_HTTP_CONNECT_TIMEOUT:
+		case SMF_HTTP_READ_TIMEOUT:
+		case SMF_HTTP_BROKEN:
+			return SMF_RETRY_TRANSIENT;
+		default:
+			return SMF_RETRY_NO;
+	}
 }
 
 /* The request has ended: the call is done, or will try again. */
@@ -313,13 +332,16 @@ request_done(HttpRequest *request, void *arg)
 			return;
 		}
 		read_error(call);
+		call->retry_class = smf_retry_classify(call->error.http_status, call->error.code,
+											   call->error.message);
 	}
 	else
+	{
 		call->transport_error = smf_text_from_utf8(smf_http_error(request),
 												   strlen(smf_http_error(request)));
+		call->retry_class = transport_class(call->result);
+	}
 
-	call->retry_class = smf_retry_classify(transport_of(call->result), call->error.http_status,
-										   call->error.code, call->error.message);
 	if (call->retry_class == SMF_RETRY_THROTTLED)
 		client->stats.throttles++;
 	try_again(call);
@@ -375,21 +397,25 @@ send_request(AwsCall *call)
 	char	   *target = psprintf("%s.%s", TARGET_PREFIX, call->operation);
 	char	   *authorization;
 	char	   *lines[6];
-	int64		now_s = (int64) time(NULL) + client->session->clock_offset_s;
+	SigV4Scope	scope;
 
 	forget_answer(call);
 	call->attempt++;
 	keys.access_key_id = credentials->access_key_id;
 	keys.secret_access_key = credentials->secret_access_key;
-	keys.session_token = credentials->session_token;
+
+	scope.region = client->config.region;
+	scope.service = SIGNING_NAME;
+	scope.time_s = (int64) time(NULL) + client->session->clock_offset_s;
 
 	/* in the order of their names, as they are signed */
-	smf_sigv4_date(now_s, date);
+	(void) smf_sigv4_date(scope.time_s, date);
 	signed_headers[nheaders++] = (SigV4Header) {"content-type", CONTENT_TYPE};
 	signed_headers[nheaders++] = (SigV4Header) {"host", client->endpoint.host};
 	signed_headers[nheaders++] = (SigV4Header) {"x-amz-date", date};
-	if (keys.session_token != NULL)
-		signed_headers[nheaders++] = (SigV4Header) {"x-amz-security-token", keys.session_token};
+	if (credentials->session_token != NULL)
+		signed_headers[nheaders++] = (SigV4Header) {"x-amz-security-token",
+		credentials->session_token};
 	signed_headers[nheaders++] = (SigV4Header) {"x-amz-target", target};
 	signed_request.method = "POST";
 	signed_request.path = client->endpoint.path;
@@ -398,8 +424,8 @@ send_request(AwsCall *call)
 	signed_request.nheaders = nheaders;
 	signed_request.payload = call->body;
 	signed_request.payload_len = call->body_len;
-	authorization = smf_sigv4_authorization(&client->session->key_cache, &keys, &signed_request,
-											client->config.region, SIGNING_NAME, now_s);
+	authorization = smf_sigv4_authorization(&client->session->key_cache, &keys, &scope,
+											&signed_request);
 
 	if (authorization != NULL)
 	{
@@ -647,7 +673,7 @@ smf_call_raise(const AwsCall *call, const char *subject)
 					(errcode(ERRCODE_CONNECTION_FAILURE),
 					 errmsg("no complete response of %s from %s in %g s", call->operation, url,
 							call->client->config.read_timeout_ms / 1000.0),
-					 smf_call_errdetail(call, subject, NULL),
+					 smf_call_errdetail(call, subject, "timed out"),
 					 errhint("Option read_timeout of the server is the time allowed.")));
 			break;
 		case SMF_HTTP_BROKEN:

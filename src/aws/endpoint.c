@@ -1,0 +1,262 @@
+/*-------------------------------------------------------------------------
+ *
+ * endpoint.c
+ *		Where a region's calls go.
+ *
+ * Pure.  A region ends up in a host name, so its syntax is checked first: one
+ * with a dot or a slash in it could send signed requests anywhere.
+ *
+ * Not accounted for: the endpoints of services other than SageMaker.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "aws/endpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A group of regions that share their domain names. */
+typedef struct Partition
+{
+	const char *region_prefix;	/* "" for all that no other row has */
+	const char *suffix;
+	const char *dualstack_suffix;
+	bool		dashed_fips;	/* FIPS without dual stack is api-fips.sagemaker */
+} Partition;
+
+static const Partition partitions[] = {
+	{"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn", false},
+	{"us-gov-", "amazonaws.com", "api.aws", true},
+	{"eusc-de-", "amazonaws.eu", "api.amazonwebservices.eu", false},
+	{"us-iso-", "c2s.ic.gov", "api.aws.ic.gov", false},
+	{"us-isob-", "sc2s.sgov.gov", "api.aws.scloud", false},
+	{"eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", false},
+	{"us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov", false},
+	{"", "amazonaws.com", "api.aws", true}
+};
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool
+is_alphanumeric(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
+}
+
+static bool
+begins_with(const char *string, const char *prefix)
+{
+	return strncmp(string, prefix, strlen(prefix)) == 0;
+}
+
+/*
+ * smf_region_valid
+ *		Is it one label of a host name: 1 to 63 letters, digits and hyphens, no
+ *		hyphen at either end, not only digits?
+ */
+bool
+smf_region_valid(const char *region)
+{
+	size_t		len = strlen(region);
+	bool		only_digits = true;
+
+	if (len < 1 || len > 63 || region[0] == '-' || region[len - 1] == '-')
+		return false;
+	for (size_t i = 0; i < len; i++)
+	{
+		if (!is_alphanumeric(region[i]) && region[i] != '-')
+			return false;
+		only_digits = only_digits && is_digit(region[i]);
+	}
+	return !only_digits;
+}
+
+/* Four numbers of up to 255, the first of them 127. */
+static bool
+is_loopback_ipv4(const char *host)
+{
+	int			numbers[4];
+	int			used = 0;
+
+	return sscanf(host, "%3d.%3d.%3d.%3d%n", &numbers[0], &numbers[1], &numbers[2], &numbers[3],
+				  &used) == 4 &&
+		host[used] == '\0' && strspn(host, "0123456789.") == strlen(host) &&
+		numbers[0] == 127 && numbers[1] <= 255 && numbers[2] <= 255 && numbers[3] <= 255 &&
+		host[0] == '1';
+}
+
+static bool
+is_host_name(const char *host)
+{
+	bool		label_start = true;
+
+	if (*host == '\0')
+		return false;
+	for (; *host != '\0'; host++)
+	{
+		if (*host == '.')
+		{
+			if (label_start)
+				return false;
+			label_start = true;
+			continue;
+		}
+		if (!is_alphanumeric(*host) && *host != '-' && *host != '_')
+			return false;
+		label_start = false;
+	}
+	return true;
+}
+
+/* Only plain segments: what a server or a proxy might rewrite would not be what was signed. */
+static bool
+is_plain_path(const char *path)
+{
+	if (*path != '/')
+		return *path == '\0';
+	for (const char *c = path; *c != '\0'; c++)
+	{
+		if (!is_alphanumeric(*c) && strchr("/-._~", *c) == NULL)
+			return false;
+		if (*c == '/' && (c[1] == '/' || c[1] == '.'))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * smf_endpoint_parse_url
+ *		Take a custom endpoint apart.
+ *
+ * https, or http to this machine by its loopback address or as "localhost";
+ * host, port and a path of plain segments; no user, query or fragment.
+ */
+EndpointError
+smf_endpoint_parse_url(const char *url, AwsEndpoint *endpoint)
+{
+	const char *at;
+	size_t		authority_len;
+	size_t		host_len;
+	char		host[SMF_URL_SIZE];
+	const char *port;
+	int			port_number = 0;
+	bool		bracketed;
+
+	memset(endpoint, 0, sizeof(*endpoint));
+	if (strlen(url) >= SMF_URL_SIZE)
+		return SMF_ENDPOINT_BAD_URL;
+	endpoint->https = begins_with(url, "https://");
+	if (!endpoint->https && !begins_with(url, "http://"))
+		return SMF_ENDPOINT_BAD_URL;
+	at = strstr(url, "//") + 2;
+	authority_len = strcspn(at, "/?#");
+	if (!is_plain_path(at + authority_len))
+		return SMF_ENDPOINT_BAD_URL;
+
+	bracketed = *at == '[';
+	host_len = bracketed ? strcspn(at, "]") + 1 : strcspn(at, ":/?#");
+	if (host_len > authority_len)
+		return SMF_ENDPOINT_BAD_URL;
+	memcpy(host, at, host_len);
+	host[host_len] = '\0';
+	if (bracketed ? strspn(host + 1, "0123456789abcdefABCDEF:.") != host_len - 2 : !is_host_name(host))
+		return SMF_ENDPOINT_BAD_URL;
+
+	port = at + host_len;
+	if (host_len < authority_len)
+	{
+		size_t		digits = strspn(port + 1, "0123456789");
+
+		if (*port != ':' || digits < 1 || digits > 5 || digits + 1 != authority_len - host_len)
+			return SMF_ENDPOINT_BAD_URL;
+		port_number = atoi(port + 1);
+		if (port_number < 1 || port_number > 65535)
+			return SMF_ENDPOINT_BAD_URL;
+	}
+
+	endpoint->loopback = strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+		is_loopback_ipv4(host);
+	if (!endpoint->https && !endpoint->loopback)
+		return SMF_ENDPOINT_PLAIN_HTTP;
+
+	if (port_number == 0 || port_number == (endpoint->https ? 443 : 80))
+		snprintf(endpoint->host, sizeof(endpoint->host), "%s", host);
+	else
+		snprintf(endpoint->host, sizeof(endpoint->host), "%.*s:%d", (int) host_len, host, port_number);
+	snprintf(endpoint->path, sizeof(endpoint->path), "%s",
+			 at[authority_len] == '\0' ? "/" : at + authority_len);
+	snprintf(endpoint->url, sizeof(endpoint->url), "%s", url);
+	return SMF_ENDPOINT_OK;
+}
+
+static const Partition *
+partition_of(const char *region)
+{
+	const Partition *partition = partitions;
+
+	while (!begins_with(region, partition->region_prefix))
+		partition++;
+	return partition;
+}
+
+/*
+ * smf_endpoint_resolve
+ *		The endpoint of a region, or a custom one.
+ *
+ * "custom_url" is NULL for the region's own.  An unknown region is taken for one
+ * of the partition aws.
+ */
+EndpointError
+smf_endpoint_resolve(const char *region, const char *custom_url, bool fips, bool dualstack,
+					 AwsEndpoint *endpoint)
+{
+	const Partition *partition;
+	const char *service;
+
+	if (!smf_region_valid(region))
+		return SMF_ENDPOINT_BAD_REGION;
+	if (custom_url != NULL)
+		return fips || dualstack ? SMF_ENDPOINT_CUSTOM_VARIANT :
+			smf_endpoint_parse_url(custom_url, endpoint);
+
+	partition = partition_of(region);
+	if (!fips)
+		service = "api.sagemaker";
+	else if (!dualstack && partition->dashed_fips)
+		service = "api-fips.sagemaker";
+	else
+		service = "api.sagemaker-fips";
+
+	memset(endpoint, 0, sizeof(*endpoint));
+	endpoint->https = true;
+	snprintf(endpoint->host, sizeof(endpoint->host), "%s.%s.%s", service, region,
+			 dualstack ? partition->dualstack_suffix : partition->suffix);
+	snprintf(endpoint->path, sizeof(endpoint->path), "/");
+	snprintf(endpoint->url, sizeof(endpoint->url), "https://%.250s/", endpoint->host);
+	return SMF_ENDPOINT_OK;
+}
+
+/* What is accepted instead, as a sentence; a constant. */
+const char *
+smf_endpoint_error_text(EndpointError error)
+{
+	switch (error)
+	{
+		case SMF_ENDPOINT_OK:
+			break;
+		case SMF_ENDPOINT_BAD_REGION:
+			return "A region is 1 to 63 letters, digits and hyphens, such as us-east-1.";
+		case SMF_ENDPOINT_BAD_URL:
+			return "An endpoint is https://host, with a port and a path if need be, and nothing else.";
+		case SMF_ENDPOINT_PLAIN_HTTP:
+			return "Plain http is accepted to a loopback address only (127.0.0.1, [::1], localhost).";
+		case SMF_ENDPOINT_CUSTOM_VARIANT:
+			return "use_fips_endpoint and use_dualstack_endpoint do not go with endpoint_url.";
+	}
+	return "";
+}

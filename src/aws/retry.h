@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * retry.h
+ *		When to call again, and how long to wait first.
+ *
+ * Free of Postgres headers, so that programs of their own can test it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_RETRY_H
+#define SMF_RETRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What a failed attempt was. */
+typedef enum RetryClass
+{
+	SMF_RETRY_NO,				/* it would fail again */
+	SMF_RETRY_TRANSIENT,		/* it may well succeed the next time */
+	SMF_RETRY_THROTTLED,		/* too many calls: later */
+	SMF_RETRY_CLOCK_SKEW,		/* signed with a wrong time */
+	SMF_RETRY_EXPIRED			/* signed with expired credentials */
+} RetryClass;
+
+extern void smf_retry_error_code(const char *raw, char *code, size_t size);
+extern RetryClass smf_retry_classify(int http_status, const char *code, const char *message);
+extern double smf_retry_delay(int attempt, double draw);
+
+#endif							/* SMF_RETRY_H */

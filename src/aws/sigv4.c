@@ -1,0 +1,424 @@
+/*-------------------------------------------------------------------------
+ *
+ * sigv4.c
+ *		AWS Signature Version 4 for one request.
+ *
+ *		request -> canonical request -> string to sign \
+ *												   secret -> key -> signature -> header
+ *
+ * Pure: the time is an argument, and each stage can be called by itself, so
+ * that a test which fails tells which one is wrong.  Nothing here raises an
+ * error: a stage without memory, or refused by OpenSSL, returns NULL or false.
+ * What is derived from the secret is overwritten before its memory is let go.
+ *
+ * Not accounted for: S3's rules for paths, presigned URLs, chunked payloads.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "aws/sigv4.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#define ALGORITHM "AWS4-HMAC-SHA256"
+#define TERMINATOR "aws4_request"
+#define SECRET_PREFIX "AWS4"
+
+/* "20200826" with its NUL. */
+#define DAY_SIZE 9
+
+/* Text that grows.  Once memory runs out it stays failed. */
+typedef struct Text
+{
+	char	   *data;			/* malloc'ed, NUL-terminated */
+	size_t		len;
+	size_t		size;			/* bytes allocated */
+	bool		failed;
+} Text;
+
+static void
+append_bytes(Text *text, const char *bytes, size_t len)
+{
+	if (text->failed)
+		return;
+	if (text->len + len + 1 > text->size)
+	{
+		size_t		size = (text->len + len + 1) * 2 + 256;
+		char	   *grown = malloc(size);
+
+		if (grown == NULL)
+		{
+			text->failed = true;
+			return;
+		}
+		/* not realloc: it would leave a copy behind, and there may be a secret */
+		if (text->data != NULL)
+		{
+			memcpy(grown, text->data, text->len);
+			OPENSSL_cleanse(text->data, text->len);
+			free(text->data);
+		}
+		text->data = grown;
+		text->size = size;
+	}
+	memcpy(text->data + text->len, bytes, len);
+	text->len += len;
+	text->data[text->len] = '\0';
+}
+
+static void
+append(Text *text, const char *string)
+{
+	append_bytes(text, string, strlen(string));
+}
+
+/* The text, for the caller to free; NULL if memory ran out on the way. */
+static char *
+finish(Text *text)
+{
+	if (!text->failed)
+		return text->data;
+	free(text->data);
+	return NULL;
+}
+
+static void
+to_hex(const unsigned char *bytes, size_t len, char *hex)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++)
+	{
+		hex[2 * i] = digits[bytes[i] >> 4];
+		hex[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	hex[2 * len] = '\0';
+}
+
+static bool
+sha256(const char *data, size_t len, unsigned char digest[SMF_SHA256_SIZE])
+{
+	unsigned int digest_len;
+
+	return EVP_Digest(data, len, digest, &digest_len, EVP_sha256(), NULL) == 1;
+}
+
+static bool
+sha256_hex(const char *data, size_t len, char hex[SMF_SHA256_HEX_SIZE])
+{
+	unsigned char digest[SMF_SHA256_SIZE];
+
+	if (!sha256(data, len, digest))
+		return false;
+	to_hex(digest, sizeof(digest), hex);
+	return true;
+}
+
+static bool
+hmac(const void *key, size_t key_len, const char *data, unsigned char out[SMF_SHA256_SIZE])
+{
+	unsigned int out_len;
+
+	return HMAC(EVP_sha256(), key, (int) key_len, (const unsigned char *) data, strlen(data),
+				out, &out_len) != NULL;
+}
+
+/*
+ * smf_sigv4_date
+ *		The time as X-Amz-Date wants it; false for a year of more than four digits.
+ */
+bool
+smf_sigv4_date(int64_t time_s, char date[SMF_SIGV4_DATE_SIZE])
+{
+	time_t		time = (time_t) time_s;
+	struct tm	tm;
+
+	return gmtime_r(&time, &tm) != NULL &&
+		strftime(date, SMF_SIGV4_DATE_SIZE, "%Y%m%dT%H%M%SZ", &tm) == SMF_SIGV4_DATE_SIZE - 1;
+}
+
+/* The day that begins a scope. */
+static bool
+day_of(int64_t time_s, char day[DAY_SIZE])
+{
+	char		date[SMF_SIGV4_DATE_SIZE];
+
+	if (!smf_sigv4_date(time_s, date))
+		return false;
+	memcpy(day, date, DAY_SIZE - 1);
+	day[DAY_SIZE - 1] = '\0';
+	return true;
+}
+
+/* "20200826/us-east-1/sagemaker/aws4_request" */
+static void
+append_scope(Text *text, const SigV4Scope *scope, const char *day)
+{
+	append(text, day);
+	append(text, "/");
+	append(text, scope->region);
+	append(text, "/");
+	append(text, scope->service);
+	append(text, "/" TERMINATOR);
+}
+
+/* Every service but S3 signs the path encoded once more than it is sent. */
+static void
+append_encoded_path(Text *text, const char *path)
+{
+	for (; *path != '\0'; path++)
+	{
+		unsigned char c = (unsigned char) *path;
+
+		if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+			strchr("-._~/", c) != NULL)
+			append_bytes(text, path, 1);
+		else
+		{
+			char		encoded[4];
+
+			snprintf(encoded, sizeof(encoded), "%%%02X", c);
+			append(text, encoded);
+		}
+	}
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* A header's value without blanks around it, and inner runs of them as one space. */
+static void
+append_header_value(Text *text, const char *value)
+{
+	bool		first = true;
+
+	for (;;)
+	{
+		size_t		len = 0;
+
+		while (is_blank(*value))
+			value++;
+		while (value[len] != '\0' && !is_blank(value[len]))
+			len++;
+		if (len == 0)
+			return;
+		if (!first)
+			append(text, " ");
+		append_bytes(text, value, len);
+		value += len;
+		first = false;
+	}
+}
+
+static void
+append_header_names(Text *text, const SigV4Request *request)
+{
+	for (int i = 0; i < request->nheaders; i++)
+	{
+		if (i > 0)
+			append(text, ";");
+		append(text, request->headers[i].name);
+	}
+}
+
+/*
+ * smf_sigv4_canonical_request
+ *		The first stage, malloc'ed; NULL on failure.
+ */
+char *
+smf_sigv4_canonical_request(const SigV4Request *request)
+{
+	Text		text = {0};
+	char		payload_hash[SMF_SHA256_HEX_SIZE];
+
+	if (!sha256_hex(request->payload, request->payload_len, payload_hash))
+		return NULL;
+	append(&text, request->method);
+	append(&text, "\n");
+	append_encoded_path(&text, request->path);
+	append(&text, "\n");
+	append(&text, request->query);
+	append(&text, "\n");
+	for (int i = 0; i < request->nheaders; i++)
+	{
+		append(&text, request->headers[i].name);
+		append(&text, ":");
+		append_header_value(&text, request->headers[i].value);
+		append(&text, "\n");
+	}
+	append(&text, "\n");
+	append_header_names(&text, request);
+	append(&text, "\n");
+	append(&text, payload_hash);
+	return finish(&text);
+}
+
+/*
+ * smf_sigv4_string_to_sign
+ *		The second stage, malloc'ed; NULL on failure.
+ */
+char *
+smf_sigv4_string_to_sign(const SigV4Scope *scope, const char *canonical_request)
+{
+	Text		text = {0};
+	char		date[SMF_SIGV4_DATE_SIZE];
+	char		day[DAY_SIZE];
+	char		request_hash[SMF_SHA256_HEX_SIZE];
+
+	if (!smf_sigv4_date(scope->time_s, date) || !day_of(scope->time_s, day) ||
+		!sha256_hex(canonical_request, strlen(canonical_request), request_hash))
+		return NULL;
+	append(&text, ALGORITHM "\n");
+	append(&text, date);
+	append(&text, "\n");
+	append_scope(&text, scope, day);
+	append(&text, "\n");
+	append(&text, request_hash);
+	return finish(&text);
+}
+
+/*
+ * smf_sigv4_derive_key
+ *		The signing key for a secret, day, region and service; false on failure.
+ */
+bool
+smf_sigv4_derive_key(const SigV4Keys *keys, const SigV4Scope *scope,
+					 unsigned char key[SMF_SHA256_SIZE])
+{
+	size_t		secret_len = strlen(SECRET_PREFIX) + strlen(keys->secret_access_key);
+	char	   *secret = malloc(secret_len + 1);
+	unsigned char stage[SMF_SHA256_SIZE];
+	char		day[DAY_SIZE];
+	bool		ok;
+
+	if (secret == NULL)
+		return false;
+	snprintf(secret, secret_len + 1, "%s%s", SECRET_PREFIX, keys->secret_access_key);
+	ok = day_of(scope->time_s, day) &&
+		hmac(secret, secret_len, day, stage) &&
+		hmac(stage, sizeof(stage), scope->region, key) &&
+		hmac(key, SMF_SHA256_SIZE, scope->service, stage) &&
+		hmac(stage, sizeof(stage), TERMINATOR, key);
+	OPENSSL_cleanse(secret, secret_len);
+	OPENSSL_cleanse(stage, sizeof(stage));
+	if (!ok)
+		OPENSSL_cleanse(key, SMF_SHA256_SIZE);
+	free(secret);
+	return ok;
+}
+
+/*
+ * smf_sigv4_signature
+ *		The last stage: the string signed, in hexadecimal; false on failure.
+ */
+bool
+smf_sigv4_signature(const unsigned char key[SMF_SHA256_SIZE], const char *string_to_sign,
+					char signature[SMF_SHA256_HEX_SIZE])
+{
+	unsigned char digest[SMF_SHA256_SIZE];
+
+	if (!hmac(key, SMF_SHA256_SIZE, string_to_sign, digest))
+		return false;
+	to_hex(digest, sizeof(digest), signature);
+	return true;
+}
+
+/*
+ * Which key the keys and the scope lead to.  The secret is part of it, by
+ * digest: keys may be replaced under the same access key id.
+ */
+static bool
+key_identity(const SigV4Keys *keys, const SigV4Scope *scope,
+			 unsigned char identity[SMF_SHA256_SIZE])
+{
+	Text		text = {0};
+	char		day[DAY_SIZE];
+	bool		ok;
+
+	if (!day_of(scope->time_s, day))
+		return false;
+	append_scope(&text, scope, day);
+	append(&text, "\n");
+	append(&text, keys->access_key_id);
+	append(&text, "\n");
+	append(&text, keys->secret_access_key);
+	ok = !text.failed && sha256(text.data, text.len, identity);
+	if (text.data != NULL)
+		OPENSSL_cleanse(text.data, text.len);
+	free(text.data);
+	return ok;
+}
+
+/* Let the cache hold the key for the keys and the scope; false on failure. */
+static bool
+fill_cache(SigV4KeyCache *cache, const SigV4Keys *keys, const SigV4Scope *scope)
+{
+	unsigned char identity[SMF_SHA256_SIZE];
+
+	if (!key_identity(keys, scope, identity))
+		return false;
+	if (cache->valid && memcmp(cache->identity, identity, sizeof(identity)) == 0)
+		return true;
+	cache->valid = smf_sigv4_derive_key(keys, scope, cache->key);
+	memcpy(cache->identity, identity, sizeof(identity));
+	return cache->valid;
+}
+
+/*
+ * smf_sigv4_authorization
+ *		All stages: the value of the Authorization header, malloc'ed; NULL on
+ *		failure.
+ *
+ * The request's headers hold x-amz-date, the same time as the scope's.
+ */
+char *
+smf_sigv4_authorization(SigV4KeyCache *cache, const SigV4Keys *keys, const SigV4Scope *scope,
+						const SigV4Request *request)
+{
+	Text		text = {0};
+	char	   *canonical_request = smf_sigv4_canonical_request(request);
+	char	   *string_to_sign = NULL;
+	char		signature[SMF_SHA256_HEX_SIZE];
+	char		day[DAY_SIZE];
+	bool		ok;
+
+	if (canonical_request != NULL)
+		string_to_sign = smf_sigv4_string_to_sign(scope, canonical_request);
+	ok = string_to_sign != NULL && fill_cache(cache, keys, scope) &&
+		smf_sigv4_signature(cache->key, string_to_sign, signature) &&
+		day_of(scope->time_s, day);
+	/* the canonical request has the session token in it */
+	if (canonical_request != NULL)
+		OPENSSL_cleanse(canonical_request, strlen(canonical_request));
+	free(canonical_request);
+	free(string_to_sign);
+	if (!ok)
+		return NULL;
+
+	append(&text, ALGORITHM " Credential=");
+	append(&text, keys->access_key_id);
+	append(&text, "/");
+	append_scope(&text, scope, day);
+	append(&text, ", SignedHeaders=");
+	append_header_names(&text, request);
+	append(&text, ", Signature=");
+	append(&text, signature);
+	return finish(&text);
+}
+
+/* Empty the cache, overwriting the key. */
+void
+smf_sigv4_cache_clear(SigV4KeyCache *cache)
+{
+	OPENSSL_cleanse(cache, sizeof(*cache));
+	cache->valid = false;
+}
