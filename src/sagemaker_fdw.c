@@ -19,9 +19,10 @@
 
 PG_MODULE_MAGIC;
 
-PG_FUNCTION_INFO_V1(sagemaker_fdw_handler);
-
 extern PGDLLEXPORT void _PG_init(void);
+extern PGDLLEXPORT Datum sagemaker_fdw_handler(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(sagemaker_fdw_handler);
 
 /* Called when the library is loaded. */
 void

@@ -32,20 +32,15 @@ attribute_option(Oid relid, AttrNumber attnum)
 static void pg_attribute_noreturn()
 raise_no_attribute(Oid relid, const char *column_name)
 {
-	const char *names[SMF_ATTRIBUTES];
-	const char *similar = smf_attribute_similar_column(column_name);
+	const char *closest = smf_closest_column(column_name);
 
-	for (int i = 0; i < SMF_ATTRIBUTES; i++)
-		names[i] = smf_attributes[i].column_name;
-	if (similar == NULL)
-		similar = smf_closest_name(column_name, names, SMF_ATTRIBUTES);
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
 			 errmsg("column \"%s\" of foreign table \"%s\" is no attribute of a training job",
 					column_name, get_rel_name(relid)),
-			 similar ?
+			 closest ?
 			 errhint("Perhaps you meant \"%s\". Or give the column's option \"attribute\" the attribute it stands for.",
-					 similar) :
+					 closest) :
 			 errhint("Give the column's option \"attribute\" the attribute it stands for.")));
 }
 

@@ -18,6 +18,10 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
+/* before version 16, PG_FUNCTION_INFO_V1 alone leaves the function itself hidden */
+extern PGDLLEXPORT Datum sagemaker_describe_training_job(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_disconnect(PG_FUNCTION_ARGS);
+
 PG_FUNCTION_INFO_V1(sagemaker_describe_training_job);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_disconnect);
 

@@ -1,0 +1,72 @@
+# sagemaker_fdw: builds with PGXS against the Postgres of PG_CONFIG.
+#
+#	make                    build
+#	make install            install (as root)
+#	make installcheck       test against a running server (as its superuser)
+#	make dist               sagemaker_fdw-<version>.zip from the last commit
+#
+# WERROR=1 makes warnings errors.
+
+EXTENSION = sagemaker_fdw
+EXTVERSION = 1.0.0
+MODULE_big = sagemaker_fdw
+DATA = sql/sagemaker_fdw--1.0.sql
+
+OBJS = \
+	src/sagemaker_fdw.o \
+	src/option.o \
+	src/fdw/access.o \
+	src/fdw/column.o \
+	src/fdw/explain.o \
+	src/fdw/functions.o \
+	src/fdw/import.o \
+	src/fdw/plan.o \
+	src/fdw/pushdown.o \
+	src/fdw/row.o \
+	src/fdw/scan.o \
+	src/jobs/attribute.o \
+	src/jobs/document.o \
+	src/jobs/operation.o \
+	src/jobs/stream.o \
+	src/aws/client.o \
+	src/aws/credentials.o \
+	src/aws/endpoint.o \
+	src/aws/json.o \
+	src/aws/retry.o \
+	src/aws/session.o \
+	src/aws/sigv4.o \
+	src/http/http.o
+
+# one topic a file; each is run with an endpoint of its own
+REGRESS = option import scan lookup row document error session encoding explain
+REGRESS_OPTS = --encoding=UTF8 --no-locale --launcher=test/with-service
+
+PG_CONFIG ?= pg_config
+PKG_CONFIG ?= pkg-config
+
+ifeq ($(filter clean distclean dist,$(MAKECMDGOALS)),)
+ifneq ($(shell $(PKG_CONFIG) --exists 'libcurl >= 7.75' openssl && echo found),found)
+$(error libcurl 7.75 or later and OpenSSL are needed with their headers (Debian: pkg-config libcurl4-openssl-dev libssl-dev))
+endif
+endif
+
+# The library's own symbols are hidden; those that Postgres looks up are not, also
+# where its headers do not say so yet (before version 16).
+PG_CPPFLAGS = -I$(srcdir)/src -DPGDLLEXPORT='__attribute__((visibility("default")))' \
+	$(shell $(PKG_CONFIG) --cflags libcurl openssl)
+# callbacks have parameters they do not use, and core's macros compare signs
+PG_CFLAGS = -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers $(if $(WERROR),-Werror)
+SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl openssl)
+
+EXTRA_CLEAN = $(EXTENSION)-$(EXTVERSION).zip
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(OBJS) $(OBJS:.o=.bc): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/*/*.h)
+
+.PHONY: dist
+dist:
+	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
+		--output=$(EXTENSION)-$(EXTVERSION).zip HEAD
