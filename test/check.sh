@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Builds the extension with warnings as errors, and runs every test.
+#
+#	bash test/check.sh
+#
+# It installs what it needs from the distribution, and closes with one line:
+# "N passed, N failed".  What fails is shown in full.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+passed=0
+failed=0
+
+# Count a suite's results, and show its output if not all is well.
+#	count NAME STATUS PASSED FAILED LOG
+count() {
+	local name=$1 status=$2 good=$3 bad=$4 log=$5
+	# a suite that dies, or that tests nothing, has failed
+	if [ "$bad" = 0 ] && { [ "$status" != 0 ] || [ "$good" = 0 ]; }; then
+		bad=1
+	fi
+	passed=$((passed + good))
+	failed=$((failed + bad))
+	printf '    %-28s %d passed, %d failed\n' "$name" "$good" "$bad"
+	if [ "$bad" != 0 ]; then
+		printf -- '---- %s (exit status %d)\n' "$name" "$status"
+		cat "$log"
+		printf -- '----\n'
+	fi
+}
+
+# Run a suite that writes TAP.
+#	tap NAME COMMAND ...
+tap() {
+	local name=$1 log=$work/$1.log status=0 good bad plan
+	shift
+	"$@" >"$log" 2>&1 || status=$?
+	good=$(grep -c '^ok ' "$log" || true)
+	bad=$(grep -c '^not ok ' "$log" || true)
+	plan=$(sed -n 's/^1\.\.\([0-9][0-9]*\).*/\1/p' "$log" | tail -n 1)
+	if [ "$bad" = 0 ] && [ "$plan" != "$good" ]; then
+		echo "# planned ${plan:-no} tests, saw $good" >>"$log"
+		status=${status/#0/1}
+	fi
+	count "$name" "$status" "$good" "$bad" "$log"
+}
+
+# Run the regression tests in the throwaway cluster, as its owner.
+regression() {
+	local log=$work/regression.log status=0 good bad
+	[ "$(id -u)" != 0 ] || chown -R postgres "$work/build"
+	as_owner env PGHOST="$PGHOST" PGPORT="$PGPORT" PGUSER="$PGUSER" \
+		make -C "$work/build" installcheck PG_CONFIG="$pg_bin/pg_config" >"$log" 2>&1 || status=$?
+	# "test x ... ok 12 ms" up to version 15, TAP from 16 on
+	good=$(grep -cE '^(test .* \.\.\. ok|ok )' "$log" || true)
+	bad=$(grep -cE '^(test .* \.\.\. FAILED|not ok )' "$log" || true)
+	[ ! -e "$work/build/regression.diffs" ] || cat "$work/build/regression.diffs" >>"$log"
+	count regression "$status" "$good" "$bad" "$log"
+}
+
+begin
+find_postgres
+install_packages clang
+say "building for PostgreSQL $pg_version, warnings are errors"
+build WERROR=1
+say "building with clang"
+cp -R "$work/build" "$work/clang"
+quietly make -C "$work/clang" clean
+# the flags that Postgres was built with are gcc's
+quietly make -C "$work/clang" -j2 PG_CONFIG="$pg_bin/pg_config" CC=clang WERROR=1 with_llvm=no \
+	COPT="-Wno-ignored-optimization-argument -Wno-unknown-warning-option"
+start_cluster
+
+say "testing"
+unit=$work/build/test/unit
+quietly make -C "$unit"
+for program in sigv4_test endpoint_test retry_test; do
+	tap "$program" "$unit/build/$program"
+done
+tap sigv4_differential /usr/bin/python3 -B "$unit/sigv4_differential.py" "$unit/build/sigv4_driver"
+tap attribute_model /usr/bin/python3 -B "$unit/attribute_model.py" "$unit/build/attribute_dump"
+tap service /usr/bin/python3 -B "$top/test/service/selftest.py"
+regression
+tap document_differential "$top/test/with-service" -o "--generated 1000" \
+	/usr/bin/python3 -B "$top/test/differential/documents.py"
+tap encodings "$top/test/with-service" /usr/bin/python3 -B "$top/test/differential/encodings.py"
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,43 @@
+-- What test/demo.sh runs: a server, a user mapping and a table, and a report.
+\getenv region DEMO_REGION
+\getenv url SAGEMAKER_FDW_TEST_URL
+\getenv access_key_id AWS_ACCESS_KEY_ID
+\getenv secret_access_key AWS_SECRET_ACCESS_KEY
+\getenv session_token AWS_SESSION_TOKEN
+
+CREATE EXTENSION sagemaker_fdw;
+CREATE SERVER sm FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region :'region');
+\if :{?url}
+ALTER SERVER sm OPTIONS (ADD endpoint_url :'url');
+\endif
+CREATE USER MAPPING FOR CURRENT_USER SERVER sm
+  OPTIONS (aws_access_key_id :'access_key_id', aws_secret_access_key :'secret_access_key');
+\if :{?session_token}
+ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (ADD aws_session_token :'session_token');
+\endif
+CREATE SCHEMA aws;
+IMPORT FOREIGN SCHEMA sagemaker FROM SERVER sm INTO aws;
+
+\echo
+\echo 'Jobs and billable instance-hours by status and instance type:'
+\echo
+SELECT training_job_status AS status,
+       cluster.instance_type,
+       count(*) AS jobs,
+       round(sum(billable_time_in_seconds::numeric * cluster.instance_count) / 3600, 1) AS instance_hours
+  FROM aws.training_jobs AS job
+ CROSS JOIN LATERAL
+       (SELECT job.instance_type, job.instance_count
+         WHERE job.instance_type IS NOT NULL
+         UNION ALL
+        SELECT g->>'InstanceType', (g->>'InstanceCount')::integer
+          FROM jsonb_array_elements(job.resource_config->'InstanceGroups') AS g) AS cluster
+ GROUP BY training_job_status, cluster.instance_type
+ ORDER BY training_job_status, cluster.instance_type;
+
+\echo 'The calls that it made:'
+\echo
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
+SELECT training_job_status, instance_type, sum(billable_time_in_seconds)
+  FROM aws.training_jobs
+ GROUP BY training_job_status, instance_type;

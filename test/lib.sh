@@ -1,0 +1,168 @@
+# What test/demo.sh and test/check.sh share: packages, build, a throwaway cluster.
+#
+# Source it with bash.  Everything it makes lies below $work and is removed when the
+# script ends, however it ends; the processes it starts are ended by their ids.  It
+# touches no Postgres cluster but its own: installing adds this extension's files to
+# the Postgres of the distribution, and nothing else of that changes.
+
+set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=
+cluster_started=
+endpoint_pid=
+
+say() { printf '==> %s\n' "$*"; }
+
+die() {
+	printf 'error: %s\n' "$*" >&2
+	exit 1
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+
+# Run a command as the user that owns the cluster: initdb refuses root.
+as_owner() {
+	if [ "$(id -u)" = 0 ]; then
+		runuser -u postgres -- "$@"
+	else
+		"$@"
+	fi
+}
+
+# Run a command without its output, which is shown if it fails.
+quietly() {
+	local log=$work/quietly.log
+	"$@" >"$log" 2>&1 || {
+		cat "$log" >&2
+		die "failed: $*"
+	}
+}
+
+cleanup() {
+	local status=$?
+	trap - EXIT
+	[ -z "$endpoint_pid" ] || kill "$endpoint_pid" 2>/dev/null || true
+	[ -z "$cluster_started" ] || as_owner "$pg_bin/pg_ctl" -D "$work/pg/data" -m immediate stop >/dev/null 2>&1 || true
+	[ -z "$work" ] || rm -rf "$work"
+	exit "$status"
+}
+
+# Every script begins with this.
+begin() {
+	trap cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	# /tmp, not $TMPDIR: the path of a socket must be short
+	work=$(mktemp -d /tmp/sagemaker_fdw.XXXXXX)
+	chmod 755 "$work"
+}
+
+# ----- packages -----
+
+installed() {
+	[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Set pg_version to the distribution's, and pg_bin.
+find_postgres() {
+	command -v apt-get >/dev/null || die "this script installs what it needs with apt-get; see README.md for other systems"
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null || die "run it as root, or install sudo"
+	fi
+	pg_version=$(distribution_version)
+	if [ -z "$pg_version" ]; then
+		say "reading the package lists"
+		quietly as_root apt-get update
+		pg_version=$(distribution_version)
+	fi
+	[ -n "$pg_version" ] || die "this distribution has no package postgresql"
+	[ "$pg_version" -ge 15 ] || die "PostgreSQL 15 or later is needed; this distribution has $pg_version"
+	pg_bin=/usr/lib/postgresql/$pg_version/bin
+}
+
+distribution_version() {
+	apt-cache depends postgresql 2>/dev/null | sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1
+}
+
+# Install the packages named, and those that any build needs, as far as they are missing.
+install_packages() {
+	local package missing=() conf=/etc/postgresql-common/createcluster.conf no_main=
+	for package in gcc make libc6-dev pkg-config libcurl4-openssl-dev libssl-dev \
+		"postgresql-$pg_version" "postgresql-server-dev-$pg_version" \
+		python3 python3-botocore openssl "$@"; do
+		installed "$package" || missing+=("$package")
+	done
+	# pkg-config is an alias of pkgconf in newer releases
+	if command -v pkg-config >/dev/null; then
+		missing=("${missing[@]/#pkg-config/}")
+	fi
+	read -ra missing <<<"${missing[*]}" || true
+	[ ${#missing[@]} -gt 0 ] || return 0
+
+	say "installing ${missing[*]}"
+	quietly as_root apt-get update
+	# where no Postgres is, the package would create a cluster and start it
+	if [ ! -e "$conf" ]; then
+		no_main=yes
+		as_root mkdir -p "${conf%/*}"
+		echo 'create_main_cluster = false' | as_root tee "$conf" >/dev/null
+	fi
+	quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "${missing[@]}"
+	if [ -n "$no_main" ] && [ -e "$conf.dpkg-dist" ]; then
+		as_root mv "$conf.dpkg-dist" "$conf"
+	fi
+}
+
+# ----- build -----
+
+# Build and install from a copy, so that the work tree stays as it is.
+build() {
+	mkdir -p "$work/build"
+	(cd "$top" && tar -cf - --exclude=.git --exclude='*.o' --exclude='*.bc' --exclude='*.so' \
+		--exclude=./results --exclude=./test/unit/build .) | tar -xf - -C "$work/build"
+	quietly make -C "$work/build" -j2 PG_CONFIG="$pg_bin/pg_config" "$@"
+	quietly as_root make -C "$work/build" install PG_CONFIG="$pg_bin/pg_config" "$@"
+}
+
+# ----- the cluster -----
+
+# The superuser is "postgres", reached through the socket in $work/pg.
+start_cluster() {
+	mkdir "$work/pg"
+	[ "$(id -u)" != 0 ] || chown postgres "$work/pg"
+	quietly as_owner "$pg_bin/initdb" -D "$work/pg/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync
+	cluster_started=yes
+	quietly as_owner "$pg_bin/pg_ctl" -D "$work/pg/data" -l "$work/pg/log" -w -t 60 \
+		-o "-c listen_addresses='' -c unix_socket_directories='$work/pg' -c fsync=off" start
+	export PGHOST=$work/pg PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+}
+
+# ----- the local endpoint -----
+
+# Start it with the options given; sets SAGEMAKER_FDW_TEST_URL.
+start_endpoint() {
+	local i
+	/usr/bin/python3 -B "$top/test/service/endpoint.py" --ready-file "$work/endpoint" "$@" \
+		</dev/null >"$work/endpoint.log" 2>&1 &
+	endpoint_pid=$!
+	for ((i = 0; i < 600; i++)); do
+		[ ! -e "$work/endpoint" ] || break
+		kill -0 "$endpoint_pid" 2>/dev/null || break
+		sleep 0.05
+	done
+	[ -e "$work/endpoint" ] || {
+		cat "$work/endpoint.log" >&2
+		die "the local endpoint did not start"
+	}
+	SAGEMAKER_FDW_TEST_URL=$(head -n 1 "$work/endpoint")
+	export SAGEMAKER_FDW_TEST_URL
+}
