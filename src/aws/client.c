@@ -536,6 +536,16 @@ smf_call_body(const AwsCall *call, size_t *len)
 	return smf_http_body(call->request, len);
 }
 
+/*
+ * smf_call_may_quote
+ *		May a message quote what the endpoint sent, when that is no AWS answer?
+ */
+bool
+smf_call_may_quote(const AwsCall *call)
+{
+	return call->client->config.echo_text;
+}
+
 /* ----- errors ----- */
 
 /*
@@ -695,7 +705,8 @@ smf_call_raise(const AwsCall *call, const char *subject)
 					(errcode(ERRCODE_PROTOCOL_VIOLATION),
 					 errmsg("response of %s is too large", call->operation),
 					 smf_call_errdetail(call, subject, NULL),
-					 errhint("Option max_response_size of the server limits it to %zu bytes.",
+					 errhint("Option max_response_size of server \"%s\" is %zu bytes.",
+							 call->client->config.server_name,
 							 call->client->config.max_response_size)));
 			break;
 		case SMF_HTTP_NO_DESCRIPTOR:

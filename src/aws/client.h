@@ -62,6 +62,7 @@ extern const AwsError *smf_call_error(const AwsCall *call);
 extern void smf_call_wait(AwsCall *call);
 extern const char *smf_call_operation(const AwsCall *call);
 extern const char *smf_call_body(const AwsCall *call, size_t *len);
+extern bool smf_call_may_quote(const AwsCall *call);
 extern int	smf_call_errdetail(const AwsCall *call, const char *subject, const char *reason);
 extern void smf_call_raise(const AwsCall *call, const char *subject) pg_attribute_noreturn();
 extern void smf_call_free(AwsCall *call);

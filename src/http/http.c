@@ -74,6 +74,7 @@ struct HttpRequest
 	struct curl_slist *headers; /* sent; cleansed when freed */
 	int64		sent_us;		/* when the request went out; 0: not yet */
 	HttpResult	failure;		/* what a callback found wrong, or PENDING */
+	const char *failure_text;	/* that in words, a constant; or NULL */
 
 	/* the response */
 	HttpResult	result;
@@ -218,6 +219,7 @@ body_callback(char *data, size_t one, size_t len, void *arg)
 	if (len > request->max_response_size - request->body_len)
 	{
 		request->failure = SMF_HTTP_TOO_LARGE;
+		request->failure_text = "the body is larger than max_response_size";
 		return 0;
 	}
 	if (!reserve(&request->body, &request->body_size, request->body_len, len, BODY_INITIAL))
@@ -244,6 +246,7 @@ header_callback(char *data, size_t one, size_t len, void *arg)
 	if (request->head_seen > HEADERS_MAX)
 	{
 		request->failure = SMF_HTTP_TOO_LARGE;
+		request->failure_text = "the headers are larger than 64 kB";
 		return 0;
 	}
 	while (kept > 0 && (data[kept - 1] == '\r' || data[kept - 1] == '\n'))
@@ -602,11 +605,11 @@ smf_http_result(const HttpRequest *request)
 	return request->result;
 }
 
-/* libcurl's words for a failure; may be empty.  Lives as long as the request. */
+/* A failure in words, often libcurl's; may be empty.  Lives as long as the request. */
 const char *
 smf_http_error(const HttpRequest *request)
 {
-	return request->error;
+	return request->failure_text ? request->failure_text : request->error;
 }
 
 /* The response's HTTP status. */

@@ -55,7 +55,7 @@ smf_document_parse(AwsCall *call, const char *job_name)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("response of %s is not valid JSON", smf_call_operation(call)),
-				 smf_call_errdetail(call, job_name, reason)));
+				 smf_call_errdetail(call, job_name, smf_call_may_quote(call) ? reason : NULL)));
 	if (!JB_ROOT_IS_OBJECT(response))
 		raise_shape(call, job_name, "is not a JSON object");
 	return response;

@@ -65,7 +65,7 @@ struct JobStream
 	int			capacity;
 	int			head;			/* index of the first entry */
 	int			nentries;
-	int			in_flight;		/* calls for entries, pages not counted */
+	int			in_flight;		/* calls, the page's included */
 
 	/* the source of entries */
 	ListCell   *next_name;		/* by name: the next to enter, or NULL */
@@ -252,6 +252,7 @@ take_page(JobStream *stream)
 
 	smf_call_free(stream->page);
 	stream->page = NULL;
+	stream->in_flight--;
 	if (stream->page_context != NULL)
 		MemoryContextDelete(stream->page_context);
 	stream->page_context = page_context;
@@ -281,6 +282,7 @@ fill(JobStream *stream)
 		(!smf_call_failed(stream->page) || stream->nentries == 0))
 		take_page(stream);
 	if (stream->page == NULL && !stream->source_done &&
+		stream->in_flight < spec->max_concurrency &&
 		stream->nentries + spec->fetch_size <= stream->capacity)
 	{
 		char	   *body = smf_list_training_jobs_request(spec->fetch_size, stream->next_token);
@@ -288,6 +290,7 @@ fill(JobStream *stream)
 		stream->page = smf_call_start(stream->client,
 									  smf_operation_name(SMF_OP_LIST_TRAINING_JOBS), body,
 									  &spec->attempts[SMF_OP_LIST_TRAINING_JOBS]);
+		stream->in_flight++;
 		pfree(body);
 	}
 }

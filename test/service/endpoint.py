@@ -90,7 +90,8 @@ class Service:
             "AKIDDENIED0000000001": Account(
                 "456789012345", "secret/of+the/denied/account0000000000001", empty, denied=True),
         }
-        self.config = {"latency_ms": 0, "jitter_ms": 0, "rate_limit": 0, "clock_offset_s": 0}
+        self.config = {"latency_ms": 0, "jitter_ms": 0, "rate_limit": 0, "clock_offset_s": 0,
+                       "request_id": None}
         self.faults = []
         self.buckets = {}
         self.requests = collections.deque(maxlen=REQUESTS_KEPT)
@@ -221,6 +222,8 @@ class Connection(asyncio.Protocol):
     # -- what faults use -----------------------------------------------------
 
     def new_request_id(self):
+        if self.service.config["request_id"]:
+            return self.service.config["request_id"]
         self.service.request_number += 1
         return "00000000-0000-4000-8000-%012d" % self.service.request_number
 

@@ -1,0 +1,128 @@
+-- Every attribute in a column of its own type.
+\i test/setup.sql
+
+-- one job that has all of them
+\set document `$SAGEMAKER_FDW_CTL document every-attribute @test/data/every_attribute.json`
+\x on
+\a
+SELECT * FROM aws.training_jobs WHERE training_job_name = 'every-attribute';
+\a
+\x off
+
+-- timestamps are decimals, exact to the microsecond: whole, fractional, with an exponent
+\set document `$SAGEMAKER_FDW_CTL document times '{"TrainingJobName": "times", "TrainingJobArn": "a", "CreationTime": 1598463412.000001, "TrainingStartTime": 1.598463412E9, "TrainingEndTime": 1598463412123456e-6, "LastModifiedTime": 1598463412.9999996}'`
+SELECT creation_time, training_start_time, training_end_time, last_modified_time
+  FROM aws.training_jobs WHERE training_job_name = 'times';
+\set document `$SAGEMAKER_FDW_CTL document times '{"TrainingJobName": "times", "TrainingJobArn": "a", "CreationTime": 0, "TrainingStartTime": -0.5, "TrainingEndTime": 253402300799.999, "LastModifiedTime": 0.0000004}'`
+SELECT creation_time, training_start_time, training_end_time, last_modified_time
+  FROM aws.training_jobs WHERE training_job_name = 'times';
+
+-- timestamps in lists are strings that cast, at the documented places and nowhere else
+\set document `$SAGEMAKER_FDW_CTL document nested '{"TrainingJobName": "nested", "TrainingJobArn": "n", "SecondaryStatusTransitions": [{"Status": "Starting", "StartTime": 1598463412.123, "EndTime": 1598463413, "StatusMessage": "x"}, {"Status": "Training", "StartTime": 1598463413.000250, "Other": 1598463413, "Deep": {"StartTime": 1}}], "FinalMetricDataList": [{"MetricName": "auc", "Value": 0.5, "Timestamp": 1.5984634125E9}], "DebugRuleEvaluationStatuses": [{"LastModifiedTime": 1, "StartTime": 1}], "ProfilerRuleEvaluationStatuses": [{"LastModifiedTime": 1598463412.1}], "HyperParameters": {"StartTime": "1598463412"}, "InputDataConfig": [{"StartTime": 1598463412}]}'`
+\x on
+\a
+SELECT secondary_status_transitions, final_metric_data_list, debug_rule_evaluation_statuses,
+       profiler_rule_evaluation_statuses, hyper_parameters, input_data_config
+  FROM aws.training_jobs WHERE training_job_name = 'nested';
+\a
+\x off
+SELECT (t->>'StartTime')::timestamptz AS starts, (t->>'EndTime')::timestamptz AS ends
+  FROM aws.training_jobs, jsonb_array_elements(secondary_status_transitions) AS t
+ WHERE training_job_name = 'nested';
+-- and numbers in the document as it was sent
+SELECT raw_response->'SecondaryStatusTransitions'->0->'StartTime' AS raw
+  FROM aws.training_jobs WHERE training_job_name = 'nested';
+
+-- null members are absent
+\set document `$SAGEMAKER_FDW_CTL document nulls '{"TrainingJobName": "nulls", "TrainingJobArn": null, "CreationTime": null, "TrainingJobStatus": null, "ResourceConfig": null, "BillableTimeInSeconds": null, "EnableManagedSpotTraining": null}'`
+SELECT training_job_arn, creation_time, training_job_status, resource_config, instance_type,
+       billable_time_in_seconds, enable_managed_spot_training, account_id, region
+  FROM aws.training_jobs WHERE training_job_name = 'nulls';
+\set document `$SAGEMAKER_FDW_CTL delete nulls`
+
+-- columns by path, under other names and with other types
+CREATE FOREIGN TABLE aws.mine (
+  name         text         OPTIONS (attribute 'TrainingJobName'),
+  job          varchar(20)  OPTIONS (attribute 'TrainingJobName'),
+  status       text         OPTIONS (attribute 'TrainingJobStatus'),
+  created      timestamp    OPTIONS (attribute 'CreationTime'),
+  created_text text         OPTIONS (attribute 'CreationTime'),
+  created_num  numeric      OPTIONS (attribute 'CreationTime'),
+  created_day  date         OPTIONS (attribute 'CreationTime'),
+  created_json jsonb        OPTIONS (attribute 'CreationTime'),
+  created_s    timestamptz(0) OPTIONS (attribute 'CreationTime'),
+  billable     numeric      OPTIONS (attribute 'BillableTimeInSeconds'),
+  spot         text         OPTIONS (attribute 'EnableManagedSpotTraining'),
+  lr           double precision OPTIONS (attribute 'HyperParameters.lr'),
+  dotted       text         OPTIONS (attribute 'HyperParameters.a.b'),
+  kind         text         OPTIONS (attribute 'ResourceConfig.InstanceType'),
+  channel      text         OPTIONS (attribute 'InputDataConfig.1.ChannelName'),
+  config       json         OPTIONS (attribute 'ResourceConfig'),
+  config_text  text         OPTIONS (attribute 'ResourceConfig'),
+  name_json    jsonb        OPTIONS (attribute 'TrainingJobName'),
+  started      timestamptz  OPTIONS (attribute 'SecondaryStatusTransitions.0.StartTime'),
+  newer        int          OPTIONS (attribute 'SomethingThatIsNew.Below'),
+  missing      text         OPTIONS (attribute 'SomethingElse'),
+  where_from   text         OPTIONS (attribute 'region')
+) SERVER sm;
+\set document `$SAGEMAKER_FDW_CTL document mine '{"TrainingJobName": "mine", "TrainingJobArn": "m", "TrainingJobStatus": "Brand New", "CreationTime": 1598463412.6, "BillableTimeInSeconds": 3600.0, "EnableManagedSpotTraining": true, "HyperParameters": {"lr": "1e-4", "a.b": "dots", "a": "no"}, "ResourceConfig": {"InstanceType": "ml.m5.large"}, "InputDataConfig": [{"ChannelName": "train"}, {"ChannelName": "test"}], "SecondaryStatusTransitions": [{"StartTime": 1598463412.25}], "SomethingThatIsNew": {"Below": 7}}'`
+\x on
+\a
+SELECT * FROM aws.mine WHERE name = 'mine';
+\a
+\x off
+
+-- a type of one's own is read by its input function
+CREATE DOMAIN aws.positive AS integer CHECK (VALUE > 0);
+CREATE DOMAIN aws.status AS sagemaker_training_job_status CHECK (VALUE <> 'Failed');
+CREATE FOREIGN TABLE aws.typed (
+  training_job_name text,
+  billable_time_in_seconds aws.positive,
+  training_job_status aws.status,
+  training_image varchar(4) OPTIONS (attribute 'AlgorithmSpecification.TrainingImage')
+) SERVER sm;
+\set document `$SAGEMAKER_FDW_CTL document typed '{"TrainingJobName": "typed", "TrainingJobArn": "t", "BillableTimeInSeconds": 5, "TrainingJobStatus": "Completed"}'`
+SELECT * FROM aws.typed WHERE training_job_name = 'typed';
+\set document `$SAGEMAKER_FDW_CTL document typed '{"TrainingJobName": "typed", "TrainingJobArn": "t", "BillableTimeInSeconds": 0, "TrainingJobStatus": "Failed", "AlgorithmSpecification": {"TrainingImage": "12345"}}'`
+SELECT billable_time_in_seconds FROM aws.typed WHERE training_job_name = 'typed';  -- ERROR
+SELECT training_job_status FROM aws.typed WHERE training_job_name = 'typed';  -- ERROR
+SELECT training_image FROM aws.typed WHERE training_job_name = 'typed';  -- ERROR
+\echo :LAST_ERROR_SQLSTATE
+
+-- dropped columns are left out
+ALTER FOREIGN TABLE aws.typed DROP COLUMN billable_time_in_seconds;
+ALTER FOREIGN TABLE aws.typed ADD COLUMN secondary_status sagemaker_secondary_status;
+\set document `$SAGEMAKER_FDW_CTL document typed '{"TrainingJobName": "typed", "TrainingJobArn": "t", "SecondaryStatus": "Training"}'`
+SELECT * FROM aws.typed WHERE training_job_name = 'typed';
+
+-- a label that the type lacks is NULL, with a warning for each scan and label
+\set document `$SAGEMAKER_FDW_CTL document label '{"TrainingJobName": "label", "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/label", "TrainingJobStatus": "Hibernating", "SecondaryStatus": "Training"}'`
+\set document `$SAGEMAKER_FDW_CTL document label2 '{"TrainingJobName": "label2", "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/label2", "TrainingJobStatus": "Hibernating", "SecondaryStatus": "Dreaming"}'`
+SELECT training_job_name, training_job_status, secondary_status
+  FROM aws.training_jobs WHERE training_job_name LIKE 'label%' ORDER BY 1;
+-- text keeps it
+CREATE FOREIGN TABLE aws.plain (training_job_name text, training_job_status text) SERVER sm;
+SELECT * FROM aws.plain WHERE training_job_name = 'label';
+-- or it is an error
+ALTER FOREIGN TABLE aws.training_jobs OPTIONS (ADD unknown_enum 'error');
+SELECT training_job_status FROM aws.training_jobs WHERE training_job_name = 'label';  -- ERROR
+\echo :LAST_ERROR_SQLSTATE
+SELECT training_job_name, secondary_status FROM aws.training_jobs WHERE training_job_name = 'label';
+ALTER FOREIGN TABLE aws.training_jobs OPTIONS (DROP unknown_enum);
+
+-- enum values have the order of a job's life
+SELECT enum_range(NULL::sagemaker_training_job_status);
+SELECT enum_range(NULL::sagemaker_secondary_status);
+SELECT enum_range(NULL::sagemaker_profiling_status);
+SELECT sagemaker_primary_status(s) AS primary_status, array_agg(s ORDER BY s) AS secondary_statuses
+  FROM unnest(enum_range(NULL::sagemaker_secondary_status)) AS s GROUP BY 1 ORDER BY 1;
+SELECT sagemaker_primary_status(NULL);
+
+-- a column that is no attribute is an error when the query is planned
+CREATE FOREIGN TABLE aws.wrong (training_job_name text, training_job_stats text) SERVER sm;
+SELECT training_job_name FROM aws.wrong;  -- ERROR
+\echo :LAST_ERROR_SQLSTATE
+CREATE FOREIGN TABLE aws.wrong2 ("TrainingJobName" text) SERVER sm;
+EXPLAIN SELECT * FROM aws.wrong2;  -- ERROR
+
+\i test/teardown.sql
