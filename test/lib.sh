@@ -94,7 +94,7 @@ distribution_version() {
 
 # Install the packages named, and those that any build needs, as far as they are missing.
 install_packages() {
-	local package missing=() conf=/etc/postgresql-common/createcluster.conf no_main=
+	local package missing=() dist conf=/etc/postgresql-common/createcluster.conf no_main=
 	for package in gcc make libc6-dev pkg-config libcurl4-openssl-dev libssl-dev \
 		"postgresql-$pg_version" "postgresql-server-dev-$pg_version" \
 		python3 python3-botocore openssl "$@"; do
@@ -117,8 +117,11 @@ install_packages() {
 	fi
 	quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "${missing[@]}"
-	if [ -n "$no_main" ] && [ -e "$conf.dpkg-dist" ]; then
-		as_root mv "$conf.dpkg-dist" "$conf"
+	# the package's own file, which was put beside ours
+	if [ -n "$no_main" ]; then
+		for dist in "$conf.dpkg-dist" "$conf.ucf-dist"; do
+			[ ! -e "$dist" ] || as_root mv "$dist" "$conf"
+		done
 	fi
 }
 
