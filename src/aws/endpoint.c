@@ -113,6 +113,15 @@ is_host_name(const char *host)
 	return true;
 }
 
+/* "[...]" around what looks like an IPv6 address: libcurl judges the rest. */
+static bool
+is_bracketed_ipv6(const char *host)
+{
+	size_t		digits = strspn(host + 1, "0123456789abcdefABCDEF:.");
+
+	return digits >= 2 && strcmp(host + 1 + digits, "]") == 0 && strchr(host, ':') != NULL;
+}
+
 /* Only plain segments: what a server or a proxy might rewrite would not be what was signed. */
 static bool
 is_plain_path(const char *path)
@@ -164,7 +173,7 @@ smf_endpoint_parse_url(const char *url, AwsEndpoint *endpoint)
 		return SMF_ENDPOINT_BAD_URL;
 	memcpy(host, at, host_len);
 	host[host_len] = '\0';
-	if (bracketed ? strspn(host + 1, "0123456789abcdefABCDEF:.") != host_len - 2 : !is_host_name(host))
+	if (bracketed ? !is_bracketed_ipv6(host) : !is_host_name(host))
 		return SMF_ENDPOINT_BAD_URL;
 
 	port = at + host_len;
