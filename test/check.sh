@@ -83,7 +83,6 @@ tap service /usr/bin/python3 -B "$top/test/service/selftest.py"
 regression
 tap document_differential "$top/test/with-service" -o "--generated 1000" \
 	/usr/bin/python3 -B "$top/test/differential/documents.py"
-tap encodings "$top/test/with-service" /usr/bin/python3 -B "$top/test/differential/encodings.py"
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]
