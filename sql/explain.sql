@@ -71,10 +71,10 @@ SELECT aws.estimated_rows($$SELECT * FROM aws.training_jobs WHERE training_job_n
 -- the cost of a call is a setting: with dear calls a join looks jobs up
 CREATE TABLE aws.cost AS SELECT 'job-' || n AS job FROM generate_series(1, 20) AS n;
 ANALYZE aws.cost;
-EXPLAIN (COSTS OFF) SELECT role_arn FROM aws.cost JOIN aws.training_jobs ON training_job_name = job;
+SELECT aws.plan('SELECT role_arn FROM aws.cost JOIN aws.training_jobs ON training_job_name = job');
 INSERT INTO aws.cost SELECT 'job-' || n FROM generate_series(21, 50000) AS n;
 ANALYZE aws.cost;
-EXPLAIN (COSTS OFF) SELECT role_arn FROM aws.cost JOIN aws.training_jobs ON training_job_name = job;
+SELECT aws.plan('SELECT role_arn FROM aws.cost JOIN aws.training_jobs ON training_job_name = job');
 SHOW sagemaker_fdw.call_cost;
 SET sagemaker_fdw.call_cost = -1;  -- ERROR
 

@@ -61,8 +61,8 @@ INSERT INTO aws.cost
 INSERT INTO aws.cost VALUES ('no-such-job', 1), ('no_such_job', 2), (NULL, 3);
 ANALYZE aws.cost;
 \set calls `$SAGEMAKER_FDW_CTL calls`
-EXPLAIN (COSTS OFF)
-SELECT sum(usd) FROM aws.cost JOIN aws.training_jobs ON training_job_name = job WHERE instance_type IS NOT NULL;
+SELECT aws.plan('SELECT sum(usd) FROM aws.cost JOIN aws.training_jobs ON training_job_name = job
+                  WHERE instance_type IS NOT NULL');
 SELECT count(*), sum(usd) FROM aws.cost JOIN aws.training_jobs ON training_job_name = job
  WHERE role_arn IS NOT NULL;
 \set calls `$SAGEMAKER_FDW_CTL calls`

@@ -19,6 +19,17 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER sm
            aws_secret_access_key 'secret/of+the/history/account000000000001');
 CREATE SCHEMA aws;
 IMPORT FOREIGN SCHEMA sagemaker FROM SERVER sm INTO aws;
+-- EXPLAIN of a join: versions differ in which side of an equality comes first
+CREATE FUNCTION aws.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query
+	LOOP
+		RETURN NEXT replace(line, 'cost.job = training_job_name', 'training_job_name = cost.job');
+	END LOOP;
+END
+$$;
 RESET client_min_messages;
 \set QUIET off
 \set ECHO all
