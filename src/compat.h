@@ -30,6 +30,13 @@
 #endif
 #include "utils/acl.h"
 
+/* Stands before a declaration. */
+#if PG_VERSION_NUM >= 180000
+#define smf_noreturn pg_noreturn
+#else
+#define smf_noreturn pg_attribute_noreturn()
+#endif
+
 /* A wait event set that lives as long as the session. */
 static inline WaitEventSet *
 smf_create_wait_event_set(int nevents)

@@ -598,7 +598,7 @@ code_is_one_of(const char *code, const char *const *codes)
 }
 
 /* The service said no, in an answer. */
-static void pg_attribute_noreturn()
+smf_noreturn static void
 raise_answer(const AwsCall *call, const char *subject)
 {
 	static const char *const bad_keys[] = {

@@ -9,6 +9,7 @@
 #define SMF_CLIENT_H
 
 #include "aws/session.h"
+#include "compat.h"
 
 /* Where a client's calls go and what each may cost. */
 typedef struct AwsClientConfig
@@ -64,7 +65,7 @@ extern const char *smf_call_operation(const AwsCall *call);
 extern const char *smf_call_body(const AwsCall *call, size_t *len);
 extern bool smf_call_may_quote(const AwsCall *call);
 extern int	smf_call_errdetail(const AwsCall *call, const char *subject, const char *reason);
-extern void smf_call_raise(const AwsCall *call, const char *subject) pg_attribute_noreturn();
+smf_noreturn extern void smf_call_raise(const AwsCall *call, const char *subject);
 extern void smf_call_free(AwsCall *call);
 
 #endif							/* SMF_CLIENT_H */

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "commands/defrem.h"
+#include "compat.h"
 #include "fdw/column.h"
 #include "foreign/foreign.h"
 #include "option.h"
@@ -29,7 +30,7 @@ attribute_option(Oid relid, AttrNumber attnum)
 	return NULL;
 }
 
-static void pg_attribute_noreturn()
+smf_noreturn static void
 raise_no_attribute(Oid relid, const char *column_name)
 {
 	const char *closest = smf_closest_column(column_name);

@@ -15,7 +15,7 @@
 #include "jobs/document.h"
 
 /* Raise that a response is not what the API documents; "what" completes "response ...". */
-static void pg_attribute_noreturn()
+smf_noreturn static void
 raise_shape(AwsCall *call, const char *job_name, const char *what)
 {
 	ereport(ERROR,
