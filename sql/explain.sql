@@ -14,8 +14,17 @@ ALTER SERVER sm OPTIONS (ADD use_fips_endpoint 'true', ADD use_dualstack_endpoin
 EXPLAIN (COSTS OFF, VERBOSE) SELECT training_job_name FROM aws.training_jobs WHERE training_job_name = 'x';
 ALTER SERVER sm OPTIONS (DROP use_fips_endpoint, DROP use_dualstack_endpoint, SET region 'us-east-1');
 -- in other formats
-EXPLAIN (COSTS OFF, FORMAT json) SELECT failure_reason FROM aws.training_jobs;
-EXPLAIN (COSTS OFF, FORMAT yaml) SELECT failure_reason FROM aws.training_jobs;
+CREATE FUNCTION aws.plan_as(format text, query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	plan text;
+BEGIN
+	EXECUTE 'EXPLAIN (COSTS OFF, FORMAT ' || format || ') ' || query INTO plan;
+	RETURN substring(plan FROM '[^\n]*API[- ]Operations.*');
+END
+$$;
+SELECT aws.plan_as('json', 'SELECT failure_reason FROM aws.training_jobs');
+SELECT aws.plan_as('yaml', 'SELECT failure_reason FROM aws.training_jobs');
+SELECT aws.plan_as('xml', 'SELECT failure_reason FROM aws.training_jobs');
 
 -- no call is made for any of this, also for a prepared statement and a false condition
 \set calls `$SAGEMAKER_FDW_CTL calls`
@@ -33,8 +42,8 @@ DECLARE
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query
 	LOOP
-		CONTINUE WHEN line ~ 'Memory|Buffers|Batches|API Bytes Received: [1-9]|API Wait Time: [0-9.]+ ms';
-		RETURN NEXT regexp_replace(line, 'rows=(\d+)\.00', 'rows=\1');
+		CONTINUE WHEN line ~ 'Memory|Buffers|Batches|Planning:|API Bytes Received: [1-9]|API Wait Time: [0-9.]+ ms';
+		RETURN NEXT regexp_replace(line, 'rows=(\d+)\.\d+', 'rows=\1');
 	END LOOP;
 END
 $$;
