@@ -1,29 +1,59 @@
 """Command-line client of the endpoint's control path.
 
-	ctl.py [--url URL] counters | calls | reset | requests
-	ctl.py config JSON | fault JSON
-	ctl.py document NAME [TEXT | @FILE | -]    (without a body: print it)
-	ctl.py delete NAME | names
-	   --key ID, --region R choose whose jobs
+	ctl.py [--url URL] COMMAND ...
 
-The URL is that of the environment's SAGEMAKER_FDW_TEST_URL by default.  `calls`
-prints the calls since it was last asked, in one line, and counts from zero.
+	calls                     the calls since it was last asked, as one line; counts from zero
+	counters                  all counters, as JSON
+	wait NAME=N               wait until that counter is at least N (NAME<=N: at most)
+	reset                     everything as it was at the start
+	config JSON               settings
+	fault JSON                make calls fail
+	clear                     no more faults
+	document NAME             print the document that is served for the job
+	document NAME BODY        serve exactly this: a text, @FILE, a file's path, or - for standard input
+	delete NAME               the job is gone
+	names                     the jobs' names, as JSON
+	requests                  the last API requests, as JSON
+
+	--key ID, --account ID, --region R say whose jobs (default: history, us-east-1)
+
+The URL is that of the environment's SAGEMAKER_FDW_TEST_URL by default.  Errors go
+to standard error, with exit status 1.  It imports little, to start quickly.
 """
-import argparse
-import http.client
 import os
+import socket
 import sys
-import urllib.parse
+import time
+
+WAIT_S = 30
+POLL_S = 0.005
 
 
-def request(url, method, path, body=None):
-    parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
-    connection.request(method, "/_control/" + path, body)
-    response = connection.getresponse()
-    text = response.read()
-    if response.status != 200:
-        sys.exit("%s: %d %s" % (path, response.status, text.decode("utf-8", "replace")))
+def fail(text):
+    sys.stderr.write("ctl.py: %s\n" % text)
+    sys.exit(1)
+
+
+def quote(text):
+    """Percent-encode for a query string."""
+    return "".join(chr(byte) if chr(byte).isalnum() and byte < 128 or byte in b"-._" else "%%%02X" % byte
+                   for byte in text.encode("utf-8", "surrogateescape"))
+
+
+def request(url, method, path, body=b""):
+    """The body of the response to a control request."""
+    host, _, port = url.rpartition("//")[2].rstrip("/").partition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
+            connection.sendall(b"%s /_control/%s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n"
+                               b"Connection: close\r\n\r\n" % (method.encode(), path.encode(),
+                                                               host.encode(), len(body)) + body)
+            answer = b"".join(iter(lambda: connection.recv(1 << 20), b""))
+    except (OSError, ValueError) as problem:
+        fail("no answer from the endpoint at %s: %s" % (url, problem))
+    head, _, text = answer.partition(b"\r\n\r\n")
+    if head[9:12] != b"200":
+        fail("%s: %s" % (path.partition("?")[0], text.decode("utf-8", "replace")))
     return text
 
 
@@ -31,37 +61,65 @@ def read_body(word):
     if word == "-":
         return sys.stdin.buffer.read()
     if word.startswith("@"):
-        with open(word[1:], "rb") as file:
-            return file.read()
-    return word.encode("utf-8", "surrogateescape")
+        word = word[1:]
+    elif not os.path.isfile(word):
+        return word.encode("utf-8", "surrogateescape")
+    with open(word, "rb") as file:
+        return file.read()
 
 
-def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--url", default=os.environ.get("SAGEMAKER_FDW_TEST_URL"))
-    parser.add_argument("--key", default="AKIDHISTORY000000001")
-    parser.add_argument("--region", default="us-east-1")
-    parser.add_argument("command")
-    parser.add_argument("words", nargs="*")
-    arguments = parser.parse_args()
-    if not arguments.url:
-        sys.exit("no endpoint: set SAGEMAKER_FDW_TEST_URL or give --url")
-    words = arguments.words
-    query = {"key": arguments.key, "region": arguments.region}
-    if arguments.command in ("document", "delete"):
-        query["name"] = words[0]
-    target = arguments.command + "?" + urllib.parse.urlencode(query)
+def wait(url, condition):
+    """Return when a counter has reached a number."""
+    import json
+    name, most, number = condition.partition("<=")
+    if not most:
+        name, _, number = condition.partition("=")
+    number = int(number)
+    end = time.monotonic() + WAIT_S
+    while True:
+        value = json.loads(request(url, "GET", "counters"))[name]
+        if value <= number if most else value >= number:
+            return
+        if time.monotonic() > end:
+            fail("%s was still %d after %d seconds" % (name, value, WAIT_S))
+        time.sleep(POLL_S)
 
-    if arguments.command in ("config", "fault"):
-        request(arguments.url, "POST", target, words[0].encode())
-    elif arguments.command == "document" and len(words) > 1:
-        request(arguments.url, "POST", target, read_body(words[1]))
-    elif arguments.command in ("reset", "delete"):
-        request(arguments.url, "POST", target)
-    else:
-        sys.stdout.buffer.write(request(arguments.url, "GET", target))
-        sys.stdout.buffer.write(b"\n")
+
+def main(words):
+    options = {"url": os.environ.get("SAGEMAKER_FDW_TEST_URL")}
+    for option in ("--url", "--key", "--account", "--region"):
+        while option in words[:-1]:
+            position = words.index(option)
+            options[option[2:]] = words[position + 1]
+            del words[position:position + 2]
+    url = options.pop("url")
+    # command: (least and most words after it, method)
+    commands = {"calls": (0, 0, "GET"), "counters": (0, 0, "GET"), "wait": (1, 1, None),
+                "reset": (0, 0, "POST"), "config": (1, 1, "POST"), "fault": (1, 1, "POST"),
+                "clear": (0, 0, "POST"), "document": (1, 2, None), "delete": (1, 1, "POST"),
+                "names": (0, 0, "GET"), "requests": (0, 0, "GET")}
+    command = words.pop(0) if words else ""
+    least, most, method = commands.get(command, (0, -1, None))
+    if not least <= len(words) <= most:
+        fail("usage:\n" + __doc__)
+    if not url:
+        fail("no endpoint: set SAGEMAKER_FDW_TEST_URL or give --url")
+
+    if command == "wait":
+        return wait(url, words[0])
+    body = b""
+    if command in ("document", "delete"):
+        options["name"] = words[0]
+        if command == "document":
+            method = "POST" if len(words) == 2 else "GET"
+            body = read_body(words[1]) if len(words) == 2 else b""
+    elif words:
+        body = words[0].encode("utf-8", "surrogateescape")
+    query = "&".join("%s=%s" % (name, quote(value)) for name, value in options.items())
+    text = request(url, method, "%s?%s" % (command, query), body)
+    if method == "GET":
+        sys.stdout.buffer.write(text + b"\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -4,7 +4,8 @@ One process on 127.0.0.1.  Requests below /_control/ steer it (README.md beside
 this file); all others are API calls, whose signatures are checked with botocore.
 Responses are written as bytes, so that faults can be anything.
 
-Not accounted for: HTTP pipelining, chunked requests, HTTP/2.
+Not accounted for: HTTP/2, requests in chunks, and a request that comes before the
+last one's answer is handled only after it.
 """
 import argparse
 import asyncio
@@ -20,17 +21,36 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import urllib.parse
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import faults
+import generate
 import jobs
 import operations
 import signature
+import store
 
 LOWEST_PORT, HIGHEST_PORT = 20000, 32000
 REQUESTS_KEPT = 1000
+LARGEST_HEAD = 1 << 20
+LARGEST_BODY = 1 << 26
+DEFAULT_KEY = "AKIDHISTORY000000001"
+DEFAULT_REGION = "us-east-1"
+
+# Settings, and what they are at the start.  The first two may be an object of
+# operation to number, "*" for all others.
+CONFIG = {
+    "latency_ms": 0,            # before an answer
+    "rate_limit": 0,            # calls a second of an operation, region and account (0: no limit)
+    "jitter_ms": 0,             # at most so much is added to the latency
+    "clock_offset_s": 0,        # the endpoint's clock is that far ahead
+    "request_id": None,         # every answer's request id
+    **operations.QUIRKS,
+}
 
 
 class Account:
@@ -47,6 +67,39 @@ class Account:
         return self.regions[name]
 
 
+def make_accounts(arguments):
+    """Access key id to Account, with the jobs as they are at the start."""
+    def history(region):
+        return store.Region("123456789012", region,
+                            jobs.history("123456789012", region, arguments.anchor))
+
+    def generated(region):
+        count = arguments.generated if region == DEFAULT_REGION else 0
+        return store.Region("210987654321", region,
+                            generate.generated(arguments.seed, count, "210987654321", region))
+
+    def bulk(region):
+        count = arguments.bulk if region == DEFAULT_REGION else 0
+        return store.BulkRegion(jobs.Bulk("345678901234", region, count, arguments.anchor))
+
+    def empty(region):
+        return store.Region("456789012345", region, [])
+
+    main = Account("123456789012", "secret/of+the/history/account000000000001", history)
+    return {
+        DEFAULT_KEY: main,
+        "ASIDTEMPORARY0000001": Account(
+            "123456789012", "secret/of+the/temporary/keys/000000000001", main.region,
+            session_token="session-token/of+the/temporary/keys=="),
+        "AKIDGENERATED0000001": Account(
+            "210987654321", "secret/of+the/generated/account0000000001", generated),
+        "AKIDBULK000000000001": Account(
+            "345678901234", "secret/of+the/bulk/account00000000000001", bulk),
+        "AKIDDENIED0000000001": Account(
+            "456789012345", "secret/of+the/denied/account0000000000001", empty, denied=True),
+    }
+
+
 class Service:
     """All that the endpoint knows: accounts, counters, faults, settings."""
 
@@ -55,155 +108,195 @@ class Service:
         self.connections = 0
         self.in_flight = 0
         self.request_number = 0
+        self.date = (0, "")
         self.reset()
 
     def reset(self):
-        arguments = self.arguments
-
-        def history(region):
-            return operations.Region("123456789012", region,
-                                     jobs.history("123456789012", region, arguments.anchor))
-
-        def generated(region):
-            from generate import generated as generate
-            count = arguments.generated if region == "us-east-1" else 0
-            return operations.Region("210987654321", region,
-                                     generate(arguments.seed, count, "210987654321", region))
-
-        def bulk(region):
-            count = arguments.bulk if region == "us-east-1" else 0
-            return operations.BulkRegion(jobs.Bulk("345678901234", region, count, arguments.anchor))
-
-        def empty(region):
-            return operations.Region("456789012345", region, [])
-
-        main = Account("123456789012", "secret/of+the/history/account000000000001", history)
-        temporary = Account("123456789012", "secret/of+the/temporary/keys/000000000001", main.region,
-                            session_token="session-token/of+the/temporary/keys==")
-        self.accounts = {
-            "AKIDHISTORY000000001": main,
-            "ASIDTEMPORARY0000001": temporary,
-            "AKIDGENERATED0000001": Account(
-                "210987654321", "secret/of+the/generated/account0000000001", generated),
-            "AKIDBULK000000000001": Account(
-                "345678901234", "secret/of+the/bulk/account00000000000001", bulk),
-            "AKIDDENIED0000000001": Account(
-                "456789012345", "secret/of+the/denied/account0000000000001", empty, denied=True),
-        }
-        self.config = {"latency_ms": 0, "jitter_ms": 0, "rate_limit": 0, "clock_offset_s": 0,
-                       "request_id": None}
+        self.accounts = make_accounts(self.arguments)
+        self.config = dict(CONFIG)
         self.faults = []
         self.buckets = {}
         self.requests = collections.deque(maxlen=REQUESTS_KEPT)
-        self.reset_counters()
-
-    def reset_counters(self):
         self.calls = collections.Counter()
         self.counters = collections.Counter()
-        self.most_in_flight = 0
+        self.most_in_flight = self.in_flight
 
     def now(self):
         return time.time() + self.config["clock_offset_s"]
 
+    def http_date(self):
+        second = int(self.now())
+        if self.date[0] != second:
+            self.date = (second, time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(second)))
+        return self.date[1]
+
+    def setting(self, name, operation):
+        """A setting that may differ by operation."""
+        value = self.config[name]
+        return value.get(operation, value.get("*", 0)) if isinstance(value, dict) else value
+
+    def delay_s(self, operation):
+        jitter_ms = self.config["jitter_ms"]
+        return (self.setting("latency_ms", operation) +
+                (random.random() * jitter_ms if jitter_ms else 0)) / 1000
+
     def allowed(self, account, region, operation):
-        """Takes a call off the operation's token bucket."""
-        rate = self.config["rate_limit"]
+        """Take a call off the operation's token bucket, which holds a second's calls."""
+        rate = self.setting("rate_limit", operation)
         if not rate:
             return True
         now = time.monotonic()
         key = (account.account_id, region, operation)
-        tokens, then = self.buckets.get(key, (rate, now))
-        tokens = min(rate, tokens + (now - then) * rate)
+        tokens, then = self.buckets.get(key, (max(1, rate), now))
+        tokens = min(max(1, rate), tokens + (now - then) * rate)
         self.buckets[key] = (tokens - 1 if tokens >= 1 else tokens, now)
         return tokens >= 1
+
+    def fault_for(self, operation, body):
+        """The first fault that strikes the call."""
+        for fault in self.faults:
+            if fault.strikes(operation, body):
+                if fault.spent:
+                    self.faults.remove(fault)
+                return fault
+        return None
 
     # -- an API call ---------------------------------------------------------
 
     def call(self, operation, method, path, headers, body):
-        """(status, code or None, response body) of a call."""
+        """(status, response body) of a call."""
         try:
-            account, region = signature.check(method, path, headers, body, self.accounts, self.now())
-            if not self.allowed(account, region, operation):
-                self.counters["throttles"] += 1
-                raise operations.Failure("ThrottlingException", "Rate exceeded")
-            if operation not in operations.OPERATIONS:
-                raise operations.Failure("UnknownOperationException", "Unknown operation", 404)
-            if headers.get("content-type") != "application/x-amz-json-1.1":
-                raise operations.Failure("SerializationException", "Wrong content type", 415)
-            if account.denied:
-                raise operations.Failure(
-                    "AccessDeniedException", "User: arn:aws:iam::%s:user/test is not authorized to "
-                    "perform: sagemaker:%s because no identity-based policy allows the "
-                    "sagemaker:%s action" % (account.account_id, operation, operation))
-            try:
-                parsed = json.loads(body)
-            except ValueError:
-                raise operations.Failure("SerializationException", "The request is not JSON")
-            return 200, None, operations.run(operation, account.region(region), parsed)
+            return 200, self.respond(operation, method, path, headers, body)
         except (operations.Failure, signature.Refused) as failure:
-            self.counters["errors"] += 1
-            text = json.dumps({"__type": failure.code, "message": failure.message})
-            return failure.status, failure.code, text.encode()
+            status, code, message = failure.status, failure.code, failure.message
+        except Exception:
+            # a defect of the endpoint: the client gets an answer, the log says why
+            traceback.print_exc()
+            status, code, message = 500, "InternalFailure", "the local endpoint has failed"
+        self.counters["errors"] += 1
+        return status, json.dumps({"__type": code, "message": message}).encode()
+
+    def respond(self, operation, method, path, headers, body):
+        """The response's body; raises Failure or Refused."""
+        account, region = signature.check(method, path, headers, body, self.accounts, self.now())
+        if not self.allowed(account, region, operation):
+            self.counters["throttles"] += 1
+            raise operations.Failure("ThrottlingException", "Rate exceeded")
+        if method != "POST" or path != "/" or operation not in operations.OPERATIONS:
+            raise operations.Failure("UnknownOperationException", "Unknown operation", 404)
+        if headers["content-type"] != faults.JSON_TYPE:
+            raise operations.Failure("SerializationException", "Wrong content type", 415)
+        if account.denied:
+            raise operations.Failure(
+                "AccessDeniedException", "User: arn:aws:iam::%s:user/test is not authorized to "
+                "perform: sagemaker:%s on resource: arn:aws:sagemaker:%s:%s:training-job/* because "
+                "no identity-based policy allows the sagemaker:%s action"
+                % (account.account_id, operation, region, account.account_id, operation))
+        try:
+            parsed = json.loads(body)
+        except (ValueError, RecursionError):
+            raise operations.Failure("SerializationException", "The request is not JSON") from None
+        return operations.run(operation, account.region(region), parsed, self.config)
 
     # -- the control path ----------------------------------------------------
 
     def control(self, method, path, body):
         """(status, response body) of a control request."""
         url = urllib.parse.urlsplit(path)
-        query = {key: values[0] for key, values in urllib.parse.parse_qs(url.query).items()}
-        what = url.path[len("/_control/"):]
-        key = query.get("key", "AKIDHISTORY000000001")
-        region = query.get("region", "us-east-1")
+        query = dict(urllib.parse.parse_qsl(url.query))
+        what = "%s %s" % (method, url.path[len("/_control/"):])
         try:
-            if what == "counters":
-                return 200, self.report()
-            if what == "calls":
-                report = " ".join("%s=%d" % pair for pair in sorted(self.calls.items()))
-                self.reset_counters()
-                return 200, (report or "none").encode()
-            if what == "reset":
-                self.reset()
-            elif what == "config":
-                self.config.update(json.loads(body))
-            elif what == "fault":
-                self.faults.append(faults.Fault(json.loads(body)))
-            elif what == "requests":
-                return 200, json.dumps(list(self.requests)).encode()
-            elif what == "names":
-                names = list(self.accounts[key].region(region).jobs)
-                return 200, json.dumps(names).encode()
-            elif what == "document" and method == "POST":
-                self.accounts[key].region(region).put(query["name"], body)
-            elif what == "document":
-                document = self.accounts[key].region(region).describe(query["name"])
-                return (200, document) if document is not None else (404, b"no such job")
-            elif what == "delete":
-                self.accounts[key].region(region).delete(query["name"])
-            else:
-                return 404, b"no such control request"
-        except (KeyError, ValueError) as problem:
+            return 200, self.controls[what](self, query, body)
+        except (KeyError, ValueError, TypeError, AttributeError) as problem:
+            if what not in self.controls:
+                return 404, ("no control request %s" % what).encode()
             return 400, repr(problem).encode()
-        return 200, b"ok"
 
-    def report(self):
+    def chosen_region(self, query):
+        """The jobs that a control request is about: by key, or account, and region."""
+        key = query.get("key", DEFAULT_KEY)
+        if "account" in query:
+            key = next((key for key, account in self.accounts.items()
+                        if account.account_id == query["account"]), None)
+        if key not in self.accounts:
+            raise ValueError("no such account")
+        return self.accounts[key].region(query.get("region", DEFAULT_REGION))
+
+    def control_counters(self, query, body):
         return json.dumps({"calls": dict(self.calls), "errors": self.counters["errors"],
                            "throttles": self.counters["throttles"],
                            "connections": self.counters["connections"],
-                           "connections_open": self.connections,
-                           "in_flight": self.in_flight,
+                           "connections_open": self.connections, "in_flight": self.in_flight,
                            "most_in_flight": self.most_in_flight}, sort_keys=True).encode()
+
+    def control_calls(self, query, body):
+        report = " ".join("%s=%d" % pair for pair in sorted(self.calls.items()))
+        self.calls.clear()
+        return (report or "none").encode()
+
+    def control_reset(self, query, body):
+        self.reset()
+        return b"ok"
+
+    def control_config(self, query, body):
+        settings = json.loads(body)
+        unknown = sorted(settings.keys() - CONFIG.keys())
+        if unknown:
+            raise ValueError("no setting %s; there are %s" % (", ".join(unknown), ", ".join(sorted(CONFIG))))
+        self.config.update(settings)
+        return b"ok"
+
+    def control_fault(self, query, body):
+        self.faults.append(faults.Fault(json.loads(body)))
+        return b"ok"
+
+    def control_clear(self, query, body):
+        self.faults.clear()
+        return b"ok"
+
+    def control_requests(self, query, body):
+        return json.dumps(list(self.requests)).encode()
+
+    def control_names(self, query, body):
+        return json.dumps(self.chosen_region(query).names()).encode()
+
+    def control_document(self, query, body):
+        job = self.chosen_region(query).get(query["name"])
+        if job is None:
+            raise ValueError("no job %r" % query["name"])
+        return job.body
+
+    def control_put(self, query, body):
+        tags = query.get("tags")
+        self.chosen_region(query).put(query["name"], body, tags and json.loads(tags))
+        return b"ok"
+
+    def control_delete(self, query, body):
+        self.chosen_region(query).delete(query["name"])
+        return b"ok"
+
+    controls = {
+        "GET counters": control_counters, "GET calls": control_calls, "GET requests": control_requests,
+        "GET names": control_names, "GET document": control_document,
+        "POST reset": control_reset, "POST config": control_config, "POST fault": control_fault,
+        "POST clear": control_clear, "POST document": control_put, "POST delete": control_delete,
+    }
+
+
+class BadRequest(Exception):
+    """What came is not a request that is understood here."""
 
 
 class Connection(asyncio.Protocol):
     """One client connection: requests one after another."""
 
-    def __init__(self, service, loop):
+    def __init__(self, service, loop, numbers):
         self.service, self.loop = service, loop
+        self.number = next(numbers)
         self.buffer = b""
-        self.busy = False
-        self.calling = False
+        self.need = 0
+        self.busy = self.calling = self.counted = self.last = False
         self.open = True
-        self.counted = False
 
     def connection_made(self, transport):
         self.transport = transport
@@ -216,7 +309,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data):
         self.buffer += data
-        if not self.busy:
+        if not self.busy and len(self.buffer) >= self.need:
             self.next_request()
 
     # -- what faults use -----------------------------------------------------
@@ -232,22 +325,25 @@ class Connection(asyncio.Protocol):
             self.transport.write(data)
 
     def close(self):
+        """Close in order, after what has been sent."""
         self.call_over()
         self.transport.close()
 
     def reset(self):
         """Close with a TCP reset."""
-        sock = self.transport.get_extra_info("socket")
-        if sock is not None:
+        if self.open:
+            sock = self.transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-        self.call_over()
-        self.transport.abort()
+            self.call_over()
+            self.transport.abort()
 
     def finished(self):
         """The response is out: go on with the next request."""
         self.call_over()
         self.busy = False
-        if self.buffer and self.open:
+        if self.last:
+            self.transport.close()
+        elif self.buffer and self.open:
             self.next_request()
 
     # -- requests ------------------------------------------------------------
@@ -258,27 +354,57 @@ class Connection(asyncio.Protocol):
             self.service.in_flight -= 1
 
     def next_request(self):
-        end = self.buffer.find(b"\r\n\r\n")
-        if end < 0:
+        try:
+            request = self.take_request()
+        except (BadRequest, ValueError) as problem:
+            self.busy = self.last = True
+            self.send(faults.response(400, [("Connection", "close")], str(problem).encode()))
+            self.transport.close()
             return
-        lines = self.buffer[:end].decode("latin-1").split("\r\n")
-        method, path, _ = lines[0].split(" ", 2)
-        headers = {}
-        for line in lines[1:]:
-            name, _, value = line.partition(":")
-            headers[name.strip().lower()] = value.strip()
-        length = int(headers.get("content-length", "0"))
-        if len(self.buffer) < end + 4 + length:
+        if request is None:
             return
-        body = self.buffer[end + 4:end + 4 + length]
-        self.buffer = self.buffer[end + 4 + length:]
+        method, path, headers, body = request
         self.busy = True
+        self.last = headers.get("connection", "").lower() == "close"
         if path.startswith("/_control/"):
-            status, answer = self.service.control(method, path, body)
-            self.send(faults.http(status, [("Content-Type", "text/plain")], answer))
+            status, text = self.service.control(method, path, body)
+            self.send(faults.response(status, [("Content-Type", "text/plain")], text))
             self.finished()
         else:
             self.api_request(method, path, headers, body)
+
+    def take_request(self):
+        """(method, path, headers, body) off the buffer, or None while it is incomplete."""
+        end = self.buffer.find(faults.HEAD_END)
+        if end < 0:
+            if len(self.buffer) > LARGEST_HEAD:
+                raise BadRequest("the head is too large")
+            return None
+        lines = self.buffer[:end].decode("utf-8", "replace").split("\r\n")
+        words = lines[0].split(" ")
+        if len(words) != 3 or not words[2].startswith("HTTP/1."):
+            raise BadRequest("no HTTP/1 request")
+        headers = {}
+        for line in lines[1:]:
+            name, colon, value = line.partition(":")
+            name = name.lower()
+            if not colon or not name or name.strip() != name or name in headers:
+                raise BadRequest("a header that is malformed or repeated: %s" % name)
+            headers[name] = value.strip()
+        if "transfer-encoding" in headers:
+            raise BadRequest("requests in chunks are not understood")
+        length = int(headers.get("content-length", "0"))
+        if not 0 <= length <= LARGEST_BODY:
+            raise BadRequest("the body is too large")
+        self.need = end + 4 + length
+        if len(self.buffer) < self.need:
+            if headers.get("expect", "").lower() == "100-continue" and len(self.buffer) == end + 4:
+                self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return None
+        body = self.buffer[end + 4:self.need]
+        self.buffer = self.buffer[self.need:]
+        self.need = 0
+        return words[0], words[1], headers, body
 
     def api_request(self, method, path, headers, body):
         service = self.service
@@ -292,32 +418,23 @@ class Connection(asyncio.Protocol):
         service.most_in_flight = max(service.most_in_flight, service.in_flight)
         self.calling = True
         service.requests.append({"operation": operation, "method": method, "path": path,
-                                 "headers": headers, "body": body.decode("utf-8", "replace")})
+                                 "headers": headers, "body": body.decode("utf-8", "replace"),
+                                 "connection": self.number})
 
         def answer():
-            status, code, text = service.call(operation, method, path, headers, body)
-            head = [("x-amzn-RequestId", self.new_request_id()),
-                    ("Content-Type", "application/x-amz-json-1.1"),
-                    ("Date", faults.http_date(service.config["clock_offset_s"]))]
-            return faults.http(status, head, text)
-
-        job = None
-        if service.faults:
-            try:
-                job = json.loads(body).get("TrainingJobName")
-            except (ValueError, AttributeError):
-                pass
-        struck = next((fault for fault in service.faults if fault.strikes(operation, job)), None)
-        if struck is not None:
-            struck.act(self, answer)
-            return
-        delay_s = (service.config["latency_ms"] + random.random() * service.config["jitter_ms"]) / 1000
+            status, text = service.call(operation, method, path, headers, body)
+            return faults.response(status, faults.standard_headers(self, {}), text)
 
         def respond():
-            self.send(answer())
-            self.finished()
+            if self.open:
+                self.send(answer())
+                self.finished()
 
-        if delay_s > 0:
+        fault = service.fault_for(operation, body) if service.faults else None
+        delay_s = service.delay_s(operation)
+        if fault is not None:
+            fault.act(self, answer)
+        elif delay_s > 0:
             self.loop.call_later(delay_s, respond)
         else:
             respond()
@@ -331,7 +448,9 @@ def listen(port):
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
+            # two that start at once can both bind; only one can listen
             sock.bind(("127.0.0.1", candidate))
+            sock.listen(1024)
             return sock
         except OSError:
             sock.close()
@@ -343,17 +462,21 @@ def listen(port):
 def make_certificates(directory):
     """A CA and a certificate for localhost: (context, path of the CA's PEM file)."""
     def openssl(*words):
-        subprocess.run(["openssl", *words], check=True, cwd=directory,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        done = subprocess.run(["openssl", *words], cwd=directory, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if done.returncode != 0:
+            sys.exit("openssl %s: %s" % (words[0], done.stderr.decode("utf-8", "replace")))
 
-    with open(os.path.join(directory, "san.txt"), "w") as file:
-        file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
-            "-days", "2", "-subj", "/CN=sagemaker_fdw test CA")
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr",
-            "-subj", "/CN=localhost")
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    with open(os.path.join(directory, "extensions"), "w") as file:
+        file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n"
+                   "keyUsage=digitalSignature\nextendedKeyUsage=serverAuth\n"
+                   "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
+            "-subj", "/CN=sagemaker_fdw test CA")
+    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
     openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-            "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "san.txt")
+            "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "extensions")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(os.path.join(directory, "server.pem"), os.path.join(directory, "server.key"))
     return context, os.path.join(directory, "ca.pem")
@@ -365,12 +488,17 @@ def stop_at_end_of_input(loop, stop):
         if not os.read(0, 4096):
             loop.remove_reader(0)
             stop.set()
-    loop.add_reader(0, readable)
+    try:
+        loop.add_reader(0, readable)
+    except PermissionError:
+        sys.exit("--exit-with-parent needs a pipe or a terminal as standard input")
 
 
 async def serve(arguments):
     loop = asyncio.get_running_loop()
     service = Service(arguments)
+    numbers = iter(range(1, sys.maxsize))
+    connection = lambda: Connection(service, loop, numbers)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -379,15 +507,17 @@ async def serve(arguments):
     directory = tempfile.mkdtemp(prefix="sagemaker-endpoint-")
     os.chmod(directory, 0o755)
     try:
+        # a file of an earlier run must not look like this one's
+        if os.path.exists(arguments.ready_file):
+            os.unlink(arguments.ready_file)
         sock = listen(arguments.port)
         lines = ["http://127.0.0.1:%d" % sock.getsockname()[1]]
-        await loop.create_server(lambda: Connection(service, loop), sock=sock, backlog=1024)
+        await loop.create_server(connection, sock=sock, backlog=1024)
         if arguments.tls:
             context, ca_file = make_certificates(directory)
             sock = listen(0)
             lines += ["https://localhost:%d" % sock.getsockname()[1], ca_file]
-            await loop.create_server(lambda: Connection(service, loop), sock=sock, backlog=1024,
-                                     ssl=context)
+            await loop.create_server(connection, sock=sock, backlog=1024, ssl=context)
         temporary = arguments.ready_file + ".new"
         with open(temporary, "w") as file:
             file.write("\n".join(lines) + "\n")
@@ -409,7 +539,10 @@ def main():
                         help="epoch seconds at which the history ends")
     parser.add_argument("--exit-with-parent", action="store_true",
                         help="stop at the end of standard input")
-    asyncio.run(serve(parser.parse_args()))
+    arguments = parser.parse_args()
+    if arguments.port >= 32768:
+        parser.error("the port must be below 32768, where the kernel's own choices begin")
+    asyncio.run(serve(arguments))
 
 
 if __name__ == "__main__":

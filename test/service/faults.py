@@ -1,33 +1,63 @@
 """Faults on request: what goes wrong with which calls.
 
 A fault is a JSON object: `kind`, and which calls it strikes: `operation` (or
-"*"), `job` (a name), `skip` matching calls first, then `times` of them (default
-1, 0 for ever), each with `probability`.  KINDS maps a kind to a function of
-(connection, fault, answer), where answer() makes the normal response's bytes;
-it sends what it likes, and calls connection.finished() when the next request
-may be read.
+"*"), `job` (a name), `contains` (text of the request's body), `skip` matching
+calls first, then `times` of them (default 1, 0 for ever), each with
+`probability`.  The first fault that strikes has the call; later ones do not
+count it.
+
+KINDS maps a kind to a function of (connection, spec, answer).  answer() makes the
+normal response's bytes, head and body; the function sends what it likes, and
+calls connection.finished() when the next request may be read, or closes.  A new
+kind is a function with @kind, or @kind(names of members that it cannot do
+without).
 """
 import base64
+import http.client
 import json
 import random
-import time
+
+FILTERS = ("kind", "operation", "job", "contains", "skip", "times", "probability", "seed")
+KINDS = {}
+NEEDED = {}
+
+HEAD_END = b"\r\n\r\n"
+JSON_TYPE = "application/x-amz-json-1.1"
+
+
+def kind(*needed):
+    """Enter a function in the table of kinds."""
+    def enter(function):
+        KINDS[function.__name__] = function
+        NEEDED[function.__name__] = needed
+        return function
+    return enter
 
 
 class Fault:
+    """A fault, and how often it has still to strike."""
+
     def __init__(self, spec):
-        if spec.get("kind") not in KINDS:
-            raise ValueError("unknown kind of fault: %r" % spec.get("kind"))
+        if not isinstance(spec, dict) or spec.get("kind") not in KINDS:
+            raise ValueError("a fault's kind is one of %s" % ", ".join(sorted(KINDS)))
+        missing = [name for name in NEEDED[spec["kind"]] if name not in spec]
+        if missing:
+            raise ValueError("a fault of kind %s needs %s" % (spec["kind"], ", ".join(missing)))
+        if "bytes_b64" in spec:
+            base64.b64decode(spec["bytes_b64"], validate=True)
         self.spec = spec
         self.skip = spec.get("skip", 0)
         self.times = spec.get("times", 1)
         self.spent = False
         self.random = random.Random(spec.get("seed", 1))
 
-    def strikes(self, operation, job):
+    def strikes(self, operation, body):
         spec = self.spec
         if self.spent or spec.get("operation", "*") not in ("*", operation):
             return False
-        if "job" in spec and spec["job"] != job:
+        if "job" in spec and spec["job"] != job_of(body):
+            return False
+        if "contains" in spec and spec["contains"].encode() not in body:
             return False
         if self.skip > 0:
             self.skip -= 1
@@ -43,120 +73,210 @@ class Fault:
         KINDS[self.spec["kind"]](connection, self.spec, answer)
 
 
-def http(status, headers, body):
-    """A response as bytes.  headers: list of (name, value)."""
-    lines = ["HTTP/1.1 %d Status" % status]
+def job_of(body):
+    """The job that a request is about, by its name or ARN."""
+    try:
+        members = json.loads(body)
+        return members.get("TrainingJobName") or members.get("ResourceArn", "").rpartition("/")[2]
+    except (ValueError, AttributeError):
+        return None
+
+
+# -- responses as bytes --------------------------------------------------------
+
+def response(status, headers, body, length=None):
+    """A response.  headers: list of (name, value); length: what Content-Length says."""
+    lines = ["HTTP/1.1 %d %s" % (status, http.client.responses.get(status, "Status"))]
     lines += ["%s: %s" % pair for pair in headers]
-    lines += ["Content-Length: %d" % len(body), "", ""]
+    lines += ["Content-Length: %d" % (len(body) if length is None else length), "", ""]
     return "\r\n".join(lines).encode("latin-1") + body
 
 
-def http_date(offset_s=0):
-    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + offset_s))
+def standard_headers(connection, spec):
+    """What every response of the service has, and the fault's own `headers`."""
+    headers = [("x-amzn-RequestId", connection.new_request_id()),
+               ("Content-Type", spec.get("content_type", JSON_TYPE)),
+               ("Date", connection.service.http_date())]
+    return headers + [tuple(pair) for pair in spec.get("headers", [])]
 
 
-def error(connection, spec, answer):
-    """An AWS error: status, code, message; type_in says where the code stands."""
-    place = spec.get("type_in", "body")
-    code = spec["code"]
-    headers = [("Content-Type", "application/x-amz-json-1.1"), ("Date", http_date()),
-               ("x-amzn-RequestId", connection.new_request_id())]
-    headers += [tuple(pair) for pair in spec.get("headers", [])]
-    body = {"message": spec.get("message", "injected")}
-    if place == "header":
-        headers.append(("x-amzn-ErrorType", code + ":http://internal.amazon.com/coral/"))
-    else:
-        body["__type" if place == "body" else "code"] = spec.get("namespace", "") + code
-    connection.service.counters["errors"] += 1
-    connection.send(http(spec.get("status", 400), headers, json.dumps(body).encode()))
-    connection.finished()
-
-
-def body(connection, spec, answer):
-    """Any status, content type, headers and text."""
-    headers = [("Content-Type", spec.get("content_type", "application/x-amz-json-1.1")),
-               ("Date", http_date()), ("x-amzn-RequestId", connection.new_request_id())]
-    headers += [tuple(pair) for pair in spec.get("headers", [])]
-    connection.send(http(spec.get("status", 200), headers, spec["body"].encode("utf-8")))
-    connection.finished()
-
-
-def raw(connection, spec, answer):
-    """Bytes as they are; then "close" or "keep"."""
-    connection.send(base64.b64decode(spec["bytes_b64"]))
-    connection.close() if spec.get("then", "close") == "close" else connection.finished()
-
-
-def reset_before(connection, spec, answer):
-    connection.reset()
-
-
-def reset_during(connection, spec, answer):
-    text = answer()
-    connection.send(text[:len(text) // 2])
-    connection.loop.call_later(0.01, connection.reset)
-
-
-def truncate(connection, spec, answer):
-    connection.send(answer()[:-10])
-    connection.close()
-
-
-def hang(connection, spec, answer):
-    """Never an answer."""
-
-
-def drip(connection, spec, answer):
-    """The headers, then a byte at a time."""
-    head, blank, rest = answer().partition(b"\r\n\r\n")
-    connection.send(head + blank)
-    trickle(connection, rest, spec.get("interval_s", 1))
-
-
-def slow_headers(connection, spec, answer):
-    trickle(connection, answer(), spec.get("interval_s", 1))
+def without_length(answer):
+    """A response's head without Content-Length and the blank line, and its body."""
+    head, _, rest = answer.partition(HEAD_END)
+    lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"content-length:")]
+    return b"\r\n".join(lines), rest
 
 
 def trickle(connection, rest, interval_s):
+    """Send the rest a byte at a time."""
     if not rest:
-        return connection.finished()
-    if connection.open:
+        connection.finished()
+    elif connection.open:
         connection.send(rest[:1])
         connection.loop.call_later(interval_s, trickle, connection, rest[1:], interval_s)
 
 
-def endless_body(connection, spec, answer):
-    connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\n"
-                    b"Transfer-Encoding: chunked\r\n\r\n")
-    pour(connection, b"10000\r\n" + b" " * 65536 + b"\r\n")
-
-
-def endless_headers(connection, spec, answer):
-    connection.send(b"HTTP/1.1 200 OK\r\n")
-    pour(connection, b"X-Filler: " + b"x" * 1000 + b"\r\n")
-
-
 def pour(connection, piece):
+    """Send the piece again and again, as fast as it is read."""
     if connection.open:
         if connection.transport.get_write_buffer_size() < 1 << 20:
             connection.send(piece)
         connection.loop.call_later(0.001, pour, connection, piece)
 
 
+# -- answers of the service ------------------------------------------------------
+
+@kind("code")
+def error(connection, spec, answer):
+    """An AWS error: status, code, message; type_in says where the code stands."""
+    code, place = spec["code"], spec.get("type_in", "body")
+    headers = standard_headers(connection, spec)
+    members = {"message": spec.get("message", "injected")}
+    if place == "header":
+        headers.append(("x-amzn-ErrorType", code + ":http://internal.amazon.com/coral/"))
+    else:
+        members["__type" if place == "body" else "code"] = spec.get("namespace", "") + code
+    connection.service.counters["errors"] += 1
+    connection.send(response(spec.get("status", 400), headers, json.dumps(members).encode()))
+    connection.finished()
+
+
+@kind("body")
+def body(connection, spec, answer):
+    """Any status, content type, headers and text."""
+    text = spec["body"]
+    text = text if isinstance(text, str) else json.dumps(text)
+    connection.send(response(spec.get("status", 200), standard_headers(connection, spec),
+                             text.encode("utf-8", "surrogatepass")))
+    connection.finished()
+
+
+@kind("bytes_b64")
+def raw(connection, spec, answer):
+    """Bytes as they are, in place of the whole response; then "close" or "keep"."""
+    connection.send(base64.b64decode(spec["bytes_b64"]))
+    connection.close() if spec.get("then", "close") == "close" else connection.finished()
+
+
+@kind("delay_ms")
+def delay(connection, spec, answer):
+    """The right answer, late."""
+    def later():
+        connection.send(answer())
+        connection.finished()
+    connection.loop.call_later(spec["delay_ms"] / 1000, later)
+
+
+# -- connections that break --------------------------------------------------------
+
+@kind()
+def reset_before(connection, spec, answer):
+    """A TCP reset in place of an answer."""
+    connection.reset()
+
+
+@kind()
+def reset_during(connection, spec, answer):
+    """Half of the answer, then a TCP reset."""
+    text = answer()
+    connection.send(text[:len(text) // 2])
+    connection.loop.call_later(0.01, connection.reset)
+
+
+@kind()
+def close_before(connection, spec, answer):
+    """An orderly close in place of an answer."""
+    connection.close()
+
+
+@kind()
 def close_after(connection, spec, answer):
     """The right answer, but the kept connection goes."""
     connection.send(answer())
     connection.close()
 
 
-def delay(connection, spec, answer):
-    def later():
-        if connection.open:
-            connection.send(answer())
-            connection.finished()
-    connection.loop.call_later(spec["delay_ms"] / 1000, later)
+@kind()
+def truncate(connection, spec, answer):
+    """The answer but for its last bytes, then an orderly close."""
+    connection.send(answer()[:-spec.get("bytes", 10)])
+    connection.close()
 
 
-KINDS = {function.__name__: function for function in (
-    error, body, raw, reset_before, reset_during, truncate, hang, drip, slow_headers,
-    endless_body, endless_headers, close_after, delay)}
+@kind()
+def hang(connection, spec, answer):
+    """Never an answer."""
+
+
+@kind()
+def drip(connection, spec, answer):
+    """The head, then the body a byte at a time."""
+    head, blank, rest = answer().partition(HEAD_END)
+    connection.send(head + blank)
+    trickle(connection, rest, spec.get("interval_s", 1))
+
+
+@kind()
+def slow_headers(connection, spec, answer):
+    """The answer a byte at a time from its first byte on."""
+    trickle(connection, answer(), spec.get("interval_s", 1))
+
+
+# -- HTTP that is not what it should be --------------------------------------------
+
+@kind()
+def endless_body(connection, spec, answer):
+    """Chunks without end."""
+    connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\n"
+                    b"Transfer-Encoding: chunked\r\n\r\n")
+    pour(connection, b"10000\r\n" + b" " * 65536 + b"\r\n")
+
+
+@kind()
+def endless_headers(connection, spec, answer):
+    """Header lines without end."""
+    connection.send(b"HTTP/1.1 200 OK\r\n")
+    pour(connection, b"X-Filler: " + b"x" * 1000 + b"\r\n")
+
+
+@kind()
+def wrong_length(connection, spec, answer):
+    """A Content-Length that is `by` bytes off (default 10 too large), then a close."""
+    head, rest = without_length(answer())
+    length = b"\r\nContent-Length: %d" % (len(rest) + spec.get("by", 10))
+    connection.send(head + length + HEAD_END + rest)
+    connection.close()
+
+
+@kind()
+def no_length(connection, spec, answer):
+    """The right answer, whose end only the close tells."""
+    head, rest = without_length(answer())
+    connection.send(head + HEAD_END + rest)
+    connection.close()
+
+
+@kind()
+def chunked(connection, spec, answer):
+    """The right answer in chunks of `size` bytes (default 100)."""
+    head, rest = without_length(answer())
+    size = spec.get("size", 100)
+    chunks = [rest[i:i + size] for i in range(0, len(rest), size)]
+    connection.send(head + b"\r\nTransfer-Encoding: chunked" + HEAD_END +
+                    b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n")
+    connection.finished()
+
+
+@kind()
+def chunked_garbage(connection, spec, answer):
+    """A chunk, then what is no length of a chunk."""
+    head, _ = without_length(answer())
+    connection.send(head + b"\r\nTransfer-Encoding: chunked" + HEAD_END + b"5\r\n{\"Tra\r\nzz\r\n")
+    connection.close()
+
+
+@kind()
+def continue_first(connection, spec, answer):
+    """Interim responses (100) before the right answer."""
+    connection.send(b"HTTP/1.1 100 Continue\r\n\r\n" * spec.get("count", 1) + answer())
+    connection.finished()

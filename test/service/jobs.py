@@ -34,9 +34,14 @@ def number(text):
     return "@number:%s@" % text
 
 
-def render(document):
+def render(document, ensure_ascii=False):
     """A document as bytes; numbers made by number() keep their spelling."""
-    return NUMBER.sub(r"\1", json.dumps(document, ensure_ascii=False)).encode("utf-8")
+    return NUMBER.sub(r"\1", json.dumps(document, ensure_ascii=ensure_ascii)).encode("utf-8")
+
+
+def read_spelled(body):
+    """A document's members whose numbers render() writes as they were written."""
+    return json.loads(body, parse_float=number, parse_int=number)
 
 
 def epoch(rng, ms):
@@ -51,8 +56,12 @@ def epoch(rng, ms):
     return number("%d.%03d" % (whole, fraction))
 
 
-def make_job(rng, index, account_id, region, created_ms):
-    """One job: (document with number() placeholders, tags)."""
+def make_job(rng, index, account_id, region, created_ms, at=None):
+    """One job: (document with number() placeholders, tags).
+
+    at: how a time in milliseconds is written, if not as a number.
+    """
+    at = at or (lambda ms: epoch(rng, ms))
     kind = rng.choice(list(IMAGES))
     team = rng.choice(TEAMS)
     name = "%s-%s-%04d" % (kind, team, index)
@@ -69,7 +78,6 @@ def make_job(rng, index, account_id, region, created_ms):
     start_ms = created_ms + queue_ms
     end_ms = start_ms + train_s * 1000 + rng.randrange(1000)
     done = outcome in ("Completed", "Failed", "Stopped")
-    at = lambda ms: epoch(rng, ms)
 
     document = {
         "TrainingJobName": name,
@@ -178,37 +186,63 @@ def history(account_id, region, anchor=DEFAULT_ANCHOR):
     return jobs
 
 
-def bulk_name(index):
-    return "bulk-%06d" % index
-
-
 class Bulk:
-    """Many jobs of about 11 KB each, made when asked for: no memory a job."""
+    """Many jobs of about 11 KB each, made when asked for: no memory a job.
+
+    A few documents of the history's kind are cut to pieces at the name and at
+    every timestamp; a job is the pieces of one of them, joined again.  Job 1 is
+    the newest, and a minute lies between two jobs.
+    """
+
+    VARIANTS = 8
+    PREFIX = "bulk-"
+    HOLES = re.compile(rb'@index@|"@at:(\d+)@"')
 
     def __init__(self, account_id, region, count, anchor=DEFAULT_ANCHOR):
-        rng = random.Random("bulk")
-        document, _ = make_job(rng, 5, account_id, region, anchor * 1000)
-        arn = document["TrainingJobArn"]
-        document.update({"TrainingJobName": "bulk-@index@", "CreationTime": "@created@",
-                         "TrainingJobArn": arn.rsplit("/", 1)[0] + "/bulk-@index@",
-                         "TrainingJobStatus": "Completed", "SecondaryStatus": "Completed"})
-        document["HyperParameters"] = {"parameter-%03d" % i: "value-%d-%s" % (i, "x" * 60)
+        self.count, self.anchor = count, anchor
+        self.variants = [self.template(account_id, region, variant)
+                         for variant in range(self.VARIANTS)]
+        self.cuts = [self.cut(template) for template in self.variants]
+
+    def template(self, account_id, region, variant):
+        rng = random.Random("bulk %d" % variant)
+        document, _ = make_job(rng, variant, account_id, region, 0, at="@at:{}@".format)
+        name = self.PREFIX + "@index@"
+        document["TrainingJobArn"] = document["TrainingJobArn"].rpartition("/")[0] + "/" + name
+        document["TrainingJobName"] = name
+        document["HyperParameters"] = {"parameter-%03d" % i: "value-%d-%s" % (i, "x" * 70)
                                        for i in range(90)}
-        self.count = count
-        self.anchor = anchor
-        self.pieces = re.split(rb'@index@|"@created@"', render(document))
-        summary = {key: document[key] for key in ("TrainingJobName", "TrainingJobArn", "CreationTime",
-                                                  "TrainingJobStatus", "SecondaryStatus")}
-        self.summary_text = render(summary).decode()
+        return render(document)
+
+    def name(self, index):
+        return "%s%06d" % (self.PREFIX, index)
+
+    def index(self, name):
+        """The job's number, or None when there is no such job."""
+        digits = name[len(self.PREFIX):]
+        if not digits.isdigit():
+            return None
+        index = int(digits)
+        return index if 1 <= index <= self.count and self.name(index) == name else None
 
     def created(self, index):
-        return self.anchor - index * 60
+        """When the job was created, in seconds."""
+        return self.anchor - index * 60 + 0.123
+
+    def cut(self, template):
+        """A template as [text, hole, text, hole, ... text]: a hole is None or an offset in ms."""
+        pieces = self.HOLES.split(template)
+        pieces[1::2] = [None if hole is None else int(hole) for hole in pieces[1::2]]
+        return pieces
+
+    def fill(self, pieces, index):
+        """A template that was cut as the text about one job."""
+        filled = pieces[:]
+        base_ms = (self.anchor - index * 60) * 1000 + 123
+        digits = b"%06d" % index
+        filled[1::2] = [digits if hole is None else b"%d.%03d" % divmod(base_ms + hole, 1000)
+                        for hole in pieces[1::2]]
+        return b"".join(filled)
 
     def document(self, index):
-        text = b"%06d" % index
-        return b"".join([self.pieces[0], text, self.pieces[1], text, self.pieces[2],
-                         b"%d.123" % self.created(index), self.pieces[3]])
-
-    def summary(self, index):
-        return json.loads(self.summary_text.replace("@index@", "%06d" % index)
-                          .replace('"@created@"', "%d.123" % self.created(index)))
+        return self.fill(self.cuts[index % self.VARIANTS], index)

@@ -2,26 +2,39 @@
 
 Pages default to 10; creation time bounds cut the walk, while StatusEquals,
 NameContains and the bounds on LastModifiedTime are applied to a page after it
-has been cut, so that short and empty pages carry a token.  Not accounted for:
-nested filters of Search, and throttling, which endpoint.py does.
+has been cut, so that short and empty pages carry a token.  Where no evidence
+says how the service behaves, a setting (QUIRKS) chooses, so that tests can try
+both.  Not accounted for: nested filters of Search, and throttling, which
+endpoint.py does.
 """
 import base64
-import bisect
 import calendar
+import hashlib
 import json
 import re
 import time
 
-from generate import load_model
+from store import MODEL, SEARCH_MEMBERS, is_number, tag_list
 
-MODEL = load_model()
-LIST_MEMBERS = list(MODEL["list_summary"])
-TUNING_MEMBERS = MODEL["list_for_tuning_job_summary"]
-SEARCH_MEMBERS = [a["attribute"] for a in MODEL["describe"] if a["in_search"]]
-STATUS_LABELS = MODEL["list_request"]["StatusEquals"]["enum"]
-NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 100
+MOST_FILTERS = 20
+SEARCHES_KEPT = 100
+
+# What tests may set, beside the endpoint's own settings.
+QUIRKS = {
+    "exclusive_bounds": False,          # are bounds of time exclusive?
+    "name_contains_any_case": False,    # does NameContains ignore case?
+    "page_overlap": 0,                  # jobs of a page that the next one repeats (ListTrainingJobs)
+    "list_tags_page": 50,               # tags in a page of ListTags
+}
+
+TUNING_MEMBERS = MODEL["list_for_tuning_job_summary"]
+ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+STRING = {"type": "string"}
+LIST_TAGS_REQUEST = {"ResourceArn": {"type": "string", "max": 256, "pattern": "arn:.*"},
+                     "NextToken": STRING, "MaxResults": {"type": "integer", "min": 50}}
+SEARCH_REQUEST = {**MODEL["search_request"], "SearchExpression": {"type": "structure"}}
 
 
 class Failure(Exception):
@@ -36,324 +49,367 @@ def invalid(message):
     return Failure("ValidationException", message)
 
 
-class Job:
-    """A stored job: the bytes Describe serves, and what the lists know of it."""
-
-    __slots__ = ("name", "body", "tags", "facts")
-
-    def __init__(self, name, body, tags, facts=None):
-        self.name, self.body, self.tags = name, body, tags
-        # a body that is broken on purpose keeps the facts of the one before
-        self.facts = parse(body) or facts or {"TrainingJobName": name}
-
-    def number(self, attribute):
-        value = self.facts.get(attribute)
-        return value if isinstance(value, (int, float)) else 0
-
-
-def parse(body):
-    try:
-        facts = json.loads(body)
-    except ValueError:
-        return None
-    return facts if isinstance(facts, dict) and "TrainingJobName" in facts else None
-
-
-class Region:
-    """The jobs of an account in one region, in the order they were created."""
-
-    def __init__(self, account_id, region, jobs):
-        self.account_id, self.region = account_id, region
-        self.jobs = {name: Job(name, body, tags) for name, body, tags in jobs}
-        self.reorder()
-
-    def reorder(self):
-        self.ordered = sorted(self.jobs.values(),
-                              key=lambda job: (job.number("CreationTime"), job.name))
-        self.created = [job.number("CreationTime") for job in self.ordered]
-
-    def arn(self, name):
-        return "arn:aws:sagemaker:%s:%s:training-job/%s" % (self.region, self.account_id, name)
-
-    def put(self, name, body):
-        old = self.jobs.get(name)
-        facts = old.facts if old else {"TrainingJobName": name, "TrainingJobArn": self.arn(name),
-                                       "CreationTime": 0, "TrainingJobStatus": "Completed"}
-        self.jobs[name] = Job(name, body, old.tags if old else {}, facts)
-        self.reorder()
-
-    def delete(self, name):
-        self.jobs.pop(name, None)
-        self.reorder()
-
-    # -- what the operations need -------------------------------------------
-
-    def describe(self, name):
-        job = self.jobs.get(name)
-        return job.body if job else None
-
-    def tags(self, name):
-        job = self.jobs.get(name)
-        return job.tags if job else None
-
-    def count(self, after, before):
-        """Jobs created between the bounds, oldest first: a slice's ends."""
-        low = bisect.bisect_left(self.created, after) if after is not None else 0
-        high = bisect.bisect_right(self.created, before) if before is not None else len(self.created)
-        return low, max(low, high)
-
-    def facts(self, position):
-        return self.ordered[position].facts
-
-
-class BulkRegion:
-    """Region's interface over jobs that are made when asked for."""
-
-    def __init__(self, bulk):
-        self.bulk = bulk
-
-    def describe(self, name):
-        index = self.index(name)
-        return None if index is None else self.bulk.document(index)
-
-    def tags(self, name):
-        return None if self.index(name) is None else {"team": "bulk"}
-
-    def index(self, name):
-        if not name.startswith("bulk-") or not name[5:].isdigit():
-            return None
-        index = int(name[5:])
-        return index if 0 <= index < self.bulk.count else None
-
-    def count(self, after, before):
-        return 0, self.bulk.count
-
-    def facts(self, position):
-        return self.bulk.summary(self.bulk.count - 1 - position)
+def not_found():
+    return invalid("Requested resource not found.")
 
 
 # -- requests ---------------------------------------------------------------
 
-def check_members(body, allowed):
-    unknown = [key for key in body if key not in allowed]
-    if unknown:
-        raise Failure("SerializationException", "Unknown member: %s" % ", ".join(unknown))
+PYTHON_TYPES = {"string": str, "integer": int, "timestamp": (int, float), "structure": dict}
 
 
-def page_size(body):
-    size = body.get("MaxResults", DEFAULT_PAGE)
-    if not isinstance(size, int) or isinstance(size, bool):
-        raise Failure("SerializationException", "MaxResults is not an integer")
-    if size > LARGEST_PAGE:
-        raise invalid("1 validation error detected: Value '%d' at 'maxResults' failed to satisfy "
-                      "constraint: Member must have value less than or equal to 100" % size)
-    if size < 1:
-        raise invalid("1 validation error detected: Value '%d' at 'maxResults' failed to satisfy "
-                      "constraint: Member must have value greater than or equal to 1" % size)
-    return size
+def constraints(spec, value):
+    """What a value of the right type breaks, in the service's words."""
+    if "enum" in spec and value not in spec["enum"]:
+        yield "Member must satisfy enum value set: [%s]" % ", ".join(spec["enum"])
+    if spec["type"] == "string":
+        if len(value) < spec.get("min", 0):
+            yield "Member must have length greater than or equal to %d" % spec["min"]
+        if len(value) > spec.get("max", len(value)):
+            yield "Member must have length less than or equal to %d" % spec["max"]
+        if "pattern" in spec and not re.fullmatch(spec["pattern"], value, re.DOTALL):
+            yield "Member must satisfy regular expression pattern: " + spec["pattern"]
+    if spec["type"] == "integer":
+        if value < spec.get("min", value):
+            yield "Member must have value greater than or equal to %d" % spec["min"]
+        if value > spec.get("max", value):
+            yield "Member must have value less than or equal to %d" % spec["max"]
 
 
-def name_of(body):
-    name = body.get("TrainingJobName")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise invalid("1 validation error detected: Value '%s' at 'trainingJobName' failed to "
-                      "satisfy constraint: Member must satisfy regular expression pattern: "
-                      "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}" % name)
-    return name
-
-
-def make_token(offset, body):
-    text = json.dumps([offset, fingerprint(body)])
-    return base64.urlsafe_b64encode(text.encode()).decode()
+def check_request(body, members, required=()):
+    """The request's members without the null ones, or a Failure as the service words it."""
+    if not isinstance(body, dict):
+        raise Failure("SerializationException", "Unexpected value: the request is not an object")
+    body = {name: value for name, value in body.items() if value is not None}
+    problems = []
+    for name, value in body.items():
+        if name not in members:
+            raise Failure("SerializationException", "Unknown member: %s" % name)
+        spec = members[name]
+        if not isinstance(value, PYTHON_TYPES[spec["type"]]) or isinstance(value, bool):
+            raise Failure("SerializationException", "%s can not be converted to a %s: %s" % (
+                type(value).__name__, spec["type"], name))
+        problems += [(name, "'%s'" % value, text) for text in constraints(spec, value)]
+    problems += [(name, "null", "Member must not be null") for name in required if name not in body]
+    if problems:
+        raise invalid("%d validation error%s detected: %s" % (
+            len(problems), "s" if len(problems) > 1 else "",
+            "; ".join("Value %s at '%s' failed to satisfy constraint: %s" % (
+                value, name[0].lower() + name[1:], text) for name, value, text in problems)))
+    return body
 
 
 def fingerprint(body):
-    return json.dumps({key: body[key] for key in sorted(body) if key not in ("NextToken", "MaxResults")})
+    """What a token is bound to: the request but for the page."""
+    same = {key: body[key] for key in body if key not in ("NextToken", "MaxResults")}
+    return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def make_token(place, body):
+    return base64.urlsafe_b64encode(json.dumps([place, fingerprint(body)]).encode()).decode()
 
 
 def read_token(body):
+    """The place that the request's token stands for, None without one."""
     token = body.get("NextToken")
     if token is None:
-        return 0
+        return None
     try:
-        offset, made_for = json.loads(base64.urlsafe_b64decode(token))
-    except ValueError:
-        raise invalid("The NextToken is not valid.")
+        place, made_for = json.loads(base64.urlsafe_b64decode(token))
+    except (ValueError, TypeError):
+        raise invalid("Invalid NextToken.") from None
     if made_for != fingerprint(body):
-        raise invalid("The NextToken was made for a request with other parameters.")
-    return offset
+        raise invalid("Invalid NextToken: it was made for a request with other parameters.")
+    return place
 
 
-def cut_page(items, body):
-    """A page of a sequence's positions, and the next token or None."""
-    size = page_size(body)
-    offset = read_token(body)
-    page = items[offset:offset + size]
-    following = offset + size < len(items)
-    return page, make_token(offset + size, body) if following else None
+def cut_page(items, body, size):
+    """A page of a list, and the next token or None."""
+    begin = read_token(body) or 0
+    end = begin + size
+    return items[begin:end], make_token(end, body) if end < len(items) else None
 
 
-def status_of(body):
-    status = body.get("StatusEquals")
-    if status is not None and status not in STATUS_LABELS:
-        raise invalid("1 validation error detected: Value '%s' at 'statusEquals' failed to satisfy "
-                      "constraint: Member must satisfy enum value set: %s" % (status, STATUS_LABELS))
-    return status
+def answer(start, items, token, rest=b""):
+    """A response of rendered items: bytes."""
+    token = b"" if token is None else b',"NextToken":"%s"' % token.encode()
+    return start + b",".join(items) + b"]" + token + rest + b"}"
 
 
-def passes(facts, body, status):
-    modified = facts.get("LastModifiedTime", 0)
-    warm = (facts.get("WarmPoolStatus") or {}).get("Status")
-    return ((status is None or facts.get("TrainingJobStatus") == status) and
-            body.get("NameContains", "") in facts["TrainingJobName"] and
-            ("LastModifiedTimeAfter" not in body or modified >= body["LastModifiedTimeAfter"]) and
-            ("LastModifiedTimeBefore" not in body or modified <= body["LastModifiedTimeBefore"]) and
-            ("WarmPoolStatusEquals" not in body or warm == body["WarmPoolStatusEquals"]) and
-            ("TrainingPlanArnEquals" not in body or
-             facts.get("TrainingPlanArn") == body["TrainingPlanArnEquals"]))
+def in_order(body, default):
+    """Whether the request wants ascending order."""
+    return body.get("SortOrder", default) == "Ascending"
 
 
-# -- operations: (region, body) -> response ----------------------------------
+# -- ListTrainingJobs and its sister -----------------------------------------
 
-def describe_training_job(region, body):
-    check_members(body, ["TrainingJobName"])
-    document = region.describe(name_of(body))
-    if document is None:
-        raise invalid("Requested resource not found.")
-    return document
+def within(value, after, before, exclusive):
+    """Whether a time lies between bounds, either of which may be None."""
+    value = value if is_number(value) else 0
+    return (after is None or value > after or (value == after and not exclusive)) and (
+        before is None or value < before or (value == before and not exclusive))
 
 
-def list_training_jobs(region, body):
-    check_members(body, MODEL["list_request"])
-    if not re.fullmatch(r"[a-zA-Z0-9\-]{0,63}", body.get("NameContains", "")):
-        raise invalid("Value at 'nameContains' failed to satisfy constraint: [a-zA-Z0-9\\-]+")
-    status = status_of(body)
-    low, high = region.count(body.get("CreationTimeAfter"), body.get("CreationTimeBefore"))
-    positions = range(low, high)
+def passes(job, body, config):
+    """The conditions that the service applies to a page after it has been cut."""
+    facts = job.facts
+    wanted = body.get("NameContains", "")
+    name = job.name
+    if config["name_contains_any_case"]:
+        wanted, name = wanted.lower(), name.lower()
+    warm = facts.get("WarmPoolStatus")
+    warm = warm.get("Status") if isinstance(warm, dict) else None
+    return (wanted in name and
+            body.get("StatusEquals") in (None, facts.get("TrainingJobStatus")) and
+            within(facts.get("LastModifiedTime"), body.get("LastModifiedTimeAfter"),
+                   body.get("LastModifiedTimeBefore"), config["exclusive_bounds"]) and
+            body.get("WarmPoolStatusEquals") in (None, warm) and
+            body.get("TrainingPlanArnEquals") in (None, facts.get("TrainingPlanArn")))
+
+
+def describe_training_job(region, body, config):
+    body = check_request(body, MODEL["describe_request"], ["TrainingJobName"])
+    job = region.get(body["TrainingJobName"])
+    if job is None:
+        raise not_found()
+    return job.body
+
+
+def list_training_jobs(region, body, config):
+    body = check_request(body, MODEL["list_request"])
+    size = body.get("MaxResults", DEFAULT_PAGE)
+    ascending = in_order(body, "Descending")
+    low, high = region.created_between(body.get("CreationTimeAfter"), body.get("CreationTimeBefore"),
+                                       config["exclusive_bounds"])
+    sort_by = body.get("SortBy", "CreationTime")
+    if sort_by == "CreationTime":
+        page, token = page_by_creation(region, body, low, high, size, ascending, config)
+    else:
+        key = {"Name": "TrainingJobName", "Status": "TrainingJobStatus"}[sort_by]
+        jobs = sorted((region.job(position) for position in range(low, high)),
+                      key=lambda job: str(job.facts.get(key)), reverse=not ascending)
+        page, token = cut_page(jobs, body, size)
+    plain = not body.keys() - {"MaxResults", "NextToken", "SortBy", "SortOrder",
+                               "CreationTimeAfter", "CreationTimeBefore"}
+    return answer(b'{"TrainingJobSummaries":[',
+                  [job.summary for job in page if plain or passes(job, body, config)], token)
+
+
+def page_by_creation(region, body, low, high, size, ascending, config):
+    """A page in the order of creation.
+
+    The token holds the last job's place in the order, so that jobs which come
+    and go between two pages neither hide nor repeat others.
+    """
+    place = read_token(body)
+    if place is not None:
+        before, behind = region.around(*place)
+        if ascending:
+            low = max(low, behind - config["page_overlap"])
+        else:
+            high = min(high, before + config["page_overlap"])
+    positions = range(low, high) if ascending else range(high - 1, low - 1, -1)
+    page = [region.job(position) for position in positions[:size]]
+    more = len(positions) > size
+    return page, make_token([page[-1].created, page[-1].name], body) if more else None
+
+
+def tuning_summary(facts):
+    """A child of a tuning job, as its list shows it."""
+    summary = {key: facts[key] for key in TUNING_MEMBERS if key in facts}
+    summary["TunedHyperParameters"] = {key: value for key, value in facts.get(
+        "HyperParameters", {}).items() if not key.startswith("sagemaker_")}
+    metrics = facts.get("FinalMetricDataList")
+    if metrics:
+        summary["FinalHyperParameterTuningJobObjectiveMetric"] = {
+            "MetricName": metrics[0]["MetricName"], "Value": metrics[0]["Value"], "Type": "Maximize"}
+    summary["ObjectiveStatus"] = ("Succeeded" if metrics else "Failed" if
+                                  facts.get("TrainingJobStatus") == "Failed" else "Pending")
+    return summary
+
+
+def list_training_jobs_for_tuning_job(region, body, config):
+    body = check_request(body, MODEL["list_for_tuning_job_request"], ["HyperParameterTuningJobName"])
+    ending = ":hyper-parameter-tuning-job/" + body["HyperParameterTuningJobName"]
+    low, high = region.created_between(None, None, False)
+    children = [job for job in map(region.job, range(low, high))
+                if str(job.facts.get("TuningJobArn")).endswith(ending)]
+    if not children:
+        raise Failure("ResourceNotFound", "Requested resource not found.")
+
+    def objective(job):
+        metric = tuning_summary(job.facts).get("FinalHyperParameterTuningJobObjectiveMetric", {})
+        value = metric.get("Value")
+        return (is_number(value), value if is_number(value) else 0)
     sort_by = body.get("SortBy", "CreationTime")
     if sort_by != "CreationTime":
-        key = {"Name": "TrainingJobName", "Status": "TrainingJobStatus"}[sort_by]
-        positions = sorted(positions, key=lambda position: region.facts(position)[key])
-    if body.get("SortOrder", "Descending") == "Descending":
-        positions = positions[::-1]
-    page, token = cut_page(positions, body)
-    summaries = []
-    for position in page:
-        facts = region.facts(position)
-        if passes(facts, body, status):
-            summaries.append({key: facts[key] for key in LIST_MEMBERS if key in facts})
-    answer = {"TrainingJobSummaries": summaries}
-    if token is not None:
-        answer["NextToken"] = token
-    return answer
-
-
-def list_training_jobs_for_tuning_job(region, body):
-    check_members(body, MODEL["list_for_tuning_job_request"])
-    status = status_of(body)
-    ending = ":hyper-parameter-tuning-job/" + body["HyperParameterTuningJobName"]
-    low, high = region.count(None, None)
-    all_facts = [region.facts(position) for position in range(low, high)]
-    children = [facts for facts in all_facts
-                if (facts.get("TuningJobArn") or "").endswith(ending) and
-                (status is None or facts.get("TrainingJobStatus") == status)]
-    if body.get("SortOrder", "Ascending") == "Descending":
+        children.sort(key={"Name": lambda job: job.name,
+                           "Status": lambda job: str(job.facts.get("TrainingJobStatus")),
+                           "FinalObjectiveMetricValue": objective}[sort_by])
+    if not in_order(body, "Ascending"):
         children.reverse()
-    page, token = cut_page(children, body)
-    summaries = []
-    for facts in page:
-        summary = {key: facts[key] for key in TUNING_MEMBERS if key in facts}
-        summary["TunedHyperParameters"] = facts.get("HyperParameters", {})
-        summaries.append(summary)
-    answer = {"TrainingJobSummaries": summaries}
-    if token is not None:
-        answer["NextToken"] = token
-    return answer
+    page, token = cut_page(children, body, body.get("MaxResults", DEFAULT_PAGE))
+    return answer(b'{"TrainingJobSummaries":[',
+                  [json.dumps(tuning_summary(job.facts)).encode() for job in page
+                   if body.get("StatusEquals") in (None, job.facts.get("TrainingJobStatus"))], token)
 
 
-def as_comparable(value, text):
-    """A record's value and a filter's, made comparable."""
+# -- Search -------------------------------------------------------------------
+
+def values(below, path):
+    """The values that a filter's name leads to."""
+    if isinstance(below, list):
+        for member in below:
+            yield from values(member, path)
+    elif path == "":
+        yield below
+    elif isinstance(below, dict):
+        if path in below:
+            yield from values(below[path], "")
+        else:
+            first, _, rest = path.partition(".")
+            if first in below and rest:
+                yield from values(below[first], rest)
+
+
+def record_values(job, path):
+    first, _, rest = path.partition(".")
+    if first == "Tags":
+        return [job.tags[rest]] if rest in job.tags else []
+    return list(values(job.facts, path)) if first in SEARCH_MEMBERS else []
+
+
+def comparable(name, value, text):
+    """A job's value and a filter's, made comparable."""
+    if SEARCH_MEMBERS.get(name, STRING)["type"] == "timestamp":
+        if not ISO_TIME.fullmatch(text):
+            raise invalid("Invalid timestamp '%s' for %s: YYYY-MM-DDTHH:MM:SS is needed." % (text, name))
+        return value, calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
     if isinstance(value, bool):
         return str(value).lower(), text.lower()
-    if isinstance(value, (int, float)):
-        if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ?", text):
-            return value, calendar.timegm(time.strptime(text.rstrip("Z"), "%Y-%m-%dT%H:%M:%S"))
-        return value, float(text)
-    return value, text
+    if is_number(value):
+        try:
+            return value, float(text)
+        except ValueError:
+            raise invalid("Invalid number '%s' for %s." % (text, name)) from None
+    return str(value), text
 
 
-def lookup(record, path):
-    """The value below a filter's name, or None."""
-    if path in record:
-        return record[path]
-    first, _, rest = path.partition(".")
-    if first == "Tags" and rest:
-        return next((tag["Value"] for tag in record["Tags"] if tag["Key"] == rest), None)
-    below = record.get(first)
-    return lookup(below, rest) if isinstance(below, dict) and rest else None
+COMPARISONS = {
+    "Equals": lambda left, right: left == right,
+    "NotEquals": lambda left, right: left != right,
+    "GreaterThan": lambda left, right: left > right,
+    "GreaterThanOrEqualTo": lambda left, right: left >= right,
+    "LessThan": lambda left, right: left < right,
+    "LessThanOrEqualTo": lambda left, right: left <= right,
+}
 
 
-def matches(record, condition):
-    value = lookup(record, condition["Name"])
+def matches(job, condition):
+    name, text = condition["Name"], condition.get("Value", "")
     operator = condition.get("Operator", "Equals")
+    found = record_values(job, name)
     if operator == "Exists":
-        return value is not None
+        return bool(found)
     if operator == "NotExists":
-        return value is None
-    if value is None:
-        return False
-    text = condition.get("Value", "")
-    if operator == "In":
-        return str(value) in text.split(",")
+        return not found
     if operator == "Contains":
-        return text in str(value)
-    left, right = as_comparable(value, text)
-    return {"Equals": left == right, "NotEquals": left != right,
-            "GreaterThan": left > right, "GreaterThanOrEqualTo": left >= right,
-            "LessThan": left < right, "LessThanOrEqualTo": left <= right}[operator]
+        return any(text in str(value) for value in found)
+    if operator == "In":
+        return any(left == right for value in found for left, right in
+                   (comparable(name, value, part) for part in text.split(",")))
+    return any(COMPARISONS[operator](*comparable(name, value, text)) for value in found)
 
 
-def search(region, body):
-    if body.get("Resource") != "TrainingJob":
+def matches_expression(job, expression):
+    checks = [matches(job, condition) for condition in expression.get("Filters", [])]
+    checks += [matches_expression(job, below) for below in expression.get("SubExpressions", [])]
+    return (any if expression.get("Operator") == "Or" else all)(checks) if checks else True
+
+
+def check_expression(expression):
+    """The number of Contains; a Failure when the expression is not one."""
+    unknown = expression.keys() - {"Filters", "SubExpressions", "Operator"}
+    if unknown:
+        raise Failure("SerializationException", "Not served here: %s" % ", ".join(sorted(unknown)))
+    if expression.get("Operator", "And") not in ("And", "Or"):
+        raise invalid("1 validation error detected: Value '%s' at 'searchExpression.operator' failed "
+                      "to satisfy constraint: Member must satisfy enum value set: [And, Or]"
+                      % expression["Operator"])
+    filters = expression.get("Filters", [])
+    if len(filters) > MOST_FILTERS:
+        raise invalid("1 validation error detected: Value at 'searchExpression.filters' failed to "
+                      "satisfy constraint: Member must have length less than or equal to 20")
+    for condition in filters:
+        operator = condition.get("Operator", "Equals")
+        first = str(condition.get("Name")).partition(".")[0]
+        if operator not in MODEL["search_operators"]:
+            raise invalid("1 validation error detected: Value '%s' at 'searchExpression.filters.1."
+                          "member.operator' failed to satisfy constraint: Member must satisfy enum "
+                          "value set: [%s]" % (operator, ", ".join(MODEL["search_operators"])))
+        if first not in SEARCH_MEMBERS and first != "Tags":
+            raise invalid("Unknown property name: %s." % condition.get("Name"))
+        if not isinstance(condition.get("Value", ""), str):
+            raise Failure("SerializationException", "Value is not a string")
+        if ("Value" in condition) == (operator in ("Exists", "NotExists")):
+            raise invalid("Operator %s %s a value." % (
+                operator, "takes no" if "Value" in condition else "needs"))
+    return (sum(condition.get("Operator") == "Contains" for condition in filters) +
+            sum(map(check_expression, expression.get("SubExpressions", []))))
+
+
+def sort_key(job, path):
+    """What Search sorts by: jobs without the value come first, as in ascending order."""
+    found = record_values(job, path)
+    value = found[0] if found else None
+    return (value is not None, is_number(value), value if is_number(value) else str(value), job.name)
+
+
+def search(region, body, config):
+    body = check_request(body, SEARCH_REQUEST, ["Resource"])
+    if body["Resource"] != "TrainingJob":
         raise invalid("Only the resource TrainingJob is served here.")
     expression = body.get("SearchExpression", {})
-    filters = expression.get("Filters", [])
-    if len(filters) > 20:
-        raise invalid("At most 20 filters are allowed in a list.")
-    if sum(condition.get("Operator") == "Contains" for condition in filters) > 1:
-        raise invalid("At most one Contains is allowed.")
-    both = {"And": all, "Or": any}[expression.get("Operator", "And")]
-    low, high = region.count(None, None)
-    found = []
-    for position in range(low, high):
-        facts = region.facts(position)
-        record = {key: facts[key] for key in SEARCH_MEMBERS if key in facts}
-        tags = region.tags(facts["TrainingJobName"]) or {}
-        record["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
-        if not filters or both(matches(record, condition) for condition in filters):
-            found.append(record)
+    if check_expression(expression) > 1:
+        raise invalid("Only one Contains operator is allowed in a search expression.")
+    # found once for all the pages of a search
+    search_key = fingerprint(body)
+    found = region.found.get(search_key)
+    if found is None:
+        if len(region.found) >= SEARCHES_KEPT:
+            region.found.clear()
+        found = region.found[search_key] = find(region, body, expression)
+    page, token = cut_page(found, body, body.get("MaxResults", DEFAULT_PAGE))
+    return answer(b'{"Results":[', [b'{"TrainingJob":%s}' % region.job(position).record
+                                    for position in page], token,
+                  b',"TotalHits":{"Value":%d,"Relation":"EqualTo"}' % len(found))
+
+
+def find(region, body, expression):
+    """The positions of the jobs that a search finds, in its order."""
     sort_by = body.get("SortBy", "LastModifiedTime")
-    found.sort(key=lambda record: (lookup(record, sort_by) is not None, lookup(record, sort_by)),
-               reverse=body.get("SortOrder", "Descending") == "Descending")
-    page, token = cut_page(found, body)
-    answer = {"Results": [{"TrainingJob": record} for record in page], "TotalHits": {
-        "Value": len(found), "Relation": "EqualTo"}}
-    if token is not None:
-        answer["NextToken"] = token
-    return answer
+    first = sort_by.partition(".")[0]
+    if first not in SEARCH_MEMBERS and first != "Tags":
+        raise invalid("Unknown property name: %s." % sort_by)
+    found = range(*region.created_between(None, None, False))
+    if expression:
+        found = [position for position in found
+                 if matches_expression(region.job(position), expression)]
+    if sort_by != "CreationTime":
+        found = sorted(found, key=lambda position: sort_key(region.job(position), sort_by))
+    return found if in_order(body, "Descending") else found[::-1]
 
 
-def list_tags(region, body):
-    check_members(body, ["ResourceArn", "NextToken", "MaxResults"])
-    tags = region.tags(body.get("ResourceArn", "").rpartition("/")[2])
-    if tags is None:
-        raise invalid("Requested resource not found.")
-    items = [{"Key": key, "Value": value} for key, value in tags.items()]
-    page, token = cut_page(items, {"MaxResults": 50, **body})
-    answer = {"Tags": page}
-    if token is not None:
-        answer["NextToken"] = token
-    return answer
+# -- ListTags -------------------------------------------------------------------
+
+def list_tags(region, body, config):
+    body = check_request(body, LIST_TAGS_REQUEST, ["ResourceArn"])
+    arn = body["ResourceArn"]
+    job = region.get(arn.rpartition(":training-job/")[2])
+    if job is None or job.facts.get("TrainingJobArn") != arn:
+        raise not_found()
+    page, token = cut_page(tag_list(job.tags), body, body.get("MaxResults", config["list_tags_page"]))
+    return answer(b'{"Tags":[', [json.dumps(tag).encode() for tag in page], token)
 
 
 OPERATIONS = {
@@ -365,9 +421,6 @@ OPERATIONS = {
 }
 
 
-def run(operation, region, body):
-    """The response's bytes; raises Failure."""
-    answer = OPERATIONS[operation](region, body)
-    if isinstance(answer, bytes):
-        return answer
-    return json.dumps(answer).encode("utf-8")
+def run(operation, region, body, config):
+    """The response's bytes; raises Failure.  config: settings, QUIRKS among them."""
+    return OPERATIONS[operation](region, body, config)

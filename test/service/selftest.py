@@ -1,16 +1,25 @@
-"""The endpoint behaves like the service, and refuses what is not signed right.
+"""Tests of the local endpoint itself: writes TAP, and starts an endpoint of its own.
 
-Requests are signed by botocore.  Prints TAP.
+Requests are signed by botocore's signer and sent with http.client, so that
+nothing of the code that the endpoint later tests takes part.
 """
+import base64
+import datetime
+import hashlib
 import http.client
 import json
 import os
+import re
+import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
 
+sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
@@ -18,211 +27,971 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-HISTORY = ("AKIDHISTORY000000001", "secret/of+the/history/account000000000001")
+import generate
+
+HISTORY = ("AKIDHISTORY000000001", "secret/of+the/history/account000000000001", None)
 TEMPORARY = ("ASIDTEMPORARY0000001", "secret/of+the/temporary/keys/000000000001",
              "session-token/of+the/temporary/keys==")
-GENERATED = ("AKIDGENERATED0000001", "secret/of+the/generated/account0000000001")
-DENIED = ("AKIDDENIED0000000001", "secret/of+the/denied/account0000000000001")
-BULK = ("AKIDBULK000000000001", "secret/of+the/bulk/account00000000000001")
+GENERATED = ("AKIDGENERATED0000001", "secret/of+the/generated/account0000000001", None)
+BULK = ("AKIDBULK000000000001", "secret/of+the/bulk/account00000000000001", None)
+DENIED = ("AKIDDENIED0000000001", "secret/of+the/denied/account0000000000001", None)
+
+BULK_JOBS = 1000
+GENERATED_JOBS = 60
+# The regression tests state values of the history: its bytes must not change by accident.
+HISTORY_SHA256 = {
+    "us-east-1": "604a5a369fc5be7c6e369fae9658496a972b1cd416cd388f6d44e72fb3721fc9",
+    "eu-west-1": "351998a9ccb0a5b78a41cdaa5c9e8bc46d8cb6e97ccdee49e81308806a15645e",
+}
+
+TESTS = []
+service = None
 
 
-class Client:
-    """Calls, and the tests' results."""
+def test(function):
+    TESTS.append(function)
+    return function
 
-    def __init__(self, url):
-        self.host = urllib.parse.urlsplit(url).netloc
-        self.url = url
-        self.number = 0
-        self.failed = 0
 
-    def send(self, operation, body, keys=HISTORY, region="us-east-1", change=None):
-        """(status, parsed body, headers) of a signed call; change() edits the request after."""
-        request = AWSRequest(method="POST", url=self.url + "/", data=json.dumps(body),
-                             headers={"Content-Type": "application/x-amz-json-1.1", "Host": self.host,
-                                      "X-Amz-Target": "SageMaker." + operation})
-        SigV4Auth(Credentials(*keys), "sagemaker", region).add_auth(request)
-        headers = dict(request.headers.items())
-        if change:
-            change(headers)
-        connection = http.client.HTTPConnection(self.host, timeout=10)
-        connection.request("POST", "/", request.data, headers)
-        response = connection.getresponse()
-        text = response.read()
+def equal(seen, wanted):
+    if seen != wanted:
+        raise AssertionError("saw %.2000r\nwanted %.2000r" % (seen, wanted))
+
+
+class Answer:
+    """A response: status, headers, body, and the body as JSON."""
+
+    def __init__(self, response):
+        self.status, self.headers, self.body = response.status, response.headers, response.read()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def code(self):
+        return self.json.get("__type")
+
+
+class Endpoint:
+    """The endpoint under test, as a child process."""
+
+    def __init__(self, *options):
+        self.directory = tempfile.mkdtemp(prefix="sagemaker-selftest-")
+        self.ready = os.path.join(self.directory, "ready")
+        self.process = subprocess.Popen(
+            [sys.executable, "-B", os.path.join(HERE, "endpoint.py"), "--ready-file", self.ready,
+             "--exit-with-parent", *options], stdin=subprocess.PIPE)
+        began = time.monotonic()
+        while not os.path.exists(self.ready):
+            if self.process.poll() is not None or time.monotonic() > began + 30:
+                raise RuntimeError("the endpoint did not start")
+            time.sleep(0.01)
+        with open(self.ready) as file:
+            self.lines = file.read().split("\n")
+        self.url = self.lines[0]
+        self.kept = None
+
+    def stop(self):
+        """End of input; returns the exit status."""
+        self.process.stdin.close()
+        status = self.process.wait(timeout=30)
+        shutil.rmtree(self.directory)
+        return status
+
+    def connect(self, tls=False):
+        parts = urllib.parse.urlsplit(self.lines[1] if tls else self.url)
+        if tls:
+            return http.client.HTTPSConnection(
+                parts.hostname, parts.port, timeout=20,
+                context=ssl.create_default_context(cafile=self.lines[2]))
+        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+
+    def signed(self, operation, members, keys=HISTORY, region="us-east-1", url=None, scope="sagemaker",
+               shift_s=0, drop=()):
+        """(body, headers) of a request signed by botocore."""
+        body = members if isinstance(members, bytes) else json.dumps(members).encode()
+        url = url or self.url
+        request = AWSRequest("POST", url + "/", data=body, headers={
+            "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "SageMaker." + operation,
+            "Host": urllib.parse.urlsplit(url).netloc})
+        for name in drop:
+            del request.headers[name]
+        signer = SigV4Auth(Credentials(*keys), scope, region)
+        now = datetime.datetime.fromtimestamp(time.time() + shift_s, datetime.timezone.utc)
+        request.context["timestamp"] = now.strftime("%Y%m%dT%H%M%SZ")
+        request.headers["X-Amz-Date"] = request.context["timestamp"]
+        if keys[2]:
+            request.headers["X-Amz-Security-Token"] = keys[2]
+        text = signer.string_to_sign(request, signer.canonical_request(request))
+        request.headers["Authorization"] = (
+            "AWS4-HMAC-SHA256 Credential=%s, SignedHeaders=%s, Signature=%s" % (
+                signer.scope(request), signer.signed_headers(signer.headers_to_sign(request)),
+                signer.signature(text, request)))
+        return body, dict(request.headers.items())
+
+    def send(self, body, headers, connection=None):
+        """The answer, over a kept connection unless one is given."""
+        if connection is None:
+            connection = self.kept = self.kept or self.connect()
+        try:
+            connection.request("POST", "/", body, headers)
+            return Answer(connection.getresponse())
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            raise
+
+    def call(self, operation, members, **how):
+        connection = how.pop("connection", None)
+        return self.send(*self.signed(operation, members, **how), connection=connection)
+
+    def describe(self, name, **how):
+        return self.call("DescribeTrainingJob", {"TrainingJobName": name}, **how)
+
+    def control(self, method, what, body=None, **query):
+        connection = self.connect()
+        body = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        connection.request(method, "/_control/%s?%s" % (what, urllib.parse.urlencode(query)), body)
+        answer = Answer(connection.getresponse())
         connection.close()
-        return response.status, json.loads(text), response.headers
+        return answer
 
-    def control(self, path, body=None):
-        connection = http.client.HTTPConnection(self.host, timeout=10)
-        connection.request("GET" if body is None else "POST", "/_control/" + path, body)
-        text = connection.getresponse().read()
+    def counters(self):
+        return self.control("GET", "counters").json
+
+    def fault(self, **spec):
+        equal(self.control("POST", "fault", spec).body, b"ok")
+
+    def config(self, **settings):
+        equal(self.control("POST", "config", settings).body, b"ok")
+
+    def names(self, **query):
+        return self.control("GET", "names", **query).json
+
+    def pages(self, operation, members, into, **how):
+        """All pages: a list of lists."""
+        pages, members = [], dict(members)
+        while True:
+            answer = self.call(operation, members, **how)
+            equal(answer.status, 200)
+            pages.append(answer.json[into])
+            if "NextToken" not in answer.json:
+                return pages
+            members["NextToken"] = answer.json["NextToken"]
+
+    def listed(self, members, **how):
+        return self.pages("ListTrainingJobs", members, "TrainingJobSummaries", **how)
+
+
+def refused(answer, status, code, message):
+    """An error with exactly this status and code, and a message that matches."""
+    equal((answer.status, answer.code), (status, code))
+    if not re.fullmatch(message, answer.json["message"], re.DOTALL):
+        raise AssertionError("message %r, wanted %r" % (answer.json["message"], message))
+
+
+def flat(pages):
+    return [item for page in pages for item in page]
+
+
+def names_of(pages):
+    return [summary["TrainingJobName"] for summary in flat(pages)]
+
+
+# -- signatures --------------------------------------------------------------
+
+@test
+def a_signed_request_is_answered_with_the_headers_of_the_service():
+    answer = service.describe("pytorch-ads-0300")
+    equal(answer.status, 200)
+    equal(answer.json["TrainingJobName"], "pytorch-ads-0300")
+    equal(answer.headers["Content-Type"], "application/x-amz-json-1.1")
+    equal(answer.headers["x-amzn-RequestId"], "00000000-0000-4000-8000-000000000001")
+    assert answer.headers["Date"].endswith(" GMT")
+
+
+@test
+def a_wrong_secret_is_refused():
+    answer = service.describe("pytorch-ads-0300", keys=(HISTORY[0], HISTORY[1] + "x", None))
+    refused(answer, 403, "InvalidSignatureException", "The request signature we calculated does not "
+            "match the signature you provided. Check your AWS Secret Access Key and signing method. "
+            "Consult the service documentation for details.")
+
+
+@test
+def a_changed_body_is_refused():
+    body, headers = service.signed("DescribeTrainingJob", {"TrainingJobName": "pytorch-ads-0300"})
+    answer = service.send(body.replace(b"0300", b"0301"), headers)
+    equal((answer.status, answer.code), (403, "InvalidSignatureException"))
+
+
+@test
+def an_unknown_key_is_refused():
+    refused(service.describe("x", keys=("AKIDNOBODY", "x", None)), 403, "UnrecognizedClientException",
+            "The security token included in the request is invalid.")
+
+
+@test
+def an_unsigned_request_is_refused():
+    body, headers = service.signed("DescribeTrainingJob", {"TrainingJobName": "x"})
+    del headers["Authorization"]
+    refused(service.send(body, headers), 403, "MissingAuthenticationTokenException",
+            "Missing Authentication Token")
+    refused(service.send(body, {**headers, "Authorization": "Bearer x"}), 400,
+            "IncompleteSignatureException", "Authorization header requires .*")
+
+
+@test
+def temporary_keys_need_their_session_token():
+    equal(service.describe("pytorch-ads-0300", keys=TEMPORARY).status, 200)
+    for token in (None, "another"):
+        refused(service.describe("pytorch-ads-0300", keys=TEMPORARY[:2] + (token,)), 403,
+                "UnrecognizedClientException", "The security token included in the request is invalid.")
+    refused(service.describe("pytorch-ads-0300", keys=HISTORY[:2] + ("unasked",)), 403,
+            "UnrecognizedClientException", "The security token included in the request is invalid.")
+
+
+@test
+def headers_that_must_be_signed_are():
+    for name in ("Content-Type", "X-Amz-Target"):
+        body, headers = service.signed("DescribeTrainingJob", {"TrainingJobName": "x"}, drop=[name])
+        headers.setdefault("Content-Type", "application/x-amz-json-1.1")
+        headers.setdefault("X-Amz-Target", "SageMaker.DescribeTrainingJob")
+        refused(service.send(body, headers), 403, "InvalidSignatureException",
+                "'%s' must be a 'SignedHeader' in the AWS Authorization." % name.lower())
+
+
+@test
+def another_service_in_the_scope_is_refused():
+    refused(service.describe("x", scope="s3"), 403, "InvalidSignatureException",
+            "Credential should be scoped to correct service: 'sagemaker'.")
+
+
+@test
+def a_signature_holds_for_fifteen_minutes():
+    equal(service.describe("pytorch-ads-0300", shift_s=-890).status, 200)
+    equal(service.describe("pytorch-ads-0300", shift_s=890).status, 200)
+    refused(service.describe("x", shift_s=-910), 403, "InvalidSignatureException",
+            r"Signature expired: \w+ is now earlier than \w+ \(\w+ - 15 min.\)")
+    refused(service.describe("x", shift_s=910), 403, "InvalidSignatureException",
+            r"Signature not yet current: \w+ is still later than \w+ \(\w+ \+ 15 min.\)")
+
+
+@test
+def the_clock_can_be_put_forward():
+    service.config(clock_offset_s=3600)
+    answer = service.describe("pytorch-ads-0300")
+    refused(answer, 403, "InvalidSignatureException", "Signature expired: .*")
+    there = datetime.datetime.strptime(answer.headers["Date"], "%a, %d %b %Y %H:%M:%S GMT")
+    ahead = there.replace(tzinfo=datetime.timezone.utc).timestamp() - time.time()
+    assert 3595 < ahead < 3605, ahead
+    equal(service.describe("pytorch-ads-0300", shift_s=3600).status, 200)
+
+
+@test
+def tls_is_trusted_by_its_own_ca_only():
+    connection = service.connect(tls=True)
+    equal(service.describe("pytorch-ads-0300", connection=connection, url=service.lines[1]).status, 200)
+    connection.close()
+    parts = urllib.parse.urlsplit(service.lines[1])
+    stranger = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=20)
+    try:
+        stranger.connect()
+    except ssl.SSLCertVerificationError:
+        return
+    raise AssertionError("trusted")
+
+
+@test
+def a_denied_account_is_denied_every_operation():
+    for operation, members in (("DescribeTrainingJob", {"TrainingJobName": "x"}), ("ListTrainingJobs", {}),
+                               ("Search", {"Resource": "TrainingJob"}), ("ListTags", {"ResourceArn": "arn:x"})):
+        refused(service.call(operation, members, keys=DENIED), 400, "AccessDeniedException",
+                "User: arn:aws:iam::456789012345:user/test is not authorized to perform: sagemaker:%s "
+                "on resource: arn:aws:sagemaker:us-east-1:.*" % operation)
+
+
+# -- DescribeTrainingJob --------------------------------------------------------
+
+@test
+def the_history_is_the_same_for_ever():
+    for region, digest in HISTORY_SHA256.items():
+        seen = hashlib.sha256()
+        names = service.names(region=region)
+        for name in names:
+            seen.update(service.describe(name, region=region).body)
+        equal((region, seen.hexdigest()), (region, digest))
+    equal(len(service.names()), 300)
+    equal(len(service.names(region="eu-west-1")), 40)
+    equal(service.listed({}, region="ap-south-1"), [[]])
+
+
+@test
+def a_missing_job_is_not_found():
+    refused(service.describe("no-such-job"), 400, "ValidationException", "Requested resource not found.")
+    # the region of the scope decides
+    refused(service.describe("pytorch-ads-0300", region="eu-west-1"), 400, "ValidationException",
+            "Requested resource not found.")
+
+
+@test
+def an_impossible_name_breaks_a_constraint():
+    pattern = re.escape("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+    refused(service.describe("under_score"), 400, "ValidationException",
+            "1 validation error detected: Value 'under_score' at 'trainingJobName' failed to satisfy "
+            "constraint: Member must satisfy regular expression pattern: " + pattern)
+    refused(service.describe("a" + "--a" * 21), 400, "ValidationException", "1 validation error detected: "
+            "Value '.*' at 'trainingJobName' failed to satisfy constraint: Member must have length less "
+            "than or equal to 63")
+    refused(service.call("DescribeTrainingJob", {}), 400, "ValidationException", "1 validation error "
+            "detected: Value null at 'trainingJobName' failed to satisfy constraint: Member must not be null")
+    refused(service.describe(7), 400, "SerializationException", "int can not be converted to a string: .*")
+    refused(service.call("DescribeTrainingJob", b"no JSON"), 400, "SerializationException", ".*")
+    refused(service.call("DescribeTrainingJob", []), 400, "SerializationException", ".*")
+
+
+@test
+def an_unknown_operation_is_refused():
+    refused(service.call("CreateTrainingJob", {}), 404, "UnknownOperationException", ".*")
+
+
+# -- generated documents ---------------------------------------------------------
+
+def check_generated(spec, value, path):
+    """Whether a value is one that the model allows (integers: of its size)."""
+    kind = spec["type"]
+    if kind == "structure":
+        equal((path, sorted(value)), (path, sorted(spec["members"])))
+        for name, member in spec["members"].items():
+            check_generated(member, value[name], path + "." + name)
+    elif kind == "list":
+        assert value, path
+        for member in value:
+            check_generated(spec["member"], member, path)
+    elif kind == "map":
+        assert value, path
+        for name, member in value.items():
+            check_generated(spec["key"], name, path)
+            check_generated(spec["value"], member, path)
+    elif kind == "string":
+        length = len(value.encode("utf-16-le", "surrogatepass")) // 2
+        assert spec.get("min", 0) <= length <= spec.get("max", length), (path, length)
+        pattern = spec.get("pattern", ".*").replace(r"\p{Alnum}", "a-zA-Z0-9")
+        assert re.fullmatch(pattern, value, re.DOTALL), (path, value)
+        assert "enum" not in spec or value in spec["enum"], (path, value)
+    elif kind == "timestamp":
+        assert type(value) in (int, float) and 0 <= value < 4102444800, (path, value)
+    elif kind == "float":
+        assert type(value) in (int, float) or value in ("NaN", "Infinity", "-Infinity"), (path, value)
+    elif kind == "boolean":
+        assert type(value) is bool, (path, value)
+    else:
+        bits = {"integer": 31, "long": 63}[kind]
+        assert type(value) is int and -2**bits <= value < 2**bits, (path, value)
+
+
+@test
+def generated_documents_have_every_member_of_the_model():
+    names = service.names(account="210987654321")
+    equal(len(names), GENERATED_JOBS)
+    everything = b""
+    for name in names:
+        document = service.describe(name, keys=GENERATED)
+        everything += document.body
+        members = document.json
+        equal(len(members), 50)
+        equal(len(members["HyperParameters"]), 100)
+        for spec in generate.load_model()["describe"]:
+            check_generated(spec, members[spec["attribute"]], spec["attribute"])
+    for piece in ("😀".encode(), rb"\ud83d\ude00", rb"\"", rb"\\", rb"\u0000", rb"\ud800x", rb"\/", b"\xc3\xa9",
+                  rb"\u00e9", b"-2147483648", b"2147483647", b"-9223372036854775808", b"9223372036854775807",
+                  b'"NaN"', b'"-Infinity"', b"5e-324", b"e+9", b"\n  "):
+        assert piece in everything, piece
+    longest = max(len(value) for value in service.describe(names[0], keys=GENERATED).json[
+        "HyperParameters"].values())
+    assert longest > 2400, longest
+
+
+@test
+def generated_documents_depend_on_seed_and_number_alone():
+    for index in (0, 7):
+        name, document = generate.Generator("1", index, "210987654321", "us-east-1").document()
+        equal(service.describe(name, keys=GENERATED).body, document)
+    assert generate.Generator("2", 7, "210987654321", "us-east-1").document()[1] != document
+
+
+@test
+def generated_jobs_can_be_listed_and_searched():
+    summaries = flat(service.listed({"MaxResults": 100, "SortBy": "CreationTime"}, keys=GENERATED))
+    equal(len(summaries), GENERATED_JOBS)
+    found = flat(service.pages("Search", {"Resource": "TrainingJob", "MaxResults": 20}, "Results",
+                               keys=GENERATED))
+    equal(len(found), GENERATED_JOBS)
+    document = service.describe(summaries[0]["TrainingJobName"], keys=GENERATED).json
+    for name, value in summaries[0].items():
+        equal(value, document[name])
+
+
+# -- ListTrainingJobs ---------------------------------------------------------------
+
+@test
+def a_page_is_ten_jobs_newest_first_unless_asked_otherwise():
+    pages = service.listed({})
+    equal([len(page) for page in pages], [10] * 30)
+    equal(names_of(pages), service.names())
+    equal([len(page) for page in service.listed({"MaxResults": 100})], [100, 100, 100])
+    equal(names_of(service.listed({"MaxResults": 99, "SortBy": "CreationTime", "SortOrder": "Ascending"})),
+          service.names()[::-1])
+
+
+@test
+def summaries_have_the_members_of_the_list_alone():
+    members = set(generate.load_model()["list_summary"])
+    for summary in flat(service.listed({"MaxResults": 100})):
+        assert set(summary) <= members, set(summary) - members
+        document = service.describe(summary["TrainingJobName"]).json
+        equal(summary, {key: document[key] for key in document if key in members})
+
+
+@test
+def numbers_of_a_summary_are_written_as_in_the_document():
+    body = service.describe("pytorch-vision-0299").body
+    written = re.search(rb'"CreationTime": ([^,]+),', body)[1]
+    page = service.call("ListTrainingJobs", {"NameContains": "pytorch-vision-0299", "MaxResults": 100}).body
+    assert b'"CreationTime": ' + written in page, written
+
+
+@test
+def bounds_of_max_results():
+    refused(service.call("ListTrainingJobs", {"MaxResults": 101}), 400, "ValidationException",
+            "1 validation error detected: Value '101' at 'maxResults' failed to satisfy constraint: "
+            "Member must have value less than or equal to 100")
+    refused(service.call("ListTrainingJobs", {"MaxResults": 0, "SortOrder": "Up"}), 400,
+            "ValidationException", "2 validation errors detected: Value '0' at 'maxResults' failed to "
+            "satisfy constraint: Member must have value greater than or equal to 1; Value 'Up' at "
+            r"'sortOrder' failed to satisfy constraint: Member must satisfy enum value set: \[Ascending, "
+            r"Descending\]")
+    for members in ({"MaxResults": "5"}, {"CreationTimeAfter": "2025-01-01"}, {"Colour": "red"}):
+        refused(service.call("ListTrainingJobs", members), 400, "SerializationException", ".*")
+    refused(service.call("ListTrainingJobs", {"NameContains": "a_b"}), 400, "ValidationException", ".*")
+
+
+@test
+def creation_time_cuts_the_walk():
+    newest = flat(service.listed({"MaxResults": 100}))
+    bound = int(newest[24]["CreationTime"])
+    pages = service.listed({"CreationTimeAfter": bound})
+    equal([len(page) for page in pages], [10, 10, 5])
+    equal(flat(pages), newest[:25])
+    pages = service.listed({"CreationTimeBefore": bound, "MaxResults": 100})
+    equal([len(page) for page in pages], [100, 100, 75])
+    equal(flat(pages), newest[25:])
+
+
+@test
+def bounds_of_time_can_be_exclusive():
+    whole = next(s for s in flat(service.listed({"MaxResults": 100})) if isinstance(s["CreationTime"], int))
+    exactly = {"CreationTimeAfter": whole["CreationTime"], "CreationTimeBefore": whole["CreationTime"]}
+    equal(flat(service.listed(exactly)), [whole])
+    service.config(exclusive_bounds=True)
+    equal(flat(service.listed(exactly)), [])
+
+
+@test
+def other_conditions_are_applied_after_paging():
+    every = flat(service.listed({"MaxResults": 100}))
+    bound = int(sorted(summary["LastModifiedTime"] for summary in every)[150])
+    for members, kept in (
+            ({"StatusEquals": "Failed"}, lambda s: s["TrainingJobStatus"] == "Failed"),
+            ({"NameContains": "search"}, lambda s: "search" in s["TrainingJobName"]),
+            ({"LastModifiedTimeAfter": bound}, lambda s: s["LastModifiedTime"] >= bound),
+            ({"LastModifiedTimeBefore": bound}, lambda s: s["LastModifiedTime"] <= bound),
+            ({"WarmPoolStatusEquals": "Reused"},
+             lambda s: s.get("WarmPoolStatus", {}).get("Status") == "Reused")):
+        pages = service.listed(members)
+        equal(len(pages), 30)
+        equal(flat(pages), [summary for summary in every if kept(summary)])
+        assert 0 < len(flat(pages)) < 300, members
+    # a page without a job, and yet with a token
+    pages = service.listed({"NameContains": "0001"})
+    equal([len(page) for page in pages], [0] * 29 + [1])
+
+
+@test
+def name_contains_knows_case_unless_told_otherwise():
+    equal(flat(service.listed({"NameContains": "PyTorch-Ads-0300"})), [])
+    service.config(name_contains_any_case=True)
+    equal(names_of(service.listed({"NameContains": "PyTorch-Ads-0300"})), ["pytorch-ads-0300"])
+
+
+@test
+def a_token_is_bound_to_its_request():
+    token = service.call("ListTrainingJobs", {"MaxResults": 5}).json["NextToken"]
+    equal(service.call("ListTrainingJobs", {"MaxResults": 7, "NextToken": token}).json[
+        "TrainingJobSummaries"][0]["TrainingJobName"], service.names()[5])
+    refused(service.call("ListTrainingJobs", {"StatusEquals": "Failed", "NextToken": token}), 400,
+            "ValidationException", "Invalid NextToken.*")
+    refused(service.call("ListTrainingJobs", {"NextToken": "rubbish"}), 400, "ValidationException",
+            "Invalid NextToken.")
+
+
+@test
+def jobs_that_come_and_go_neither_hide_nor_repeat_others():
+    names = service.names()
+    first = service.call("ListTrainingJobs", {"MaxResults": 100}).json
+    for name in names[:3]:
+        service.control("POST", "delete", name=name)
+    service.control("POST", "document", {"TrainingJobName": "newest", "CreationTime": 1900000000}, name="newest")
+    second = service.call("ListTrainingJobs", {"MaxResults": 100, "NextToken": first["NextToken"]}).json
+    equal([summary["TrainingJobName"] for summary in second["TrainingJobSummaries"]], names[100:200])
+    equal(names_of(service.listed({"MaxResults": 10}))[:2], ["newest", names[3]])
+
+
+@test
+def pages_can_overlap():
+    service.config(page_overlap=2)
+    pages = service.listed({"MaxResults": 100})
+    equal(names_of(pages)[98:102], [service.names()[i] for i in (98, 99, 98, 99)])
+
+
+@test
+def sorting_by_name_and_by_status():
+    equal(names_of(service.listed({"SortBy": "Name", "SortOrder": "Ascending", "MaxResults": 100})),
+          sorted(service.names()))
+    statuses = [summary["TrainingJobStatus"] for summary in flat(service.listed(
+        {"SortBy": "Status", "SortOrder": "Descending", "MaxResults": 100}))]
+    equal(statuses, sorted(statuses, reverse=True))
+
+
+# -- tuning jobs, Search, tags ---------------------------------------------------------
+
+@test
+def children_of_a_tuning_job_are_listed():
+    documents = [service.describe(name).json for name in service.names()]
+    children = [d for d in documents if d.get("TuningJobArn", "").endswith("/tune-ads")][::-1]
+    pages = service.pages("ListTrainingJobsForHyperParameterTuningJob",
+                          {"HyperParameterTuningJobName": "tune-ads", "MaxResults": 3}, "TrainingJobSummaries")
+    equal(names_of(pages), [child["TrainingJobName"] for child in children])
+    assert len(children) > 3
+    members = set(generate.load_model()["list_for_tuning_job_summary"])
+    for summary, child in zip(flat(pages), children):
+        assert set(summary) <= members, summary
+        equal(summary["TrainingJobArn"], child["TrainingJobArn"])
+        equal(summary["TunedHyperParameters"]["max_depth"], child["HyperParameters"]["max_depth"])
+    refused(service.call("ListTrainingJobsForHyperParameterTuningJob",
+                         {"HyperParameterTuningJobName": "nobody"}), 400, "ResourceNotFound", ".*")
+
+
+def searched(*filters, **more):
+    members = {"Resource": "TrainingJob", "MaxResults": 100, **more}
+    if filters:
+        members["SearchExpression"] = {"Filters": [dict(zip(("Name", "Operator", "Value"), each))
+                                                   for each in filters]}
+    return [result["TrainingJob"] for result in flat(service.pages("Search", members, "Results"))]
+
+
+@test
+def search_returns_documents_with_tags_and_without_ten_attributes():
+    records = searched(SortBy="CreationTime")
+    equal([record["TrainingJobName"] for record in records], service.names())
+    lacking = {a["attribute"] for a in generate.load_model()["describe"] if not a["in_search"]}
+    equal(len(lacking), 10)
+    for record in records:
+        tags = record.pop("Tags")
+        document = service.describe(record["TrainingJobName"]).json
+        equal(record, {key: document[key] for key in document if key not in lacking})
+        equal(tags[0]["Key"], "team")
+    modified = [record["LastModifiedTime"] for record in searched()]
+    equal(modified, sorted(modified, reverse=True))
+    equal(len(service.call("Search", {"Resource": "TrainingJob"}).json["Results"]), 10)
+    equal(service.call("Search", {"Resource": "TrainingJob"}).json["TotalHits"],
+          {"Value": 300, "Relation": "EqualTo"})
+
+
+@test
+def search_filters():
+    every = searched(SortBy="CreationTime")
+    at = "2025-05-01T00:00:00"
+    second = int(datetime.datetime(2025, 5, 1, tzinfo=datetime.timezone.utc).timestamp())
+    learning_rate = every[5]["HyperParameters"]["learning_rate"]
+    for filters, kept in (
+            ([("TrainingJobStatus", "Equals", "Failed")], lambda r: r["TrainingJobStatus"] == "Failed"),
+            ([("TrainingJobStatus", "NotEquals", "Failed")], lambda r: r["TrainingJobStatus"] != "Failed"),
+            ([("TrainingJobStatus", "In", "Failed,Stopped")],
+             lambda r: r["TrainingJobStatus"] in ("Failed", "Stopped")),
+            ([("TrainingJobName", "Contains", "vision")], lambda r: "vision" in r["TrainingJobName"]),
+            ([("TuningJobArn", "Exists")], lambda r: "TuningJobArn" in r),
+            ([("TuningJobArn", "NotExists")], lambda r: "TuningJobArn" not in r),
+            ([("CreationTime", "GreaterThanOrEqualTo", at)], lambda r: r["CreationTime"] >= second),
+            ([("CreationTime", "LessThan", at)], lambda r: r["CreationTime"] < second),
+            ([("BillableTimeInSeconds", "GreaterThan", "10000")],
+             lambda r: r.get("BillableTimeInSeconds", 0) > 10000),
+            ([("EnableManagedSpotTraining", "Equals", "true")], lambda r: r["EnableManagedSpotTraining"]),
+            ([("ResourceConfig.InstanceType", "Equals", "ml.m5.large")],
+             lambda r: r["ResourceConfig"].get("InstanceType") == "ml.m5.large"),
+            ([("HyperParameters.learning_rate", "Equals", learning_rate)],
+             lambda r: r["HyperParameters"]["learning_rate"] == learning_rate),
+            ([("HyperParameters.note.with.dots", "Equals", "1598463412")], lambda r: True),
+            ([("Tags.team", "Equals", "ads"), ("TrainingJobStatus", "Equals", "Failed")],
+             lambda r: r["Tags"][0]["Value"] == "ads" and r["TrainingJobStatus"] == "Failed")):
+        seen = searched(*filters, SortBy="CreationTime")
+        equal((filters, seen), (filters, [record for record in every if kept(record)]))
+        assert seen, filters
+    either = {"Resource": "TrainingJob", "MaxResults": 100, "SearchExpression": {"Operator": "Or", "SubExpressions": [
+        {"Filters": [{"Name": "TrainingJobStatus", "Value": "Failed"}]},
+        {"Filters": [{"Name": "TrainingJobStatus", "Value": "Stopped"}]}]}}
+    equal(service.call("Search", either).json["TotalHits"]["Value"],
+          sum(record["TrainingJobStatus"] in ("Failed", "Stopped") for record in every))
+
+
+@test
+def search_refuses_what_the_service_refuses():
+    def search(*filters, **more):
+        return service.call("Search", {"Resource": "TrainingJob", "SearchExpression": {
+            "Filters": list(filters)}, **more})
+    status = {"Name": "TrainingJobStatus", "Operator": "Equals", "Value": "Failed"}
+    name = {"Name": "TrainingJobName", "Operator": "Contains", "Value": "a"}
+    equal(search(*[status] * 20).status, 200)
+    for answer in (search(*[status] * 21), search(name, name), search({**status, "Operator": "Like"}),
+                   search({**status, "Name": "Colour"}), search({**status, "Operator": "Exists"}),
+                   search({"Name": "CreationTime", "Operator": "GreaterThan", "Value": "1751284800"}),
+                   search({"Name": "BillableTimeInSeconds", "Operator": "GreaterThan", "Value": "many"}),
+                   search(MaxResults=101), search(SortBy="Colour"), search(Resource="Endpoint"),
+                   service.call("Search", {})):
+        equal((answer.status, answer.code), (400, "ValidationException"))
+    equal(search({**status, "Value": 7}).code, "SerializationException")
+
+
+@test
+def tags_of_a_job():
+    name = service.names()[3]
+    arn = service.describe(name).json["TrainingJobArn"]
+    tags = service.call("ListTags", {"ResourceArn": arn}).json
+    equal(sorted(tags), ["Tags"])
+    equal({tag["Key"] for tag in tags["Tags"]} >= {"team", "cost-center"}, True)
+    service.config(list_tags_page=1)
+    equal(flat(service.pages("ListTags", {"ResourceArn": arn}, "Tags")), tags["Tags"])
+    for wrong in (arn + "x", arn.replace("us-east-1", "eu-west-1"), arn.upper()):
+        equal(service.call("ListTags", {"ResourceArn": wrong}).code, "ValidationException")
+
+
+# -- the bulk account --------------------------------------------------------------------
+
+@test
+def bulk_jobs_are_consistent():
+    summaries = flat(service.listed({"MaxResults": 100}, keys=BULK))
+    equal([summary["TrainingJobName"] for summary in summaries],
+          ["bulk-%06d" % i for i in range(1, BULK_JOBS + 1)])
+    records = [result["TrainingJob"] for result in flat(service.pages(
+        "Search", {"Resource": "TrainingJob", "SortBy": "CreationTime", "MaxResults": 100}, "Results", keys=BULK))]
+    equal(len(records), BULK_JOBS)
+    sizes = set()
+    for summary, record in list(zip(summaries, records))[::97]:
+        answer = service.describe(summary["TrainingJobName"], keys=BULK)
+        sizes.add(len(answer.body) // 1000)
+        equal(summary, {key: value for key, value in answer.json.items() if key in summary})
+        equal(record.pop("Tags"), [{"Key": "team", "Value": "bulk"}])
+        equal(record, {key: value for key, value in answer.json.items() if key in record})
+    equal(sizes, {10, 11})
+    bound = int(summaries[99]["CreationTime"])
+    equal(flat(service.listed({"MaxResults": 100, "CreationTimeAfter": bound}, keys=BULK)), summaries[:100])
+    for name in ("bulk-000000", "bulk-001001", "bulk-1"):
+        equal(service.describe(name, keys=BULK).code, "ValidationException")
+
+
+# -- the control path ----------------------------------------------------------------------
+
+@test
+def calls_and_connections_are_counted():
+    before = service.counters()
+    equal((before["calls"], before["connections"], before["in_flight"]), ({}, 0, 0))
+    connection = service.connect()
+    service.describe("pytorch-ads-0300", connection=connection)
+    service.describe("no-such-job", connection=connection)
+    service.call("ListTrainingJobs", {}, connection=connection)
+    equal(service.counters(), {
+        "calls": {"DescribeTrainingJob": 2, "ListTrainingJobs": 1}, "connections": 1,
+        "connections_open": before["connections_open"] + 1, "errors": 1, "in_flight": 0,
+        "most_in_flight": 1, "throttles": 0})
+    connection.close()
+    ctl("wait", "connections_open<=%d" % before["connections_open"])
+
+
+def ctl(*words, data=None):
+    done = subprocess.run([sys.executable, "-B", os.path.join(HERE, "ctl.py"), *words], input=data,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env={**os.environ, "SAGEMAKER_FDW_TEST_URL": service.url})
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode())
+    return done.stdout.decode()
+
+
+@test
+def the_command_line_client():
+    equal(ctl("calls"), "none\n")
+    service.describe("pytorch-ads-0300")
+    service.call("ListTrainingJobs", {})
+    service.call("ListTrainingJobs", {})
+    equal(ctl("calls"), "DescribeTrainingJob=1 ListTrainingJobs=2\n")
+    equal(ctl("calls"), "none\n")
+    equal(ctl("document", "mine", '{"TrainingJobName": "mine", "FailureReason": "\u00e9"}'), "")
+    equal(service.describe("mine").body, '{"TrainingJobName": "mine", "FailureReason": "\u00e9"}'.encode())
+    equal(ctl("document", "mine"), '{"TrainingJobName": "mine", "FailureReason": "\u00e9"}\n')
+    ctl("document", "mine", "-", data=b"\xff\x00")
+    equal(service.describe("mine").body, b"\xff\x00")
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"[]")
+        file.flush()
+        ctl("document", "mine", "@" + file.name)
+        equal(service.describe("mine").body, b"[]")
+    ctl("delete", "mine")
+    equal(service.describe("mine").status, 400)
+    equal(len(json.loads(ctl("names", "--region", "eu-west-1"))), 40)
+    equal(json.loads(ctl("requests"))[-1]["operation"], "DescribeTrainingJob")
+    for words in (["delete", "mine"], ["nonsense"], ["fault", '{"kind": "nonsense"}'], ["fault", "{"],
+                  ["fault", '{"kind": "error"}'], ["config", '{"colour": 1}'], ["document"],
+                  ["names", "--account", "1"]):
+        try:
+            ctl(*words)
+        except RuntimeError:
+            continue
+        raise AssertionError("accepted %s" % words)
+
+
+@test
+def requests_are_kept_as_they_came():
+    service.describe("pytorch-ads-0300", keys=TEMPORARY)
+    request = service.control("GET", "requests").json[-1]
+    equal(request["operation"], "DescribeTrainingJob")
+    equal(request["body"], '{"TrainingJobName": "pytorch-ads-0300"}')
+    equal(request["headers"]["x-amz-security-token"], TEMPORARY[2])
+    equal(request["headers"]["x-amz-target"], "SageMaker.DescribeTrainingJob")
+
+
+@test
+def a_broken_document_is_still_listed():
+    name = service.names()[0]
+    summary = service.listed({})[0][0]
+    for body in (b"no JSON", b"", b"[]", b'{"TrainingJobName": 7}', b"{" * 5000, b'{"a":' * 2000):
+        service.control("POST", "document", body, name=name)
+        equal(service.describe(name).body, body)
+        equal(service.listed({})[0][0], summary)
+    service.control("POST", "document", b'{"TrainingJobName": "new"', name="new")
+    equal(flat(service.listed({"MaxResults": 100}))[-1]["TrainingJobName"], "new")
+
+
+@test
+def reset_brings_everything_back():
+    service.control("POST", "delete", name="pytorch-ads-0300")
+    service.config(latency_ms=60000, clock_offset_s=5000)
+    service.fault(kind="hang", times=0)
+    service.control("POST", "reset")
+    equal(service.describe("pytorch-ads-0300").status, 200)
+    equal(service.counters()["calls"], {"DescribeTrainingJob": 1})
+
+
+@test
+def latency_and_calls_in_flight():
+    # a minute would not be waited for
+    service.config(latency_ms={"DescribeTrainingJob": 60000})
+    equal(service.call("ListTrainingJobs", {}).status, 200)
+    service.config(latency_ms={"DescribeTrainingJob": 200, "*": 60000})
+    connections = [service.connect() for _ in range(5)]
+    began = time.monotonic()
+    for connection in connections:
+        connection.request("POST", "/", *service.signed("DescribeTrainingJob", {"TrainingJobName": "x"}))
+    ctl("wait", "most_in_flight=5")
+    for connection in connections:
+        equal(Answer(connection.getresponse()).code, "ValidationException")
         connection.close()
-        return text.decode()
-
-    def equal(self, actual, expected, title):
-        self.number += 1
-        if actual != expected:
-            self.failed += 1
-            print("not ok %d - %s\n# got %r\n# expected %r" % (self.number, title, actual, expected))
-        else:
-            print("ok %d - %s" % (self.number, title))
+    assert time.monotonic() - began >= 0.2
+    equal(service.counters()["in_flight"], 0)
 
 
-def error(answer):
-    return answer[0], answer[1].get("__type")
+@test
+def a_rate_limit_throttles_each_operation_by_itself():
+    # the bucket holds a call at least, and the next one comes after a quarter of an hour
+    service.config(rate_limit={"DescribeTrainingJob": 0.001})
+    answers = [service.describe("pytorch-ads-0300") for _ in range(4)]
+    equal([answer.status for answer in answers], [200] + [400] * 3)
+    refused(answers[-1], 400, "ThrottlingException", "Rate exceeded")
+    equal(service.call("ListTrainingJobs", {}).status, 200)
+    equal(service.counters()["throttles"], 3)
 
 
-def test_signatures(client):
-    name = {"TrainingJobName": "pytorch-ads-0001"}
-    client.equal(client.send("DescribeTrainingJob", name)[0], 200, "a right signature is accepted")
-    client.equal(client.send("DescribeTrainingJob", name, TEMPORARY)[0], 200,
-                 "so is one with a session token")
-    client.equal(error(client.send("DescribeTrainingJob", name, (HISTORY[0], "wrong"))),
-                 (403, "InvalidSignatureException"), "a wrong secret is refused")
-    client.equal(error(client.send("DescribeTrainingJob", name, ("AKIDNOBODY", "x"))),
-                 (403, "UnrecognizedClientException"), "an unknown key is refused")
-    client.equal(error(client.send("DescribeTrainingJob", name, TEMPORARY[:2])),
-                 (403, "UnrecognizedClientException"), "temporary keys need their token")
-    client.equal(error(client.send("DescribeTrainingJob", name,
-                                   change=lambda headers: headers.pop("Authorization"))),
-                 (403, "MissingAuthenticationTokenException"), "no signature is refused")
-    client.equal(error(client.send("DescribeTrainingJob", name, change=lambda headers: headers.update(
-        {"X-Amz-Target": "SageMaker.ListTrainingJobs"}))), (403, "InvalidSignatureException"),
-        "a header changed after signing is refused")
-    client.control("config", json.dumps({"clock_offset_s": 1200}))
-    answer = client.send("DescribeTrainingJob", name)
-    client.equal((error(answer), answer[1]["message"][:18]),
-                 ((403, "InvalidSignatureException"), "Signature expired:"), "an old signature is refused")
-    client.control("config", json.dumps({"clock_offset_s": -1200}))
-    answer = client.send("DescribeTrainingJob", name)
-    client.equal(answer[1]["message"][:26], "Signature not yet current:", "so is one from the future")
-    client.control("config", json.dumps({"clock_offset_s": 0}))
-    client.equal(error(client.send("ListTrainingJobs", {}, DENIED)), (400, "AccessDeniedException"),
-                 "keys without rights are denied")
+# -- faults ------------------------------------------------------------------------------------
+
+@test
+def a_fault_strikes_the_calls_it_names():
+    service.fault(kind="error", code="InternalFailure", status=500, operation="DescribeTrainingJob",
+                  skip=1, times=2)
+    equal([service.describe("pytorch-ads-0300").status for _ in range(5)], [200, 500, 500, 200, 200])
+    service.fault(kind="error", code="X", job="pytorch-ads-0300", times=0)
+    equal(service.describe("pytorch-vision-0299").status, 200)
+    equal([service.describe("pytorch-ads-0300").status for _ in range(3)], [400] * 3)
+    service.control("POST", "clear")
+    equal(service.describe("pytorch-ads-0300").status, 200)
+    service.fault(kind="error", code="X", contains='"NextToken"')
+    equal(service.call("ListTrainingJobs", {}).status, 200)
+    equal(service.call("ListTrainingJobs", {"NextToken": "x"}).code, "X")
+    service.fault(kind="error", code="X", probability=0.5, times=0, seed=3)
+    struck = sum(service.describe("pytorch-ads-0300").status == 400 for _ in range(100))
+    assert 30 < struck < 70, struck
 
 
-def test_describe(client):
-    answer = client.send("DescribeTrainingJob", {"TrainingJobName": "no-such-job"})
-    client.equal((error(answer), answer[1]["message"]),
-                 ((400, "ValidationException"), "Requested resource not found."), "a missing job")
-    client.equal(error(client.send("DescribeTrainingJob", {"TrainingJobName": "no_such_job"})),
-                 (400, "ValidationException"), "an impossible name")
-    client.equal(error(client.send("DescribeTrainingJob", {"Nonsense": 1})),
-                 (400, "SerializationException"), "an unknown member")
-    client.equal(client.send("DescribeTrainingJob", {"TrainingJobName": "generated-00003"}, GENERATED)[1]
-                 ["TrainingJobName"], "generated-00003", "a generated document")
-    client.equal(client.send("DescribeTrainingJob", {"TrainingJobName": "bulk-000007"}, BULK)[1]
-                 ["TrainingJobArn"], "arn:aws:sagemaker:us-east-1:345678901234:training-job/bulk-000007",
-                 "a bulk document")
+@test
+def error_codes_stand_where_they_are_put():
+    service.fault(kind="error", code="ThrottlingException", message="Rate exceeded")
+    equal(service.describe("x").json, {"message": "Rate exceeded", "__type": "ThrottlingException"})
+    service.fault(kind="error", code="SlowDown", type_in="header", status=503)
+    answer = service.describe("x")
+    equal((answer.status, answer.headers["x-amzn-ErrorType"]),
+          (503, "SlowDown:http://internal.amazon.com/coral/"))
+    equal(answer.json, {"message": "injected"})
+    service.fault(kind="error", code="SlowDown", type_in="code", namespace="com.amazon#")
+    equal(service.describe("x").json, {"message": "injected", "code": "com.amazon#SlowDown"})
 
 
-def walk(client, body, keys=HISTORY, operation="ListTrainingJobs", member="TrainingJobSummaries"):
-    """All pages: a list of lists."""
-    pages = []
-    token = None
-    while True:
-        request = dict(body)
-        if token:
-            request["NextToken"] = token
-        answer = client.send(operation, request, keys)[1]
-        pages.append(answer[member])
-        token = answer.get("NextToken")
-        if token is None:
-            return pages
+@test
+def bodies_and_raw_responses_of_any_kind():
+    service.fault(kind="body", status=200, content_type="text/html", body="<html>", headers=[["X-A", "b"]])
+    answer = service.describe("x")
+    equal((answer.status, answer.headers["Content-Type"], answer.headers["X-A"], answer.body),
+          (200, "text/html", "b", b"<html>"))
+    service.fault(kind="raw", then="keep",
+                  bytes_b64=base64.b64encode(b"HTTP/1.1 299 Odd\r\nContent-Length: 2\r\n\r\nok").decode())
+    answer = service.describe("x")
+    equal((answer.status, answer.body), (299, b"ok"))
+    equal(service.describe("pytorch-ads-0300").status, 200)
 
 
-def test_list(client):
-    pages = walk(client, {})
-    client.equal([len(page) for page in pages], [10] * 30, "a page is 10 by default")
-    names = [summary["TrainingJobName"] for page in pages for summary in page]
-    client.equal(len(set(names)), 300, "each job comes once")
-    client.equal(error(client.send("ListTrainingJobs", {"MaxResults": 101})), (400, "ValidationException"),
-                 "more than 100 are refused")
-    client.equal(error(client.send("ListTrainingJobs", {"MaxResults": 0})), (400, "ValidationException"),
-                 "none are refused, too")
-    pages = walk(client, {"MaxResults": 100, "StatusEquals": "Failed"})
-    client.equal((len(pages), sum(map(len, pages))), (3, 49), "a status narrows pages, not their number")
-    pages = walk(client, {"MaxResults": 10, "NameContains": "ads-0001"})
-    client.equal((len(pages), sum(map(len, pages))), (30, 1), "so does a name: empty pages have tokens")
-    first = walk(client, {"MaxResults": 100})[0][0]
-    client.equal(sorted(first), ["CreationTime", "LastModifiedTime", "SecondaryStatus", "TrainingEndTime",
-                                 "TrainingJobArn", "TrainingJobName", "TrainingJobStatus"],
-                 "a summary has a summary's members")
-    bound = walk(client, {"MaxResults": 100, "SortOrder": "Ascending"})[1][0]["CreationTime"]
-    pages = walk(client, {"MaxResults": 100, "CreationTimeAfter": bound})
-    client.equal((len(pages), sum(map(len, pages))), (2, 200), "a creation time cuts the walk")
-    answer = client.send("ListTrainingJobs", {"MaxResults": 10})[1]
-    client.equal(error(client.send("ListTrainingJobs", {"NextToken": answer["NextToken"], "MaxResults": 10,
-                                                        "StatusEquals": "Failed"})),
-                 (400, "ValidationException"), "a token goes with its request")
-    client.equal(error(client.send("ListTrainingJobs", {"Nonsense": 1})), (400, "SerializationException"),
-                 "an unknown parameter")
-    client.equal(client.send("ListTrainingJobs", {}, region="ap-south-1")[1], {"TrainingJobSummaries": []},
-                 "a region without jobs")
+def broken(kind, *errors, **spec):
+    """The exception with which a call ends that the fault strikes."""
+    service.fault(kind=kind, **spec)
+    connection = service.connect()
+    connection.timeout = 0.5 if TimeoutError in errors else 20
+    try:
+        service.describe("pytorch-ads-0300", connection=connection)
+    except errors:
+        return
+    finally:
+        connection.close()
+    raise AssertionError("%s: the call ended well" % kind)
 
 
-def test_other_operations(client):
-    pages = walk(client, {"HyperParameterTuningJobName": "tune-ads", "MaxResults": 5},
-                 operation="ListTrainingJobsForHyperParameterTuningJob")
-    children = [summary for page in pages for summary in page]
-    client.equal((len(children) > 0, "TunedHyperParameters" in children[0]), (True, True),
-                 "the children of a tuning job")
-    found = walk(client, {"Resource": "TrainingJob", "MaxResults": 100, "SearchExpression": {"Filters": [
-        {"Name": "TrainingJobStatus", "Operator": "Equals", "Value": "Failed"},
-        {"Name": "ResourceConfig.InstanceCount", "Operator": "GreaterThan", "Value": "1"},
-        {"Name": "Tags.team", "Operator": "Equals", "Value": "ads"}]}}, operation="Search", member="Results")
-    jobs = [record["TrainingJob"] for page in found for record in page]
-    client.equal((len(jobs) > 0, {job["TrainingJobStatus"] for job in jobs}, "ProfilingStatus" in jobs[0]),
-                 (True, {"Failed"}, False), "Search filters, and lacks what it lacks")
-    arn = "arn:aws:sagemaker:us-east-1:123456789012:training-job/pytorch-ads-0001"
-    client.equal(client.send("ListTags", {"ResourceArn": arn})[1]["Tags"][0], {"Key": "team", "Value": "ads"},
-                 "tags")
-    client.equal(error(client.send("ListTags", {"ResourceArn": arn + "x"})), (400, "ValidationException"),
-                 "tags of a missing job")
+@test
+def connections_that_break():
+    broken("reset_before", ConnectionResetError)
+    broken("reset_during", ConnectionResetError, http.client.IncompleteRead)
+    broken("close_before", http.client.RemoteDisconnected)
+    broken("truncate", http.client.IncompleteRead)
+    broken("wrong_length", http.client.IncompleteRead)
+    broken("chunked_garbage", http.client.IncompleteRead, ValueError)
+    broken("endless_headers", http.client.HTTPException)
+    for kind in ("hang", "drip", "slow_headers"):
+        broken(kind, TimeoutError)
+    ctl("wait", "in_flight<=0")
 
 
-def test_control(client):
-    client.control("calls")
-    client.send("ListTrainingJobs", {})
-    client.send("ListTags", {})
-    client.equal(client.control("calls"), "ListTags=1 ListTrainingJobs=1", "calls are counted")
-    client.equal(client.control("calls"), "none", "and counted anew")
-    client.control("fault", json.dumps({"kind": "error", "code": "ThrottlingException", "skip": 1, "times": 2}))
-    client.equal([client.send("ListTrainingJobs", {})[0] for _ in range(4)], [200, 400, 400, 200],
-                 "a fault strikes when it is told to")
-    client.equal(client.control("fault", '{"kind": "nonsense"}')[:10], "ValueError", "an unknown fault is refused")
-    client.control("document?name=mine", '{"TrainingJobName": "mine", "CreationTime": 1}')
-    client.equal(client.send("DescribeTrainingJob", {"TrainingJobName": "mine"})[1]["CreationTime"], 1,
-                 "a document is served as it was put")
-    client.control("delete?name=mine", "")
-    client.equal(client.send("DescribeTrainingJob", {"TrainingJobName": "mine"})[0], 400, "until it is deleted")
-    client.control("config", json.dumps({"rate_limit": 3}))
-    client.equal([client.send("ListTrainingJobs", {})[0] for _ in range(4)][:1], [200], "a rate limit lets calls pass")
-    client.equal("ThrottlingException" in [client.send("ListTrainingJobs", {})[1].get("__type")
-                                           for _ in range(10)], True, "and throttles others")
-    client.control("reset", "")
-    client.equal(json.loads(client.control("counters"))["calls"], {}, "reset forgets it all")
+@test
+def a_body_without_end():
+    service.fault(kind="endless_body")
+    connection = service.connect()
+    connection.request("POST", "/", *service.signed("DescribeTrainingJob", {"TrainingJobName": "x"}))
+    response = connection.getresponse()
+    for _ in range(100):
+        equal(len(response.read(65536)), 65536)
+    connection.close()
+    response.close()
+    ctl("wait", "in_flight<=0")
+
+
+@test
+def right_answers_in_other_shapes():
+    wanted = service.describe("pytorch-ads-0300").body
+    for kind in ("chunked", "no_length", "close_after", "continue_first"):
+        service.fault(kind=kind)
+        connection = service.connect()
+        equal((kind, service.describe("pytorch-ads-0300", connection=connection).body), (kind, wanted))
+        connection.close()
+    service.fault(kind="drip", interval_s=0)
+    equal(service.describe("pytorch-ads-0300").body, wanted)
+    service.fault(kind="delay", delay_ms=100)
+    began = time.monotonic()
+    equal(service.describe("pytorch-ads-0300").body, wanted)
+    assert time.monotonic() - began >= 0.1
+
+
+# -- HTTP ------------------------------------------------------------------------------------------
+
+def exchange(*pieces):
+    """What comes back for bytes, sent piece by piece, until the endpoint closes."""
+    parts = urllib.parse.urlsplit(service.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+        received = b""
+        while True:
+            piece = connection.recv(65536)
+            if not piece:
+                return received
+            received += piece
+
+
+@test
+def requests_may_come_in_pieces_and_several_at_once():
+    get = b"GET /_control/calls HTTP/1.1\r\nHost: x\r\n"
+    received = exchange(get[:9], get[9:] + b"\r\n" + get + b"\r\n" + get + b"Connection: close\r\n\r\n")
+    equal(received.count(b"HTTP/1.1 200 OK\r\n"), 3)
+
+
+@test
+def what_is_no_request_is_answered_with_400():
+    for request in (b"rubbish\r\n\r\n", b"GET / HTTP/2\r\n\r\n", b"GET / HTTP/1.1\r\nbad line\r\n\r\n",
+                    b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"POST / HTTP/1.1\r\nA: 1\r\nA: 2\r\n\r\n",
+                    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"):
+        equal(exchange(request)[:24], b"HTTP/1.1 400 Bad Request")
+
+
+@test
+def a_second_endpoint_finds_a_port_of_its_own():
+    other = Endpoint()
+    assert other.url != service.url
+    for url in (other.url, service.url):
+        assert 20000 <= urllib.parse.urlsplit(url).port < 32768
+    equal(other.process.poll(), None)
+    # the end of its standard input ends it
+    equal(other.stop(), 0)
 
 
 def main():
-    with tempfile.TemporaryDirectory() as directory:
-        ready = os.path.join(directory, "ready")
-        process = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "endpoint.py"), "--ready-file", ready,
-                                    "--bulk", "100", "--exit-with-parent"], stdin=subprocess.PIPE)
+    global service
+    service = Endpoint("--tls", "--generated", str(GENERATED_JOBS), "--bulk", str(BULK_JOBS))
+    failed = 0
+    print("1..%d" % (len(TESTS) + 1))
+    for number, function in enumerate(TESTS, 1):
+        title = function.__name__.replace("_", " ")
         try:
-            deadline = time.monotonic() + 30
-            while not os.path.exists(ready) and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.02)
-            with open(ready) as file:
-                client = Client(file.readline().strip())
-            for test in (test_signatures, test_describe, test_list, test_other_operations, test_control):
-                test(client)
-        finally:
-            process.terminate()
-            process.wait()
-    client.equal(process.returncode, 0, "the endpoint ends when it is told to")
-    print("1..%d" % client.number)
-    sys.exit(client.failed != 0)
+            if number > 1:
+                service.control("POST", "reset")
+            function()
+        except Exception as problem:
+            failed += 1
+            print("not ok %d - %s" % (number, title))
+            for line in ("%s: %s" % (type(problem).__name__, problem)).split("\n"):
+                print("# " + line)
+            if service.kept:
+                service.kept.close()
+                service.kept = None
+        else:
+            print("ok %d - %s" % (number, title))
+        sys.stdout.flush()
+    service.process.terminate()
+    ended = service.stop() == 0
+    failed += not ended
+    print("%s %d - the endpoint ends well when told to" % ("ok" if ended else "not ok", len(TESTS) + 1))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

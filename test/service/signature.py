@@ -1,10 +1,12 @@
 """Signature Version 4 of a request, checked with botocore's own signer.
 
 Independent of the code under test: the request is signed again from what
-arrived, and the two Authorization values are compared.  Not accounted for:
-presigned URLs and chunked payloads, which SageMaker calls do not use.
+arrived, and the two signatures are compared.  Not accounted for: presigned
+URLs, chunked payloads, and a signed User-Agent (botocore never signs it), none
+of which SageMaker's clients use.
 """
 import calendar
+import functools
 import hmac
 import time
 
@@ -12,9 +14,13 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "sagemaker"
+TERMINATOR = "aws4_request"
 MAX_SKEW_S = 15 * 60
 REQUIRED = ("content-type", "host", "x-amz-date", "x-amz-target")
+TOKEN_HEADER = "x-amz-security-token"
+BAD_TOKEN = "The security token included in the request is invalid."
 
 
 class Refused(Exception):
@@ -27,16 +33,19 @@ class Refused(Exception):
 
 def parse_authorization(value):
     """The parts of an Authorization header: (credential list, header names, signature)."""
-    if not value or not value.startswith("AWS4-HMAC-SHA256 "):
+    if not value:
         raise Refused("MissingAuthenticationTokenException", "Missing Authentication Token")
+    algorithm, _, rest = value.partition(" ")
     parts = {}
-    for item in value[len("AWS4-HMAC-SHA256 "):].split(","):
-        name, _, rest = item.strip().partition("=")
-        parts[name] = rest
+    for item in rest.split(","):
+        name, _, text = item.strip().partition("=")
+        parts[name] = text
     credential = parts.get("Credential", "").split("/")
-    if len(credential) != 5 or not parts.get("SignedHeaders") or not parts.get("Signature"):
-        raise Refused("IncompleteSignatureException",
-                      "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature'.")
+    if (algorithm != ALGORITHM or len(credential) != 5 or not parts.get("SignedHeaders")
+            or not parts.get("Signature")):
+        raise Refused("IncompleteSignatureException", "Authorization header requires 'Credential' "
+                      "parameter. Authorization header requires 'Signature' parameter. "
+                      "Authorization header requires 'SignedHeaders' parameter.", 400)
     return credential, parts["SignedHeaders"].split(";"), parts["Signature"]
 
 
@@ -48,50 +57,63 @@ def check(method, path, headers, body, accounts, now_s):
     """Return (account, region) of a well-signed request, or raise Refused.
 
     headers: lower-case name to value.  accounts: access key id to Account.
+    now_s: the endpoint's clock, epoch seconds.
     """
     credential, names, signature = parse_authorization(headers.get("authorization"))
     key_id, day, region, service, terminator = credential
     account = accounts.get(key_id)
     if account is None:
-        raise Refused("UnrecognizedClientException",
-                      "The security token included in the request is invalid.")
-    required = REQUIRED
-    if account.session_token is not None:
-        required += ("x-amz-security-token",)
-        if headers.get("x-amz-security-token") != account.session_token:
-            raise Refused("UnrecognizedClientException",
-                          "The security token included in the request is invalid.")
-    missing = [name for name in required if name not in names]
+        raise Refused("UnrecognizedClientException", BAD_TOKEN)
+    if headers.get(TOKEN_HEADER) != account.session_token:
+        raise Refused("UnrecognizedClientException", BAD_TOKEN)
+
+    missing = [name for name in headers if name not in names and
+               (name in REQUIRED or name.startswith("x-amz-"))]
+    missing += [name for name in REQUIRED if name not in headers]
     if missing:
-        raise Refused("InvalidSignatureException",
-                      "The request signature does not cover: %s" % ", ".join(missing))
+        raise Refused("InvalidSignatureException", "'%s' must be a 'SignedHeader' in the AWS "
+                      "Authorization." % "', '".join(sorted(missing)))
     if names != sorted(names):
         raise Refused("InvalidSignatureException", "SignedHeaders is not sorted.")
-    date = headers.get("x-amz-date", "")
-    if service != SERVICE or terminator != "aws4_request" or day != date[:8]:
+    date = headers["x-amz-date"]
+    if service != SERVICE or terminator != TERMINATOR:
         raise Refused("InvalidSignatureException",
-                      "Credential should be scoped to a valid region, service and date.")
+                      "Credential should be scoped to correct service: '%s'." % SERVICE)
+    if day != date[:8]:
+        raise Refused("InvalidSignatureException", "Date in Credential scope does not match YYYYMMDD "
+                      "from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'."
+                      % (day, date[:8], date))
+    check_time(date, now_s)
 
-    request = AWSRequest(method=method, url="http://%s%s" % (headers.get("host", ""), path),
+    request = AWSRequest(method=method, url="http://%s%s" % (headers["host"], path),
                          data=body, headers={name: headers.get(name, "") for name in names})
     signer = SigV4Auth(Credentials(key_id, account.secret, account.session_token), service, region)
     request.context["timestamp"] = date
     expected = signer.signature(
         signer.string_to_sign(request, signer.canonical_request(request)), request)
-    if not hmac.compare_digest(expected, signature):
+    if not hmac.compare_digest(expected.encode(), signature.encode()):
         raise Refused("InvalidSignatureException",
                       "The request signature we calculated does not match the signature you "
                       "provided. Check your AWS Secret Access Key and signing method. Consult "
                       "the service documentation for details.")
+    return account, region
 
+
+@functools.lru_cache(maxsize=64)
+def epoch(date):
+    return calendar.timegm(time.strptime(date, "%Y%m%dT%H%M%SZ"))
+
+
+def check_time(date, now_s):
+    """Refuse a request that was signed too long ago, or too far ahead."""
     try:
-        signed_s = calendar.timegm(time.strptime(date, "%Y%m%dT%H%M%SZ"))
+        signed_s = epoch(date)
     except ValueError:
-        raise Refused("IncompleteSignatureException", "Date must be in ISO-8601 'basic format'.")
+        raise Refused("IncompleteSignatureException",
+                      "Date must be in ISO-8601 'basic format'. Got '%s'." % date, 400) from None
     if signed_s < now_s - MAX_SKEW_S:
         raise Refused("InvalidSignatureException", "Signature expired: %s is now earlier than %s "
                       "(%s - 15 min.)" % (date, iso(now_s - MAX_SKEW_S), iso(now_s)))
     if signed_s > now_s + MAX_SKEW_S:
         raise Refused("InvalidSignatureException", "Signature not yet current: %s is still later "
                       "than %s (%s + 15 min.)" % (date, iso(now_s + MAX_SKEW_S), iso(now_s)))
-    return account, region

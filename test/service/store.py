@@ -1,0 +1,212 @@
+"""What is stored: jobs by region, in the order they were created.
+
+A region answers in positions, oldest first, so that the operations walk jobs
+that are kept (Region) and jobs that are made when asked for (BulkRegion) alike.
+"""
+import bisect
+import json
+
+from generate import load_model
+from jobs import read_spelled, render
+
+MODEL = load_model()
+LIST_MEMBERS = MODEL["list_summary"]
+SEARCH_MEMBERS = {a["attribute"]: a for a in MODEL["describe"] if a["in_search"]}
+BULK_TAGS = {"team": "bulk"}
+
+
+def readable(name, body):
+    """The document's members, or None when it is not a document about that job."""
+    try:
+        facts = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return facts if isinstance(facts, dict) and facts.get("TrainingJobName") == name else None
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def chosen(spelled, members):
+    return {key: value for key, value in spelled.items() if key in members}
+
+
+def tag_list(tags):
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+class Job:
+    """A stored job: the bytes that Describe serves, and what lists know of it.
+
+    A body that is broken on purpose keeps the facts of the one before.
+    """
+
+    __slots__ = ("name", "body", "tags", "facts", "created", "source", "_summary", "_record")
+
+    def __init__(self, name, body, tags, before=None):
+        self.name, self.body, self.tags = name, body, tags
+        self.source, self.facts = body, readable(name, body)
+        if self.facts is None:
+            self.source, self.facts = before.source, before.facts
+        created = self.facts.get("CreationTime")
+        self.created = created if is_number(created) else before.created if before else 0
+        self._summary = self._record = None
+
+    @property
+    def summary(self):
+        """The job in ListTrainingJobs, as bytes."""
+        if self._summary is None:
+            self._summary = render(chosen(read_spelled(self.source), LIST_MEMBERS), True)
+        return self._summary
+
+    @property
+    def record(self):
+        """The job in Search, as bytes."""
+        if self._record is None:
+            record = chosen(read_spelled(self.source), SEARCH_MEMBERS)
+            record["Tags"] = tag_list(self.tags)
+            self._record = render(record, True)
+        return self._record
+
+
+class Region:
+    """The jobs of an account in one region."""
+
+    def __init__(self, account_id, region, jobs):
+        self.account_id, self.region = account_id, region
+        self.jobs = {name: Job(name, body, tags) for name, body, tags in jobs}
+        self.reorder()
+
+    def reorder(self):
+        self.found = {}
+        self.ordered = sorted(self.jobs.values(), key=lambda job: (job.created, job.name))
+        self.keys = [(job.created, job.name) for job in self.ordered]
+
+    def arn(self, name):
+        return "arn:aws:sagemaker:%s:%s:training-job/%s" % (self.region, self.account_id, name)
+
+    def put(self, name, body, tags=None):
+        """Serve exactly this body for the job from now on."""
+        before = self.jobs.get(name)
+        if before is None:
+            bare = {"TrainingJobName": name, "TrainingJobArn": self.arn(name), "CreationTime": 0,
+                    "TrainingJobStatus": "Completed", "SecondaryStatus": "Completed"}
+            before = Job(name, json.dumps(bare).encode(), {})
+        self.jobs[name] = Job(name, body, before.tags if tags is None else tags, before)
+        self.reorder()
+
+    def delete(self, name):
+        if self.jobs.pop(name, None) is None:
+            raise ValueError("no job %r" % name)
+        self.reorder()
+
+    # -- what the operations need -------------------------------------------
+
+    def names(self):
+        return list(self.jobs)
+
+    def get(self, name):
+        return self.jobs.get(name)
+
+    def job(self, position):
+        return self.ordered[position]
+
+    def created_between(self, after, before, exclusive):
+        """The positions of jobs created between the bounds: (first, behind the last)."""
+        left, right = bisect.bisect_left, bisect.bisect_right
+        if exclusive:
+            left, right = right, left
+        created = lambda key: key[0]
+        low = 0 if after is None else left(self.keys, after, key=created)
+        high = len(self.keys) if before is None else right(self.keys, before, key=created)
+        return low, max(low, high)
+
+    def around(self, created, name):
+        """How many jobs come before that place in the order, and how many up to it."""
+        return (bisect.bisect_left(self.keys, (created, name)),
+                bisect.bisect_right(self.keys, (created, name)))
+
+
+class BulkJob:
+    """Job's interface over one of many."""
+
+    __slots__ = ("bulk", "index", "name")
+    tags = BULK_TAGS
+
+    def __init__(self, bulk, index):
+        self.bulk, self.index = bulk, index
+        self.name = bulk.name(index)
+
+    @property
+    def body(self):
+        return self.bulk.document(self.index)
+
+    @property
+    def created(self):
+        return self.bulk.created(self.index)
+
+    @property
+    def facts(self):
+        return json.loads(self.record)
+
+    @property
+    def summary(self):
+        return self.bulk.fill(self.bulk.summaries[self.index % self.bulk.VARIANTS], self.index)
+
+    @property
+    def record(self):
+        return self.bulk.fill(self.bulk.records[self.index % self.bulk.VARIANTS], self.index)
+
+
+class BulkRegion:
+    """Region's interface over jobs that are made when asked for.
+
+    put() and delete() change what Describe serves, not what lists show.
+    """
+
+    def __init__(self, bulk):
+        self.bulk = bulk
+        self.found = {}
+        self.changed = {}
+        spelled = [read_spelled(template) for template in bulk.variants]
+        bulk.summaries = [bulk.cut(render(chosen(one, LIST_MEMBERS))) for one in spelled]
+        bulk.records = [bulk.cut(render({**chosen(one, SEARCH_MEMBERS), "Tags": tag_list(BULK_TAGS)}))
+                        for one in spelled]
+
+    def put(self, name, body, tags=None):
+        self.changed[name] = body
+
+    def delete(self, name):
+        self.changed[name] = None
+
+    def names(self):
+        return [self.bulk.name(index) for index in range(1, self.bulk.count + 1)]
+
+    def get(self, name):
+        if name in self.changed:
+            body = self.changed[name]
+            return None if body is None else Job(name, body, BULK_TAGS, self.plain(name))
+        return self.plain(name)
+
+    def plain(self, name):
+        index = self.bulk.index(name)
+        return None if index is None else BulkJob(self.bulk, index)
+
+    def job(self, position):
+        return BulkJob(self.bulk, self.bulk.count - position)
+
+    def created_between(self, after, before, exclusive):
+        left, right = bisect.bisect_left, bisect.bisect_right
+        if exclusive:
+            left, right = right, left
+        positions = range(self.bulk.count)
+        created = lambda position: self.bulk.created(self.bulk.count - position)
+        low = 0 if after is None else left(positions, after, key=created)
+        high = len(positions) if before is None else right(positions, before, key=created)
+        return low, max(low, high)
+
+    def around(self, created, name):
+        index = self.bulk.index(name)
+        position = self.bulk.count - index
+        return position, position + 1
