@@ -32,6 +32,7 @@ OBJS = \
 	src/aws/credentials.o \
 	src/aws/endpoint.o \
 	src/aws/json.o \
+	src/aws/pace.o \
 	src/aws/retry.o \
 	src/aws/session.o \
 	src/aws/sigv4.o \

@@ -58,10 +58,17 @@ SELECT sagemaker_describe_training_job('sm', 'no-such-job');
 SELECT sagemaker_describe_training_job('sm', NULL), sagemaker_describe_training_job(NULL, 'x');
 SELECT sagemaker_describe_training_job('sm', 'pytorch-ads-0001')->>'TrainingJobArn';
 
--- throttled in every attempt
-\set fault `$SAGEMAKER_FDW_CTL fault '{"kind": "error", "times": 2, "code": "ThrottlingException", "message": "Rate exceeded"}'`
+-- throttled, and no call let through for as long as is allowed
+ALTER SERVER sm OPTIONS (ADD throttle_timeout '0.2');
+\set fault `$SAGEMAKER_FDW_CTL fault '{"kind": "error", "times": 0, "code": "ThrottlingException", "message": "Rate exceeded"}'`
+\set VERBOSITY terse
 SELECT training_job_name FROM aws.job;  -- ERROR
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
+\set answer `$SAGEMAKER_FDW_CTL clear`
+ALTER SERVER sm OPTIONS (DROP throttle_timeout);
+-- a session that was throttled goes on slowly; it may forget that
+SELECT sagemaker_fdw_disconnect();
 -- throttled once, in all the ways there are: the second attempt succeeds
 \set calls `$SAGEMAKER_FDW_CTL calls`
 \set fault `$SAGEMAKER_FDW_CTL fault '{"kind": "error", "code": "ThrottlingException", "type_in": "header"}'`

@@ -9,12 +9,14 @@
 
 #include <float.h>
 
+#include "fdw/access.h"
 #include "fdw/explain.h"
 #include "fdw/import.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
+#include "http/http.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
@@ -35,6 +37,20 @@ _PG_init(void)
 							 100, 0, DBL_MAX,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
+	DefineCustomIntVariable("sagemaker_fdw.max_calls",
+							"Sets the number of AWS calls that one scan may make.",
+							"Zero turns this off.",
+							&smf_max_calls,
+							100000, 0, INT_MAX,
+							PGC_USERSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("sagemaker_fdw.max_session_connections",
+							"Sets the number of connections to AWS that a session may have.",
+							NULL,
+							&smf_http_max_connections,
+							64, 1, 1000,
+							PGC_USERSET, 0,
+							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("sagemaker_fdw");
 }
 

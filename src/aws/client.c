@@ -5,15 +5,19 @@
  *
  * A call goes through these states, moved on by smf_http_wait of any scan:
  *
- *		sign and send --> in flight --> done
- *			  ^				 |
- *			  +-- back off <-+
+ *		wait for a turn --> in flight --> done
+ *			   ^				|
+ *			   +--- back off <--+
  *
  * Nothing is raised on the way: a call that has failed keeps the reason, and
  * whoever needs its answer raises it with smf_call_raise.  A client owns its
  * calls; when its memory context goes away, whatever is in flight is broken off.
  *
- * Not accounted for: calls are not paced before the service throttles them.
+ * A throttled call is tried again for as long as others of its operation succeed:
+ * a scan of a long history does not die of one unlucky call.  Other failures
+ * count, for the call and against the operation's quota.
+ *
+ * Not accounted for: expired credentials are not replaced.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,7 +30,7 @@
 #include "aws/client.h"
 #include "aws/endpoint.h"
 #include "aws/json.h"
-#include "aws/retry.h"
+#include "aws/pace.h"
 #include "common/pg_prng.h"
 #include "http/http.h"
 #include "lib/stringinfo.h"
@@ -38,6 +42,9 @@
 
 /* Longest AWS error code that is kept, with its NUL. */
 #define ERROR_CODE_SIZE 128
+
+/* Longest delay that the service may ask for, in seconds. */
+#define RETRY_AFTER_MAX_S 60.0
 
 /* How much of an answer that is no AWS error is quoted, in bytes. */
 #define QUOTED_TEXT_MAX 200
@@ -63,13 +70,22 @@ struct AwsCall
 	size_t		body_len;
 	int64	   *attempts_counter;	/* the caller's; counted up for each request */
 
+	AwsPacer   *pacer;			/* the session's, for the operation */
+	PaceTurn	turn;			/* waits there for its turn */
+
 	int			attempt;		/* of the request in flight, or the last one */
+	int			failures;		/* attempts that failed, throttled ones aside */
+	int			throttles;		/* in a row */
+	int			retry_cost;		/* what the last retry took from the quota */
 	bool		clock_corrected;	/* tried again with the service's clock */
+	int64		started_us;		/* smf_http_now() of the call's begin */
+	int64		sent_us;		/* and of its last request */
 	HttpRequest *request;		/* in flight, or the answer of a success */
 	HttpTimer	backoff;		/* armed between two attempts */
 
 	bool		done;
 	bool		failed;
+	bool		over_limit;		/* failed since max_calls were made */
 	HttpResult	result;			/* how the last request ended */
 	RetryClass	retry_class;	/* what the last failure was; valid if failed */
 	AwsError	error;			/* strings palloc'ed */
@@ -77,7 +93,6 @@ struct AwsCall
 	char	   *transport_error;	/* libcurl's words; or NULL */
 };
 
-static void send_request(AwsCall *call);
 static void try_again(AwsCall *call);
 
 /* ----- clients ----- */
@@ -93,6 +108,7 @@ client_gone(void *arg)
 	{
 		AwsCall    *call = dlist_container(AwsCall, node, iter.cur);
 
+		smf_pacer_leave(&call->turn);
 		smf_http_timer_cancel(&call->backoff);
 		smf_http_free(call->request);
 	}
@@ -232,7 +248,7 @@ backoff_over(HttpTimer *timer)
 	AwsCall    *call = (AwsCall *) ((char *) timer - offsetof(AwsCall, backoff));
 
 	call->client->stats.retries++;
-	send_request(call);
+	smf_pacer_enter(call->pacer, &call->turn, true);
 }
 
 /* Take the service's words out of an answer that is an error. */
@@ -307,6 +323,30 @@ transport_class(HttpResult result)
 	}
 }
 
+/* Tell the operation's pacer of an answer: whether the service bears the rate. */
+static void
+note_answer(AwsCall *call)
+{
+	AwsPacer   *pacer = call->pacer;
+	int64		now_us = smf_http_now();
+	bool		throttled = call->retry_class == SMF_RETRY_THROTTLED;
+
+	if (call->client->config.adaptive)
+		smf_rate_answered(&pacer->rate, now_us / 1e6, call->sent_us / 1e6, throttled);
+	if (throttled)
+	{
+		call->client->stats.throttles++;
+		call->throttles++;
+	}
+	else
+	{
+		call->throttles = 0;
+		/* a broken service is no progress; a job that does not exist is */
+		if (call->retry_class == SMF_RETRY_NO)
+			pacer->success_us = now_us;
+	}
+}
+
 /* The request has ended: the call is done, or will try again. */
 static void
 request_done(HttpRequest *request, void *arg)
@@ -314,9 +354,11 @@ request_done(HttpRequest *request, void *arg)
 	AwsCall    *call = arg;
 	AwsClient  *client = call->client;
 	MemoryContext old = MemoryContextSwitchTo(client->context);
+	bool		succeeded = false;
 	size_t		len;
 
 	call->result = smf_http_result(request);
+	call->retry_class = SMF_RETRY_NO;
 	(void) smf_http_body(request, &len);
 	client->stats.bytes_received += len;
 	if (call->result == SMF_HTTP_OK)
@@ -326,14 +368,14 @@ request_done(HttpRequest *request, void *arg)
 		if (id != NULL)
 			call->request_id = smf_text_from_utf8(id, strlen(id));
 		if (smf_http_status(request) >= 200 && smf_http_status(request) < 300)
+			succeeded = true;
+		else
 		{
-			end_call(call, false);
-			MemoryContextSwitchTo(old);
-			return;
+			read_error(call);
+			call->retry_class = smf_retry_classify(call->error.http_status, call->error.code,
+												   call->error.message);
 		}
-		read_error(call);
-		call->retry_class = smf_retry_classify(call->error.http_status, call->error.code,
-											   call->error.message);
+		note_answer(call);
 	}
 	else
 	{
@@ -342,50 +384,122 @@ request_done(HttpRequest *request, void *arg)
 		call->retry_class = transport_class(call->result);
 	}
 
-	if (call->retry_class == SMF_RETRY_THROTTLED)
-		client->stats.throttles++;
-	try_again(call);
+	if (succeeded)
+	{
+		smf_quota_give(&call->pacer->quota, call->retry_cost);
+		end_call(call, false);
+	}
+	else
+		try_again(call);
 	MemoryContextSwitchTo(old);
 }
 
-/* What a failed attempt means for the next one. */
+/* Seconds that the service asks to wait, within reason; 0 when it does not. */
+static double
+retry_after_s(const HttpRequest *request)
+{
+	const char *value = smf_http_header(request, "x-amz-retry-after");
+	double		unit_s = 0.001;
+	char	   *end;
+	double		seconds;
+
+	if (value == NULL)
+	{
+		value = smf_http_header(request, "Retry-After");
+		unit_s = 1;
+	}
+	if (value == NULL)
+		return 0;
+	seconds = strtod(value, &end) * unit_s;
+	if (end == value || *end != '\0' || !(seconds > 0))
+		return 0;
+	return Min(seconds, RETRY_AFTER_MAX_S);
+}
+
+/* Try again after the delay for the n-th retry, or after what the service asks for. */
+static void
+back_off(AwsCall *call, int retry)
+{
+	double		delay_s = smf_retry_delay(retry + 1, pg_prng_double(&pg_global_prng_state));
+
+	if (call->result == SMF_HTTP_OK)
+		delay_s = Max(delay_s, retry_after_s(call->request));
+	smf_http_timer_set(&call->backoff, smf_http_now() + (int64) (delay_s * 1e6));
+}
+
+/*
+ * A throttled call tries again as long as the operation makes progress.  What
+ * holds all calls back is the rate; the delay grows only while none succeeds.
+ */
+static bool
+try_throttled(AwsCall *call)
+{
+	const AwsClientConfig *config = &call->client->config;
+	int64		progress_us = Max(call->pacer->success_us, call->started_us);
+	bool		alone = call->pacer->success_us > call->sent_us;
+
+	if (smf_http_now() - progress_us >= config->throttle_timeout_ms * INT64CONST(1000))
+		return false;
+	back_off(call, config->adaptive && alone ? 1 : call->throttles);
+	return true;
+}
+
+static bool
+try_failed(AwsCall *call)
+{
+	bool		timed_out = call->result == SMF_HTTP_CONNECT_TIMEOUT ||
+		call->result == SMF_HTTP_READ_TIMEOUT;
+
+	if (++call->failures >= call->client->config.max_attempts)
+		return false;
+	call->retry_cost = smf_quota_take(&call->pacer->quota, timed_out);
+	if (call->retry_cost == 0)
+		return false;
+	back_off(call, call->failures);
+	return true;
+}
+
+/* Once, with the service's clock instead of ours. */
+static bool
+try_other_clock(AwsCall *call)
+{
+	if (call->clock_corrected || !correct_clock(call))
+		return false;
+	call->clock_corrected = true;
+	smf_http_timer_set(&call->backoff, smf_http_now());
+	return true;
+}
+
+/* An attempt has failed: let there be another one, or end the call. */
 static void
 try_again(AwsCall *call)
 {
-	AwsClient  *client = call->client;
-	double		delay_s;
+	bool		again = false;
 
 	switch (call->retry_class)
 	{
-		case SMF_RETRY_TRANSIENT:
 		case SMF_RETRY_THROTTLED:
-			if (call->attempt < client->config.max_attempts)
-			{
-				delay_s = smf_retry_delay(call->attempt + 1,
-										  pg_prng_double(&pg_global_prng_state));
-				smf_http_timer_set(&call->backoff,
-								   smf_http_now() + (int64) (delay_s * 1000000));
-				return;
-			}
+			again = try_throttled(call);
+			break;
+		case SMF_RETRY_TRANSIENT:
+			again = try_failed(call);
 			break;
 		case SMF_RETRY_CLOCK_SKEW:
-			if (!call->clock_corrected && correct_clock(call))
-			{
-				call->clock_corrected = true;
-				smf_http_timer_set(&call->backoff, smf_http_now());
-				return;
-			}
+			again = try_other_clock(call);
 			break;
-		default:
+		case SMF_RETRY_EXPIRED:
+		case SMF_RETRY_NO:
 			break;
 	}
-	end_call(call, true);
+	if (!again)
+		end_call(call, true);
 }
 
-/* Send the call's next attempt; without memory for it the call ends here. */
+/* It is the call's turn: send an attempt.  Without memory for it the call ends here. */
 static void
-send_request(AwsCall *call)
+send_request(PaceTurn *turn)
 {
+	AwsCall    *call = (AwsCall *) ((char *) turn - offsetof(AwsCall, turn));
 	AwsClient  *client = call->client;
 	MemoryContext old = MemoryContextSwitchTo(client->context);
 	AwsCredentials *credentials = &client->session->credentials;
@@ -394,16 +508,25 @@ send_request(AwsCall *call)
 	SigV4Request signed_request = {0};
 	int			nheaders = 0;
 	char		date[SMF_SIGV4_DATE_SIZE];
-	char	   *target = psprintf("%s.%s", TARGET_PREFIX, call->operation);
+	char	   *target;
 	char	   *authorization;
 	char	   *lines[6];
 	SigV4Scope	scope;
 
 	forget_answer(call);
+	if (client->config.max_calls > 0 && client->stats.calls >= client->config.max_calls)
+	{
+		call->over_limit = true;
+		end_call(call, true);
+		MemoryContextSwitchTo(old);
+		return;
+	}
 	call->attempt++;
+	call->sent_us = smf_http_now();
 	keys.access_key_id = credentials->access_key_id;
 	keys.secret_access_key = credentials->secret_access_key;
 
+	target = psprintf("%s.%s", TARGET_PREFIX, call->operation);
 	scope.region = client->config.region;
 	scope.service = SIGNING_NAME;
 	scope.time_s = (int64) time(NULL) + client->session->clock_offset_s;
@@ -475,8 +598,12 @@ smf_call_start(AwsClient *client, const char *operation, const char *body, int64
 	call->body_len = strlen(body);
 	call->attempts_counter = attempts;
 	call->backoff.fire = backoff_over;
+	call->turn.go = send_request;
+	call->started_us = smf_http_now();
+	call->pacer = smf_pacer_find(&client->session->pacers, client->config.region, operation,
+								 client->config.max_calls_per_second);
 	dlist_push_tail(&client->calls, &call->node);
-	send_request(call);
+	smf_pacer_enter(call->pacer, &call->turn, false);
 	return call;
 }
 
@@ -486,6 +613,7 @@ smf_call_free(AwsCall *call)
 {
 	if (call == NULL)
 		return;
+	smf_pacer_leave(&call->turn);
 	smf_http_timer_cancel(&call->backoff);
 	forget_answer(call);
 	dlist_delete(&call->node);
@@ -626,9 +754,10 @@ raise_answer(const AwsCall *call, const char *subject)
 	if (call->retry_class == SMF_RETRY_THROTTLED)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("AWS throttles %s", call->operation),
+				 errmsg("AWS throttles %s, and let no call through for %g s", call->operation,
+						call->client->config.throttle_timeout_ms / 1000.0),
 				 smf_call_errdetail(call, subject, NULL),
-				 errhint("Other programs may share the account's quota. Ask for fewer jobs, or raise max_attempts of server \"%s\".",
+				 errhint("Other programs may share the account's quota. Option throttle_timeout of server \"%s\" is the time allowed.",
 						 server_name)));
 	if (code_is_one_of(code, bad_keys))
 		ereport(ERROR,
@@ -660,6 +789,12 @@ smf_call_raise(const AwsCall *call, const char *subject)
 {
 	const char *url = call->client->endpoint.url;
 
+	if (call->over_limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the scan has made " INT64_FORMAT " calls, which is the limit",
+						call->client->stats.calls),
+				 errhint("Ask for fewer jobs or columns, or raise sagemaker_fdw.max_calls.")));
 	switch (call->result)
 	{
 		case SMF_HTTP_OK:

@@ -24,7 +24,11 @@ typedef struct AwsClientConfig
 	int			connect_timeout_ms;
 	int			read_timeout_ms;
 	size_t		max_response_size;	/* bytes */
-	int			max_attempts;	/* total attempts of one call */
+	int			max_attempts;	/* of one call; throttled ones do not count */
+	int			throttle_timeout_ms;	/* without one success of the operation */
+	bool		adaptive;		/* follow the rate that the service bears? */
+	double		max_calls_per_second;	/* of an operation; 0: no ceiling */
+	int64		max_calls;		/* requests of the client; 0: any number */
 	bool		echo_text;		/* may messages quote what is no AWS answer? */
 } AwsClientConfig;
 
@@ -35,7 +39,7 @@ typedef struct AwsClientStats
 	int64		retries;
 	int64		throttles;		/* answers that said so */
 	int64		bytes_received; /* of bodies */
-	int64		wait_us;		/* time the scan had nothing to do but wait */
+	int64		wait_us;		/* time the client's user had nothing to do but wait */
 } AwsClientStats;
 
 /* Why a call failed, in the service's words where it gave any. */

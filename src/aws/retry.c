@@ -33,9 +33,13 @@
 #define MEASURED_BUCKET_S 0.5
 #define MEASURED_FACTOR_MAX 2.0
 
-/* How long the curve takes at least: so many calls, but no longer than this. */
+/*
+ * How long the curve takes at least: so many calls, but no longer than this.  A
+ * rate below the last of these says how little was asked, not what is borne.
+ */
 #define PLATEAU_CALLS 60
 #define PLATEAU_MAX_S 20.0
+#define PLATEAU_RATE_MIN 1.0
 
 /* Longest delay before an attempt, in seconds. */
 #define DELAY_MAX_S 20.0
@@ -309,10 +313,10 @@ smf_rate_answered(CallRate *rate, double now_s, double sent_s, bool throttled)
 			before = rate->rate;
 		rate->plateau_rate = at_least_minimum(before);
 		sdk_s = cbrt(rate->plateau_rate * (1 - RATE_BETA) / RATE_SCALE);
-		calls_s = PLATEAU_CALLS / rate->plateau_rate;
-		if (calls_s > PLATEAU_MAX_S)
-			calls_s = PLATEAU_MAX_S;
-		rate->plateau_s = sdk_s > calls_s ? sdk_s : calls_s;
+		calls_s = fmin(PLATEAU_CALLS / rate->plateau_rate, PLATEAU_MAX_S);
+		if (rate->plateau_rate < PLATEAU_RATE_MIN)
+			calls_s = 0;
+		rate->plateau_s = fmax(sdk_s, calls_s);
 		rate->throttled_at_s = now_s;
 		rate->throttled = true;
 		rate->rate = at_least_minimum(RATE_BETA * rate->plateau_rate);

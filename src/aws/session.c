@@ -15,6 +15,7 @@
 
 #include "access/htup_details.h"
 #include "access/reloptions.h"
+#include "aws/pace.h"
 #include "aws/session.h"
 #include "catalog/pg_user_mapping.h"
 #include "miscadmin.h"
@@ -32,6 +33,7 @@ drop_if_unused(AwsSession *session)
 	dlist_delete(&session->node);
 	smf_credentials_clear(&session->credentials);
 	smf_sigv4_cache_clear(&session->key_cache);
+	smf_pacer_free_all(&session->pacers);
 	free(session);
 }
 
@@ -95,6 +97,7 @@ create_session(const ForeignServer *server, Oid userid, HeapTuple mapping)
 	session->serverid = server->serverid;
 	session->mappingid = ((Form_pg_user_mapping) GETSTRUCT(mapping))->oid;
 	session->userid = userid;
+	dlist_init(&session->pacers);
 	dlist_push_tail(&sessions, &session->node);
 
 	PG_TRY();

@@ -32,6 +32,7 @@ typedef struct AwsSession
 	/* what is kept */
 	AwsCredentials credentials;
 	SigV4KeyCache key_cache;	/* the derived signing key */
+	dlist_head	pacers;			/* AwsPacer, one for each region and operation */
 	int64		clock_offset_s; /* the service's clock less ours, seconds */
 } AwsSession;
 

@@ -13,6 +13,8 @@
 #include "foreign/fdwapi.h"
 #include "miscadmin.h"
 
+int			smf_max_calls = 100000;
+
 static AwsClientConfig
 client_config(const SmfSettings *settings)
 {
@@ -34,6 +36,10 @@ client_config(const SmfSettings *settings)
 	config.read_timeout_ms = settings->read_timeout_ms;
 	config.max_response_size = settings->max_response_size;
 	config.max_attempts = settings->max_attempts;
+	config.throttle_timeout_ms = settings->throttle_timeout_ms;
+	config.adaptive = settings->retry_mode == SMF_RETRY_ADAPTIVE;
+	config.max_calls_per_second = settings->max_calls_per_second;
+	config.max_calls = smf_max_calls;
 	/* what a custom endpoint answers may come from anywhere in the network */
 	config.echo_text = settings->endpoint_url == NULL || superuser();
 	return config;

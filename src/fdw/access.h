@@ -11,6 +11,9 @@
 #include "aws/client.h"
 #include "option.h"
 
+/* Setting sagemaker_fdw.max_calls. */
+extern int	smf_max_calls;
+
 extern AwsClient *smf_access_client(const SmfSettings *settings, Oid userid);
 extern char *smf_access_endpoint(const SmfSettings *settings);
 extern ForeignServer *smf_access_server(const char *server_name, Oid userid);

@@ -51,9 +51,6 @@
 /* The first allocation for a body whose length is not announced. */
 #define BODY_INITIAL (16 * 1024)
 
-/* Kept connections of a session. */
-#define CONNECTIONS_MAX 64
-
 /* Idle easy handles kept for the next requests. */
 #define IDLE_HANDLES_MAX 16
 
@@ -68,8 +65,9 @@ struct HttpRequest
 	size_t		max_response_size;	/* bytes of body */
 	int64		read_timeout_us;	/* from sent_us on */
 
-	/* while in flight */
-	dlist_node	node;			/* in http.in_flight */
+	/* until it has ended */
+	dlist_node	node;			/* in http.queue, then in http.in_flight */
+	bool		in_flight;		/* libcurl has it */
 	CURL	   *easy;			/* NULL once ended */
 	struct curl_slist *headers; /* sent; cleansed when freed */
 	int64		sent_us;		/* when the request went out; 0: not yet */
@@ -101,11 +99,17 @@ static struct
 	int64		curl_due_us;	/* when libcurl wants to be called; 0: never */
 	int			io_errno;		/* epoll_ctl failed in a callback */
 	bool		disconnect;		/* close connections once nothing is in flight */
-	dlist_head	in_flight;		/* HttpRequest */
+	dlist_head	queue;			/* HttpRequest: waits for a connection */
+	dlist_head	in_flight;		/* HttpRequest: libcurl has it */
+	int			nin_flight;
+	int			descriptor_limit;	/* in flight at most, since no further
+									 * descriptor was to be had; 0: none */
 	dlist_head	timers;			/* HttpTimer */
 	CURL	   *idle[IDLE_HANDLES_MAX]; /* easy handles to use again */
 	int			nidle;
 }			http;
+
+int			smf_http_max_connections = 64;
 
 /*
  * smf_http_now
@@ -314,6 +318,7 @@ start_session(void)
 					(errcode(ERRCODE_OUT_OF_MEMORY),
 					 errmsg("could not initialize libcurl")));
 		global_done = true;
+		dlist_init(&http.queue);
 		dlist_init(&http.in_flight);
 		dlist_init(&http.timers);
 		http.epoll_fd = own_descriptor(epoll_create1(EPOLL_CLOEXEC), "epoll");
@@ -347,7 +352,6 @@ start_session(void)
 					 errmsg("could not create a libcurl multi handle")));
 		curl_multi_setopt(http.multi, CURLMOPT_SOCKETFUNCTION, socket_callback);
 		curl_multi_setopt(http.multi, CURLMOPT_TIMERFUNCTION, timer_callback);
-		curl_multi_setopt(http.multi, CURLMOPT_MAXCONNECTS, (long) CONNECTIONS_MAX);
 	}
 	http.started = true;
 }
@@ -362,7 +366,7 @@ smf_http_disconnect(void)
 	sigset_t	before;
 
 	http.disconnect = true;
-	if (!http.started || !dlist_is_empty(&http.in_flight))
+	if (!http.started || http.nin_flight > 0)
 		return;
 	block_signals(&before);
 	while (http.nidle > 0)
@@ -378,9 +382,53 @@ smf_http_disconnect(void)
 
 /* ----- requests ----- */
 
-/* Take the request off libcurl; its easy handle is kept for another one. */
+/* Take the request off libcurl, or off the queue. */
 static void
 detach(HttpRequest *request)
+{
+	sigset_t	before;
+
+	dlist_delete(&request->node);
+	if (!request->in_flight)
+		return;
+	block_signals(&before);
+	curl_multi_remove_handle(http.multi, request->easy);
+	restore_signals(&before);
+	request->in_flight = false;
+	http.nin_flight--;
+}
+
+/*
+ * Give requests that wait to libcurl, as many as may be in flight: each takes a
+ * connection of its own.
+ */
+static void
+start_requests(void)
+{
+	sigset_t	before;
+	int			limit = smf_http_max_connections;
+
+	if (http.descriptor_limit > 0 && http.descriptor_limit < limit)
+		limit = http.descriptor_limit;
+	while (http.nin_flight < limit && !dlist_is_empty(&http.queue))
+	{
+		HttpRequest *request = dlist_container(HttpRequest, node, dlist_pop_head_node(&http.queue));
+
+		if (http.nin_flight == 0)
+			curl_multi_setopt(http.multi, CURLMOPT_MAXCONNECTS, (long) smf_http_max_connections);
+		dlist_push_tail(&http.in_flight, &request->node);
+		request->in_flight = true;
+		http.nin_flight++;
+		block_signals(&before);
+		if (curl_multi_add_handle(http.multi, request->easy) != CURLM_OK)
+			request->failure = SMF_HTTP_NO_MEMORY;
+		restore_signals(&before);
+	}
+}
+
+/* Let go of what a request that has ended needs no more. */
+static void
+release_handle(HttpRequest *request)
 {
 	sigset_t	before;
 	struct curl_slist *item;
@@ -388,7 +436,6 @@ detach(HttpRequest *request)
 	if (request->easy == NULL)
 		return;
 	block_signals(&before);
-	curl_multi_remove_handle(http.multi, request->easy);
 	if (http.nidle < IDLE_HANDLES_MAX)
 	{
 		curl_easy_reset(request->easy);
@@ -398,7 +445,6 @@ detach(HttpRequest *request)
 		curl_easy_cleanup(request->easy);
 	restore_signals(&before);
 	request->easy = NULL;
-	dlist_delete(&request->node);
 
 	for (item = request->headers; item != NULL; item = item->next)
 		OPENSSL_cleanse(item->data, strlen(item->data));
@@ -410,7 +456,24 @@ static void
 end_request(HttpRequest *request, HttpResult result)
 {
 	detach(request);
+
+	/*
+	 * Without a descriptor for it, it waits until others have ended; as many
+	 * as there are now can be in flight.
+	 */
+	if (result == SMF_HTTP_NO_DESCRIPTOR && http.nin_flight > 0)
+	{
+		request->failure = SMF_HTTP_PENDING;
+		http.descriptor_limit = http.nin_flight;
+		dlist_push_head(&http.queue, &request->node);
+		return;
+	}
+
+	if (http.nin_flight == 0)
+		http.descriptor_limit = 0;
+	release_handle(request);
 	request->result = result;
+	start_requests();
 	request->done(request, request->arg);
 	if (http.disconnect)
 		smf_http_disconnect();
@@ -419,6 +482,9 @@ end_request(HttpRequest *request, HttpResult result)
 static HttpResult
 result_of(const HttpRequest *request, CURLcode code)
 {
+	/* another address may have had a descriptor after all */
+	if (request->failure == SMF_HTTP_NO_DESCRIPTOR && code == CURLE_OK)
+		return SMF_HTTP_OK;
 	if (request->failure != SMF_HTTP_PENDING)
 		return request->failure;
 	switch (code)
@@ -561,21 +627,13 @@ smf_http_post(const HttpTarget *target, const char *const *headers, int nheaders
 		free(request);
 		return NULL;
 	}
-	dlist_push_tail(&http.in_flight, &request->node);
-
-	if (ok && set_options(request, target, body, body_len))
-	{
-		block_signals(&before);
-		ok = curl_multi_add_handle(http.multi, request->easy) == CURLM_OK;
-		restore_signals(&before);
-	}
-	else
-		ok = false;
-	if (!ok)
+	dlist_push_tail(&http.queue, &request->node);
+	if (!ok || !set_options(request, target, body, body_len))
 	{
 		smf_http_free(request);
 		return NULL;
 	}
+	start_requests();
 	return request;
 }
 
@@ -590,7 +648,12 @@ smf_http_free(HttpRequest *request)
 {
 	if (request == NULL)
 		return;
-	detach(request);
+	if (request->easy != NULL)
+	{
+		detach(request);
+		release_handle(request);
+		start_requests();
+	}
 	free(request->body);
 	free(request->head);
 	free(request);
@@ -703,9 +766,9 @@ socket_action(curl_socket_t fd, int events)
 	restore_signals(&before);
 }
 
-/* A request whose response is overdue, or NULL. */
+/* A request that libcurl would never end: overdue, or not taken by it; or NULL. */
 static HttpRequest *
-overdue_request(int64 now)
+stuck_request(int64 now)
 {
 	dlist_iter	iter;
 
@@ -713,7 +776,8 @@ overdue_request(int64 now)
 	{
 		HttpRequest *request = dlist_container(HttpRequest, node, iter.cur);
 
-		if (request->sent_us != 0 && now >= request->sent_us + request->read_timeout_us)
+		if (request->failure == SMF_HTTP_NO_MEMORY ||
+			(request->sent_us != 0 && now >= request->sent_us + request->read_timeout_us))
 			return request;
 	}
 	return NULL;
@@ -794,9 +858,10 @@ pump(void)
 		told = true;
 	}
 
-	while ((request = overdue_request(now)) != NULL)
+	while ((request = stuck_request(now)) != NULL)
 	{
-		end_request(request, SMF_HTTP_READ_TIMEOUT);
+		end_request(request, request->failure == SMF_HTTP_NO_MEMORY ?
+					SMF_HTTP_NO_MEMORY : SMF_HTTP_READ_TIMEOUT);
 		told = true;
 	}
 

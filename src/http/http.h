@@ -61,6 +61,9 @@ typedef struct HttpTimer
 	void		(*fire) (struct HttpTimer *timer);	/* under HttpDone's rules */
 } HttpTimer;
 
+/* Setting sagemaker_fdw.max_session_connections. */
+extern int	smf_http_max_connections;
+
 extern HttpRequest *smf_http_post(const HttpTarget *target,
 								  const char *const *headers, int nheaders,
 								  const char *body, size_t body_len,

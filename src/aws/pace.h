@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ *
+ * pace.h
+ *		The turns of calls to one operation.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_PACE_H
+#define SMF_PACE_H
+
+#include "aws/retry.h"
+#include "http/http.h"
+#include "lib/ilist.h"
+
+/* A call's place in the queue, embedded in it.  Zeroed is a valid, idle one. */
+typedef struct PaceTurn
+{
+	dlist_node	node;			/* in the pacer's queue while waiting */
+	bool		waiting;
+	void		(*go) (struct PaceTurn *turn);	/* it may be sent now; under
+												 * HttpDone's rules */
+} PaceTurn;
+
+/*
+ * What all scans of a session share for one operation in one region.  It lives
+ * in malloc'ed memory, as long as its session.
+ */
+typedef struct AwsPacer
+{
+	dlist_node	node;			/* in the session's list */
+	char	   *region;			/* malloc'ed */
+	const char *operation;		/* a constant */
+
+	CallRate	rate;
+	RetryQuota	quota;
+	int64		success_us;		/* when the last call succeeded, smf_http_now(); 0: none has */
+	int			throttles;		/* in a row, since a call last succeeded */
+
+	dlist_head	queue;			/* PaceTurn: who waits for a turn */
+	HttpTimer	timer;			/* armed while somebody waits */
+} AwsPacer;
+
+extern AwsPacer *smf_pacer_find(dlist_head *pacers, const char *region,
+								const char *operation, double ceiling);
+extern void smf_pacer_free_all(dlist_head *pacers);
+extern void smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn, bool again);
+extern void smf_pacer_leave(PaceTurn *turn);
+
+#endif							/* SMF_PACE_H */
