@@ -51,6 +51,13 @@ _PG_init(void)
 							64, 1, 1000,
 							PGC_USERSET, 0,
 							NULL, NULL, NULL);
+	DefineCustomIntVariable("sagemaker_fdw.progress_interval",
+							"Sets the time between notices of a running scan's progress.",
+							"Zero turns them off.",
+							&smf_progress_interval_ms,
+							30000, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_MS,
+							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("sagemaker_fdw");
 }
 

@@ -59,6 +59,7 @@ struct AwsClient
 	AwsSession *session;		/* our reference; NULL until acquired */
 	AwsClientStats stats;
 	dlist_head	calls;			/* AwsCall */
+	HttpTimer	alarm;			/* ends a smf_client_wait, no more */
 };
 
 struct AwsCall
@@ -112,8 +113,14 @@ client_gone(void *arg)
 		smf_http_timer_cancel(&call->backoff);
 		smf_http_free(call->request);
 	}
+	smf_http_timer_cancel(&client->alarm);
 	if (client->session != NULL)
 		smf_session_release(client->session);
+}
+
+static void
+alarm_rings(HttpTimer *timer)
+{
 }
 
 static void
@@ -168,6 +175,7 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 
 	client->context = context;
 	dlist_init(&client->calls);
+	client->alarm.fire = alarm_rings;
 	client->callback.func = client_gone;
 	client->callback.arg = client;
 	MemoryContextRegisterResetCallback(context, &client->callback);
@@ -210,6 +218,13 @@ smf_client_wait(AwsClient *client)
 
 	smf_http_wait();
 	client->stats.wait_us += smf_http_now() - start_us;
+}
+
+/* Let smf_client_wait return at "at_us" (of smf_http_now) at the latest, once. */
+void
+smf_client_wake_at(AwsClient *client, int64 at_us)
+{
+	smf_http_timer_set(&client->alarm, at_us);
 }
 
 /* ----- a call ----- */

@@ -57,6 +57,7 @@ extern AwsClient *smf_client_create(MemoryContext parent, const AwsClientConfig 
 									const ForeignServer *server, Oid userid);
 extern const AwsClientStats *smf_client_stats(const AwsClient *client);
 extern void smf_client_wait(AwsClient *client);
+extern void smf_client_wake_at(AwsClient *client, int64 at_us);
 extern char *smf_client_endpoint(const AwsClientConfig *config);
 
 extern AwsCall *smf_call_start(AwsClient *client, const char *operation, const char *body,

@@ -238,6 +238,35 @@ sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 }
 
 /*
+ * The number of rows that the query reads from this table at the most, 0 if it
+ * may be all: a LIMIT that nothing stands between.
+ */
+static double
+rows_bound(PlannerInfo *root, RelOptInfo *rel)
+{
+	Query	   *query = root->parse;
+
+	if (root->limit_tuples < 1 || query->limitOption == LIMIT_OPTION_WITH_TIES)
+		return 0;
+	/* a join, a condition or a sort makes of a row read no row of the result */
+	if (rel->reloptkind != RELOPT_BASEREL || !bms_equal(root->all_baserels, rel->relids) ||
+		rel->baserestrictinfo != NIL || query->sortClause != NIL ||
+		query->rowMarks != NIL || query->setOperations != NULL)
+		return 0;
+	return root->limit_tuples;
+}
+
+/*
+ * Is the query likely to stop before it has read all rows?  Under a LIMIT above
+ * joins or sorts, in an EXISTS, for a cursor: it may, or it may not.
+ */
+static bool
+may_end_early(PlannerInfo *root)
+{
+	return root->limit_tuples >= 1 || root->tuple_fraction > 0;
+}
+
+/*
  * sagemakerGetForeignPlan
  *		The plan for the path that was chosen.
  */
@@ -255,6 +284,8 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 						 makeBoolean(needs.want_document || name != NULL),
 						 makeBoolean(needs.want_tags),
 						 makeBoolean(name != NULL));
+	private = lappend(private, makeFloat(psprintf("%.0f", rows_bound(root, rel))));
+	private = lappend(private, makeBoolean(may_end_early(root)));
 	return make_foreignscan(tlist, extract_actual_clauses(scan_clauses, false), rel->relid,
 							name ? list_make1(name) : NIL, private, NIL, NIL, outer_plan);
 }

@@ -21,6 +21,8 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+int			smf_progress_interval_ms = 30000;
+
 /*
  * sagemakerBeginForeignScan
  *		Prepare the scan; raises 28000 when its role has no credentials.
@@ -50,6 +52,10 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	state->spec.by_name = boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_BY_NAME));
 	state->spec.want_document = boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_WANT_DOCUMENT));
 	state->spec.want_tags = boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_WANT_TAGS));
+	state->spec.bound = (int64) floatVal(list_nth(plan->fdw_private, SCAN_PRIVATE_BOUND));
+	state->spec.ramp = boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_RAMP));
+	state->spec.label = RelationGetRelationName(relation);
+	state->spec.notice_us = smf_progress_interval_ms * INT64CONST(1000);
 	state->spec.fetch_size = state->settings->fetch_size;
 	state->spec.max_concurrency = state->settings->max_concurrency;
 	state->spec.attempts = state->attempts;

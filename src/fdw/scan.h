@@ -24,8 +24,15 @@ typedef enum ScanPrivateIndex
 	/* Boolean: list each job's tags? */
 	SCAN_PRIVATE_WANT_TAGS,
 	/* Boolean: is fdw_exprs the one name to look up, instead of all jobs? */
-	SCAN_PRIVATE_BY_NAME
+	SCAN_PRIVATE_BY_NAME,
+	/* Float: jobs that the query reads at the most, 0 if it may be all */
+	SCAN_PRIVATE_BOUND,
+	/* Boolean: may the query end before it has read all jobs? */
+	SCAN_PRIVATE_RAMP
 } ScanPrivateIndex;
+
+/* Setting sagemaker_fdw.progress_interval, in milliseconds. */
+extern int	smf_progress_interval_ms;
 
 /* ForeignScanState.fdw_state; everything lives in the query's memory context. */
 typedef struct JobScan

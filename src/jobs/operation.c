@@ -60,15 +60,19 @@ finish_request(StringInfo body)
  *		Body that asks for a page of summaries, newest job first; "next_token" is
  *		NULL for the first page.
  *
- * The order is always sent: the service's default is documented both ways.
+ * "created_before" is epoch seconds, whole ones, or NULL.  The order is always
+ * sent: the service's default is documented both ways.
  */
 char *
-smf_list_training_jobs_request(int max_results, const char *next_token)
+smf_list_training_jobs_request(int max_results, const char *created_before,
+							   const char *next_token)
 {
 	StringInfoData body;
 
 	initStringInfo(&body);
 	appendStringInfo(&body, "{\"MaxResults\": %d", max_results);
+	if (created_before != NULL)
+		appendStringInfo(&body, ", \"CreationTimeBefore\": %s", created_before);
 	append_string_member(&body, "SortBy", "CreationTime");
 	append_string_member(&body, "SortOrder", "Descending");
 	append_string_member(&body, "NextToken", next_token);

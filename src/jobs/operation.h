@@ -24,7 +24,8 @@ typedef enum JobOperation
 
 extern const char *smf_operation_name(JobOperation operation);
 
-extern char *smf_list_training_jobs_request(int max_results, const char *next_token);
+extern char *smf_list_training_jobs_request(int max_results, const char *created_before,
+											const char *next_token);
 extern char *smf_describe_training_job_request(const char *training_job_name);
 extern char *smf_list_tags_request(const char *resource_arn, const char *next_token);
 

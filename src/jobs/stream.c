@@ -16,6 +16,9 @@
  * existed: it is no job of the stream.  Any other failure ends the stream with
  * an error, once the jobs before it have left: it yields all jobs or fails.
  *
+ * A token that the service refuses (it may have expired while jobs were read) is no
+ * end: the walk goes on from the creation time that it had come to.
+ *
  * Not accounted for: a job created while pages are walked may be missed, and one
  * deleted meanwhile may be seen: the service gives no snapshot.
  *
@@ -30,6 +33,8 @@
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
 
 /* One job on its way. */
 typedef struct JobEntry
@@ -72,10 +77,23 @@ struct JobStream
 	AwsCall    *page;			/* the page in flight, or NULL */
 	char	   *next_token;		/* asks for the next page; NULL on the first */
 	bool		source_done;	/* no further entry will come */
+	Numeric		last_created;	/* creation time of the job listed last, in
+								 * epoch seconds; NULL before the first */
+	Numeric		resumed_at;		/* last_created when the walk began again; or NULL */
+	char	   *created_before; /* the bound of that walk; NULL for the first */
+	bool		resumable;		/* a page has come since then */
 	HTAB	   *tokens;			/* hashes of all tokens so far */
 	MemoryContext page_context; /* holds seen */
 	SeenJob    *seen;			/* jobs of the latest page */
 	int			nseen;
+
+	/* how much is fetched ahead, and what has been done */
+	int			ramp_window;	/* entries fetched ahead while ramping up */
+	int			ramp_taken;		/* of these, handed out */
+	int64		njobs_listed;
+	int64		njobs_taken;	/* handed out */
+	int64		started_us;		/* smf_http_now() of the first job asked for */
+	int64		next_notice_us;
 };
 
 /*
@@ -187,6 +205,63 @@ check_token(JobStream *stream, char *token)
 				 smf_call_errdetail(stream->page, NULL, NULL)));
 }
 
+/* Done with the page in flight. */
+static void
+drop_page(JobStream *stream)
+{
+	smf_call_free(stream->page);
+	stream->page = NULL;
+	stream->in_flight--;
+}
+
+static Numeric
+copy_numeric(MemoryContext context, Numeric number)
+{
+	Numeric		copy = MemoryContextAlloc(context, VARSIZE_ANY(number));
+
+	memcpy(copy, number, VARSIZE_ANY(number));
+	return copy;
+}
+
+/* Was the job created later than that? */
+static bool
+created_after(Numeric created, Numeric bound)
+{
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(created),
+											 NumericGetDatum(bound))) > 0;
+}
+
+/*
+ * The page was refused.  If that was for its token, begin another walk at the
+ * creation time come to, a second later: the service takes whole seconds.  False
+ * if that cannot help, or did not help before.
+ */
+static bool
+resume(JobStream *stream)
+{
+	const AwsError *error = smf_call_error(stream->page);
+	Datum		bound;
+
+	if (stream->next_token == NULL || stream->last_created == NULL || !stream->resumable ||
+		error->code == NULL || strcmp(error->code, "ValidationException") != 0)
+		return false;
+
+	drop_page(stream);
+	pfree(stream->next_token);
+	stream->next_token = NULL;
+	if (stream->tokens != NULL)
+		hash_destroy(stream->tokens);
+	stream->tokens = NULL;
+	stream->resumable = false;
+	stream->resumed_at = copy_numeric(stream->context, stream->last_created);
+	bound = DirectFunctionCall2(numeric_add,
+								DirectFunctionCall1(numeric_ceil, NumericGetDatum(stream->last_created)),
+								NumericGetDatum(int64_to_numeric(1)));
+	stream->created_before = MemoryContextStrdup(stream->context,
+												 DatumGetCString(DirectFunctionCall1(numeric_out, bound)));
+	return true;
+}
+
 /* Turn a page that has arrived into entries. */
 static void
 take_page(JobStream *stream)
@@ -199,7 +274,11 @@ take_page(JobStream *stream)
 	int			n;
 
 	if (smf_call_failed(stream->page))
-		smf_call_raise(stream->page, NULL);
+	{
+		if (!resume(stream))
+			smf_call_raise(stream->page, NULL);
+		return;
+	}
 
 	page_context = AllocSetContextCreate(stream->context, "sagemaker_fdw page",
 										 ALLOCSET_DEFAULT_SIZES);
@@ -225,13 +304,26 @@ take_page(JobStream *stream)
 		char	   *arn = smf_document_required(stream->page, object, "TrainingJobArn", name);
 		char	   *identity = arn;
 		JobEntry   *entry;
+		bool		dated = smf_document_member(object, "CreationTime", &created) &&
+			created.type == jbvNumeric;
 
-		if (smf_document_member(object, "CreationTime", &created) && created.type == jbvNumeric)
+		if (dated)
 			identity = psprintf("%s %s", arn,
 								DatumGetCString(DirectFunctionCall1(numeric_out,
 																	NumericGetDatum(created.val.numeric))));
 		if (seen_before(stream->seen, stream->nseen, &seen[i], identity))
 			continue;
+		/* the walk that was broken off has been there */
+		if (dated && stream->resumed_at != NULL &&
+			created_after(created.val.numeric, stream->resumed_at))
+			continue;
+		if (dated)
+		{
+			if (stream->last_created != NULL)
+				pfree(stream->last_created);
+			stream->last_created = copy_numeric(stream->context, created.val.numeric);
+		}
+		stream->njobs_listed++;
 
 		MemoryContextSwitchTo(stream->context);
 		entry = append_entry(stream, pstrdup(name));
@@ -250,9 +342,14 @@ take_page(JobStream *stream)
 		stream->source_done = true;
 	MemoryContextSwitchTo(old);
 
-	smf_call_free(stream->page);
-	stream->page = NULL;
-	stream->in_flight--;
+	stream->resumable = true;
+	drop_page(stream);
+	/* an empty page says nothing of what was seen */
+	if (n == 0)
+	{
+		MemoryContextDelete(page_context);
+		return;
+	}
 	if (stream->page_context != NULL)
 		MemoryContextDelete(stream->page_context);
 	stream->page_context = page_context;
@@ -260,11 +357,52 @@ take_page(JobStream *stream)
 	stream->nseen = n;
 }
 
+/* How many entries, from the head of the ring, may be fetched now? */
+static int
+window_size(const JobStream *stream)
+{
+	int			window = 2 * stream->spec.max_concurrency;
+
+	if (stream->spec.bound > 0)
+		window = Min(window, Max(stream->spec.bound - stream->njobs_taken, 1));
+	if (stream->spec.ramp)
+		window = Min(window, stream->ramp_window);
+	return window;
+}
+
+/* The next page's size, or 0 when none is to be asked for now. */
+static int
+next_page_size(const JobStream *stream)
+{
+	const JobStreamSpec *spec = &stream->spec;
+	int			size = spec->fetch_size;
+
+	if (spec->by_name || stream->page != NULL || stream->source_done)
+		return 0;
+	if (spec->bound > 0)
+		size = Min(size, Max(spec->bound - stream->njobs_taken - stream->nentries, 1));
+	if ((spec->bound > 0 || spec->ramp) && stream->nentries >= window_size(stream))
+		return 0;
+	return stream->nentries + size <= stream->capacity ? size : 0;
+}
+
+/* An entry has left the ring: with each batch taken, fetch twice as many ahead. */
+static void
+count_taken(JobStream *stream)
+{
+	stream->njobs_taken++;
+	if (++stream->ramp_taken < stream->ramp_window)
+		return;
+	stream->ramp_taken = 0;
+	stream->ramp_window = Min(2 * stream->ramp_window, 2 * stream->spec.max_concurrency);
+}
+
 /* Bring in as many entries as there is room for, as far as they are at hand. */
 static void
 fill(JobStream *stream)
 {
 	JobStreamSpec *spec = &stream->spec;
+	int			page_size;
 
 	if (spec->by_name)
 	{
@@ -281,11 +419,11 @@ fill(JobStream *stream)
 	if (stream->page != NULL && smf_call_done(stream->page) &&
 		(!smf_call_failed(stream->page) || stream->nentries == 0))
 		take_page(stream);
-	if (stream->page == NULL && !stream->source_done &&
-		stream->in_flight < spec->max_concurrency &&
-		stream->nentries + spec->fetch_size <= stream->capacity)
+	page_size = next_page_size(stream);
+	if (page_size > 0 && stream->in_flight < spec->max_concurrency)
 	{
-		char	   *body = smf_list_training_jobs_request(spec->fetch_size, stream->next_token);
+		char	   *body = smf_list_training_jobs_request(page_size, stream->created_before,
+														  stream->next_token);
 
 		stream->page = smf_call_start(stream->client,
 									  smf_operation_name(SMF_OP_LIST_TRAINING_JOBS), body,
@@ -367,7 +505,9 @@ advance(JobStream *stream, JobEntry *entry)
 {
 	JobStreamSpec *spec = &stream->spec;
 	char	   *next_token = NULL;
-	bool		may_start = stream->in_flight < spec->max_concurrency;
+	/* one call is left to a page that is due: all jobs wait for it in the end */
+	int			limit = Max(spec->max_concurrency - (next_page_size(stream) > 0), 1);
+	bool		may_start = stream->in_flight < limit;
 
 	if (entry->ended != NULL)
 		return true;
@@ -441,6 +581,7 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	stream->context = context;
 	stream->job_context = AllocSetContextCreate(context, "sagemaker_fdw job",
 												ALLOCSET_DEFAULT_SIZES);
+	stream->ramp_window = 1;
 	/* a page must fit in while a window's worth of jobs is under way */
 	stream->capacity = 2 * spec->max_concurrency + spec->fetch_size;
 	stream->ring = MemoryContextAllocZero(context, stream->capacity * sizeof(JobEntry));
@@ -467,6 +608,45 @@ hand_out(JobStream *stream, JobEntry *entry, Job *job)
 	MemoryContextSwitchTo(old);
 }
 
+/* The creation time come to, in words. */
+static const char *
+created_text(const JobStream *stream)
+{
+	Datum		seconds = DirectFunctionCall1(numeric_float8, NumericGetDatum(stream->last_created));
+
+	return timestamptz_to_str(DatumGetTimestampTz(DirectFunctionCall1(float8_timestamptz, seconds)));
+}
+
+/* Tell the user how far the stream has come, if it is time for that. */
+static void
+notify(JobStream *stream)
+{
+	int64		now_us = smf_http_now();
+	int64		calls = 0;
+
+	if (stream->spec.notice_us == 0)
+		return;
+	if (stream->started_us == 0)
+	{
+		stream->started_us = now_us;
+		stream->next_notice_us = now_us + stream->spec.notice_us;
+	}
+	if (now_us >= stream->next_notice_us)
+	{
+		for (int i = 0; i < SMF_JOB_OPERATIONS; i++)
+			calls += stream->spec.attempts[i];
+		ereport(NOTICE,
+				(errmsg("reading %s: " INT64_FORMAT " jobs read of " INT64_FORMAT " listed so far, "
+						INT64_FORMAT " calls, %.1f calls a second",
+						stream->spec.label, stream->njobs_taken, stream->njobs_listed, calls,
+						calls / ((now_us - stream->started_us) / 1e6)),
+				 stream->last_created ?
+				 errdetail("The job listed last was created at %s.", created_text(stream)) : 0));
+		stream->next_notice_us = now_us + stream->spec.notice_us;
+	}
+	smf_client_wake_at(stream->client, stream->next_notice_us);
+}
+
 /*
  * smf_stream_next
  *		The next job, or false at the end.
@@ -486,7 +666,7 @@ smf_stream_next(JobStream *stream, Job *job)
 		bool		ready = false;
 
 		fill(stream);
-		window = Min(stream->nentries, 2 * stream->spec.max_concurrency);
+		window = Min(stream->nentries, window_size(stream));
 		for (int i = 0; i < window; i++)
 		{
 			bool		complete = advance(stream, entry_at(stream, i));
@@ -503,6 +683,7 @@ smf_stream_next(JobStream *stream, Job *job)
 			{
 				hand_out(stream, entry, job);
 				pop_entry(stream);
+				count_taken(stream);
 				/* let the calls in flight move while the caller works */
 				if (!waited && stream->in_flight > 0)
 					smf_http_poll();
@@ -510,11 +691,13 @@ smf_stream_next(JobStream *stream, Job *job)
 			}
 			if (!smf_job_not_found(smf_call_error(entry->ended)))
 				smf_call_raise(entry->ended, entry->name);
+			/* gone: of a bound, another job takes its place */
 			pop_entry(stream);
 			continue;
 		}
 		if (stream->nentries == 0 && stream->source_done)
 			return false;
+		notify(stream);
 		smf_client_wait(stream->client);
 		waited = true;
 	}

@@ -19,8 +19,14 @@ typedef struct JobStreamSpec
 	List	   *names;			/* of char *: possible names, each once */
 	bool		want_document;	/* Describe each job */
 	bool		want_tags;		/* list each job's tags */
+	const char *label;			/* what is read, for progress notices */
 	int			fetch_size;		/* summaries in a page */
 	int			max_concurrency;	/* calls in flight */
+	int64		bound;			/* jobs that will be read, if none is gone; 0:
+								 * not known.  Nothing beyond it is fetched
+								 * before it is asked for */
+	bool		ramp;			/* maybe few jobs are read: fetch few at first */
+	int64		notice_us;		/* time between progress notices; 0: none */
 	int64	   *attempts;		/* requests sent, by JobOperation; counted up */
 } JobStreamSpec;
 
