@@ -79,8 +79,8 @@ struct AwsCall
 	int			throttles;		/* in a row */
 	int			retry_cost;		/* what the last retry took from the quota */
 	bool		clock_corrected;	/* tried again with the service's clock */
-	int64		started_us;		/* smf_http_now() of the call's begin */
-	int64		sent_us;		/* and of its last request */
+	int64		first_sent_us;	/* smf_http_now() of the first request */
+	int64		sent_us;		/* and of the last one */
 	HttpRequest *request;		/* in flight, or the answer of a success */
 	HttpTimer	backoff;		/* armed between two attempts */
 
@@ -450,7 +450,7 @@ static bool
 try_throttled(AwsCall *call)
 {
 	const AwsClientConfig *config = &call->client->config;
-	int64		progress_us = Max(call->pacer->success_us, call->started_us);
+	int64		progress_us = Max(call->pacer->success_us, call->first_sent_us);
 	bool		alone = call->pacer->success_us > call->sent_us;
 
 	if (smf_http_now() - progress_us >= config->throttle_timeout_ms * INT64CONST(1000))
@@ -538,6 +538,8 @@ send_request(PaceTurn *turn)
 	}
 	call->attempt++;
 	call->sent_us = smf_http_now();
+	if (call->attempt == 1)
+		call->first_sent_us = call->sent_us;
 	keys.access_key_id = credentials->access_key_id;
 	keys.secret_access_key = credentials->secret_access_key;
 
@@ -614,7 +616,6 @@ smf_call_start(AwsClient *client, const char *operation, const char *body, int64
 	call->attempts_counter = attempts;
 	call->backoff.fire = backoff_over;
 	call->turn.go = send_request;
-	call->started_us = smf_http_now();
 	call->pacer = smf_pacer_find(&client->session->pacers, client->config.region, operation,
 								 client->config.max_calls_per_second);
 	dlist_push_tail(&client->calls, &call->node);

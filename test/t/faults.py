@@ -1,0 +1,220 @@
+"""What goes wrong with the service or the network: all rows, or the one right error.
+
+Each case is followed by a query in the same session, which must work.
+"""
+import base64
+import socket
+
+from harness import TLS_URL, Died, control, counters, fault, main, make_server
+
+JOB = "pytorch-ads-0001"
+ONE = "SELECT training_job_name FROM %%s.training_jobs WHERE training_job_name = '%s'" % JOB
+ALL = "SELECT count(*), count(DISTINCT training_job_arn), count(role_arn) FROM %s.training_jobs"
+LISTED = "SELECT count(*), count(DISTINCT training_job_arn) FROM %s.training_jobs"
+FOUND = [JOB]
+EVERYTHING = ["300|300|300"]
+
+THROTTLES = ["Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException",
+             "RequestThrottled", "TooManyRequestsException", "ProvisionedThroughputExceededException",
+             "RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException", "SlowDown",
+             "PriorRequestNotComplete", "TransactionInProgressException", "EC2ThrottledException"]
+
+NO_UTF8 = b'{"TrainingJobName": "pytorch-ads-0001", "RoleArn": "a\xffb\xc3"}'
+INVALID_UTF8 = base64.b64encode(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(NO_UTF8), NO_UTF8)).decode()
+
+
+def once(kind, **spec):
+    return dict(kind=kind, times=1, **spec)
+
+
+def always(kind, **spec):
+    return dict(kind=kind, times=0, **spec)
+
+
+def html(status):
+    return dict(kind="body", status=status, content_type="text/html", body="<html>%d</html>" % status)
+
+
+def aws(status, code):
+    return dict(kind="error", status=status, code=code)
+
+
+# Title, faults, query, and the lines that come or the SQLSTATE.
+CASES = [
+    # connections
+    ("a reset before the response is tried again", [once("reset_before")], ONE, FOUND),
+    ("resets before every response", [always("reset_before")], ONE, "08006"),
+    ("a reset in the response is tried again", [once("reset_during")], ONE, FOUND),
+    ("resets in every response", [always("reset_during")], ONE, "08006"),
+    ("a reset in the middle of a scan", [once("reset_during", skip=100)], ALL, EVERYTHING),
+    ("an orderly close before the response is tried again", [once("close_before")], ONE, FOUND),
+    ("orderly closes before every response", [always("close_before")], ONE, "08006"),
+    ("the connection is closed after each response", [always("close_after")], ALL, EVERYTHING),
+    ("a response cut short is tried again", [once("truncate")], ONE, FOUND),
+    ("every response cut short", [always("truncate")], ONE, "08006"),
+    ("a response that never comes is tried again", [once("hang")], ONE, FOUND),
+    ("responses that never come", [always("hang")], ONE, "08006"),
+    ("a body that drips is tried again", [once("drip", interval_s=0.05)], ONE, FOUND),
+    ("bodies that drip", [always("drip", interval_s=0.05)], ONE, "08006"),
+    ("headers that drip are tried again", [once("slow_headers", interval_s=0.05)], ONE, FOUND),
+    ("headers that drip, always", [always("slow_headers", interval_s=0.05)], ONE, "08006"),
+    # HTTP
+    ("a Content-Length too large is tried again", [once("wrong_length", by=10)], ONE, FOUND),
+    ("Content-Lengths too large", [always("wrong_length", by=10)], ONE, "08006"),
+    ("a Content-Length too small cuts the document", [always("wrong_length", by=-10)], ONE, "08P01"),
+    ("no Content-Length", [always("no_length")], ALL, EVERYTHING),
+    ("a response in chunks", [always("chunked")], ALL, EVERYTHING),
+    ("chunks that are garbage, once", [once("chunked_garbage")], ONE, FOUND),
+    ("chunks that are garbage", [always("chunked_garbage")], ONE, "08006"),
+    ("an endless body", [always("endless_body")], ONE, "08P01"),
+    ("endless headers", [always("endless_headers")], ONE, "08P01"),
+    ("a 100 before the response", [always("continue_first")], ALL, EVERYTHING),
+    ("a storm of 100s", [always("continue_first", count=5000)], ONE, "08P01"),
+    ("what is no HTTP", [always("raw", bytes_b64=base64.b64encode(b"SSH-2.0-x\r\n").decode())], ONE, "08P01"),
+    ("a redirect (301)", [once("body", status=301, headers=[["Location", "http://127.0.0.1:1/"]], body="")], ONE, "08P01"),
+    ("a redirect (302)", [once("body", status=302, headers=[["Location", "/"]], body="")], ONE, "08P01"),
+    ("a redirect (307)", [once("body", status=307, headers=[["Location", "https://example.com/"]], body="")], ONE, "08P01"),
+    # documents
+    ("an empty body", [once("body", body="")], ONE, "08P01"),
+    ("HTML with status 200", [once("body", content_type="text/html", body="<html></html>")], ONE, "08P01"),
+    ("XML with status 200", [once("body", content_type="text/xml", body="<?xml version='1.0'?><a/>")], ONE, "08P01"),
+    ("deep JSON", [once("body", body='{"a":' + "[" * 100000 + "]" * 100000 + "}")], ONE, "08P01"),
+    ("keys that occur twice", [once("body", body='{"TrainingJobName": "x", "TrainingJobName": "%s"}' % JOB)], ONE, FOUND),
+    ("invalid UTF-8", [once("raw", then="keep", bytes_b64=INVALID_UTF8)],
+     "SELECT role_arn FROM %%s.training_jobs WHERE training_job_name = '%s'" % JOB, ["a\ufffdb\ufffd"]),
+    # pages
+    ("a NextToken that repeats", [always("body", operation="ListTrainingJobs",
+                                         body='{"TrainingJobSummaries": [], "NextToken": "x"}')], LISTED, "08P01"),
+    ("a NextToken that is refused", [once("error", operation="ListTrainingJobs", skip=1, code="ValidationException")],
+     LISTED, ["300|300"]),
+    ("a job that is deleted between list and describe", [once("error", job="tabular-ads-0002", code="ValidationException",
+                                                              message="Requested resource not found.")],
+     ALL, ["299|299|299"]),
+    # errors
+    ("an access that is denied", [once("error", code="AccessDeniedException")], ONE, "42501"),
+    ("a region that is not enabled", [once("error", code="OptInRequired", status=403)], ONE, "42501"),
+    ("a token that expires in mid-scan", [always("error", code="ExpiredTokenException", skip=150)], ALL, "28000"),
+    ("403 with XML", [once("body", status=403, content_type="application/xml", body="<Error><Code>x</Code></Error>")], ONE, "HV000"),
+    ("404", [once("body", status=404, body="")], ONE, "HV000"),
+    ("413", [once("body", status=413, body="")], ONE, "HV000"),
+    ("an unknown error", [once("error", code="SomethingNew")], ONE, "HV000"),
+    ("429 is tried again", [once("body", status=429, body="")], ONE, FOUND),
+    ("429 with Retry-After", [once("body", status=429, headers=[["Retry-After", "1"]], body="")], ONE, FOUND),
+    ("429 with x-amz-retry-after", [once("body", status=429, headers=[["x-amz-retry-after", "50"]], body="")], ONE, FOUND),
+    ("a Retry-After that is garbage", [once("body", status=429, headers=[["Retry-After", "later"]], body="")], ONE, FOUND),
+    ("throttled and nothing else", [always("error", code="ThrottlingException")], ONE, "53000"),
+    ("throttled by the header", [once("error", code="ThrottlingException", type_in="header")], ONE, FOUND),
+    ("throttled with a namespace", [once("error", code="ThrottlingException", namespace="com.amazon.coral#")], ONE, FOUND),
+    ("throttled by code", [once("error", code="ThrottlingException", type_in="code")], ONE, FOUND),
+    ("an internal failure with status 400", [once("error", code="InternalFailure")], ONE, FOUND),
+]
+CASES += [("%s, then success" % code, [once("error", code=code)], ONE, FOUND) for code in THROTTLES]
+CASES += [("%d, then success" % status, [once(**html(status))], ONE, FOUND) for status in (500, 502, 503, 504)]
+CASES += [("%d always" % status, [always(**aws(status, "InternalFailure"))], ONE, "HV000") for status in (500, 503)]
+
+
+def check(session, tap, title, specs, query, expected, server="sm"):
+    """One case, and the query after it."""
+    for spec in specs:
+        fault(**spec)
+    lines, state = session.ask(query % server)
+    outcome = lines if state == "00000" else state
+    tap.ok(outcome == expected, title, "got %r (%s), expected %r" % (lines, state, expected))
+    control("clear", b"")
+    if state != "00000":
+        # a session that was throttled goes on slowly: forget that
+        session.run("SELECT sagemaker_fdw_disconnect();")
+    lines, state = session.ask(LISTED % "sm")
+    tap.ok((lines, state) == (["300|300"], "00000"), "... and the session works on", (lines, state))
+
+
+def test_unreachable(session, tap):
+    session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'http://127.0.0.1:1');")
+    check(session, tap, "a connection that is refused", [], ONE, "08001", "other")
+
+    # a listener whose backlog is full lets nobody connect
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    fillers = []
+    for _ in range(4):
+        filler = socket.socket()
+        filler.setblocking(False)
+        filler.connect_ex(listener.getsockname())
+        fillers.append(filler)
+    session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'http://127.0.0.1:%d');" % listener.getsockname()[1])
+    check(session, tap, "a connect that is never answered", [], ONE, "08001", "other")
+    for filler in fillers + [listener]:
+        filler.close()
+
+    # a listener that says nothing in a TLS handshake
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(10)
+    session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'https://127.0.0.1:%d');" % listener.getsockname()[1])
+    check(session, tap, "a TLS handshake that is never answered", [], ONE, "08001", "other")
+    listener.close()
+
+    session.run("ALTER SERVER other OPTIONS (SET endpoint_url '%s');" % TLS_URL)
+    check(session, tap, "a certificate that is not trusted", [], ONE, "08001", "other")
+    session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'https://no-such-host.invalid');")
+    check(session, tap, "a name that does not resolve", [], ONE, "08001", "other")
+
+
+def test_clock(session, tap):
+    for offset_s in (1200, -1200):
+        control("config", {"clock_offset_s": offset_s})
+        session.run("SELECT sagemaker_fdw_disconnect();")
+        control("calls")
+        check(session, tap, "a clock %d s off" % offset_s, [], ONE, FOUND)
+        tap.equal(control("calls"), "DescribeTrainingJob=2 ListTrainingJobs=3", "... costs one call")
+    control("config", {"clock_offset_s": 0})
+
+
+def test_empty_pages(session, tap):
+    page = '{"TrainingJobSummaries": [], "NextToken": "%d"}'
+    faults = [once("body", operation="ListTrainingJobs", body=page % number) for number in range(3)]
+    faults.append(once("body", operation="ListTrainingJobs", body='{"TrainingJobSummaries": []}'))
+    check(session, tap, "empty pages with tokens", faults, LISTED, ["0|0"])
+
+
+def test_kept_connections(session, tap):
+    """A server that closes kept connections between calls: no failure is counted."""
+    session.run(LISTED % "sm")
+    fault(kind="close_after", times=0)
+    lines = session.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + ALL % "sm")
+    control("clear", b"")
+    retries = [line.strip() for line in lines if "API Retries" in line]
+    tap.equal(retries, ["API Retries: 0"], "connections that are closed between calls are no retries")
+
+
+def test_flapping(session, tap):
+    """30% of 2,000 jobs' calls fail; all rows come all the same."""
+    for spec in (aws(500, "InternalFailure"), aws(400, "ThrottlingException"), dict(kind="reset_before")):
+        fault(times=0, probability=0.1, **spec)
+    lines, state = session.ask("SELECT count(*), count(DISTINCT training_job_name), count(role_arn), "
+                               "min(training_job_name), max(training_job_name) FROM bulk.training_jobs")
+    control("clear", b"")
+    tap.equal((lines, state), (["2000|2000|2000|bulk-000001|bulk-002000"], "00000"),
+              "30% of the calls fail, and 2,000 jobs are read")
+    tap.ok(counters()["errors"] > 200, "... so many calls did fail", counters())
+
+
+def test(session, tap):
+    # short waits: what is tested is not how long they are
+    make_server(session, "sm", read_timeout=0.3, connect_timeout=0.3, max_attempts=2, throttle_timeout=1,
+                max_response_size="1MB")
+    make_server(session, "other", read_timeout=0.3, connect_timeout=0.3, max_attempts=2)
+    make_server(session, "bulk", keys=("AKIDBULK000000000001", "secret/of+the/bulk/account00000000000001"),
+                max_attempts=20, retry_mode="standard")
+    for title, specs, query, expected in CASES:
+        check(session, tap, title, specs, query, expected)
+    test_unreachable(session, tap)
+    test_clock(session, tap)
+    test_empty_pages(session, tap)
+    test_kept_connections(session, tap)
+    test_flapping(session, tap)
+
+
+if __name__ == "__main__":
+    main(test)

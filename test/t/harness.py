@@ -1,0 +1,171 @@
+"""What the tests in this folder share: psql sessions, the endpoint's controls, TAP.
+
+Run below test/with-service, with psql's connection in the environment.
+"""
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+URL = os.environ["SAGEMAKER_FDW_TEST_URL"]
+TLS_URL = os.environ["SAGEMAKER_FDW_TEST_TLS_URL"]
+CA = os.environ["SAGEMAKER_FDW_TEST_CA"]
+
+HISTORY = ("AKIDHISTORY000000001", "secret/of+the/history/account000000000001")
+BULK = ("AKIDBULK000000000001", "secret/of+the/bulk/account00000000000001")
+
+PATIENCE_S = 120
+
+
+class Died(Exception):
+    """The session has ended, or gives no answer."""
+
+
+class Session:
+    """A psql session that is asked and answers."""
+
+    def __init__(self, database="postgres"):
+        self.process = subprocess.Popen(
+            ["psql", "-X", "-q", "-A", "-t", "-d", database], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
+        self.lines = queue.Queue()
+        self.number = 0
+        threading.Thread(target=self.read, daemon=True).start()
+        self.run("SET client_min_messages = warning; SET client_encoding = 'UTF8'; SET timezone = 'UTC';")
+        self.pid = int(self.run("SELECT pg_backend_pid();")[0])
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+        self.lines.put(None)
+
+    def send(self, sql):
+        """Ask; receive() takes the answer."""
+        self.number += 1
+        self.process.stdin.write("%s;\n\\echo @%d: :SQLSTATE\n" % (sql.rstrip().rstrip(";"), self.number))
+        self.process.stdin.flush()
+
+    def receive(self, patience_s=PATIENCE_S):
+        """(lines of output, SQLSTATE of the last statement)."""
+        lines = []
+        mark = "@%d: " % self.number
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                line = self.lines.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise Died("no answer within %d s; so far %r" % (patience_s, lines)) from None
+            if line is None:
+                raise Died("the session has ended: %r" % lines)
+            if line.startswith(mark):
+                return lines, line[len(mark):]
+            lines.append(line)
+
+    def ask(self, sql, patience_s=PATIENCE_S):
+        self.send(sql)
+        return self.receive(patience_s)
+
+    def run(self, sql):
+        """The output of statements that must succeed."""
+        lines, state = self.ask(sql)
+        if state != "00000":
+            raise Died("%s failed: %r" % (sql, lines))
+        return lines
+
+    def close(self):
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        self.process.wait()
+
+
+def control(path, body=None, key=HISTORY[0]):
+    """A request of the endpoint's control path."""
+    url = "%s/_control/%s%skey=%s" % (URL, path, "&" if "?" in path else "?", key)
+    data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data=data)) as answer:
+        return answer.read().decode()
+
+
+def counters():
+    return json.loads(control("counters"))
+
+
+def fault(**spec):
+    control("fault", spec)
+
+
+def wait_for(condition, what, patience_s=30):
+    """Look until the condition holds."""
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Died("never: %s" % what)
+        time.sleep(0.005)
+
+
+def make_server(session, name, keys=HISTORY, url=URL, **options):
+    """A server, a mapping for the current user, and the table NAME.training_jobs."""
+    more = "".join(", %s '%s'" % pair for pair in options.items())
+    session.run("CREATE SERVER %s FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', "
+                "endpoint_url '%s'%s); CREATE USER MAPPING FOR CURRENT_USER SERVER %s OPTIONS "
+                "(aws_access_key_id '%s', aws_secret_access_key '%s'); CREATE SCHEMA %s; "
+                "IMPORT FOREIGN SCHEMA sagemaker FROM SERVER %s INTO %s;"
+                % (name, url, more, name, keys[0], keys[1], name, name, name))
+
+
+class Tap:
+    """Results as TAP."""
+
+    def __init__(self):
+        self.number = self.failed = 0
+
+    def ok(self, good, title, detail=""):
+        self.number += 1
+        self.failed += not good
+        print("%s %d - %s" % ("ok" if good else "not ok", self.number, title))
+        if not good and detail:
+            print("# %s" % str(detail).replace("\n", "\n# "))
+        sys.stdout.flush()
+        return good
+
+    def equal(self, actual, expected, title):
+        return self.ok(actual == expected, title, "got      %r\nexpected %r" % (actual, expected))
+
+    def end(self):
+        print("1..%d" % self.number)
+        sys.exit(self.failed != 0)
+
+
+def main(test):
+    """Run test(session, tap) in a database of its own."""
+    name = "sagemaker_fdw_test_%d" % os.getpid()
+    psql = ["psql", "-X", "-q", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c"]
+    subprocess.run(psql + ["CREATE DATABASE %s" % name], check=True)
+    os.environ["SAGEMAKER_FDW_TEST_DATABASE"] = name
+    tap = Tap()
+    try:
+        session = Session(name)
+        session.run("SET client_min_messages = warning; CREATE EXTENSION sagemaker_fdw;")
+        test(session, tap)
+    except Died as problem:
+        tap.ok(False, "every session answers", problem)
+    finally:
+        subprocess.run(psql + ["DROP DATABASE IF EXISTS %s WITH (FORCE)" % name], check=True,
+                       stderr=subprocess.DEVNULL)
+    tap.end()
+
+
+def another_session():
+    return Session(os.environ["SAGEMAKER_FDW_TEST_DATABASE"])
+
+
+def host_and_port(url):
+    parts = urllib.parse.urlsplit(url)
+    return parts.hostname, parts.port
