@@ -56,7 +56,8 @@ else
 fi
 
 # a user's own psqlrc might change what is shown
-psql="$pg_bin/psql -X -q -v ON_ERROR_STOP=1"
+# and a pager would wait for a key
+psql="$pg_bin/psql -X -q -v ON_ERROR_STOP=1 -P pager=off"
 $psql -f "$top/test/demo.sql"
 
 if [ -n "$shell" ]; then

@@ -3,6 +3,7 @@
 Each case is followed by a query in the same session, which must work.
 """
 import base64
+import os
 import socket
 
 from harness import TLS_URL, Died, control, counters, fault, main, make_server
@@ -202,9 +203,10 @@ def test_flapping(session, tap):
 
 def test(session, tap):
     # short waits: what is tested is not how long they are
-    make_server(session, "sm", read_timeout=0.3, connect_timeout=0.3, max_attempts=2, throttle_timeout=1,
+    short = 0.3 * float(os.environ.get("SAGEMAKER_FDW_TEST_SLOWNESS", "1"))
+    make_server(session, "sm", read_timeout=short, connect_timeout=short, max_attempts=2, throttle_timeout=1,
                 max_response_size="1MB")
-    make_server(session, "other", read_timeout=0.3, connect_timeout=0.3, max_attempts=2)
+    make_server(session, "other", read_timeout=short, connect_timeout=short, max_attempts=2)
     make_server(session, "bulk", keys=("AKIDBULK000000000001", "secret/of+the/bulk/account00000000000001"),
                 max_attempts=20, retry_mode="standard")
     for title, specs, query, expected in CASES:

@@ -5,8 +5,11 @@ Run below test/with-service, with psql's connection in the environment.
 import json
 import os
 import queue
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -66,6 +69,18 @@ class Session:
                 return lines, line[len(mark):]
             lines.append(line)
 
+    def receive_end(self, patience_s=PATIENCE_S):
+        """The lines that come before the session ends."""
+        lines = []
+        while True:
+            try:
+                line = self.lines.get(timeout=patience_s)
+            except queue.Empty:
+                raise Died("the session goes on; so far %r" % lines) from None
+            if line is None:
+                return lines
+            lines.append(line)
+
     def ask(self, sql, patience_s=PATIENCE_S):
         self.send(sql)
         return self.receive(patience_s)
@@ -120,6 +135,54 @@ def make_server(session, name, keys=HISTORY, url=URL, **options):
                 % (name, url, more, name, keys[0], keys[1], name, name, name))
 
 
+class Cluster:
+    """A Postgres cluster of the test's own, in a temporary directory."""
+
+    def __init__(self, settings=(), **environment):
+        bindir = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], check=True,
+                                capture_output=True, encoding="utf-8").stdout.strip()
+        self.as_owner = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+        # the path of a socket must be short
+        self.directory = tempfile.mkdtemp(prefix="sagemaker_fdw.", dir="/tmp")
+        if self.as_owner:
+            shutil.chown(self.directory, "postgres")
+        self.data = self.directory + "/data"
+        self.environment = ["env"] + ["%s=%s" % pair for pair in environment.items()]
+        options = ["listen_addresses=", "unix_socket_directories=" + self.directory, "fsync=off", *settings]
+        self.command = [bindir + "/postgres", "-D", self.data]
+        for option in options:
+            self.command += ["-c", option]
+        self.log = open(self.directory + "/log", "wb")
+        self.process = None
+        subprocess.run(self.as_owner + [bindir + "/initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E",
+                                        "UTF8", "--locale=C.UTF-8", "--no-sync"],
+                       check=True, stdout=subprocess.DEVNULL)
+        os.environ.update(PGHOST=self.directory, PGPORT="5432", PGUSER="postgres")
+
+    def start(self):
+        self.process = subprocess.Popen(self.as_owner + self.environment + self.command, stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=self.log)
+        ready = ["psql", "-X", "-q", "-d", "postgres", "-c", ""]
+        wait_for(lambda: subprocess.run(ready, stderr=subprocess.DEVNULL, check=False).returncode == 0,
+                 "the cluster starts")
+
+    def postmaster(self):
+        with open(self.data + "/postmaster.pid", encoding="utf-8") as file:
+            return int(file.readline())
+
+    def stop(self, how=signal.SIGINT):
+        """SIGINT: a fast shutdown; SIGKILL: the postmaster dies, and nothing tells the backends."""
+        os.kill(self.postmaster(), how)
+        self.process.wait()
+        self.process = None
+
+    def remove(self):
+        if self.process is not None:
+            self.stop()
+        self.log.close()
+        shutil.rmtree(self.directory)
+
+
 class Tap:
     """Results as TAP."""
 
@@ -137,6 +200,11 @@ class Tap:
 
     def equal(self, actual, expected, title):
         return self.ok(actual == expected, title, "got      %r\nexpected %r" % (actual, expected))
+
+    @staticmethod
+    def note(text):
+        print("# %s" % text)
+        sys.stdout.flush()
 
     def end(self):
         print("1..%d" % self.number)

@@ -1,0 +1,201 @@
+"""A query that waits ends at once when it is told to, whatever it waits for.
+
+Told by a cancel, by statement_timeout, by pg_terminate_backend or by the death of
+the postmaster, in each state that a scan can wait in.  The cluster is the test's
+own: its postmaster is killed, and its resolver gives no answer for some names.
+The figures printed are milliseconds from the order to its effect.
+"""
+import os
+import socket
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+
+from harness import BULK, Cluster, Session, Tap, control, fault, make_server, wait_for
+
+LIMIT_MS = 100
+REPEATS = 5
+
+ONE = "SELECT role_arn FROM %s.training_jobs WHERE training_job_name = 'pytorch-ads-0001'"
+THROTTLE = dict(kind="error", code="ThrottlingException", times=0)
+SLOW_DOWN = dict(kind="body", status=429, headers=[["Retry-After", "60"]], body="", times=0)
+
+
+# What is waited for: faults, query.
+STATES = [
+    ("a resolver that never answers", [], ONE % "resolver"),
+    ("a connect that is never answered", [], ONE % "backlog"),
+    ("a TLS handshake", [], ONE % "handshake"),
+    ("the first byte", [dict(kind="hang", times=0)], ONE % "sm"),
+    ("headers that drip", [dict(kind="slow_headers", times=0)], ONE % "sm"),
+    ("a body that drips", [dict(kind="drip", times=0)], ONE % "sm"),
+    ("many calls at once", [dict(kind="hang", operation="DescribeTrainingJob", times=0)],
+     "SELECT count(role_arn) FROM sm.training_jobs"),
+    ("the delay after a throttle", [THROTTLE], ONE % "sm"),
+    ("a delay that the service asked for", [SLOW_DOWN], ONE % "sm"),
+    ("pages without end", [], "SELECT count(*) FROM bulk.training_jobs"),
+    ("jobs without end", [], "SELECT count(role_arn) FROM bulk.training_jobs"),
+    ("a function", [dict(kind="hang", times=0)],
+     "SELECT sagemaker_describe_training_job('sm', 'pytorch-ads-0001')"),
+]
+
+
+def backend_waits(observer, pid):
+    return observer.run("SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = %d" % pid) == ["t"]
+
+
+def start(session, observer, state):
+    """Let the session wait in that state."""
+    _title, specs, query = state
+    control("clear", b"")
+    control("calls")
+    control("config", {"latency_ms": 5})
+    for spec in specs:
+        fault(**spec)
+    session.send(query)
+    if specs:
+        wait_for(lambda: control("calls") != "none", "the endpoint sees the call")
+    wait_for(lambda: backend_waits(observer, session.pid), "the backend waits")
+
+
+def ms_since(start_s):
+    return (time.monotonic() - start_s) * 1000
+
+
+def by_cancel(session, observer, state):
+    start(session, observer, state)
+    told = time.monotonic()
+    observer.run("SELECT pg_cancel_backend(%d)" % session.pid)
+    lines, sqlstate = session.receive()
+    return ms_since(told), sqlstate, lines
+
+
+def by_timeout(session, observer, state):
+    timeout_ms = 200
+    session.run("SET statement_timeout = %d" % timeout_ms)
+    for spec in state[1]:
+        fault(**spec)
+    control("config", {"latency_ms": 5})
+    told = time.monotonic()
+    lines, sqlstate = session.ask(state[2])
+    took = ms_since(told) - timeout_ms
+    session.run("RESET statement_timeout")
+    return took, sqlstate, lines
+
+
+def works_on(session):
+    control("clear", b"")
+    control("config", {"latency_ms": 0})
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    return session.ask("SELECT count(role_arn) FROM sm.training_jobs") == (["300"], "00000")
+
+
+def report(tap, title, how, figures):
+    median = statistics.median(figures)
+    tap.ok(median <= LIMIT_MS, "%s is ended by %s within %d ms" % (title, how, LIMIT_MS), figures)
+    tap.note("%s, %s: median %.0f ms, most %.0f ms" % (title, how, median, max(figures)))
+
+
+def test_queries(tap, session, observer):
+    for how, order in (("cancel", by_cancel), ("statement_timeout", by_timeout)):
+        for state in STATES:
+            outcomes = [order(session, observer, state) for _ in range(REPEATS)]
+            tap.equal({outcome[1] for outcome in outcomes}, {"57014"},
+                      "%s: %s is 57014" % (state[0], how))
+            report(tap, state[0], how, [outcome[0] for outcome in outcomes])
+            tap.ok(works_on(session), "... and the session works on")
+
+
+def gone(pid):
+    """No such process, or a dead one that its parent has yet to bury."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def by_terminate(session, observer, _cluster):
+    told = time.monotonic()
+    observer.run("SELECT pg_terminate_backend(%d)" % session.pid)
+    wait_for(lambda: gone(session.pid), "the backend ends")
+    return ms_since(told)
+
+
+def by_postmaster_death(session, _observer, cluster):
+    told = time.monotonic()
+    cluster.stop(signal.SIGKILL)
+    wait_for(lambda: gone(session.pid), "the backend ends")
+    return ms_since(told)
+
+
+def test_ends(tap, cluster):
+    for state in STATES:
+        for how, order, repeats in (("pg_terminate_backend", by_terminate, 3),
+                                    ("the postmaster's death", by_postmaster_death, 3)):
+            figures = []
+            for _ in range(repeats):
+                if cluster.process is None:
+                    cluster.start()
+                session, observer = Session(), Session()
+                start(session, observer, state)
+                figures.append(order(session, observer, cluster))
+                if order is by_terminate:
+                    lines = session.receive_end()
+                    tap.ok("terminating connection due to administrator command" in lines[0],
+                           "%s: %s is an administrator's command" % (state[0], how), lines)
+                session.close()
+                observer.close()
+            report(tap, state[0], how, figures)
+    control("clear", b"")
+
+
+def full_listener():
+    """A listener whose backlog is full: a connect to it is not answered."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    fillers = [listener]
+    for _ in range(4):
+        filler = socket.socket()
+        filler.setblocking(False)
+        filler.connect_ex(listener.getsockname())
+        fillers.append(filler)
+    return fillers
+
+
+def main():
+    tap = Tap()
+    with tempfile.TemporaryDirectory() as directory:
+        preload = directory + "/silent_resolver.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", preload,
+                        os.path.join(os.path.dirname(__file__), "silent_resolver.c"), "-ldl"], check=True)
+        os.chmod(directory, 0o755)
+        cluster = Cluster(LD_PRELOAD=preload)
+        fillers = full_listener()
+        silent = socket.socket()
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(100)
+        try:
+            cluster.start()
+            session, observer = Session(), Session()
+            session.run("CREATE EXTENSION sagemaker_fdw")
+            patient = dict(connect_timeout=600, read_timeout=600)
+            make_server(session, "sm", **patient)
+            make_server(session, "bulk", keys=BULK)
+            make_server(session, "resolver", url="https://silent.invalid", **patient)
+            make_server(session, "backlog", url="http://127.0.0.1:%d" % fillers[0].getsockname()[1], **patient)
+            make_server(session, "handshake", url="https://127.0.0.1:%d" % silent.getsockname()[1], **patient)
+            test_queries(tap, session, observer)
+            session.close()
+            observer.close()
+            test_ends(tap, cluster)
+        finally:
+            cluster.remove()
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()
