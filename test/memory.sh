@@ -12,7 +12,8 @@
 [ $# -gt 0 ] || set -- valgrind sanitizers
 begin
 find_postgres
-install_packages valgrind
+# memcheck needs to know libc from the inside
+install_packages valgrind libc6-dbg
 
 problems=0
 
