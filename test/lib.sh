@@ -138,6 +138,14 @@ build() {
 
 # ----- the cluster -----
 
+start_postmaster() {
+	as_owner "$pg_bin/pg_ctl" -D "$work/pg/data" -l "$work/pg/log" -w -t 60 "$@" \
+		-o "-c listen_addresses='' -c unix_socket_directories='$work/pg' -c fsync=off" start || {
+		cat "$work/pg/log"
+		return 1
+	}
+}
+
 # The superuser is "postgres", reached through the socket in $work/pg.  Arguments go to
 # pg_ctl.
 start_cluster() {
@@ -145,8 +153,7 @@ start_cluster() {
 	[ "$(id -u)" != 0 ] || chown postgres "$work/pg"
 	quietly as_owner "$pg_bin/initdb" -D "$work/pg/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync
 	cluster_started=yes
-	quietly as_owner "$pg_bin/pg_ctl" -D "$work/pg/data" -l "$work/pg/log" -w -t 60 "$@" \
-		-o "-c listen_addresses='' -c unix_socket_directories='$work/pg' -c fsync=off" start
+	quietly start_postmaster "$@"
 	export PGHOST=$work/pg PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
 }
 
