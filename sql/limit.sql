@@ -80,7 +80,7 @@ RESET sagemaker_fdw.max_calls;
 SELECT sagemaker_fdw_disconnect();
 SET sagemaker_fdw.max_session_connections = 3;
 \set answer `$SAGEMAKER_FDW_CTL reset`
-\set answer `$SAGEMAKER_FDW_CTL config '{"request_id": "test-request", "latency_ms": 1}'`
+\set answer `$SAGEMAKER_FDW_CTL config '{"request_id": "test-request", "latency_ms": 10}'`
 SELECT count(role_arn) FROM aws.training_jobs;
 \set counters `$SAGEMAKER_FDW_CTL counters`
 SELECT (:'counters'::json)->>'most_in_flight' AS most_in_flight, (:'counters'::json)->>'connections' AS connections;
@@ -88,7 +88,7 @@ RESET sagemaker_fdw.max_session_connections;
 -- and calls in flight for a scan
 SELECT sagemaker_fdw_disconnect();
 \set answer `$SAGEMAKER_FDW_CTL reset`
-\set answer `$SAGEMAKER_FDW_CTL config '{"request_id": "test-request", "latency_ms": 1}'`
+\set answer `$SAGEMAKER_FDW_CTL config '{"request_id": "test-request", "latency_ms": 10}'`
 ALTER FOREIGN TABLE aws.training_jobs OPTIONS (ADD max_concurrency '5');
 SELECT count(role_arn) FROM aws.training_jobs;
 \set counters `$SAGEMAKER_FDW_CTL counters`

@@ -62,10 +62,13 @@ for what; do
 			;;
 		sanitizers)
 			build COPT="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+			libraries="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
+			LD_PRELOAD=$libraries ASAN_OPTIONS=detect_leaks=0 timeout 30 "$pg_bin/postgres" --version >/dev/null ||
+				die "this distribution's address sanitizer does not get along with its libc (Debian 13's does)"
 			# the leak sanitizer would judge Postgres itself; valgrind tells of the module's leaks
 			cat >"$work/postgres" <<-END
 				#!/bin/sh
-				LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
+				LD_PRELOAD="$libraries"
 				ASAN_OPTIONS="detect_leaks=0:log_path=$work/pg/sanitizer"
 				UBSAN_OPTIONS="print_stacktrace=1:log_path=$work/pg/sanitizer"
 				export LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS
