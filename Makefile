@@ -16,15 +16,19 @@ OBJS = \
 	src/sagemaker_fdw.o \
 	src/option.o \
 	src/fdw/access.o \
+	src/fdw/analyze.o \
 	src/fdw/column.o \
+	src/fdw/early.o \
 	src/fdw/explain.o \
 	src/fdw/functions.o \
 	src/fdw/import.o \
 	src/fdw/plan.o \
 	src/fdw/pushdown.o \
+	src/fdw/request.o \
 	src/fdw/row.o \
 	src/fdw/scan.o \
 	src/jobs/attribute.o \
+	src/jobs/cache.o \
 	src/jobs/document.o \
 	src/jobs/operation.o \
 	src/jobs/stream.o \

@@ -14,6 +14,7 @@
 #error "sagemaker_fdw needs PostgreSQL 15 or later"
 #endif
 
+#include "access/stratnum.h"
 #include "catalog/pg_foreign_server.h"
 #include "commands/explain.h"
 #if PG_VERSION_NUM >= 180000
@@ -23,12 +24,14 @@
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
 #include "parser/parsetree.h"
 #include "storage/latch.h"
 #if PG_VERSION_NUM >= 180000
 #include "storage/waiteventset.h"
 #endif
 #include "utils/acl.h"
+#include "utils/selfuncs.h"
 
 /* Stands before a declaration. */
 #if PG_VERSION_NUM >= 180000
@@ -91,6 +94,37 @@ smf_create_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
 	return create_foreignscan_path(root, rel, NULL, rows,
 								   startup_cost, total_cost, pathkeys,
 								   required_outer, NULL, fdw_private);
+#endif
+}
+
+/* The pathkey for an expression, by its "less than"; NIL when nothing is ordered by it. */
+static inline List *
+smf_expression_pathkey(PlannerInfo *root, Expr *expr, Oid less_than, Relids relids)
+{
+#if PG_VERSION_NUM >= 160000
+	return build_expression_pathkey(root, expr, less_than, relids, false);
+#else
+	return build_expression_pathkey(root, expr, NULL, less_than, relids, false);
+#endif
+}
+
+static inline bool
+smf_pathkey_descending(const PathKey *pathkey)
+{
+#if PG_VERSION_NUM >= 180000
+	return pathkey->pk_cmptype == COMPARE_GT;
+#else
+	return pathkey->pk_strategy == BTGreaterStrategyNumber;
+#endif
+}
+
+static inline double
+smf_estimate_array_length(PlannerInfo *root, Node *array)
+{
+#if PG_VERSION_NUM >= 170000
+	return estimate_array_length(root, array);
+#else
+	return estimate_array_length(array);
 #endif
 }
 

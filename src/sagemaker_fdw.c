@@ -10,6 +10,7 @@
 #include <float.h>
 
 #include "fdw/access.h"
+#include "fdw/analyze.h"
 #include "fdw/explain.h"
 #include "fdw/import.h"
 #include "fdw/plan.h"
@@ -37,6 +38,13 @@ _PG_init(void)
 							 100, 0, DBL_MAX,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
+	DefineCustomIntVariable("sagemaker_fdw.analyze_jobs",
+							"Sets the number of jobs that ANALYZE samples.",
+							NULL,
+							&smf_analyze_jobs,
+							300, 1, INT_MAX,
+							PGC_USERSET, 0,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("sagemaker_fdw.max_calls",
 							"Sets the number of AWS calls that one scan may make.",
 							"Zero turns this off.",
@@ -75,6 +83,7 @@ sagemaker_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ReScanForeignScan = sagemakerReScanForeignScan;
 	routine->EndForeignScan = sagemakerEndForeignScan;
 	routine->ExplainForeignScan = sagemakerExplainForeignScan;
+	routine->AnalyzeForeignTable = sagemakerAnalyzeForeignTable;
 	routine->ImportForeignSchema = smf_import_foreign_schema;
 	PG_RETURN_POINTER(routine);
 }

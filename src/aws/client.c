@@ -741,6 +741,17 @@ code_is_one_of(const char *code, const char *const *codes)
 	return false;
 }
 
+static const char *const denied_codes[] = {
+	"AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation", NULL
+};
+
+/* Did the call fail since the credentials may not make it? */
+bool
+smf_call_denied(const AwsCall *call)
+{
+	return call->result == SMF_HTTP_OK && code_is_one_of(call->error.code, denied_codes);
+}
+
 /* The service said no, in an answer. */
 smf_noreturn static void
 raise_answer(const AwsCall *call, const char *subject)
@@ -752,10 +763,6 @@ raise_answer(const AwsCall *call, const char *subject)
 		"MissingAuthenticationTokenException", "AuthFailure",
 		"ExpiredToken", "ExpiredTokenException",
 		"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", NULL
-	};
-	static const char *const denied[] = {
-		"AccessDenied", "AccessDeniedException", "NotAuthorized",
-		"UnauthorizedOperation", "OptInRequired", NULL
 	};
 	const char *code = call->error.code;
 	const char *server_name = call->client->config.server_name;
@@ -781,7 +788,7 @@ raise_answer(const AwsCall *call, const char *subject)
 				 errmsg("AWS refuses the credentials for server \"%s\"", server_name),
 				 smf_call_errdetail(call, subject, NULL),
 				 errhint("Check the keys in the user mapping, whether they have expired, and the database server's clock.")));
-	if (code_is_one_of(code, denied))
+	if (smf_call_denied(call) || (code != NULL && strcmp(code, "OptInRequired") == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("AWS denies %s to the credentials for server \"%s\"",

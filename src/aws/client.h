@@ -64,6 +64,7 @@ extern AwsCall *smf_call_start(AwsClient *client, const char *operation, const c
 							   int64 *attempts);
 extern bool smf_call_done(const AwsCall *call);
 extern bool smf_call_failed(const AwsCall *call);
+extern bool smf_call_denied(const AwsCall *call);
 extern const AwsError *smf_call_error(const AwsCall *call);
 extern void smf_call_wait(AwsCall *call);
 extern const char *smf_call_operation(const AwsCall *call);

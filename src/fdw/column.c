@@ -91,26 +91,33 @@ smf_table_columns(Oid relid, TupleDesc tupdesc)
 }
 
 /*
- * smf_column_in_summary
- *		Is the column's value known from a summary of ListTrainingJobs?
+ * smf_column_known
+ *		Is the column's value known as soon as the source names a job?
+ *
+ * Of jobs looked up by name nothing is, until they are described.
  */
 bool
-smf_column_in_summary(const SmfColumn *column)
+smf_column_known(const SmfColumn *column, JobSource source)
 {
-	if (column->top == NULL)
+	const SmfAttribute *attribute = column->top;
+
+	if (attribute == NULL)
 		return false;
-	switch (column->top->source)
+	if (attribute->source == SMF_SOURCE_SETTINGS)
+		return true;
+	switch (source)
 	{
-		case SMF_SOURCE_SETTINGS:
-		case SMF_SOURCE_ARN:
-		case SMF_SOURCE_TAGS:
-			return true;		/* tags need the ARN, and no document */
-		case SMF_SOURCE_MEMBER:
-			return column->top->in_list;
-		case SMF_SOURCE_DOCUMENT:
+		case SMF_FROM_NAMES:
 			return false;
+		case SMF_FROM_LIST:
+			return attribute->in_list;
+		case SMF_FROM_TUNING_JOB:
+			/* it is what the list was asked for */
+			return attribute->in_tuning_list || strcmp(attribute->attribute, "TuningJobArn") == 0;
+		case SMF_FROM_SEARCH:
+			return attribute->in_search;
 	}
-	return false;
+	pg_unreachable();
 }
 
 /* Does the column's value come from the job's tags? */

@@ -11,6 +11,7 @@
 #include "access/attnum.h"
 #include "access/tupdesc.h"
 #include "jobs/attribute.h"
+#include "jobs/stream.h"
 
 /* One column of a foreign table.  Strings are palloc'ed or constants. */
 typedef struct SmfColumn
@@ -25,7 +26,7 @@ typedef struct SmfColumn
 } SmfColumn;
 
 extern SmfColumn *smf_table_columns(Oid relid, TupleDesc tupdesc);
-extern bool smf_column_in_summary(const SmfColumn *column);
+extern bool smf_column_known(const SmfColumn *column, JobSource source);
 extern bool smf_column_is_tags(const SmfColumn *column);
 
 #endif							/* SMF_COLUMN_H */

@@ -3,11 +3,16 @@
  * plan.c
  *		Sizes, paths and plans of foreign scans, costed by the calls they make.
  *
- * Planning makes no call.  A scan looks up one job by name, or walks all of
- * them; the name may be a column of another table, which gives a path
- * parameterised by that table.
+ * Planning makes no call.  Jobs come from one of four sources: names that a
+ * condition or another table gives, the children of a tuning job, Search, or the
+ * list.  Conditions are sorted into what the source can be asked for, what is
+ * decided early, on what is known of a job so far, and what Postgres checks; it
+ * checks the others, too, on the row.
  *
- * Not accounted for: conditions other than a name do not narrow what is fetched.
+ * The plan holds the conditions themselves (fdw_exprs), and the executor looks at
+ * them again to find the values.
+ *
+ * Not accounted for: what calls are saved where an outer table repeats its values.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,18 +22,22 @@
 
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "catalog/pg_type.h"
 #include "compat.h"
-#include "fdw/column.h"
+#include "fdw/early.h"
 #include "fdw/plan.h"
 #include "fdw/pushdown.h"
 #include "fdw/scan.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/typcache.h"
 
 /* Rows of a table that nobody has estimated. */
 #define DEFAULT_JOBS 1000
@@ -41,15 +50,37 @@ typedef struct JobPlan
 	SmfSettings *settings;
 	SmfColumn  *columns;		/* by attribute number less one */
 	AttrNumber	natts;
+	bool		has_statistics; /* tuples is an estimate, and no guess */
 } JobPlan;
 
-/* Which calls a set of columns needs. */
-typedef struct ColumnNeeds
+/* ForeignPath.fdw_private, by position. */
+typedef enum PathPrivateIndex
 {
-	List	   *attnums;		/* columns that are read (integer list) */
-	bool		want_document;	/* some are not in a summary */
-	bool		want_tags;
-} ColumnNeeds;
+	PATH_PRIVATE_SOURCE,		/* Integer: JobSource */
+	PATH_PRIVATE_OLDEST_FIRST	/* Boolean */
+} PathPrivateIndex;
+
+/* Conditions, by who decides them. */
+typedef struct SortedClauses
+{
+	List	   *api;			/* Expr: the source is asked for them */
+	List	   *created;		/* RestrictInfo, of these: they cut the walk */
+	List	   *filters;		/* RestrictInfo, of these: they thin it out */
+	List	   *early;			/* Expr: decided on what is known so far */
+	List	   *known;			/* RestrictInfo, of these: as soon as a job is named */
+	List	   *tagged;			/* RestrictInfo, of these: with its tags */
+	List	   *recheck;		/* Expr, of these: not checked by Postgres again */
+	List	   *local;			/* Expr: checked by Postgres */
+	bool		all_known;		/* every condition is among known */
+} SortedClauses;
+
+/* The calls that a scan makes, as far as that can be estimated. */
+typedef struct CallEstimate
+{
+	double		pages;
+	double		describes;
+	double		tag_lists;
+} CallEstimate;
 
 /*
  * sagemakerGetForeignRelSize
@@ -58,30 +89,37 @@ typedef struct ColumnNeeds
 void
 sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
-	JobPlan  *state = palloc0(sizeof(JobPlan));
+	JobPlan    *state = palloc0(sizeof(JobPlan));
 	ForeignTable *table = GetForeignTable(relid);
 	Relation	relation = table_open(relid, NoLock);
 
 	state->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
 	state->columns = smf_table_columns(relid, RelationGetDescr(relation));
 	state->natts = RelationGetNumberOfAttributes(relation);
+	/* an empty table is one that was analyzed, too */
+	state->has_statistics = relation->rd_rel->reltuples >= 0;
+	if (state->has_statistics)
+		rel->tuples = relation->rd_rel->reltuples;
 	table_close(relation, NoLock);
 	rel->fdw_private = state;
 
 	if (state->settings->estimated_jobs >= 0)
+	{
 		rel->tuples = state->settings->estimated_jobs;
-	else if (rel->tuples <= 0)
+		state->has_statistics = true;
+	}
+	else if (!state->has_statistics)
 		rel->tuples = DEFAULT_JOBS;
 	set_baserel_size_estimates(root, rel);
 }
 
-/* Which columns of the table do the expressions read, and which calls give them? */
-static ColumnNeeds
-columns_needed(RelOptInfo *rel, List *scan_clauses)
+/* The columns that the query, or one of the clauses, reads (integer list). */
+static List *
+columns_read(RelOptInfo *rel, List *scan_clauses)
 {
-	JobPlan  *state = rel->fdw_private;
-	ColumnNeeds needs = {0};
+	JobPlan    *state = rel->fdw_private;
 	Bitmapset  *used = NULL;
+	List	   *attnums = NIL;
 	ListCell   *lc;
 	bool		whole_row;
 
@@ -96,91 +134,282 @@ columns_needed(RelOptInfo *rel, List *scan_clauses)
 
 		if (column->name == NULL)
 			continue;			/* dropped */
-		if (!whole_row &&
-			!bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, used))
-			continue;
-		needs.attnums = lappend_int(needs.attnums, column->attnum);
-		needs.want_document |= !smf_column_in_summary(column);
-		needs.want_tags |= smf_column_is_tags(column);
+		if (whole_row ||
+			bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, used))
+			attnums = lappend_int(attnums, column->attnum);
 	}
-	return needs;
+	return attnums;
 }
 
-/* The first clause that says which name to look up, as the name; or NULL. */
-static Expr *
-find_lookup(PlannerInfo *root, RelOptInfo *rel, List *clauses)
+/*
+ * May the clause be decided before Postgres decides any other?  Only if it reads
+ * plain columns of the table, at least one, has no volatile function, and leaks
+ * nothing that row security hides.
+ */
+static bool
+may_be_early(RelOptInfo *rel, RestrictInfo *clause)
 {
-	JobPlan  *state = rel->fdw_private;
+	Bitmapset  *columns = smf_early_columns((Node *) clause->clause, rel->relid);
+
+	return !clause->pseudoconstant && !bms_is_empty(columns) &&
+		bms_next_member(columns, -1) > 0 &&
+		!contain_volatile_functions((Node *) clause->clause) &&
+		restriction_is_securely_promotable(clause, rel);
+}
+
+/* What the source can do with the clause. */
+static ConditionUse
+clause_use(RelOptInfo *rel, RestrictInfo *clause, JobSource source)
+{
+	JobPlan    *state = rel->fdw_private;
+	Condition	condition;
+	List	   *lookups;
+
+	if (clause->pseudoconstant || !restriction_is_securely_promotable(clause, rel))
+		return USE_NONE;
+	if (source == SMF_FROM_NAMES)
+		return smf_lookup_match(clause->clause, state->columns, rel->relid, &lookups) ?
+			USE_LOOKUP : USE_NONE;
+	if (!smf_condition_match(clause->clause, state->columns, rel->relid, &condition))
+		return USE_NONE;
+	return smf_condition_use(&condition, source);
+}
+
+static bool
+any_clause_used(RelOptInfo *rel, JobSource source, ConditionUse use)
+{
+	ListCell   *lc;
+
+	foreach(lc, rel->baserestrictinfo)
+	{
+		if (clause_use(rel, lfirst_node(RestrictInfo, lc), source) == use)
+			return true;
+	}
+	return false;
+}
+
+static void
+sort_clauses(RelOptInfo *rel, List *clauses, JobSource source, SortedClauses *sorted)
+{
+	JobPlan    *state = rel->fdw_private;
+	ListCell   *lc;
+
+	memset(sorted, 0, sizeof(SortedClauses));
+	sorted->all_known = true;
+	foreach(lc, clauses)
+	{
+		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
+		Node	   *node = (Node *) clause->clause;
+		ConditionUse use = clause_use(rel, clause, source);
+		bool		known = false;
+
+		if (clause->pseudoconstant)
+			continue;
+		if (use != USE_NONE)
+			sorted->api = lappend(sorted->api, node);
+		if (use == USE_CREATED)
+			sorted->created = lappend(sorted->created, clause);
+		else if (use == USE_FILTER || use == USE_TUNING_JOB)
+			sorted->filters = lappend(sorted->filters, clause);
+
+		/* that the job has the name that it was looked up by is nothing to decide */
+		if (use != USE_LOOKUP && may_be_early(rel, clause))
+		{
+			sorted->early = lappend(sorted->early, node);
+			known = smf_early_known(node, state->columns, rel->relid, source);
+			if (known)
+				sorted->known = lappend(sorted->known, clause);
+			else if (smf_early_tagged(node, state->columns, rel->relid, source))
+				sorted->tagged = lappend(sorted->tagged, clause);
+			if (contain_subplans(node))
+				sorted->recheck = lappend(sorted->recheck, node);
+			else
+				sorted->local = lappend(sorted->local, node);
+		}
+		else
+			sorted->local = lappend(sorted->local, node);
+		sorted->all_known &= known;
+	}
+}
+
+/* ----- estimates ----- */
+
+static double
+selectivity(PlannerInfo *root, RelOptInfo *rel, List *clauses)
+{
+	return clauselist_selectivity(root, clauses, rel->relid, JOIN_INNER, NULL);
+}
+
+/* How many jobs the lookup clauses name, the fewest of any. */
+static double
+names_looked_up(PlannerInfo *root, RelOptInfo *rel, List *clauses)
+{
+	JobPlan    *state = rel->fdw_private;
+	double		fewest = -1;
 	ListCell   *lc;
 
 	foreach(lc, clauses)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
-		Expr	   *name;
+		List	   *conditions;
+		ListCell   *lc2;
+		double		names = 0;
 
-		if (clause->pseudoconstant)
+		if (clause_use(rel, clause, SMF_FROM_NAMES) != USE_LOOKUP)
 			continue;
-		name = smf_name_lookup(root, rel, state->columns, clause);
-		if (name != NULL)
-			return name;
+		(void) smf_lookup_match(clause->clause, state->columns, rel->relid, &conditions);
+		foreach(lc2, conditions)
+		{
+			Condition  *condition = lfirst(lc2);
+
+			names += condition->kind == CONDITION_ANY ?
+				smf_estimate_array_length(root, (Node *) condition->value) : 1;
+		}
+		if (fewest < 0 || names < fewest)
+			fewest = names;
 	}
-	return NULL;
+	return Max(fewest, 0);
+}
+
+/*
+ * The calls of one scan.  "bound" is the number of jobs that are read at the most,
+ * 0 if it may be all.
+ */
+static CallEstimate
+estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnums,
+			   List *clauses, double bound)
+{
+	JobPlan    *state = rel->fdw_private;
+	CallEstimate estimate = {0};
+	SmfNeeds	needs = smf_needs(state->columns, attnums, source);
+	SortedClauses sorted;
+	double		walked;			/* jobs that the pages go through */
+	double		found;			/* jobs that they hold */
+	double		wanted;			/* of these, not refused on what is known */
+
+	if (source == SMF_FROM_NAMES)
+	{
+		wanted = names_looked_up(root, rel, clauses);
+		estimate.describes = wanted;
+		estimate.tag_lists = needs.tags ? wanted : 0;
+		return estimate;
+	}
+
+	sort_clauses(rel, clauses, source, &sorted);
+	walked = rel->tuples * selectivity(root, rel, sorted.created);
+	found = walked * selectivity(root, rel, sorted.filters);
+	wanted = rel->tuples * selectivity(root, rel, list_union_ptr(list_concat_copy(sorted.created, sorted.filters),
+																 sorted.known));
+	/* what thins out the list leaves its pages; Search and a tuning job page what is found */
+	if (source != SMF_FROM_LIST)
+		walked = found;
+	if (bound > 0 && wanted > bound)
+	{
+		walked = Max(walked * bound / wanted, bound);
+		wanted = bound;
+	}
+	estimate.pages = Max(ceil(walked / state->settings->fetch_size), 1);
+	wanted = ceil(wanted - 1e-6);
+	if (needs.tags)
+		estimate.tag_lists = wanted;
+	if (needs.document)
+	{
+		estimate.describes = wanted;
+		/* the tags decide first, or are asked for last */
+		if (needs.tags && sorted.tagged != NIL)
+			estimate.describes = ceil(wanted * selectivity(root, rel, sorted.tagged));
+		else if (needs.tags)
+			estimate.tag_lists = Min(wanted, ceil(rel->rows));
+	}
+	return estimate;
+}
+
+static double
+total_calls(const CallEstimate *estimate)
+{
+	return estimate->pages + estimate->describes + estimate->tag_lists;
 }
 
 /* ----- paths ----- */
 
-/* A path that looks up one name, given by the tables in "required_outer", if any. */
 static void
-add_lookup_path(PlannerInfo *root, RelOptInfo *rel, const ColumnNeeds *needs,
-				Relids required_outer)
+add_scan_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, const CallEstimate *estimate,
+			  double rows, double concurrency, List *pathkeys, bool oldest_first,
+			  Relids required_outer)
 {
-	double		calls = 1 + needs->want_tags;
-	Cost		cost = calls * smf_call_cost + cpu_tuple_cost;
-
-	add_path(rel, (Path *)
-			 smf_create_foreignscan_path(root, rel, 1, cost, cost, NIL,
-										 required_outer, NIL));
-}
-
-/* A path that walks all jobs. */
-static void
-add_scan_path(PlannerInfo *root, RelOptInfo *rel, const ColumnNeeds *needs)
-{
-	JobPlan  *state = rel->fdw_private;
-	double		pages = ceil(rel->tuples / state->settings->fetch_size);
-	double		calls_a_job = needs->want_document + needs->want_tags;
-	Cost		startup_cost;
+	double		calls_a_job = (estimate->describes > 0) + (estimate->tag_lists > 0);
+	double		jobs_calls = estimate->describes + estimate->tag_lists;
+	Cost		startup_cost = smf_call_cost * ((estimate->pages > 0) + calls_a_job);
 	Cost		total_cost;
 
 	/* pages follow one another; the calls for their jobs overlap */
-	startup_cost = smf_call_cost * (1 + calls_a_job);
-	total_cost = smf_call_cost *
-		(Max(pages, 1) + rel->tuples * calls_a_job / state->settings->max_concurrency);
-	total_cost = Max(total_cost, startup_cost) + cpu_tuple_cost * rel->tuples;
+	total_cost = smf_call_cost * (estimate->pages + jobs_calls / concurrency);
+	startup_cost = Min(startup_cost, smf_call_cost * total_calls(estimate));
+	total_cost = Max(total_cost, startup_cost) + cpu_tuple_cost * rows;
 
 	add_path(rel, (Path *)
-			 smf_create_foreignscan_path(root, rel, rel->rows, startup_cost, total_cost,
-										 NIL, rel->lateral_relids, NIL));
-}
-
-/* generate_implied_equalities_for_column's callback: is it the name column? */
-static bool
-ec_member_is_name(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
-				  EquivalenceMember *em, void *arg)
-{
-	JobPlan  *state = rel->fdw_private;
-
-	return smf_is_name_column(state->columns, rel, (Node *) em->em_expr);
+			 smf_create_foreignscan_path(root, rel, rows, startup_cost, total_cost, pathkeys,
+										 required_outer,
+										 list_make2(makeInteger(source), makeBoolean(oldest_first))));
 }
 
 /*
- * Paths that look up the names that other tables give, by join clauses or by
+ * The query's first sort key, if that is the table's column of creation times: the
+ * source can give that order, either way.  NIL if it is not.
+ */
+static List *
+order_offered(PlannerInfo *root, RelOptInfo *rel, bool *oldest_first)
+{
+	JobPlan    *state = rel->fdw_private;
+	PathKey    *wanted;
+	TypeCacheEntry *type = lookup_type_cache(TIMESTAMPTZOID, TYPECACHE_LT_OPR);
+
+	if (root->query_pathkeys == NIL)
+		return NIL;
+	wanted = linitial_node(PathKey, root->query_pathkeys);
+	for (int i = 0; i < state->natts; i++)
+	{
+		SmfColumn  *column = &state->columns[i];
+		Var		   *var;
+		List	   *pathkeys;
+
+		if (column->name == NULL || column->attribute == NULL ||
+			strcmp(column->attribute->attribute, "CreationTime") != 0)
+			continue;
+		var = makeVar(rel->relid, column->attnum, TIMESTAMPTZOID, -1, InvalidOid, 0);
+		if (!smf_is_column_of((Node *) var, state->columns, rel->relid, "CreationTime") ||
+			get_atttype(planner_rt_fetch(rel->relid, root)->relid, column->attnum) != TIMESTAMPTZOID)
+			continue;
+		pathkeys = smf_expression_pathkey(root, (Expr *) var, type->lt_opr, rel->relids);
+		/* every job has a creation time: where NULLs go makes no difference */
+		if (pathkeys != NIL && linitial_node(PathKey, pathkeys)->pk_eclass == wanted->pk_eclass &&
+			linitial_node(PathKey, pathkeys)->pk_opfamily == wanted->pk_opfamily)
+		{
+			*oldest_first = !smf_pathkey_descending(wanted);
+			return list_make1(wanted);
+		}
+	}
+	return NIL;
+}
+
+/* generate_implied_equalities_for_column's callback: is it a column to look up by? */
+static bool
+ec_member_is_lookup(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
+					EquivalenceMember *em, void *arg)
+{
+	JobPlan    *state = rel->fdw_private;
+
+	return smf_is_column_of((Node *) em->em_expr, state->columns, rel->relid, arg);
+}
+
+/*
+ * Paths that look up the jobs that other tables name, by join clauses or by
  * equivalence classes.
  */
 static void
-add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, const ColumnNeeds *needs)
+add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
 {
-	JobPlan  *state = rel->fdw_private;
+	static const char *const keys[] = {"TrainingJobName", "TrainingJobArn"};
 	List	   *clauses = NIL;
 	List	   *done = NIL;
 	ListCell   *lc;
@@ -192,18 +421,20 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, const ColumnNeeds *n
 		if (join_clause_is_movable_to(clause, rel))
 			clauses = lappend(clauses, clause);
 	}
-	if (rel->has_eclass_joins)
+	for (int i = 0; rel->has_eclass_joins && i < lengthof(keys); i++)
 		clauses = list_concat(clauses,
-							  generate_implied_equalities_for_column(root, rel, ec_member_is_name,
-																	 NULL, rel->lateral_referencers));
+							  generate_implied_equalities_for_column(root, rel, ec_member_is_lookup,
+																	 unconstify(char *, keys[i]),
+																	 rel->lateral_referencers));
 
 	foreach(lc, clauses)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
 		Relids		required_outer;
 		ParamPathInfo *info;
+		CallEstimate estimate;
 
-		if (smf_name_lookup(root, rel, state->columns, clause) == NULL)
+		if (clause_use(rel, clause, SMF_FROM_NAMES) != USE_LOOKUP)
 			continue;
 		required_outer = bms_union(clause->clause_relids, rel->lateral_relids);
 		required_outer = bms_del_member(required_outer, rel->relid);
@@ -214,8 +445,32 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, const ColumnNeeds *n
 		if (list_member_ptr(done, info))
 			continue;
 		done = lappend(done, info);
-		add_lookup_path(root, rel, needs, required_outer);
+		/* in a nested loop one call follows the other */
+		estimate = estimate_calls(root, rel, SMF_FROM_NAMES, attnums, list_make1(clause), 0);
+		add_scan_path(root, rel, SMF_FROM_NAMES, &estimate, estimate.describes, 1, NIL, false,
+					  required_outer);
 	}
+}
+
+/* Where jobs come from, when no other table names them. */
+static JobSource
+choose_source(PlannerInfo *root, RelOptInfo *rel, List *attnums)
+{
+	JobPlan    *state = rel->fdw_private;
+	CallEstimate by_list;
+	CallEstimate by_search;
+
+	if (any_clause_used(rel, SMF_FROM_NAMES, USE_LOOKUP))
+		return SMF_FROM_NAMES;
+	if (any_clause_used(rel, SMF_FROM_TUNING_JOB, USE_TUNING_JOB))
+		return SMF_FROM_TUNING_JOB;
+	if (state->settings->scan_api == SMF_SCAN_SEARCH)
+		return SMF_FROM_SEARCH;
+	if (state->settings->scan_api == SMF_SCAN_DESCRIBE)
+		return SMF_FROM_LIST;
+	by_list = estimate_calls(root, rel, SMF_FROM_LIST, attnums, rel->baserestrictinfo, 0);
+	by_search = estimate_calls(root, rel, SMF_FROM_SEARCH, attnums, rel->baserestrictinfo, 0);
+	return total_calls(&by_search) < total_calls(&by_list) ? SMF_FROM_SEARCH : SMF_FROM_LIST;
 }
 
 /*
@@ -225,33 +480,47 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, const ColumnNeeds *n
 void
 sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
-	ColumnNeeds needs = columns_needed(rel, rel->baserestrictinfo);
+	JobPlan    *state = rel->fdw_private;
+	List	   *attnums = columns_read(rel, rel->baserestrictinfo);
+	JobSource	source = choose_source(root, rel, attnums);
+	CallEstimate estimate = estimate_calls(root, rel, source, attnums, rel->baserestrictinfo, 0);
+	double		concurrency = state->settings->max_concurrency;
+	List	   *pathkeys = NIL;
+	bool		oldest_first = false;
 
-	if (find_lookup(root, rel, rel->baserestrictinfo) != NULL)
+	if (source == SMF_FROM_NAMES)
 	{
-		rel->rows = 1;
-		add_lookup_path(root, rel, &needs, rel->lateral_relids);
-		return;
+		rel->rows = Max(Min(rel->rows, estimate.describes), 1);
+		concurrency = Max(Min(concurrency, estimate.describes), 1);
 	}
-	add_scan_path(root, rel, &needs);
-	add_parameterized_paths(root, rel, &needs);
+	else
+		pathkeys = order_offered(root, rel, &oldest_first);
+	add_scan_path(root, rel, source, &estimate, rel->rows, concurrency, pathkeys, oldest_first,
+				  rel->lateral_relids);
+	if (source != SMF_FROM_NAMES)
+		add_parameterized_paths(root, rel, attnums);
 }
+
+/* ----- plans ----- */
 
 /*
  * The number of rows that the query reads from this table at the most, 0 if it
  * may be all: a LIMIT that nothing stands between.
  */
 static double
-rows_bound(PlannerInfo *root, RelOptInfo *rel)
+rows_bound(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool all_known)
 {
 	Query	   *query = root->parse;
 
 	if (root->limit_tuples < 1 || query->limitOption == LIMIT_OPTION_WITH_TIES)
 		return 0;
-	/* a join, a condition or a sort makes of a row read no row of the result */
+	/* a join, or a condition that is decided late, makes of a row read no row of the result */
 	if (rel->reloptkind != RELOPT_BASEREL || !bms_equal(root->all_baserels, rel->relids) ||
-		rel->baserestrictinfo != NIL || query->sortClause != NIL ||
-		query->rowMarks != NIL || query->setOperations != NULL)
+		!all_known || query->rowMarks != NIL || query->setOperations != NULL)
+		return 0;
+	/* and a sort reads all rows */
+	if (!pathkeys_contained_in(root->sort_pathkeys, path->path.pathkeys) ||
+		(query->sortClause != NIL && root->sort_pathkeys == NIL))
 		return 0;
 	return root->limit_tuples;
 }
@@ -267,6 +536,17 @@ may_end_early(PlannerInfo *root)
 }
 
 /*
+ * Will the scan surely be asked for its first row when its sisters are?  Where the
+ * partitions of a table are merged in an order that each of them gives.
+ */
+static bool
+starts_with_sisters(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
+{
+	return rel->reloptkind == RELOPT_OTHER_MEMBER_REL && root->query_pathkeys != NIL &&
+		pathkeys_contained_in(root->query_pathkeys, path->path.pathkeys);
+}
+
+/*
  * sagemakerGetForeignPlan
  *		The plan for the path that was chosen.
  */
@@ -275,17 +555,33 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 						ForeignPath *best_path, List *tlist,
 						List *scan_clauses, Plan *outer_plan)
 {
-	ColumnNeeds needs = columns_needed(rel, scan_clauses);
-	Expr	   *name = find_lookup(root, rel, scan_clauses);
+	JobPlan    *state = rel->fdw_private;
+	JobSource	source = intVal(list_nth(best_path->fdw_private, PATH_PRIVATE_SOURCE));
+	bool		oldest_first = boolVal(list_nth(best_path->fdw_private, PATH_PRIVATE_OLDEST_FIRST));
+	List	   *attnums = columns_read(rel, scan_clauses);
+	SortedClauses sorted;
+	CallEstimate estimate;
+	double		bound;
 	List	   *private;
 
+	sort_clauses(rel, scan_clauses, source, &sorted);
+	bound = rows_bound(root, rel, best_path, sorted.all_known && source != SMF_FROM_NAMES);
+	estimate = estimate_calls(root, rel, source, attnums, scan_clauses, bound);
+
 	/* in the order of ScanPrivateIndex */
-	private = list_make4(needs.attnums,
-						 makeBoolean(needs.want_document || name != NULL),
-						 makeBoolean(needs.want_tags),
-						 makeBoolean(name != NULL));
-	private = lappend(private, makeFloat(psprintf("%.0f", rows_bound(root, rel))));
+	private = list_make5(attnums,
+						 makeInteger(source),
+						 makeBoolean(source == SMF_FROM_SEARCH &&
+									 state->settings->scan_api == SMF_SCAN_AUTO),
+						 makeBoolean(best_path->path.pathkeys != NIL),
+						 makeBoolean(oldest_first));
+	private = lappend(private, makeBoolean(sorted.filters != NIL || sorted.known != NIL));
+	private = lappend(private, makeFloat(psprintf("%.0f", bound)));
 	private = lappend(private, makeBoolean(may_end_early(root)));
-	return make_foreignscan(tlist, extract_actual_clauses(scan_clauses, false), rel->relid,
-							name ? list_make1(name) : NIL, private, NIL, NIL, outer_plan);
+	private = lappend(private, makeBoolean(starts_with_sisters(root, rel, best_path)));
+	private = lappend(private, makeFloat(psprintf("%.0f", total_calls(&estimate))));
+	private = lappend(private, makeBoolean(state->has_statistics || source == SMF_FROM_NAMES));
+	return make_foreignscan(tlist, sorted.local, rel->relid,
+							list_make2(sorted.api, sorted.early), private, NIL,
+							sorted.recheck, outer_plan);
 }

@@ -1,11 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * pushdown.c
- *		Which conditions the service can be asked to decide.
+ *		What a condition says of one attribute, if the service can be asked that.
  *
- * So far one: a job's name equal to something that is known when the scan
- * starts.  The condition is checked again on the row, like all others, so that
- * asking the service only ever narrows what is fetched.
+ * The planner asks to sort conditions, the executor once more, of the same
+ * conditions, to find the values that it has to compute: so a plan holds nothing
+ * but the conditions themselves.
+ *
+ * Every condition that the service is asked for is checked again on the row, so
+ * that asking only ever narrows what is fetched.  It must not narrow too much:
+ * operators count that compare the attribute's own type as the service does, and
+ * collations under which equal means equal bytes.
+ *
+ * Not accounted for: conditions on columns of other types than IMPORT gives them,
+ * and on members of structures other than hyperparameters and tags.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,60 +22,436 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "fdw/pushdown.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
-/*
- * smf_is_name_column
- *		Is the expression the table's column of job names, as text?
- */
-bool
-smf_is_name_column(const SmfColumn *columns, RelOptInfo *rel, Node *node)
+/* Built-in operators that have no name in Postgres's headers. */
+#define TEXT_PREFIX_OPERATOR		3877	/* text ^@ text */
+#define JSONB_FIELD_TEXT_OPERATOR	3477	/* jsonb ->> text */
+#define INT4_GREATER_OPERATOR		521 /* integer > integer */
+
+typedef struct VarnoContext
+{
+	Index		varno;
+	bool		found;
+} VarnoContext;
+
+static bool
+find_varno(Node *node, void *arg)
+{
+	VarnoContext *context = arg;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		if (((Var *) node)->varno == context->varno && ((Var *) node)->varlevelsup == 0)
+			context->found = true;
+		return context->found;
+	}
+	return expression_tree_walker(node, find_varno, arg);
+}
+
+/* Is it known when the scan starts, without any row of the table? */
+static bool
+is_value(Node *node, Index varno)
+{
+	VarnoContext context = {varno, false};
+
+	(void) find_varno(node, &context);
+	return !context.found && !contain_volatile_functions(node) && !contain_subplans(node);
+}
+
+/* The column that the node is, or NULL. */
+static const SmfColumn *
+column_of(Node *node, const SmfColumn *columns, Index varno)
 {
 	Var		   *var = (Var *) node;
-	const SmfAttribute *attribute;
+	const SmfColumn *column;
 
-	if (!IsA(node, Var) || var->varno != rel->relid || var->varlevelsup != 0 ||
-		var->varattno <= 0 || var->vartype != TEXTOID)
-		return false;
-	attribute = columns[var->varattno - 1].attribute;
-	return attribute != NULL && strcmp(attribute->attribute, "TrainingJobName") == 0;
+	if (!IsA(node, Var) || var->varno != varno || var->varlevelsup != 0 || var->varattno <= 0)
+		return NULL;
+	column = &columns[var->varattno - 1];
+	return column->attribute != NULL ? column : NULL;
+}
+
+/* Is the type the one in which the attribute's values are themselves? */
+static bool
+own_type(const SmfAttribute *attribute, Oid type)
+{
+	switch (attribute->kind)
+	{
+		case SMF_KIND_STRING:
+			return type == TEXTOID;
+		case SMF_KIND_ENUM:
+			return type == TEXTOID || type_is_enum(type);
+		case SMF_KIND_INTEGER:
+			return type == INT4OID;
+		case SMF_KIND_LONG:
+			return type == INT8OID;
+		case SMF_KIND_TIMESTAMP:
+			return type == TIMESTAMPTZOID;
+		case SMF_KIND_BOOLEAN:
+			return type == BOOLOID;
+		default:
+			return false;
+	}
 }
 
 /*
- * smf_name_lookup
- *		If the clause is "training_job_name = X", X; else NULL.
- *
- * X is computed without the table's own row, does not change while the scan
- * runs, and equality means equal bytes.  It may hold columns of other tables:
- * the path that uses it is then parameterised by them.
+ * smf_is_column_of
+ *		Is the node the table's column for the attribute, of the attribute's type?
  */
-Expr *
-smf_name_lookup(PlannerInfo *root, RelOptInfo *rel, const SmfColumn *columns,
-				RestrictInfo *clause)
+bool
+smf_is_column_of(Node *node, const SmfColumn *columns, Index varno, const char *attribute)
 {
-	OpExpr	   *op = (OpExpr *) clause->clause;
+	const SmfColumn *column = column_of(node, columns, varno);
+
+	return column != NULL && strcmp(column->attribute->attribute, attribute) == 0 &&
+		own_type(column->attribute, exprType(node));
+}
+
+/* What a condition is on: a column, or a key below one.  False if it is on neither. */
+static bool
+match_subject(Node *node, const SmfColumn *columns, Index varno, Condition *condition)
+{
+	OpExpr	   *op = (OpExpr *) node;
+	const SmfColumn *column = column_of(node, columns, varno);
+	Const	   *key;
+
+	condition->column = column;
+	condition->key = NULL;
+	if (column != NULL)
+		return own_type(column->attribute, exprType(node));
+
+	/* hyper_parameters ->> 'key', tags ->> 'key' */
+	if (!IsA(op, OpExpr) || op->opno != JSONB_FIELD_TEXT_OPERATOR)
+		return false;
+	column = column_of(linitial(op->args), columns, varno);
+	key = lsecond(op->args);
+	if (column == NULL || !IsA(key, Const) || key->constisnull ||
+		exprType(linitial(op->args)) != JSONBOID ||
+		(column->attribute->kind != SMF_KIND_MAP && column->attribute->kind != SMF_KIND_TAGS))
+		return false;
+	condition->column = column;
+	condition->key = TextDatumGetCString(key->constvalue);
+	return true;
+}
+
+static bool
+deterministic(Oid collation)
+{
+	return !OidIsValid(collation) || get_collation_isdeterministic(collation);
+}
+
+/* How the B-tree family of the subject's type knows the operator; 0 if not. */
+static StrategyNumber
+strategy_of(Oid operator, Oid subject_type, Oid *value_type)
+{
+	TypeCacheEntry *type = lookup_type_cache(subject_type, TYPECACHE_BTREE_OPFAMILY);
+	int			strategy;
+	Oid			left_type;
+
+	if (!OidIsValid(type->btree_opf) || !op_in_opfamily(operator, type->btree_opf))
+		return 0;
+	get_op_opfamily_properties(operator, type->btree_opf, false, &strategy, &left_type, value_type);
+	if (left_type != subject_type && left_type != ANYENUMOID)
+		return 0;
+	if (*value_type == ANYENUMOID)
+		*value_type = subject_type;
+	switch (subject_type)
+	{
+		case TEXTOID:
+			return *value_type == TEXTOID ? strategy : 0;
+		case INT4OID:
+		case INT8OID:
+			return *value_type == INT2OID || *value_type == INT4OID || *value_type == INT8OID ?
+				strategy : 0;
+		case TIMESTAMPTZOID:
+			return *value_type == TIMESTAMPTZOID || *value_type == TIMESTAMPOID ||
+				*value_type == DATEOID ? strategy : 0;
+		default:
+			return *value_type == subject_type ? strategy : 0;
+	}
+}
+
+/* subject < <= = >= > value, either way round */
+static bool
+match_comparison(OpExpr *op, const SmfColumn *columns, Index varno, Condition *condition)
+{
+	Node	   *subject = linitial(op->args);
+	Node	   *value = lsecond(op->args);
+	Oid			operator = op->opno;
+
+	if (!match_subject(subject, columns, varno, condition))
+	{
+		subject = lsecond(op->args);
+		value = linitial(op->args);
+		operator = get_commutator(operator);
+		if (!OidIsValid(operator) || !match_subject(subject, columns, varno, condition))
+			return false;
+	}
+	condition->strategy = strategy_of(operator, exprType(subject), &condition->value_type);
+	if (condition->strategy == 0 || !deterministic(op->inputcollid) || !is_value(value, varno))
+		return false;
+	/* which of two texts or labels comes first is for Postgres to say */
+	if (condition->strategy != BTEqualStrategyNumber && exprType(subject) != TIMESTAMPTZOID &&
+		exprType(subject) != INT4OID && exprType(subject) != INT8OID)
+		return false;
+	condition->kind = CONDITION_COMPARE;
+	condition->value = (Expr *) value;
+	return true;
+}
+
+/* Text that the subject, a text column, is to hold in one way or another. */
+static bool
+match_text(Node *subject, Node *value, ConditionKind kind, Oid collation,
+		   const SmfColumn *columns, Index varno, Condition *condition)
+{
+	if (!match_subject(subject, columns, varno, condition) || condition->key != NULL ||
+		condition->column->attribute->kind != SMF_KIND_STRING ||
+		!deterministic(collation) || !is_value(value, varno))
+		return false;
+	condition->kind = kind;
+	condition->value = (Expr *) value;
+	condition->value_type = TEXTOID;
+	return true;
+}
+
+static bool
+match_operator(OpExpr *op, const SmfColumn *columns, Index varno, Condition *condition)
+{
 	Node	   *left;
 	Node	   *right;
-	Node	   *value;
 
-	if (!IsA(op, OpExpr) || op->opno != TextEqualOperator)
-		return NULL;
-	if (!get_collation_isdeterministic(op->inputcollid))
-		return NULL;
-
+	if (list_length(op->args) != 2)
+		return false;
 	left = linitial(op->args);
 	right = lsecond(op->args);
-	if (smf_is_name_column(columns, rel, left))
-		value = right;
-	else if (smf_is_name_column(columns, rel, right))
-		value = left;
-	else
-		return NULL;
+	switch (op->opno)
+	{
+		case OID_TEXT_LIKE_OP:
+			return match_text(left, right, CONDITION_LIKE, op->inputcollid, columns, varno, condition);
+		case OID_TEXT_REGEXEQ_OP:
+			return match_text(left, right, CONDITION_REGEX, op->inputcollid, columns, varno, condition);
+		case TEXT_PREFIX_OPERATOR:
+			return match_text(left, right, CONDITION_PREFIX, op->inputcollid, columns, varno, condition);
+		case INT4_GREATER_OPERATOR:
+			{
+				/* strpos(subject, value) > 0 */
+				FuncExpr   *function = (FuncExpr *) left;
+				Const	   *zero = (Const *) right;
 
-	if (bms_is_member(rel->relid, pull_varnos(root, value)) ||
-		contain_volatile_functions(value) || contain_subplans(value))
-		return NULL;
-	return (Expr *) value;
+				if (IsA(function, FuncExpr) && IsA(zero, Const) && !zero->constisnull &&
+					(function->funcid == F_STRPOS || function->funcid == F_POSITION_TEXT_TEXT) &&
+					DatumGetInt32(zero->constvalue) == 0)
+					return match_text(linitial(function->args), lsecond(function->args), CONDITION_HOLDS,
+									  function->inputcollid, columns, varno, condition);
+				return match_comparison(op, columns, varno, condition);
+			}
+		default:
+			return match_comparison(op, columns, varno, condition);
+	}
+}
+
+/* subject = ANY (array) */
+static bool
+match_any(ScalarArrayOpExpr *op, const SmfColumn *columns, Index varno, Condition *condition)
+{
+	Node	   *subject = linitial(op->args);
+	Node	   *array = lsecond(op->args);
+
+	if (!op->useOr || !match_subject(subject, columns, varno, condition) ||
+		strategy_of(op->opno, exprType(subject), &condition->value_type) != BTEqualStrategyNumber ||
+		!deterministic(op->inputcollid) || !is_value(array, varno))
+		return false;
+	condition->kind = CONDITION_ANY;
+	condition->value = (Expr *) array;
+	return true;
+}
+
+/* A boolean column, or its negation. */
+static bool
+match_boolean(Node *subject, bool wanted, const SmfColumn *columns, Index varno,
+			  Condition *condition)
+{
+	if (!IsA(subject, Var) || !match_subject(subject, columns, varno, condition))
+		return false;
+	condition->kind = CONDITION_COMPARE;
+	condition->strategy = BTEqualStrategyNumber;
+	condition->value = (Expr *) makeBoolConst(wanted, false);
+	condition->value_type = BOOLOID;
+	return true;
+}
+
+/*
+ * smf_condition_match
+ *		Is the clause a condition on one attribute, and which?
+ *
+ * "columns" are the table's, by attribute number less one, and "varno" is its
+ * place in the range table.  What else the clause reads may be columns of other
+ * tables.
+ */
+bool
+smf_condition_match(Expr *clause, const SmfColumn *columns, Index varno, Condition *condition)
+{
+	memset(condition, 0, sizeof(Condition));
+	switch (nodeTag(clause))
+	{
+		case T_OpExpr:
+			return match_operator((OpExpr *) clause, columns, varno, condition);
+		case T_ScalarArrayOpExpr:
+			return match_any((ScalarArrayOpExpr *) clause, columns, varno, condition);
+		case T_FuncExpr:
+			{
+				FuncExpr   *function = (FuncExpr *) clause;
+
+				return function->funcid == F_STARTS_WITH &&
+					match_text(linitial(function->args), lsecond(function->args), CONDITION_PREFIX,
+							   function->inputcollid, columns, varno, condition);
+			}
+		case T_NullTest:
+			{
+				NullTest   *test = (NullTest *) clause;
+
+				condition->kind = test->nulltesttype == IS_NULL ? CONDITION_NULL : CONDITION_NOT_NULL;
+				return !test->argisrow && IsA(test->arg, Var) &&
+					match_subject((Node *) test->arg, columns, varno, condition);
+			}
+		case T_Var:
+			return match_boolean((Node *) clause, true, columns, varno, condition);
+		case T_BoolExpr:
+			{
+				BoolExpr   *boolean = (BoolExpr *) clause;
+
+				return boolean->boolop == NOT_EXPR &&
+					match_boolean(linitial(boolean->args), false, columns, varno, condition);
+			}
+		default:
+			return false;
+	}
+}
+
+static bool
+is_attribute(const Condition *condition, const char *attribute)
+{
+	return condition->key == NULL &&
+		strcmp(condition->column->attribute->attribute, attribute) == 0;
+}
+
+static bool
+is_text_condition(const Condition *condition)
+{
+	return condition->kind == CONDITION_LIKE || condition->kind == CONDITION_REGEX ||
+		condition->kind == CONDITION_PREFIX || condition->kind == CONDITION_HOLDS;
+}
+
+static bool
+is_equality(const Condition *condition)
+{
+	return condition->kind == CONDITION_COMPARE && condition->strategy == BTEqualStrategyNumber;
+}
+
+static ConditionUse
+use_in_list(const Condition *condition)
+{
+	if (condition->kind == CONDITION_COMPARE && is_attribute(condition, "CreationTime"))
+		return USE_CREATED;
+	if (condition->kind == CONDITION_COMPARE && is_attribute(condition, "LastModifiedTime"))
+		return USE_FILTER;
+	if (is_equality(condition) && is_attribute(condition, "TrainingJobStatus"))
+		return USE_FILTER;
+	if (is_text_condition(condition) && is_attribute(condition, "TrainingJobName"))
+		return USE_FILTER;
+	return USE_NONE;
+}
+
+static ConditionUse
+use_in_tuning_job(const Condition *condition)
+{
+	if (is_equality(condition) && is_attribute(condition, "TuningJobArn"))
+		return USE_TUNING_JOB;
+	if (is_equality(condition) && is_attribute(condition, "TrainingJobStatus"))
+		return USE_FILTER;
+	return USE_NONE;
+}
+
+static ConditionUse
+use_in_search(const Condition *condition)
+{
+	const SmfAttribute *attribute = condition->column->attribute;
+
+	if (!attribute->in_search)
+		return USE_NONE;
+	/* which strings are equal is clear, which come before others or hold what is not */
+	if (condition->key != NULL)
+		return is_equality(condition) ? USE_FILTER : USE_NONE;
+	if (condition->kind == CONDITION_COMPARE && is_attribute(condition, "CreationTime"))
+		return USE_CREATED;
+	/* a label that the type lacks is there, and read as NULL */
+	if ((condition->kind == CONDITION_NULL || condition->kind == CONDITION_NOT_NULL) &&
+		attribute->kind == SMF_KIND_ENUM)
+		return USE_NONE;
+	/* In compares strings */
+	if (condition->kind == CONDITION_ANY && attribute->kind == SMF_KIND_TIMESTAMP)
+		return USE_NONE;
+	return USE_FILTER;
+}
+
+/*
+ * smf_condition_use
+ *		What the service can do with a condition when jobs come from the source.
+ */
+ConditionUse
+smf_condition_use(const Condition *condition, JobSource source)
+{
+	switch (source)
+	{
+		case SMF_FROM_NAMES:
+			return (is_equality(condition) || condition->kind == CONDITION_ANY) &&
+				(is_attribute(condition, "TrainingJobName") || is_attribute(condition, "TrainingJobArn")) ?
+				USE_LOOKUP : USE_NONE;
+		case SMF_FROM_LIST:
+			return use_in_list(condition);
+		case SMF_FROM_TUNING_JOB:
+			return use_in_tuning_job(condition);
+		case SMF_FROM_SEARCH:
+			return use_in_search(condition);
+	}
+	pg_unreachable();
+}
+
+/*
+ * smf_lookup_match
+ *		Does the clause say which jobs there may be, by name or ARN?
+ *
+ * *conditions becomes a list of Condition *, of which at least one holds for every
+ * job of the result.
+ */
+bool
+smf_lookup_match(Expr *clause, const SmfColumn *columns, Index varno, List **conditions)
+{
+	BoolExpr   *or = (BoolExpr *) clause;
+	List	   *arms = list_make1(clause);
+	ListCell   *lc;
+
+	*conditions = NIL;
+	if (IsA(or, BoolExpr) && or->boolop == OR_EXPR)
+		arms = or->args;
+	foreach(lc, arms)
+	{
+		Condition  *condition = palloc(sizeof(Condition));
+
+		if (!smf_condition_match(lfirst(lc), columns, varno, condition) ||
+			smf_condition_use(condition, SMF_FROM_NAMES) != USE_LOOKUP)
+			return false;
+		*conditions = lappend(*conditions, condition);
+	}
+	return true;
 }

@@ -1,18 +1,60 @@
 /*-------------------------------------------------------------------------
  *
  * pushdown.h
- *		Which conditions the service can be asked to decide.
+ *		What a condition says of one attribute, if the service can be asked that.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef SMF_PUSHDOWN_H
 #define SMF_PUSHDOWN_H
 
+#include "access/stratnum.h"
 #include "fdw/column.h"
-#include "nodes/pathnodes.h"
+#include "jobs/stream.h"
+#include "nodes/primnodes.h"
 
-extern bool smf_is_name_column(const SmfColumn *columns, RelOptInfo *rel, Node *node);
-extern Expr *smf_name_lookup(PlannerInfo *root, RelOptInfo *rel,
-							 const SmfColumn *columns, RestrictInfo *clause);
+/* The form of a condition. */
+typedef enum ConditionKind
+{
+	CONDITION_COMPARE,			/* attribute < <= = >= > value */
+	CONDITION_ANY,				/* attribute = ANY (value) */
+	CONDITION_LIKE,				/* attribute LIKE value */
+	CONDITION_REGEX,			/* attribute ~ value */
+	CONDITION_PREFIX,			/* attribute starts with value */
+	CONDITION_HOLDS,			/* attribute holds value */
+	CONDITION_NULL,				/* attribute IS NULL */
+	CONDITION_NOT_NULL			/* attribute IS NOT NULL */
+} ConditionKind;
+
+/* A condition on one attribute. */
+typedef struct Condition
+{
+	ConditionKind kind;
+	const SmfColumn *column;
+	const char *key;			/* of hyperparameters or tags: the condition is on
+								 * its value; NULL: on the column itself */
+	StrategyNumber strategy;	/* CONDITION_COMPARE: as B-trees number them */
+	Expr	   *value;			/* without columns of the table; NULL for tests of NULL */
+	Oid			value_type;		/* of it, or of its elements */
+} Condition;
+
+/* What the service does with a condition. */
+typedef enum ConditionUse
+{
+	USE_NONE,					/* it cannot be asked */
+	USE_LOOKUP,					/* it says which jobs to look up */
+	USE_TUNING_JOB,				/* it says whose children to list */
+	USE_CREATED,				/* it cuts the walk over the pages */
+	USE_FILTER					/* it thins the pages out */
+} ConditionUse;
+
+extern bool smf_condition_match(Expr *clause, const SmfColumn *columns, Index varno,
+								Condition *condition);
+extern ConditionUse smf_condition_use(const Condition *condition, JobSource source);
+extern bool smf_lookup_match(Expr *clause, const SmfColumn *columns, Index varno,
+							 List **conditions);
+
+extern bool smf_is_column_of(Node *node, const SmfColumn *columns, Index varno,
+							 const char *attribute);
 
 #endif							/* SMF_PUSHDOWN_H */

@@ -342,7 +342,8 @@ find_account_id(Jsonb *document, JsonbValue *value)
 static bool
 find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValue *value)
 {
-	Jsonb	   *document = job->document ? job->document : job->summary;
+	Jsonb	   *document = job->document ? job->document :
+		job->record ? job->record : job->summary;
 	SmfKind		kind = column->attribute ? column->attribute->kind : SMF_KIND_STRUCTURE;
 
 	if (smf_column_is_tags(column))
@@ -361,7 +362,8 @@ find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValu
 		case SMF_KIND_ACCOUNT_ID:
 			return find_account_id(document, value);
 		case SMF_KIND_RAW_RESPONSE:
-			set_jsonb(value, document);
+			/* of a Search its record, whether or not the job was described, too */
+			set_jsonb(value, job->record ? job->record : document);
 			return true;
 		default:
 			return find_member(column, document, value);
@@ -703,11 +705,12 @@ row_error_context(void *arg)
  *		Fill a row's values from a job.
  *
  * "values" and "isnull" have an element for every attribute of the table;
- * those of columns that are not read become NULL.  Values are allocated in the
- * current memory context, or point into the job.
+ * those of columns that are not read become NULL.  "only" is the set of attribute
+ * numbers to read, NULL for all that the reader was made for.  Values are allocated
+ * in the current memory context, or point into the job.
  */
 void
-smf_row_read(RowReader *row, const Job *job, Datum *values, bool *isnull)
+smf_row_read(RowReader *row, const Job *job, const Bitmapset *only, Datum *values, bool *isnull)
 {
 	ErrorContextCallback callback;
 
@@ -723,10 +726,44 @@ smf_row_read(RowReader *row, const Job *job, Datum *values, bool *isnull)
 		ColumnReader *reader = &row->columns[i];
 		int			at = reader->column->attnum - 1;
 
+		if (only != NULL && !bms_is_member(reader->column->attnum, only))
+			continue;
 		row->current = reader;
 		isnull[at] = !read_column(row, reader, job, &values[at]);
 	}
 
 	row->current = NULL;
 	error_context_stack = callback.previous;
+}
+
+static bool
+same_value(RowReader *row, const SmfColumn *column, const Job *job, const Job *other)
+{
+	JsonbValue	value;
+	JsonbValue	other_value;
+	bool		found = find_value(row, column, job, &value);
+
+	if (found != find_value(row, column, other, &other_value))
+		return false;
+	if (!found)
+		return true;
+	return compareJsonbContainers(&value_to_jsonb(&value)->root,
+								  &value_to_jsonb(&other_value)->root) == 0;
+}
+
+/*
+ * smf_row_same
+ *		Are the values of the columns "only" the same in both jobs?
+ */
+bool
+smf_row_same(RowReader *row, const Job *job, const Job *other, const Bitmapset *only)
+{
+	for (int i = 0; i < row->ncolumns; i++)
+	{
+		const SmfColumn *column = row->columns[i].column;
+
+		if (bms_is_member(column->attnum, only) && !same_value(row, column, job, other))
+			return false;
+	}
+	return true;
 }

@@ -6,7 +6,10 @@
  * The role is fixed, and its right to the server's credentials checked, when
  * the scan begins.  No call is made before the first row is asked for.
  *
- * Not accounted for: a rescan fetches everything again.
+ * A scan that is started again remembers what it looked up, within work_mem.
+ *
+ * Not accounted for: a walk over a list that is started again asks for all of it
+ * again.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +27,89 @@
 int			smf_progress_interval_ms = 30000;
 
 /*
+ * Scans that start when the first of them does, of all queries that run.  A scan
+ * takes itself out when it has started, and when it ends in whatever way.
+ */
+static dlist_head sisters = DLIST_STATIC_INIT(sisters);
+
+/*
+ * smf_needs
+ *		Which calls the columns need for each job that the source names.
+ */
+SmfNeeds
+smf_needs(const SmfColumn *columns, List *attnums, JobSource source)
+{
+	SmfNeeds	needs = {source == SMF_FROM_NAMES, false};
+	ListCell   *lc;
+
+	foreach(lc, attnums)
+	{
+		const SmfColumn *column = &columns[lfirst_int(lc) - 1];
+
+		if (smf_column_known(column, source))
+			continue;
+		if (smf_column_is_tags(column))
+			needs.tags = true;
+		else
+			needs.document = true;
+	}
+	return needs;
+}
+
+static void
+leave_sisters(void *arg)
+{
+	JobScan    *state = arg;
+
+	if (state->with_sisters)
+		dlist_delete(&state->sister);
+	state->with_sisters = false;
+}
+
+static void
+join_sisters(JobScan *state)
+{
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+
+	dlist_push_tail(&sisters, &state->sister);
+	state->with_sisters = true;
+	callback->func = leave_sisters;
+	callback->arg = state;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+}
+
+/* Prepare to read from the source: the plan's, or one to fall back to. */
+static void
+use_source(JobScan *state, JobSource source, List *api_clauses)
+{
+	ForeignScan *plan = (ForeignScan *) state->node->ss.ps.plan;
+	SmfNeeds	needs = smf_needs(state->columns, state->attnums, source);
+	MemoryContext old = MemoryContextSwitchTo(state->node->ss.ps.state->es_query_cxt);
+
+	state->spec.source = source;
+	state->spec.want_document = needs.document;
+	state->spec.want_tags = needs.tags;
+	state->spec.may_refuse = source == SMF_FROM_TUNING_JOB ||
+		(source == SMF_FROM_SEARCH && state->fall_back);
+	state->request = smf_request_create(api_clauses, state->columns, plan->scan.scanrelid, source,
+										state->settings->region, &state->node->ss.ps);
+	state->checks = smf_early_create(list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY), state->columns,
+									 plan->scan.scanrelid, state->reader, state->node,
+									 &state->spec);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The conditions that a source can be asked for.  When it is not the plan's, these
+ * are the ones among those that are decided early.
+ */
+static List *
+api_clauses_of(ForeignScan *plan, bool as_planned)
+{
+	return list_nth(plan->fdw_exprs, as_planned ? SCAN_EXPR_API : SCAN_EXPR_EARLY);
+}
+
+/*
  * sagemakerBeginForeignScan
  *		Prepare the scan; raises 28000 when its role has no credentials.
  */
@@ -31,9 +117,11 @@ void
 sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	List	   *private = plan->fdw_private;
 	Relation	relation = node->ss.ss_currentRelation;
 	ForeignTable *table;
-	JobScan  *state;
+	JobScan    *state;
+	JobSource	source = intVal(list_nth(private, SCAN_PRIVATE_SOURCE));
 	Oid			userid;
 
 	/* EXPLAIN alone needs no right to the data */
@@ -41,77 +129,131 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 		return;
 
 	state = palloc0(sizeof(JobScan));
+	state->node = node;
 	table = GetForeignTable(RelationGetRelid(relation));
 	state->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
+	state->columns = smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation));
+	state->attnums = list_nth(private, SCAN_PRIVATE_ATTNUMS);
 
 	userid = smf_scan_check_as_user(node);
 	if (!OidIsValid(userid))
 		userid = GetUserId();
 	state->client = smf_access_client(state->settings, userid);
 
-	state->spec.by_name = boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_BY_NAME));
-	state->spec.want_document = boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_WANT_DOCUMENT));
-	state->spec.want_tags = boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_WANT_TAGS));
-	state->spec.bound = (int64) floatVal(list_nth(plan->fdw_private, SCAN_PRIVATE_BOUND));
-	state->spec.ramp = boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_RAMP));
+	state->spec.ordered = boolVal(list_nth(private, SCAN_PRIVATE_ORDERED));
+	state->spec.query.oldest_first = boolVal(list_nth(private, SCAN_PRIVATE_OLDEST_FIRST));
+	state->spec.narrowed = boolVal(list_nth(private, SCAN_PRIVATE_NARROWED));
+	state->spec.bound = (int64) floatVal(list_nth(private, SCAN_PRIVATE_BOUND));
+	state->spec.ramp = boolVal(list_nth(private, SCAN_PRIVATE_RAMP));
 	state->spec.label = RelationGetRelationName(relation);
+	state->spec.region = state->settings->region;
 	state->spec.notice_us = smf_progress_interval_ms * INT64CONST(1000);
 	state->spec.fetch_size = state->settings->fetch_size;
 	state->spec.max_concurrency = state->settings->max_concurrency;
 	state->spec.attempts = state->attempts;
+	/* what is looked up may be asked for again when the scan is started again */
+	if (source == SMF_FROM_NAMES &&
+		((eflags & EXEC_FLAG_REWIND) || !bms_is_empty(plan->scan.plan.allParam)))
+		state->cache = smf_cache_create(work_mem * INT64CONST(1024));
+	state->spec.cache = state->cache;
 
 	state->reader = smf_row_reader_create(RelationGetRelid(relation),
 										  RelationGetDescr(relation),
-										  list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS),
-										  state->settings);
-	if (state->spec.by_name)
-		state->name = ExecInitExpr(linitial(plan->fdw_exprs), (PlanState *) node);
+										  state->attnums, state->settings);
 	state->row_context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw row",
 											   ALLOCSET_DEFAULT_SIZES);
+	state->request_context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw request",
+												   ALLOCSET_DEFAULT_SIZES);
+	state->fall_back = boolVal(list_nth(private, SCAN_PRIVATE_FALL_BACK));
+	use_source(state, source, api_clauses_of(plan, true));
+	if (boolVal(list_nth(private, SCAN_PRIVATE_WITH_SISTERS)))
+		join_sisters(state);
 	node->fdw_state = state;
 }
 
-/* The name to look up now; NULL when it is NULL or no job can have it. */
-static char *
-name_to_look_up(ForeignScanState *node, JobScan *state)
+/* Is the scan certain to make more calls than it may? */
+static void
+check_estimate(JobScan *state)
 {
-	ExprContext *econtext = node->ss.ps.ps_ExprContext;
-	Datum		value;
-	bool		isnull;
-	char	   *name;
+	ForeignScan *plan = (ForeignScan *) state->node->ss.ps.plan;
+	double		calls = floatVal(list_nth(plan->fdw_private, SCAN_PRIVATE_ESTIMATED_CALLS));
 
-	value = ExecEvalExprSwitchContext(state->name, econtext, &isnull);
-	if (isnull)
-		return NULL;
-	name = MemoryContextStrdup(node->ss.ps.state->es_query_cxt, TextDatumGetCString(value));
-	if (smf_training_job_name_valid(name))
-		return name;
-	pfree(name);
-	return NULL;
+	if (smf_max_calls == 0 || calls <= smf_max_calls || state->spec.ramp ||
+		!boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_HAS_STATISTICS)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("the scan would make about %.0f calls, more than the limit of %d",
+					calls, smf_max_calls),
+			 errhint("Bound creation_time, read fewer columns, use scan_api 'search', or raise sagemaker_fdw.max_calls.")));
 }
 
+/* Begin to ask for jobs, unless none can be what is asked for. */
 static void
-start_stream(ForeignScanState *node, JobScan *state)
+start_stream(JobScan *state)
 {
 	MemoryContext old;
 
-	if (state->spec.by_name)
+	leave_sisters(state);
+	if (state->stream != NULL || state->exhausted)
+		return;
+	MemoryContextReset(state->request_context);
+	old = MemoryContextSwitchTo(state->request_context);
+	if (smf_early_possible(state->checks) &&
+		smf_request_evaluate(state->request, state->node->ss.ps.ps_ExprContext, &state->spec))
 	{
-		char	   *name = name_to_look_up(node, state);
-
-		if (name == NULL)
-		{
-			state->exhausted = true;
-			return;
-		}
-		old = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
-		list_free_deep(state->spec.names);
-		state->spec.names = list_make1(name);
-		MemoryContextSwitchTo(old);
+		check_estimate(state);
+		state->stream = smf_stream_begin(state->client, &state->spec);
 	}
-	old = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
-	state->stream = smf_stream_begin(state->client, &state->spec);
+	else
+		state->exhausted = true;
 	MemoryContextSwitchTo(old);
+}
+
+/* Let the scans of the same query start that surely will. */
+static void
+start_sisters(JobScan *state)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &sisters)
+	{
+		JobScan    *sister = dlist_container(JobScan, sister, iter.cur);
+
+		if (sister->node->ss.ps.state != state->node->ss.ps.state)
+			continue;
+		start_stream(sister);
+		if (sister->stream != NULL)
+			smf_stream_start(sister->stream);
+	}
+}
+
+/* The source is refused before it gave a job: ask another one. */
+static void
+change_source(JobScan *state, JobStreamResult refused)
+{
+	ForeignScan *plan = (ForeignScan *) state->node->ss.ps.plan;
+	JobSource	source = SMF_FROM_LIST;
+	JobOperation denied = state->spec.source == SMF_FROM_SEARCH ?
+		SMF_OP_SEARCH : SMF_OP_LIST_FOR_TUNING_JOB;
+
+	if (refused == SMF_STREAM_DENIED)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("AWS denies %s to the credentials for server \"%s\"; all jobs are listed instead",
+						smf_operation_name(denied), state->settings->server_name),
+				 errhint("Allow sagemaker:%s in the IAM policy.", smf_operation_name(denied))));
+	else
+	{
+		/* a tuning job that was deleted leaves its children, and Search knows them */
+		source = SMF_FROM_SEARCH;
+		state->fall_back = true;
+	}
+	state->spec.narrowed = true;
+	smf_stream_end(state->stream);
+	state->stream = NULL;
+	use_source(state, source, api_clauses_of(plan, false));
+	start_stream(state);
 }
 
 /*
@@ -121,27 +263,40 @@ start_stream(ForeignScanState *node, JobScan *state)
 TupleTableSlot *
 sagemakerIterateForeignScan(ForeignScanState *node)
 {
-	JobScan  *state = node->fdw_state;
+	JobScan    *state = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
-	Job			job;
-	MemoryContext old;
 
 	ExecClearTuple(slot);
-	if (state->stream == NULL && !state->exhausted)
-		start_stream(node, state);
-	if (state->exhausted)
-		return slot;
-
-	MemoryContextReset(state->row_context);
-	if (!smf_stream_next(state->stream, &job))
+	if (state->with_sisters)
+		start_sisters(state);
+	start_stream(state);
+	while (!state->exhausted)
 	{
-		state->exhausted = true;
-		return slot;
+		Job			job;
+		MemoryContext old;
+		JobStreamResult result;
+
+		MemoryContextReset(state->row_context);
+		result = smf_stream_next(state->stream, &job);
+		if (result == SMF_STREAM_DENIED || result == SMF_STREAM_UNKNOWN)
+		{
+			change_source(state, result);
+			continue;
+		}
+		if (result == SMF_STREAM_END)
+		{
+			state->exhausted = true;
+			break;
+		}
+		ExecClearTuple(slot);
+		old = MemoryContextSwitchTo(state->row_context);
+		smf_row_read(state->reader, &job, NULL, slot->tts_values, slot->tts_isnull);
+		MemoryContextSwitchTo(old);
+		ExecStoreVirtualTuple(slot);
+		if (smf_early_complete(state->checks, &job, slot))
+			return slot;
 	}
-	old = MemoryContextSwitchTo(state->row_context);
-	smf_row_read(state->reader, &job, slot->tts_values, slot->tts_isnull);
-	MemoryContextSwitchTo(old);
-	return ExecStoreVirtualTuple(slot);
+	return ExecClearTuple(slot);
 }
 
 /*
@@ -151,7 +306,7 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 void
 sagemakerReScanForeignScan(ForeignScanState *node)
 {
-	JobScan  *state = node->fdw_state;
+	JobScan    *state = node->fdw_state;
 
 	if (state->stream != NULL)
 		smf_stream_end(state->stream);
@@ -166,10 +321,11 @@ sagemakerReScanForeignScan(ForeignScanState *node)
 void
 sagemakerEndForeignScan(ForeignScanState *node)
 {
-	JobScan  *state = node->fdw_state;
+	JobScan    *state = node->fdw_state;
 
 	if (state == NULL)
 		return;
+	leave_sisters(state);
 	if (state->stream != NULL)
 		smf_stream_end(state->stream);
 	state->stream = NULL;

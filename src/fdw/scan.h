@@ -8,6 +8,8 @@
 #ifndef SMF_SCAN_H
 #define SMF_SCAN_H
 
+#include "fdw/early.h"
+#include "fdw/request.h"
 #include "fdw/row.h"
 #include "nodes/execnodes.h"
 
@@ -19,17 +21,41 @@ typedef enum ScanPrivateIndex
 {
 	/* integer list: attribute numbers of the columns that are read */
 	SCAN_PRIVATE_ATTNUMS,
-	/* Boolean: describe each job? */
-	SCAN_PRIVATE_WANT_DOCUMENT,
-	/* Boolean: list each job's tags? */
-	SCAN_PRIVATE_WANT_TAGS,
-	/* Boolean: is fdw_exprs the one name to look up, instead of all jobs? */
-	SCAN_PRIVATE_BY_NAME,
+	/* Integer: JobSource */
+	SCAN_PRIVATE_SOURCE,
+	/* Boolean: where Search is denied, may the list be walked instead? */
+	SCAN_PRIVATE_FALL_BACK,
+	/* Boolean: does the plan rely on the order of creation? */
+	SCAN_PRIVATE_ORDERED,
+	/* Boolean: which order it is */
+	SCAN_PRIVATE_OLDEST_FIRST,
+	/* Boolean: may pages hold fewer jobs than are asked for, or jobs that are refused? */
+	SCAN_PRIVATE_NARROWED,
 	/* Float: jobs that the query reads at the most, 0 if it may be all */
 	SCAN_PRIVATE_BOUND,
 	/* Boolean: may the query end before it has read all jobs? */
-	SCAN_PRIVATE_RAMP
+	SCAN_PRIVATE_RAMP,
+	/* Boolean: is its first page to be asked for when a sister's is? */
+	SCAN_PRIVATE_WITH_SISTERS,
+	/* Float: calls of one scan, as estimated */
+	SCAN_PRIVATE_ESTIMATED_CALLS,
+	/* Boolean: does that rest on more than a guess? */
+	SCAN_PRIVATE_HAS_STATISTICS
 } ScanPrivateIndex;
+
+/* What ForeignScan.fdw_exprs holds, by position: lists of conditions. */
+typedef enum ScanExprIndex
+{
+	SCAN_EXPR_API,				/* the source is asked for them */
+	SCAN_EXPR_EARLY				/* decided on what is known so far */
+} ScanExprIndex;
+
+/* Which calls a set of columns needs when jobs come from a source. */
+typedef struct SmfNeeds
+{
+	bool		document;		/* Describe */
+	bool		tags;			/* ListTags */
+} SmfNeeds;
 
 /* Setting sagemaker_fdw.progress_interval, in milliseconds. */
 extern int	smf_progress_interval_ms;
@@ -37,17 +63,32 @@ extern int	smf_progress_interval_ms;
 /* ForeignScanState.fdw_state; everything lives in the query's memory context. */
 typedef struct JobScan
 {
+	ForeignScanState *node;
 	SmfSettings *settings;
-	JobStreamSpec spec;
+	SmfColumn  *columns;		/* the table's, by attribute number less one */
+	List	   *attnums;		/* of the columns that are read */
 	AwsClient  *client;
 	RowReader  *reader;
-	ExprState  *name;			/* what to look up; NULL for all jobs */
+	JobCache   *cache;			/* of look-ups; NULL when they are made once */
+
+	/* as the plan has it, or as it is after a fall-back */
+	JobStreamSpec spec;
+	ScanRequest *request;
+	EarlyChecks *checks;
+
 	MemoryContext row_context;	/* the values in the slot; reset for each row */
+	MemoryContext request_context;	/* what the stream is asked for; reset when it
+									 * is started again */
 	JobStream  *stream;			/* NULL until the first row is asked for, and
 								 * after a rescan */
 	bool		exhausted;		/* there is nothing (more) to read */
+	bool		fall_back;		/* to the list, where Search is denied */
+	bool		with_sisters;	/* is in the list of those that start together */
+	dlist_node	sister;			/* in it */
 	int64		attempts[SMF_JOB_OPERATIONS];	/* requests, by operation, all loops */
 } JobScan;
+
+extern SmfNeeds smf_needs(const SmfColumn *columns, List *attnums, JobSource source);
 
 extern void sagemakerBeginForeignScan(ForeignScanState *node, int eflags);
 extern TupleTableSlot *sagemakerIterateForeignScan(ForeignScanState *node);

@@ -79,6 +79,19 @@ smf_document_required(AwsCall *call, JsonbContainer *object, const char *key,
 }
 
 /*
+ * smf_document_object
+ *		A member that must be there, and an object; *value is it.
+ */
+void
+smf_document_object(AwsCall *call, JsonbContainer *object, const char *key, JsonbValue *value)
+{
+	if (!smf_document_member(object, key, value))
+		raise_shape(call, NULL, psprintf("lacks %s", key));
+	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+		raise_shape(call, NULL, psprintf("has a %s that is not an object", key));
+}
+
+/*
  * smf_document_describe
  *		The document of one training job, in the current memory context.
  */
@@ -166,6 +179,39 @@ smf_document_tags(List *responses)
 			pushJsonbValue(&state, WJB_KEY, &key);
 			pushJsonbValue(&state, WJB_VALUE, &value);
 		}
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/*
+ * smf_document_record_tags
+ *		The tags in a record of Search as one object, key to value.
+ *
+ * What is no tag there is passed over: the record was not checked for it.
+ */
+Jsonb *
+smf_document_record_tags(Jsonb *record)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	tags;
+	int			n = 0;
+
+	if (smf_document_member(&record->root, "Tags", &tags) && tags.type == jbvBinary &&
+		JsonContainerIsArray(tags.val.binary.data))
+		n = JsonContainerSize(tags.val.binary.data);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < n; i++)
+	{
+		JsonbValue *tag = getIthJsonbValueFromContainer(tags.val.binary.data, i);
+		JsonbValue	key;
+		JsonbValue	value;
+
+		if (tag->type != jbvBinary || !JsonContainerIsObject(tag->val.binary.data) ||
+			!smf_document_member(tag->val.binary.data, "Key", &key) || key.type != jbvString ||
+			!smf_document_member(tag->val.binary.data, "Value", &value))
+			continue;
+		pushJsonbValue(&state, WJB_KEY, &key);
+		pushJsonbValue(&state, WJB_VALUE, &value);
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }

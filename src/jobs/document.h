@@ -18,6 +18,9 @@ extern JsonbContainer *smf_document_list(AwsCall *call, Jsonb *response,
 extern char *smf_document_next_token(AwsCall *call, Jsonb *response, const char *job_name);
 extern char *smf_document_required(AwsCall *call, JsonbContainer *object,
 								   const char *key, const char *job_name);
+extern void smf_document_object(AwsCall *call, JsonbContainer *object, const char *key,
+								JsonbValue *value);
+extern Jsonb *smf_document_record_tags(Jsonb *record);
 extern Jsonb *smf_document_tags(List *responses);
 extern bool smf_document_member(JsonbContainer *object, const char *key, JsonbValue *value);
 

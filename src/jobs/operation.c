@@ -13,11 +13,16 @@
 #include "jobs/operation.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 
-/* Longest name of a training job. */
+/* Longest names of a training job and of a tuning job. */
 #define NAME_LENGTH_MAX 63
+#define TUNING_NAME_LENGTH_MAX 32
+
+/* Fields of an ARN before the resource. */
+#define ARN_FIELDS 5
 
 /*
  * smf_operation_name
@@ -30,6 +35,10 @@ smf_operation_name(JobOperation operation)
 	{
 		case SMF_OP_LIST_TRAINING_JOBS:
 			return "ListTrainingJobs";
+		case SMF_OP_LIST_FOR_TUNING_JOB:
+			return "ListTrainingJobsForHyperParameterTuningJob";
+		case SMF_OP_SEARCH:
+			return "Search";
 		case SMF_OP_DESCRIBE_TRAINING_JOB:
 			return "DescribeTrainingJob";
 		case SMF_OP_LIST_TAGS:
@@ -55,26 +64,118 @@ finish_request(StringInfo body)
 	return pg_server_to_any(body->data, body->len, PG_UTF8);
 }
 
+/* Append "key": seconds, unless that is no bound. */
+static void
+append_time_member(StringInfo body, const char *key, int64 seconds)
+{
+	if (seconds != SMF_NO_BOUND)
+		appendStringInfo(body, ", \"%s\": " INT64_FORMAT, key, seconds);
+}
+
+/* Nothing is narrowed, newest first. */
+void
+smf_job_query_init(JobQuery *query)
+{
+	memset(query, 0, sizeof(JobQuery));
+	query->created_after = query->created_before = SMF_NO_BOUND;
+	query->modified_after = query->modified_before = SMF_NO_BOUND;
+}
+
 /*
- * smf_list_training_jobs_request
- *		Body that asks for a page of summaries, newest job first; "next_token" is
- *		NULL for the first page.
- *
- * "created_before" is epoch seconds, whole ones, or NULL.  The order is always
- * sent: the service's default is documented both ways.
+ * smf_search_time
+ *		Epoch seconds as Search takes them, palloc'ed: YYYY-MM-DDTHH:MM:SS in UTC.
  */
 char *
-smf_list_training_jobs_request(int max_results, const char *created_before,
-							   const char *next_token)
+smf_search_time(int64 seconds)
+{
+	pg_time_t	time = (pg_time_t) seconds;
+	struct pg_tm *tm = pg_gmtime(&time);
+
+	return psprintf("%04d-%02d-%02dT%02d:%02d:%02d", tm->tm_year + 1900, tm->tm_mon + 1,
+					tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec);
+}
+
+static void
+append_filter(StringInfo body, const char *name, const char *operator, const char *value)
+{
+	appendStringInfoString(body, body->data[body->len - 1] == '[' ? "{" : ", {");
+	appendStringInfoString(body, "\"Name\": ");
+	escape_json(body, name);
+	appendStringInfo(body, ", \"Operator\": \"%s\"", operator);
+	if (value != NULL)
+	{
+		appendStringInfoString(body, ", \"Value\": ");
+		escape_json(body, value);
+	}
+	appendStringInfoChar(body, '}');
+}
+
+/* A filter on a time, which Search takes as YYYY-MM-DDTHH:MM:SS. */
+static void
+append_time_filter(StringInfo body, const char *name, const char *operator, int64 seconds)
+{
+	if (seconds != SMF_NO_BOUND)
+		append_filter(body, name, operator, smf_search_time(seconds));
+}
+
+static void
+append_search(StringInfo body, const JobQuery *query)
+{
+	ListCell   *lc;
+
+	appendStringInfoString(body, ", \"Resource\": \"TrainingJob\", \"SearchExpression\": {\"Filters\": [");
+	append_time_filter(body, "CreationTime", "GreaterThanOrEqualTo", query->created_after);
+	append_time_filter(body, "CreationTime", "LessThanOrEqualTo", query->created_before);
+	append_time_filter(body, "LastModifiedTime", "GreaterThanOrEqualTo", query->modified_after);
+	append_time_filter(body, "LastModifiedTime", "LessThanOrEqualTo", query->modified_before);
+	foreach(lc, query->filters)
+	{
+		SearchFilter *filter = lfirst(lc);
+
+		append_filter(body, filter->name, filter->operator, filter->value);
+	}
+	appendStringInfoString(body, "]}");
+}
+
+/*
+ * smf_page_request
+ *		Body that asks for a page of jobs; "next_token" is NULL for the first one.
+ *
+ * The order is always sent: the service's default is documented both ways, and
+ * Search's own is not stable while pages are walked.
+ */
+char *
+smf_page_request(JobOperation operation, const JobQuery *query, int max_results,
+				 const char *next_token)
 {
 	StringInfoData body;
 
 	initStringInfo(&body);
 	appendStringInfo(&body, "{\"MaxResults\": %d", max_results);
-	if (created_before != NULL)
-		appendStringInfo(&body, ", \"CreationTimeBefore\": %s", created_before);
+	switch (operation)
+	{
+		case SMF_OP_LIST_TRAINING_JOBS:
+			append_time_member(&body, "CreationTimeAfter", query->created_after);
+			append_time_member(&body, "CreationTimeBefore", query->created_before);
+			append_time_member(&body, "LastModifiedTimeAfter", query->modified_after);
+			append_time_member(&body, "LastModifiedTimeBefore", query->modified_before);
+			append_string_member(&body, "StatusEquals", query->status);
+			append_string_member(&body, "NameContains", query->name_contains);
+			break;
+		case SMF_OP_LIST_FOR_TUNING_JOB:
+			append_string_member(&body, "HyperParameterTuningJobName",
+								 strrchr(query->tuning_job_arn, '/') + 1);
+			append_string_member(&body, "StatusEquals", query->status);
+			break;
+		case SMF_OP_SEARCH:
+			append_search(&body, query);
+			break;
+		case SMF_OP_DESCRIBE_TRAINING_JOB:
+		case SMF_OP_LIST_TAGS:
+			pg_unreachable();
+	}
 	append_string_member(&body, "SortBy", "CreationTime");
-	append_string_member(&body, "SortOrder", "Descending");
+	append_string_member(&body, "SortOrder", query->oldest_first ? "Ascending" : "Descending");
 	append_string_member(&body, "NextToken", next_token);
 	return finish_request(&body);
 }
@@ -110,6 +211,23 @@ is_alphanumeric(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+static bool
+name_valid(const char *name, size_t longest)
+{
+	size_t		len = strlen(name);
+
+	if (len < 1 || len > longest)
+		return false;
+	for (size_t i = 0; i < len; i++)
+	{
+		bool		inside = i > 0 && i < len - 1;
+
+		if (!is_alphanumeric(name[i]) && !(inside && name[i] == '-'))
+			return false;
+	}
+	return true;
+}
+
 /*
  * smf_training_job_name_valid
  *		Can a training job have this name?  1 to 63 letters, digits and hyphens,
@@ -118,16 +236,68 @@ is_alphanumeric(char c)
 bool
 smf_training_job_name_valid(const char *name)
 {
-	size_t		len = strlen(name);
+	return name_valid(name, NAME_LENGTH_MAX);
+}
 
-	if (len < 1 || len > NAME_LENGTH_MAX)
-		return false;
-	for (size_t i = 0; i < len; i++)
+/*
+ * What follows "type" in arn:{partition}:sagemaker:{region}:{account}:{type}{name};
+ * NULL when the ARN is not of that form, or of another region.
+ */
+static const char *
+arn_resource(const char *arn, const char *region, const char *type)
+{
+	const char *fields[ARN_FIELDS];
+	int			lengths[ARN_FIELDS];
+
+	for (int i = 0; i < ARN_FIELDS; i++)
 	{
-		bool		inside = i > 0 && i < len - 1;
+		const char *end = strchr(arn, ':');
 
-		if (!is_alphanumeric(name[i]) && !(inside && name[i] == '-'))
+		if (end == NULL)
+			return NULL;
+		fields[i] = arn;
+		lengths[i] = end - arn;
+		arn = end + 1;
+	}
+	if (lengths[0] != 3 || memcmp(fields[0], "arn", 3) != 0 ||
+		lengths[2] != strlen("sagemaker") || memcmp(fields[2], "sagemaker", lengths[2]) != 0 ||
+		lengths[3] != strlen(region) || memcmp(fields[3], region, lengths[3]) != 0 ||
+		strncmp(arn, type, strlen(type)) != 0)
+		return NULL;
+	return arn + strlen(type);
+}
+
+/*
+ * smf_training_job_arn_name
+ *		The name in the ARN of a training job of the region, palloc'ed; NULL when
+ *		no training job there can have the ARN.
+ */
+char *
+smf_training_job_arn_name(const char *arn, const char *region)
+{
+	const char *name = arn_resource(arn, region, "training-job/");
+
+	return name != NULL && name_valid(name, NAME_LENGTH_MAX) ? pstrdup(name) : NULL;
+}
+
+/* The same for a hyperparameter tuning job. */
+char *
+smf_tuning_job_arn_name(const char *arn, const char *region)
+{
+	const char *name = arn_resource(arn, region, "hyper-parameter-tuning-job/");
+
+	return name != NULL && name_valid(name, TUNING_NAME_LENGTH_MAX) ? pstrdup(name) : NULL;
+}
+
+/* Are two ARNs of the same partition, service, region and account? */
+bool
+smf_same_account_arn(const char *arn, const char *other)
+{
+	for (int colons = 0; colons < ARN_FIELDS; arn++, other++)
+	{
+		if (*arn != *other || *arn == '\0')
 			return false;
+		colons += *arn == ':';
 	}
 	return true;
 }

@@ -8,11 +8,14 @@
 #ifndef SMF_OPERATION_H
 #define SMF_OPERATION_H
 
+#include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
 typedef enum JobOperation
 {
 	SMF_OP_LIST_TRAINING_JOBS,
+	SMF_OP_LIST_FOR_TUNING_JOB,
+	SMF_OP_SEARCH,
 	SMF_OP_DESCRIBE_TRAINING_JOB,
 	SMF_OP_LIST_TAGS
 } JobOperation;
@@ -22,13 +25,58 @@ typedef enum JobOperation
 /* Largest page that the service gives. */
 #define SMF_PAGE_SIZE_MAX 100
 
+/* Longest name and value that a filter of Search, and text that NameContains takes. */
+#define SMF_SEARCH_NAME_MAX		255
+#define SMF_SEARCH_VALUE_MAX	1024
+#define SMF_NAME_CONTAINS_MAX	63
+
+/* Filters that a Search takes, less those that walking its pages adds. */
+#define SMF_SEARCH_FILTERS_MAX	18
+
+/* A bound of time that is none. */
+#define SMF_NO_BOUND PG_INT64_MIN
+
+/* Last second that the service knows: the end of the year 9999. */
+#define SMF_LAST_SECOND INT64CONST(253402300799)
+
+/* One condition that Search is asked to decide.  Strings are palloc'ed or constants. */
+typedef struct SearchFilter
+{
+	const char *name;			/* attribute, or a path below one */
+	const char *operator;		/* in the API's words */
+	const char *value;			/* NULL: the operator takes none */
+} SearchFilter;
+
+/*
+ * What narrows and orders the jobs that the service lists.  Each operation takes
+ * what it knows of it; whether bounds of time are inclusive is not known, so they
+ * are a second wider than what is wanted.
+ */
+typedef struct JobQuery
+{
+	int64		created_after;	/* epoch seconds, or SMF_NO_BOUND */
+	int64		created_before;
+	int64		modified_after;
+	int64		modified_before;
+	const char *status;			/* of the catalogue's labels; NULL: any */
+	const char *name_contains;	/* NULL: any */
+	const char *tuning_job_arn; /* for SMF_OP_LIST_FOR_TUNING_JOB */
+	List	   *filters;		/* of SearchFilter *, for SMF_OP_SEARCH */
+	bool		oldest_first;	/* by creation time; else newest first */
+} JobQuery;
+
 extern const char *smf_operation_name(JobOperation operation);
 
-extern char *smf_list_training_jobs_request(int max_results, const char *created_before,
-											const char *next_token);
+extern void smf_job_query_init(JobQuery *query);
+extern char *smf_page_request(JobOperation operation, const JobQuery *query, int max_results,
+							  const char *next_token);
+extern char *smf_search_time(int64 seconds);
 extern char *smf_describe_training_job_request(const char *training_job_name);
 extern char *smf_list_tags_request(const char *resource_arn, const char *next_token);
 
 extern bool smf_training_job_name_valid(const char *name);
+extern char *smf_training_job_arn_name(const char *arn, const char *region);
+extern char *smf_tuning_job_arn_name(const char *arn, const char *region);
+extern bool smf_same_account_arn(const char *arn, const char *other);
 
 #endif							/* SMF_OPERATION_H */

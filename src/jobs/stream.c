@@ -3,21 +3,29 @@
  * stream.c
  *		Training jobs, one after another, with many calls in flight.
  *
- *		names ----------------+
- *							  +-> entries -> Describe -> ListTags -> next job
- *		ListTrainingJobs -----+
+ *		names ------------+
+ *						  +-> entries -> Describe and ListTags -> next job
+ *		pages of a list --+
  *
  * Entries stand in a ring in list order.  Calls are made for those in a window
  * at its head, so that what is held does not grow with the history, and a page
  * is asked for while the jobs of the one before are still being described.
  * Answers may come in any order; jobs leave in the order of the list.
  *
+ * Before each call for a job the caller is asked whether, by what is known so far,
+ * the job is still wanted.
+ *
  * A job that Describe does not find was deleted since it was listed, or never
  * existed: it is no job of the stream.  Any other failure ends the stream with
  * an error, once the jobs before it have left: it yields all jobs or fails.
  *
+ * A job that is asked for by its ARN is described by the name in there.  That may be
+ * spelled in another case than the job's own, so that what Describe does not find
+ * is looked for by the ARN itself before it is no job.
+ *
  * A token that the service refuses (it may have expired while jobs were read) is no
- * end: the walk goes on from the creation time that it had come to.
+ * end: the walk goes on from the creation time that it had come to.  So does a
+ * Search from time to time, since its pages get slower the further one walks.
  *
  * Not accounted for: a job created while pages are walked may be missed, and one
  * deleted meanwhile may be seen: the service gives no snapshot.
@@ -30,40 +38,62 @@
 #include "http/http.h"
 #include "jobs/document.h"
 #include "jobs/stream.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+/* Pages of one walk of a Search, after which another one begins. */
+#define SEARCH_WALK_PAGES 100
+
+/* How far a job has come. */
+typedef enum EntryState
+{
+	ENTRY_IDLE,					/* the next call is to be chosen */
+	ENTRY_CALLING,				/* a call is in flight, or answered */
+	ENTRY_COMPLETE,				/* all that is asked for is there */
+	ENTRY_GONE,					/* it does not exist, or is not wanted */
+	ENTRY_FAILED				/* call has the reason */
+} EntryState;
+
 /* One job on its way. */
 typedef struct JobEntry
 {
+	EntryState	state;
+	const WantedJob *wanted;	/* what was asked for; NULL when listed */
 	char	   *name;			/* palloc'ed, like all of an entry */
 	char	   *arn;			/* NULL until known */
-	Jsonb	   *summary;		/* NULL when asked for by name */
-	AwsCall    *describe;		/* NULL until started, or not wanted */
-	AwsCall    *tags_call;		/* the page of tags in flight, or NULL */
+	Jsonb	   *summary;		/* as listed; NULL when asked for by name */
+	JobOperation operation;		/* of call */
+	AwsCall    *call;			/* in flight, or failed; or NULL */
+	AwsCall    *describe;		/* the answer of Describe, or NULL */
+	Jsonb	   *document;		/* that answer read, if it had to be; or NULL */
 	List	   *tag_pages;		/* responses of ListTags (Jsonb *) */
+	char	   *tags_token;		/* asks for their next page, or NULL */
 	bool		tags_complete;	/* the last page of tags is there */
-	bool		described;		/* describe has ended, and is not in flight */
-	AwsCall    *ended;			/* the call that ended it early: the job is
-								 * gone, or the call failed; or NULL */
+	bool		searched;		/* its ARN was looked for */
+	bool		cached;			/* document and cached_tags are from the cache */
+	Jsonb	   *cached_tags;
 } JobEntry;
 
-/* A job of the page before, to know it again. */
+/* A job that was listed, to know it again. */
 typedef struct SeenJob
 {
 	uint32		hash;			/* of identity */
 	char	   *identity;		/* ARN and creation time, as listed */
+	Numeric		created;		/* creation time; NULL when it has none */
 } SeenJob;
 
 struct JobStream
 {
 	AwsClient  *client;			/* not ours */
 	JobStreamSpec spec;
+	JobOperation list_operation;	/* gives the pages */
 	MemoryContext context;		/* the stream and all it holds */
 	MemoryContext job_context;	/* what the last job handed out holds */
+	MemoryContext check_context;	/* what a check is given; reset for each */
 
 	/* the ring of entries */
 	JobEntry   *ring;
@@ -73,19 +103,24 @@ struct JobStream
 	int			in_flight;		/* calls, the page's included */
 
 	/* the source of entries */
-	ListCell   *next_name;		/* by name: the next to enter, or NULL */
+	ListCell   *next_wanted;	/* by name: the next to enter, or NULL */
 	AwsCall    *page;			/* the page in flight, or NULL */
 	char	   *next_token;		/* asks for the next page; NULL on the first */
 	bool		source_done;	/* no further entry will come */
 	Numeric		last_created;	/* creation time of the job listed last, in
 								 * epoch seconds; NULL before the first */
 	Numeric		resumed_at;		/* last_created when the walk began again; or NULL */
-	char	   *created_before; /* the bound of that walk; NULL for the first */
 	bool		resumable;		/* a page has come since then */
+	int			walk_pages;		/* that have come since then */
 	HTAB	   *tokens;			/* hashes of all tokens so far */
 	MemoryContext page_context; /* holds seen */
-	SeenJob    *seen;			/* jobs of the latest page */
+	SeenJob    *seen;			/* jobs of the latest page, and those before it
+								 * with the creation time come to */
 	int			nseen;
+
+	/* names of jobs wanted by their ARN, where Search is denied */
+	bool		arns_listed;	/* the walk for them is done */
+	List	   *names_by_arn;	/* WantedJob *: ARN and the job's own name */
 
 	/* how much is fetched ahead, and what has been done */
 	int			ramp_window;	/* entries fetched ahead while ramping up */
@@ -145,36 +180,71 @@ append_entry(JobStream *stream, char *name)
 }
 
 static void
+free_if_any(void *pointer)
+{
+	if (pointer != NULL)
+		pfree(pointer);
+}
+
+static void
+free_entry(JobEntry *entry)
+{
+	smf_call_free(entry->call);
+	smf_call_free(entry->describe);
+	free_if_any(entry->name);
+	free_if_any(entry->arn);
+	free_if_any(entry->summary);
+	free_if_any(entry->document);
+	free_if_any(entry->tags_token);
+	free_if_any(entry->cached_tags);
+	list_free_deep(entry->tag_pages);
+}
+
+/* The first entry leaves. */
+static void
 pop_entry(JobStream *stream)
 {
-	JobEntry   *entry = entry_at(stream, 0);
-
-	smf_call_free(entry->describe);
-	smf_call_free(entry->tags_call);
-	pfree(entry->name);
-	if (entry->arn != NULL)
-		pfree(entry->arn);
-	if (entry->summary != NULL)
-		pfree(entry->summary);
-	list_free_deep(entry->tag_pages);
+	free_entry(entry_at(stream, 0));
 	stream->head = (stream->head + 1) % stream->capacity;
 	stream->nentries--;
 }
 
+/* The entry that came last leaves. */
+static void
+drop_last_entry(JobStream *stream)
+{
+	free_entry(entry_at(stream, --stream->nentries));
+}
+
+/* What a look-up is known by: a name has no colon, an ARN has. */
+static const char *
+wanted_key(const WantedJob *wanted)
+{
+	return wanted->arn ? wanted->arn : wanted->name;
+}
+
+static Jsonb *
+copy_jsonb(const Jsonb *jsonb)
+{
+	Jsonb	   *copy;
+
+	if (jsonb == NULL)
+		return NULL;
+	copy = palloc(VARSIZE(jsonb));
+	memcpy(copy, jsonb, VARSIZE(jsonb));
+	return copy;
+}
+
 /* ----- where entries come from ----- */
 
-/*
- * Was the job on the page before, too?  Pages shift when a job is created while
- * they are walked.  Remembers the job as one of the page at "position".
- */
+/* Was the job listed before?  Pages shift when a job is created while they are walked. */
 static bool
-seen_before(SeenJob *before, int nbefore, SeenJob *now, char *identity)
+seen_before(const JobStream *stream, const SeenJob *job)
 {
-	now->identity = identity;
-	now->hash = hash_bytes((unsigned char *) identity, strlen(identity));
-	for (int i = 0; i < nbefore; i++)
+	for (int i = 0; i < stream->nseen; i++)
 	{
-		if (before[i].hash == now->hash && strcmp(before[i].identity, identity) == 0)
+		if (stream->seen[i].hash == job->hash &&
+			strcmp(stream->seen[i].identity, job->identity) == 0)
 			return true;
 	}
 	return false;
@@ -223,43 +293,207 @@ copy_numeric(MemoryContext context, Numeric number)
 	return copy;
 }
 
-/* Was the job created later than that? */
-static bool
-created_after(Numeric created, Numeric bound)
+static int
+compare_created(Numeric created, Numeric other)
 {
 	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(created),
-											 NumericGetDatum(bound))) > 0;
+											 NumericGetDatum(other)));
+}
+
+/* Does the first creation time come before the other, in the stream's order? */
+static bool
+comes_before(const JobStream *stream, Numeric created, Numeric other)
+{
+	int			order = compare_created(created, other);
+
+	return stream->spec.query.oldest_first ? order < 0 : order > 0;
 }
 
 /*
- * The page was refused.  If that was for its token, begin another walk at the
- * creation time come to, a second later: the service takes whole seconds.  False
- * if that cannot help, or did not help before.
+ * Begin another walk where this one has come to, a second before it: the service
+ * takes whole seconds.  False if that would be no other walk.
  */
 static bool
-resume(JobStream *stream)
+walk_on(JobStream *stream)
 {
-	const AwsError *error = smf_call_error(stream->page);
-	Datum		bound;
+	JobQuery   *query = &stream->spec.query;
+	PGFunction	round = query->oldest_first ? numeric_floor : numeric_ceil;
+	int64		bound_s;
+	int64	   *bound = query->oldest_first ? &query->created_after : &query->created_before;
 
-	if (stream->next_token == NULL || stream->last_created == NULL || !stream->resumable ||
-		error->code == NULL || strcmp(error->code, "ValidationException") != 0)
+	if (stream->last_created == NULL || !stream->resumable ||
+		stream->list_operation == SMF_OP_LIST_FOR_TUNING_JOB)
 		return false;
+	bound_s = DatumGetInt64(DirectFunctionCall1(numeric_int8,
+												DirectFunctionCall1(round, NumericGetDatum(stream->last_created))));
+	bound_s += query->oldest_first ? -1 : 1;
+	if (*bound == bound_s)
+		return false;
+	*bound = bound_s;
 
-	drop_page(stream);
-	pfree(stream->next_token);
+	if (stream->next_token != NULL)
+		pfree(stream->next_token);
 	stream->next_token = NULL;
 	if (stream->tokens != NULL)
 		hash_destroy(stream->tokens);
 	stream->tokens = NULL;
 	stream->resumable = false;
+	stream->walk_pages = 0;
+	if (stream->resumed_at != NULL)
+		pfree(stream->resumed_at);
 	stream->resumed_at = copy_numeric(stream->context, stream->last_created);
-	bound = DirectFunctionCall2(numeric_add,
-								DirectFunctionCall1(numeric_ceil, NumericGetDatum(stream->last_created)),
-								NumericGetDatum(int64_to_numeric(1)));
-	stream->created_before = MemoryContextStrdup(stream->context,
-												 DatumGetCString(DirectFunctionCall1(numeric_out, bound)));
 	return true;
+}
+
+/* The page was refused: was it for its token, and can another walk begin? */
+static bool
+resume(JobStream *stream)
+{
+	const AwsError *error = smf_call_error(stream->page);
+
+	if (stream->next_token == NULL || error->code == NULL ||
+		strcmp(error->code, "ValidationException") != 0 || !walk_on(stream))
+		return false;
+	drop_page(stream);
+	return true;
+}
+
+/* What the service keeps an answer's jobs in. */
+static JsonbContainer *
+jobs_of_page(JobStream *stream, Jsonb *response)
+{
+	return smf_document_list(stream->page, response,
+							 stream->list_operation == SMF_OP_SEARCH ? "Results" : "TrainingJobSummaries",
+							 NULL);
+}
+
+/* The element of a page that is about one job. */
+static JsonbValue *
+job_of_element(JobStream *stream, JsonbValue *element)
+{
+	JsonbValue *record;
+
+	if (stream->list_operation != SMF_OP_SEARCH)
+		return element;
+	record = palloc(sizeof(JsonbValue));
+	smf_document_object(stream->page, element->val.binary.data, "TrainingJob", record);
+	return record;
+}
+
+/* A child of a tuning job is listed without its parent's ARN: add it. */
+static Jsonb *
+with_tuning_job_arn(JsonbContainer *summary, const char *tuning_job_arn)
+{
+	static const char *const member = "TuningJobArn";
+	JsonbIterator *iterator = JsonbIteratorInit(summary);
+	JsonbParseState *state = NULL;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	JsonbValue *result = NULL;
+	int			depth = 0;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	{
+		if (token == WJB_BEGIN_OBJECT || token == WJB_BEGIN_ARRAY)
+			depth++;
+		if (token == WJB_END_OBJECT && depth == 1)
+		{
+			JsonbValue	key = {.type = jbvString};
+			JsonbValue	arn = {.type = jbvString};
+
+			key.val.string.val = unconstify(char *, member);
+			key.val.string.len = strlen(member);
+			arn.val.string.val = unconstify(char *, tuning_job_arn);
+			arn.val.string.len = strlen(tuning_job_arn);
+			pushJsonbValue(&state, WJB_KEY, &key);
+			pushJsonbValue(&state, WJB_VALUE, &arn);
+		}
+		if (token == WJB_END_OBJECT || token == WJB_END_ARRAY)
+			depth--;
+		result = pushJsonbValue(&state, token, token < WJB_BEGIN_ARRAY ? &value : NULL);
+	}
+	return JsonbValueToJsonb(result);
+}
+
+static void describe_job(JobStream *stream, const JobEntry *entry, Job *job);
+
+/* Ask whether the entry is still wanted, by what is known in the tier. */
+static bool
+still_wanted(JobStream *stream, const JobEntry *entry, JobTier tier)
+{
+	Job			job;
+	MemoryContext old;
+	bool		wanted;
+
+	if (stream->spec.check == NULL || !stream->spec.check_tier[tier])
+		return true;
+	MemoryContextReset(stream->check_context);
+	old = MemoryContextSwitchTo(stream->check_context);
+	describe_job(stream, entry, &job);
+	MemoryContextSwitchTo(old);
+	wanted = stream->spec.check(stream->spec.check_arg, &job, tier);
+	return wanted;
+}
+
+/* Put one job of a page into the ring, if it is new and wanted. */
+static void
+take_listed(JobStream *stream, JsonbValue *value, SeenJob *seen)
+{
+	JsonbContainer *object = value->val.binary.data;
+	char	   *name = smf_document_required(stream->page, object, "TrainingJobName", NULL);
+	char	   *arn = smf_document_required(stream->page, object, "TrainingJobArn", name);
+	JsonbValue	created;
+	JobEntry   *entry;
+	MemoryContext old;
+
+	seen->identity = arn;
+	if (smf_document_member(object, "CreationTime", &created) && created.type == jbvNumeric)
+	{
+		seen->created = created.val.numeric;
+		seen->identity = psprintf("%s %s", arn,
+								  DatumGetCString(DirectFunctionCall1(numeric_out,
+																	  NumericGetDatum(seen->created))));
+	}
+	seen->hash = hash_bytes((unsigned char *) seen->identity, strlen(seen->identity));
+	if (seen_before(stream, seen))
+		return;
+	if (seen->created != NULL)
+	{
+		/* the walk that was broken off has been there */
+		if (stream->resumed_at != NULL && comes_before(stream, seen->created, stream->resumed_at))
+			return;
+		if (stream->spec.ordered && stream->last_created != NULL &&
+			comes_before(stream, seen->created, stream->last_created))
+			ereport(ERROR,
+					(errcode(ERRCODE_PROTOCOL_VIOLATION),
+					 errmsg("response of %s is not in the order of creation",
+							smf_call_operation(stream->page)),
+					 smf_call_errdetail(stream->page, name, NULL)));
+		free_if_any(stream->last_created);
+		stream->last_created = copy_numeric(stream->context, seen->created);
+	}
+	else if (stream->spec.ordered)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("response of %s lacks CreationTime", smf_call_operation(stream->page)),
+				 smf_call_errdetail(stream->page, name, NULL)));
+	stream->njobs_listed++;
+
+	/* the tuning job may be another account's, of the same name */
+	if (stream->list_operation == SMF_OP_LIST_FOR_TUNING_JOB &&
+		!smf_same_account_arn(arn, stream->spec.query.tuning_job_arn))
+		return;
+
+	old = MemoryContextSwitchTo(stream->context);
+	entry = append_entry(stream, pstrdup(name));
+	entry->arn = pstrdup(arn);
+	if (stream->list_operation == SMF_OP_LIST_FOR_TUNING_JOB)
+		entry->summary = with_tuning_job_arn(object, stream->spec.query.tuning_job_arn);
+	else
+		entry->summary = JsonbValueToJsonb(value);
+	MemoryContextSwitchTo(old);
+	if (!still_wanted(stream, entry, SMF_TIER_LISTED))
+		drop_last_entry(stream);
 }
 
 /* Turn a page that has arrived into entries. */
@@ -267,10 +501,11 @@ static void
 take_page(JobStream *stream)
 {
 	Jsonb	   *response;
-	JsonbContainer *summaries;
+	JsonbContainer *jobs;
 	MemoryContext page_context;
 	MemoryContext old;
-	SeenJob    *seen = NULL;
+	SeenJob    *seen;
+	int			nseen;
 	int			n;
 
 	if (smf_call_failed(stream->page))
@@ -284,52 +519,30 @@ take_page(JobStream *stream)
 										 ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(page_context);
 	response = smf_document_parse(stream->page, NULL);
-	summaries = smf_document_list(stream->page, response, "TrainingJobSummaries", NULL);
-	n = summaries ? JsonContainerSize(summaries) : 0;
+	jobs = jobs_of_page(stream, response);
+	n = jobs ? JsonContainerSize(jobs) : 0;
 	if (n > stream->spec.fetch_size)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("response of %s has more jobs than were asked for",
 						smf_call_operation(stream->page)),
 				 smf_call_errdetail(stream->page, NULL, NULL)));
-	if (n > 0)
-		seen = palloc(n * sizeof(SeenJob));
 
+	/* of what was seen before, what may come again after another walk's beginning */
+	seen = palloc0((n + stream->nseen) * sizeof(SeenJob) + 1);
 	for (int i = 0; i < n; i++)
+		take_listed(stream, job_of_element(stream, getIthJsonbValueFromContainer(jobs, i)), &seen[i]);
+	nseen = n;
+	for (int i = 0; n > 0 && i < stream->nseen; i++)
 	{
-		JsonbValue *value = getIthJsonbValueFromContainer(summaries, i);
-		JsonbContainer *object = value->val.binary.data;
-		JsonbValue	created;
-		char	   *name = smf_document_required(stream->page, object, "TrainingJobName", NULL);
-		char	   *arn = smf_document_required(stream->page, object, "TrainingJobArn", name);
-		char	   *identity = arn;
-		JobEntry   *entry;
-		bool		dated = smf_document_member(object, "CreationTime", &created) &&
-			created.type == jbvNumeric;
+		SeenJob    *job = &stream->seen[i];
 
-		if (dated)
-			identity = psprintf("%s %s", arn,
-								DatumGetCString(DirectFunctionCall1(numeric_out,
-																	NumericGetDatum(created.val.numeric))));
-		if (seen_before(stream->seen, stream->nseen, &seen[i], identity))
+		if (job->created == NULL || compare_created(job->created, stream->last_created) != 0)
 			continue;
-		/* the walk that was broken off has been there */
-		if (dated && stream->resumed_at != NULL &&
-			created_after(created.val.numeric, stream->resumed_at))
-			continue;
-		if (dated)
-		{
-			if (stream->last_created != NULL)
-				pfree(stream->last_created);
-			stream->last_created = copy_numeric(stream->context, created.val.numeric);
-		}
-		stream->njobs_listed++;
-
-		MemoryContextSwitchTo(stream->context);
-		entry = append_entry(stream, pstrdup(name));
-		entry->arn = pstrdup(arn);
-		entry->summary = JsonbValueToJsonb(value);
-		MemoryContextSwitchTo(page_context);
+		seen[nseen] = *job;
+		seen[nseen].identity = pstrdup(job->identity);
+		seen[nseen].created = copy_numeric(page_context, job->created);
+		nseen++;
 	}
 
 	if (stream->next_token != NULL)
@@ -343,7 +556,11 @@ take_page(JobStream *stream)
 	MemoryContextSwitchTo(old);
 
 	stream->resumable = true;
+	stream->walk_pages++;
 	drop_page(stream);
+	if (stream->list_operation == SMF_OP_SEARCH && stream->next_token != NULL &&
+		stream->walk_pages >= SEARCH_WALK_PAGES)
+		(void) walk_on(stream);
 	/* an empty page says nothing of what was seen */
 	if (n == 0)
 	{
@@ -354,7 +571,7 @@ take_page(JobStream *stream)
 		MemoryContextDelete(stream->page_context);
 	stream->page_context = page_context;
 	stream->seen = seen;
-	stream->nseen = n;
+	stream->nseen = nseen;
 }
 
 /* How many entries, from the head of the ring, may be fetched now? */
@@ -377,9 +594,10 @@ next_page_size(const JobStream *stream)
 	const JobStreamSpec *spec = &stream->spec;
 	int			size = spec->fetch_size;
 
-	if (spec->by_name || stream->page != NULL || stream->source_done)
+	if (spec->source == SMF_FROM_NAMES || stream->page != NULL || stream->source_done)
 		return 0;
-	if (spec->bound > 0)
+	/* where the service may leave jobs out, a small page would only make many of them */
+	if (spec->bound > 0 && !spec->narrowed)
 		size = Min(size, Max(spec->bound - stream->njobs_taken - stream->nentries, 1));
 	if ((spec->bound > 0 || spec->ramp) && stream->nentries >= window_size(stream))
 		return 0;
@@ -397,6 +615,31 @@ count_taken(JobStream *stream)
 	stream->ramp_window = Min(2 * stream->ramp_window, 2 * stream->spec.max_concurrency);
 }
 
+/* The next job that was asked for by name enters. */
+static void
+take_wanted(JobStream *stream, const WantedJob *wanted)
+{
+	MemoryContext old = MemoryContextSwitchTo(stream->context);
+	JobEntry   *entry = append_entry(stream, pstrdup(wanted->name));
+	const CachedJob *cached = NULL;
+
+	entry->wanted = wanted;
+	if (stream->spec.cache != NULL)
+		cached = smf_cache_find(stream->spec.cache, wanted_key(wanted));
+	if (cached != NULL && cached->name == NULL)
+		entry->state = ENTRY_GONE;
+	else if (cached != NULL)
+	{
+		entry->state = ENTRY_COMPLETE;
+		pfree(entry->name);
+		entry->name = pstrdup(cached->name);
+		entry->document = copy_jsonb(cached->document);
+		entry->cached_tags = copy_jsonb(cached->tags);
+	}
+	entry->cached = cached != NULL;
+	MemoryContextSwitchTo(old);
+}
+
 /* Bring in as many entries as there is room for, as far as they are at hand. */
 static void
 fill(JobStream *stream)
@@ -404,14 +647,14 @@ fill(JobStream *stream)
 	JobStreamSpec *spec = &stream->spec;
 	int			page_size;
 
-	if (spec->by_name)
+	if (spec->source == SMF_FROM_NAMES)
 	{
-		while (stream->next_name != NULL && stream->nentries < stream->capacity)
+		while (stream->next_wanted != NULL && stream->nentries < stream->capacity)
 		{
-			append_entry(stream, MemoryContextStrdup(stream->context, lfirst(stream->next_name)));
-			stream->next_name = lnext(spec->names, stream->next_name);
+			take_wanted(stream, lfirst(stream->next_wanted));
+			stream->next_wanted = lnext(spec->wanted, stream->next_wanted);
 		}
-		stream->source_done = stream->next_name == NULL;
+		stream->source_done = stream->next_wanted == NULL;
 		return;
 	}
 
@@ -422,12 +665,11 @@ fill(JobStream *stream)
 	page_size = next_page_size(stream);
 	if (page_size > 0 && stream->in_flight < spec->max_concurrency)
 	{
-		char	   *body = smf_list_training_jobs_request(page_size, stream->created_before,
-														  stream->next_token);
+		char	   *body = smf_page_request(stream->list_operation, &spec->query, page_size,
+											stream->next_token);
 
-		stream->page = smf_call_start(stream->client,
-									  smf_operation_name(SMF_OP_LIST_TRAINING_JOBS), body,
-									  &spec->attempts[SMF_OP_LIST_TRAINING_JOBS]);
+		stream->page = smf_call_start(stream->client, smf_operation_name(stream->list_operation),
+									  body, &spec->attempts[stream->list_operation]);
 		stream->in_flight++;
 		pfree(body);
 	}
@@ -435,54 +677,127 @@ fill(JobStream *stream)
 
 /* ----- what is fetched for an entry ----- */
 
-static AwsCall *
-start_entry_call(JobStream *stream, JobOperation operation, char *body)
+static void
+start_entry_call(JobStream *stream, JobEntry *entry, JobOperation operation, char *body)
 {
-	AwsCall    *call = smf_call_start(stream->client, smf_operation_name(operation), body,
-									  &stream->spec.attempts[operation]);
-
-	pfree(body);
+	entry->operation = operation;
+	entry->call = smf_call_start(stream->client, smf_operation_name(operation), body,
+								 &stream->spec.attempts[operation]);
+	entry->state = ENTRY_CALLING;
 	stream->in_flight++;
-	return call;
+	pfree(body);
 }
 
-/* A call for an entry has been answered: false when nothing can follow. */
-static bool
-answered(JobStream *stream, JobEntry *entry, AwsCall *call)
-{
-	stream->in_flight--;
-	if (smf_call_failed(call))
-		entry->ended = call;
-	return entry->ended == NULL;
-}
-
-/* The ARN of an entry asked for by name stands in its document. */
+/* Read the document, for good. */
 static void
-learn_arn(JobStream *stream, JobEntry *entry)
-{
-	MemoryContext scratch;
-	MemoryContext old;
-	Jsonb	   *document;
-	char	   *arn;
-
-	if (entry->arn != NULL)
-		return;
-	scratch = AllocSetContextCreate(stream->context, "sagemaker_fdw document",
-									ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(scratch);
-	document = smf_document_describe(entry->describe, entry->name);
-	arn = smf_document_required(entry->describe, &document->root, "TrainingJobArn", entry->name);
-	entry->arn = MemoryContextStrdup(stream->context, arn);
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch);
-}
-
-/* Keep a page of tags; *next_token asks for another one, or is NULL. */
-static void
-take_tags(JobStream *stream, JobEntry *entry, char **next_token)
+read_document(JobStream *stream, JobEntry *entry)
 {
 	MemoryContext old = MemoryContextSwitchTo(stream->context);
-	AwsCall    *call = entry->tags_call;
+
+	entry->document = smf_document_describe(entry->describe, entry->name);
+	if (entry->arn == NULL)
+		entry->arn = smf_document_required(entry->describe, &entry->document->root,
+										   "TrainingJobArn", entry->name);
+	MemoryContextSwitchTo(old);
+}
+
+/* Body that searches for the job with the ARN. */
+static char *
+arn_search_request(const char *arn)
+{
+	JobQuery	query;
+	SearchFilter filter = {"TrainingJobArn", "Equals", arn};
+
+	smf_job_query_init(&query);
+	query.filters = list_make1(&filter);
+	return smf_page_request(SMF_OP_SEARCH, &query, SMF_PAGE_SIZE_MAX, NULL);
+}
+
+/* Start the next call for the entry, or find that there is none to make. */
+static void
+start_next_call(JobStream *stream, JobEntry *entry)
+{
+	JobStreamSpec *spec = &stream->spec;
+	bool		lacks_tags = spec->want_tags && !entry->tags_complete;
+
+	if (entry->searched && entry->name == NULL)
+		start_entry_call(stream, entry, SMF_OP_SEARCH, arn_search_request(entry->wanted->arn));
+	else if (spec->want_document && entry->describe == NULL &&
+			 !(lacks_tags && spec->tags_first && entry->arn != NULL))
+		start_entry_call(stream, entry, SMF_OP_DESCRIBE_TRAINING_JOB,
+						 smf_describe_training_job_request(entry->name));
+	else if (lacks_tags)
+	{
+		if (entry->arn == NULL)
+			read_document(stream, entry);
+		start_entry_call(stream, entry, SMF_OP_LIST_TAGS,
+						 smf_list_tags_request(entry->arn, entry->tags_token));
+	}
+	else
+		entry->state = ENTRY_COMPLETE;
+}
+
+static bool
+needs_call(const JobStream *stream, const JobEntry *entry)
+{
+	const JobStreamSpec *spec = &stream->spec;
+
+	return (entry->searched && entry->name == NULL) ||
+		(spec->want_document && entry->describe == NULL) ||
+		(spec->want_tags && !entry->tags_complete);
+}
+
+/* The job is not to be found by the name in its ARN: look for the ARN itself, once. */
+static void
+not_by_that_name(JobEntry *entry)
+{
+	if (entry->wanted == NULL || entry->wanted->arn == NULL || entry->searched)
+	{
+		entry->state = ENTRY_GONE;
+		return;
+	}
+	entry->searched = true;
+	free_if_any(entry->name);
+	free_if_any(entry->arn);
+	free_if_any(entry->document);
+	smf_call_free(entry->describe);
+	entry->name = NULL;
+	entry->arn = NULL;
+	entry->document = NULL;
+	entry->describe = NULL;
+	entry->state = ENTRY_IDLE;
+}
+
+/* Describe has answered. */
+static void
+take_description(JobStream *stream, JobEntry *entry)
+{
+	const WantedJob *wanted = entry->wanted;
+
+	entry->describe = entry->call;
+	entry->call = NULL;
+	entry->state = ENTRY_IDLE;
+	if (wanted != NULL && wanted->arn != NULL && !entry->searched)
+	{
+		read_document(stream, entry);
+		if (strcmp(entry->arn, wanted->arn) != 0)
+		{
+			not_by_that_name(entry);
+			return;
+		}
+	}
+	if (stream->spec.check_tier[SMF_TIER_DESCRIBED] && entry->document == NULL)
+		read_document(stream, entry);
+	if (!still_wanted(stream, entry, SMF_TIER_DESCRIBED))
+		entry->state = ENTRY_GONE;
+}
+
+/* A page of tags has come. */
+static void
+take_tags(JobStream *stream, JobEntry *entry)
+{
+	MemoryContext old = MemoryContextSwitchTo(stream->context);
+	AwsCall    *call = entry->call;
 	Jsonb	   *response = smf_document_parse(call, entry->name);
 	JsonbContainer *tags = smf_document_list(call, response, "Tags", entry->name);
 	int			n = tags ? JsonContainerSize(tags) : 0;
@@ -495,68 +810,182 @@ take_tags(JobStream *stream, JobEntry *entry, char **next_token)
 		pfree(smf_document_required(call, tag, "Value", entry->name));
 	}
 	entry->tag_pages = lappend(entry->tag_pages, response);
-	*next_token = smf_document_next_token(call, response, entry->name);
+	free_if_any(entry->tags_token);
+	entry->tags_token = smf_document_next_token(call, response, entry->name);
 	MemoryContextSwitchTo(old);
+
+	smf_call_free(entry->call);
+	entry->call = NULL;
+	entry->state = ENTRY_IDLE;
+	entry->tags_complete = entry->tags_token == NULL;
+	if (entry->tags_complete && !still_wanted(stream, entry, SMF_TIER_TAGGED))
+		entry->state = ENTRY_GONE;
 }
 
-/* Move an entry on as far as it goes without waiting; true when it is complete. */
+/* The answer to the search for an ARN: the job's own name. */
+static void
+take_search(JobStream *stream, JobEntry *entry)
+{
+	MemoryContext scratch = AllocSetContextCreate(stream->context, "sagemaker_fdw search",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	Jsonb	   *response = smf_document_parse(entry->call, entry->wanted->name);
+	JsonbContainer *results = smf_document_list(entry->call, response, "Results", NULL);
+	int			n = results ? JsonContainerSize(results) : 0;
+
+	for (int i = 0; i < n && entry->name == NULL; i++)
+	{
+		JsonbValue *result = getIthJsonbValueFromContainer(results, i);
+		JsonbValue	record;
+		char	   *arn;
+		char	   *name;
+
+		smf_document_object(entry->call, result->val.binary.data, "TrainingJob", &record);
+		name = smf_document_required(entry->call, record.val.binary.data, "TrainingJobName", NULL);
+		arn = smf_document_required(entry->call, record.val.binary.data, "TrainingJobArn", name);
+		if (strcmp(arn, entry->wanted->arn) == 0)
+			entry->name = MemoryContextStrdup(stream->context, name);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+	smf_call_free(entry->call);
+	entry->call = NULL;
+	/* what Search finds by the name that Describe does not know is out of date */
+	if (entry->name == NULL || strcmp(entry->name, entry->wanted->name) == 0)
+		entry->state = ENTRY_GONE;
+	else
+		entry->state = ENTRY_IDLE;
+}
+
+/*
+ * The search for an ARN is denied: walk the list for it.  All that are wanted by
+ * their ARN are found on the way, so that there is one walk.
+ */
+static void
+find_arns_in_list(JobStream *stream)
+{
+	MemoryContext scratch = AllocSetContextCreate(stream->context, "sagemaker_fdw list",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	JobStreamSpec spec = {0};
+	JobStream  *list;
+	Job			job;
+
+	spec.source = SMF_FROM_LIST;
+	smf_job_query_init(&spec.query);
+	spec.label = stream->spec.label;
+	spec.region = stream->spec.region;
+	spec.fetch_size = SMF_PAGE_SIZE_MAX;
+	spec.max_concurrency = stream->spec.max_concurrency;
+	spec.notice_us = stream->spec.notice_us;
+	spec.attempts = stream->spec.attempts;
+	list = smf_stream_begin(stream->client, &spec);
+	stream->names_by_arn = NIL;
+	while (smf_stream_next(list, &job) == SMF_STREAM_JOB)
+	{
+		JsonbValue	arn;
+		ListCell   *lc;
+
+		if (!smf_document_member(&job.summary->root, "TrainingJobArn", &arn))
+			continue;
+		foreach(lc, stream->spec.wanted)
+		{
+			const WantedJob *wanted = lfirst(lc);
+			WantedJob  *found;
+
+			if (wanted->arn == NULL || strlen(wanted->arn) != arn.val.string.len ||
+				memcmp(wanted->arn, arn.val.string.val, arn.val.string.len) != 0)
+				continue;
+			MemoryContextSwitchTo(stream->context);
+			found = palloc(sizeof(WantedJob));
+			found->name = pstrdup(job.name);
+			found->arn = wanted->arn;
+			stream->names_by_arn = lappend(stream->names_by_arn, found);
+			MemoryContextSwitchTo(scratch);
+		}
+	}
+	smf_stream_end(list);
+	stream->arns_listed = true;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+}
+
+/* The search for the entry's ARN is denied. */
+static void
+search_denied(JobStream *stream, JobEntry *entry)
+{
+	ListCell   *lc;
+
+	if (!stream->arns_listed)
+		find_arns_in_list(stream);
+	smf_call_free(entry->call);
+	entry->call = NULL;
+	entry->state = ENTRY_GONE;
+	foreach(lc, stream->names_by_arn)
+	{
+		WantedJob  *found = lfirst(lc);
+
+		if (strcmp(found->arn, entry->wanted->arn) == 0 &&
+			strcmp(found->name, entry->wanted->name) != 0)
+		{
+			entry->name = MemoryContextStrdup(stream->context, found->name);
+			entry->state = ENTRY_IDLE;
+		}
+	}
+}
+
+/* The entry's call has ended, and is in flight no more. */
+static void
+take_answer(JobStream *stream, JobEntry *entry)
+{
+	if (smf_call_failed(entry->call))
+	{
+		if (entry->operation == SMF_OP_SEARCH && smf_call_denied(entry->call))
+			search_denied(stream, entry);
+		else if (!smf_job_not_found(smf_call_error(entry->call)))
+			entry->state = ENTRY_FAILED;
+		else
+		{
+			smf_call_free(entry->call);
+			entry->call = NULL;
+			not_by_that_name(entry);
+		}
+		return;
+	}
+	switch (entry->operation)
+	{
+		case SMF_OP_DESCRIBE_TRAINING_JOB:
+			take_description(stream, entry);
+			break;
+		case SMF_OP_LIST_TAGS:
+			take_tags(stream, entry);
+			break;
+		case SMF_OP_SEARCH:
+			take_search(stream, entry);
+			break;
+		case SMF_OP_LIST_TRAINING_JOBS:
+		case SMF_OP_LIST_FOR_TUNING_JOB:
+			pg_unreachable();
+	}
+}
+
+/* Move an entry on as far as it goes without waiting; true when it has come to an end. */
 static bool
 advance(JobStream *stream, JobEntry *entry)
 {
-	JobStreamSpec *spec = &stream->spec;
-	char	   *next_token = NULL;
 	/* one call is left to a page that is due: all jobs wait for it in the end */
-	int			limit = Max(spec->max_concurrency - (next_page_size(stream) > 0), 1);
-	bool		may_start = stream->in_flight < limit;
+	int			limit = Max(stream->spec.max_concurrency - (next_page_size(stream) > 0), 1);
 
-	if (entry->ended != NULL)
-		return true;
-
-	if (spec->want_document)
+	if (entry->state == ENTRY_CALLING && smf_call_done(entry->call))
 	{
-		if (entry->describe == NULL)
-		{
-			if (may_start)
-				entry->describe = start_entry_call(stream, SMF_OP_DESCRIBE_TRAINING_JOB,
-												   smf_describe_training_job_request(entry->name));
-			return false;
-		}
-		if (!smf_call_done(entry->describe))
-			return false;
-		if (!entry->described)
-		{
-			entry->described = true;
-			if (!answered(stream, entry, entry->describe))
-				return true;
-			may_start = true;
-		}
+		stream->in_flight--;
+		/* the call that follows takes the place of the one that has ended */
+		limit = stream->in_flight + 1;
+		take_answer(stream, entry);
 	}
-
-	if (!spec->want_tags || entry->tags_complete)
-		return true;
-	if (entry->tags_call != NULL)
-	{
-		if (!smf_call_done(entry->tags_call))
-			return false;
-		may_start = true;
-		if (!answered(stream, entry, entry->tags_call))
-			return true;
-		take_tags(stream, entry, &next_token);
-		smf_call_free(entry->tags_call);
-		entry->tags_call = NULL;
-		if (next_token == NULL)
-		{
-			entry->tags_complete = true;
-			return true;
-		}
-	}
-	if (may_start)
-	{
-		learn_arn(stream, entry);
-		entry->tags_call = start_entry_call(stream, SMF_OP_LIST_TAGS,
-											smf_list_tags_request(entry->arn, next_token));
-	}
-	return false;
+	if (entry->state == ENTRY_IDLE && (stream->in_flight < limit || !needs_call(stream, entry)))
+		start_next_call(stream, entry);
+	return entry->state > ENTRY_CALLING;
 }
 
 /* ----- the stream ----- */
@@ -565,8 +994,8 @@ advance(JobStream *stream, JobEntry *entry)
  * smf_stream_begin
  *		A stream of jobs, in a memory context of its own below the current one.
  *
- * No call is made before the first smf_stream_next.  The client must outlive
- * the stream; the spec's names must, too.
+ * No call is made before smf_stream_start or smf_stream_next.  The client must
+ * outlive the stream; what the spec points to must, too.
  */
 JobStream *
 smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
@@ -581,31 +1010,93 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	stream->context = context;
 	stream->job_context = AllocSetContextCreate(context, "sagemaker_fdw job",
 												ALLOCSET_DEFAULT_SIZES);
+	stream->check_context = AllocSetContextCreate(context, "sagemaker_fdw check",
+												  ALLOCSET_DEFAULT_SIZES);
 	stream->ramp_window = 1;
 	/* a page must fit in while a window's worth of jobs is under way */
 	stream->capacity = 2 * spec->max_concurrency + spec->fetch_size;
 	stream->ring = MemoryContextAllocZero(context, stream->capacity * sizeof(JobEntry));
-	if (spec->by_name)
-		stream->next_name = list_head(spec->names);
+	switch (spec->source)
+	{
+		case SMF_FROM_NAMES:
+			stream->next_wanted = list_head(spec->wanted);
+			break;
+		case SMF_FROM_LIST:
+			stream->list_operation = SMF_OP_LIST_TRAINING_JOBS;
+			break;
+		case SMF_FROM_TUNING_JOB:
+			stream->list_operation = SMF_OP_LIST_FOR_TUNING_JOB;
+			break;
+		case SMF_FROM_SEARCH:
+			stream->list_operation = SMF_OP_SEARCH;
+			break;
+	}
 	return stream;
 }
 
-/* Put what the service sent for the entry into "job". */
+/* Let the first calls go out, without waiting for them. */
+void
+smf_stream_start(JobStream *stream)
+{
+	fill(stream);
+}
+
+/*
+ * What is known of the entry, in the current memory context, for as long as the
+ * entry itself is there.
+ */
+static void
+describe_job(JobStream *stream, const JobEntry *entry, Job *job)
+{
+	memset(job, 0, sizeof(Job));
+	job->name = entry->name;
+	if (stream->spec.source == SMF_FROM_SEARCH)
+		job->record = entry->summary;
+	else
+		job->summary = entry->summary;
+	job->document = entry->document;
+	if (job->document == NULL && entry->describe != NULL)
+		job->document = smf_document_describe(entry->describe, entry->name);
+	if (entry->cached)
+		job->tags = entry->cached_tags;
+	else if (job->record != NULL)
+		job->tags = smf_document_record_tags(job->record);
+	else if (entry->tags_complete)
+		job->tags = smf_document_tags(entry->tag_pages);
+}
+
+/* Put all that is known of the first entry into "job", for the caller's use. */
 static void
 hand_out(JobStream *stream, JobEntry *entry, Job *job)
 {
 	MemoryContext old = MemoryContextSwitchTo(stream->job_context);
 
-	job->name = pstrdup(entry->name);
-	job->summary = NULL;
-	if (entry->summary != NULL)
-	{
-		job->summary = palloc(VARSIZE(entry->summary));
-		memcpy(job->summary, entry->summary, VARSIZE(entry->summary));
-	}
-	job->document = entry->describe ? smf_document_describe(entry->describe, entry->name) : NULL;
-	job->tags = stream->spec.want_tags ? smf_document_tags(entry->tag_pages) : NULL;
+	describe_job(stream, entry, job);
+	job->name = pstrdup(job->name);
+	job->summary = copy_jsonb(job->summary);
+	job->record = copy_jsonb(job->record);
+	if (job->document != NULL && job->document == entry->document)
+		job->document = copy_jsonb(job->document);
+	if (entry->cached)
+		job->tags = copy_jsonb(job->tags);
 	MemoryContextSwitchTo(old);
+}
+
+/* Remember what the look-up of the first entry found: a job, or NULL for none. */
+static void
+remember(JobStream *stream, const JobEntry *entry, const Job *job)
+{
+	CachedJob	found = {0};
+
+	if (stream->spec.cache == NULL || entry->cached || entry->wanted == NULL)
+		return;
+	if (job != NULL)
+	{
+		found.name = job->name;
+		found.document = job->document;
+		found.tags = job->tags;
+	}
+	smf_cache_add(stream->spec.cache, wanted_key(entry->wanted), &found);
 }
 
 /* The creation time come to, in words. */
@@ -647,14 +1138,28 @@ notify(JobStream *stream)
 	smf_client_wake_at(stream->client, stream->next_notice_us);
 }
 
+/* Is the stream's very first page refused, in a way that the caller wants to know of? */
+static JobStreamResult
+refusal(const JobStream *stream)
+{
+	if (!stream->spec.may_refuse || stream->page == NULL || !smf_call_done(stream->page) ||
+		!smf_call_failed(stream->page) || stream->next_token != NULL || stream->resumed_at != NULL)
+		return SMF_STREAM_JOB;
+	if (smf_call_denied(stream->page))
+		return SMF_STREAM_DENIED;
+	if (smf_job_not_found(smf_call_error(stream->page)))
+		return SMF_STREAM_UNKNOWN;
+	return SMF_STREAM_JOB;
+}
+
 /*
  * smf_stream_next
- *		The next job, or false at the end.
+ *		The next job, or that there is none.
  *
  * What "job" points to is valid until the next call.  Waits as long as need
  * be; raises what the service's answers call for, and query cancels.
  */
-bool
+JobStreamResult
 smf_stream_next(JobStream *stream, Job *job)
 {
 	bool		waited = false;
@@ -664,39 +1169,50 @@ smf_stream_next(JobStream *stream, Job *job)
 	{
 		int			window;
 		bool		ready = false;
+		JobStreamResult refused = refusal(stream);
 
+		if (refused != SMF_STREAM_JOB)
+			return refused;
 		fill(stream);
 		window = Min(stream->nentries, window_size(stream));
 		for (int i = 0; i < window; i++)
 		{
-			bool		complete = advance(stream, entry_at(stream, i));
+			bool		ended = advance(stream, entry_at(stream, i));
 
 			if (i == 0)
-				ready = complete;
+				ready = ended;
 		}
 
 		if (ready)
 		{
 			JobEntry   *entry = entry_at(stream, 0);
 
-			if (entry->ended == NULL)
+			if (entry->state == ENTRY_FAILED)
+				smf_call_raise(entry->call, entry->name);
+			if (entry->state == ENTRY_COMPLETE)
 			{
 				hand_out(stream, entry, job);
+				remember(stream, entry, job);
 				pop_entry(stream);
 				count_taken(stream);
 				/* let the calls in flight move while the caller works */
 				if (!waited && stream->in_flight > 0)
 					smf_http_poll();
-				return true;
+				return SMF_STREAM_JOB;
 			}
-			if (!smf_job_not_found(smf_call_error(entry->ended)))
-				smf_call_raise(entry->ended, entry->name);
 			/* gone: of a bound, another job takes its place */
+			remember(stream, entry, NULL);
 			pop_entry(stream);
 			continue;
 		}
 		if (stream->nentries == 0 && stream->source_done)
-			return false;
+			return SMF_STREAM_END;
+		/* a page of which nothing is wanted is no reason to wait */
+		if (stream->nentries == 0 && stream->page == NULL)
+		{
+			CHECK_FOR_INTERRUPTS();
+			continue;
+		}
 		notify(stream);
 		smf_client_wait(stream->client);
 		waited = true;

@@ -9,18 +9,73 @@
 #define SMF_STREAM_H
 
 #include "aws/client.h"
+#include "jobs/cache.h"
 #include "jobs/operation.h"
 #include "utils/jsonb.h"
+
+/* Where a stream learns which jobs there are. */
+typedef enum JobSource
+{
+	SMF_FROM_NAMES,				/* it is told: each is described */
+	SMF_FROM_LIST,				/* pages of ListTrainingJobs */
+	SMF_FROM_TUNING_JOB,		/* pages of ListTrainingJobsForHyperParameterTuningJob */
+	SMF_FROM_SEARCH				/* pages of Search, which hold whole records */
+} JobSource;
+
+/* How much is known of a job, in the order in which it becomes known. */
+typedef enum JobTier
+{
+	SMF_TIER_LISTED,			/* its summary, or Search's record */
+	SMF_TIER_TAGGED,			/* its tags, and no document yet */
+	SMF_TIER_DESCRIBED,			/* its document, and no tags yet */
+	SMF_TIER_COMPLETE			/* all that is asked for */
+} JobTier;
+
+/* A job to look up. */
+typedef struct WantedJob
+{
+	const char *name;			/* a possible name */
+	const char *arn;			/* the ARN it must have; NULL: any */
+} WantedJob;
+
+/* One job.  What was not asked for, or has no answer, is NULL. */
+typedef struct Job
+{
+	const char *name;			/* as listed, or as asked for */
+	Jsonb	   *summary;		/* its entry in a page, but for Search */
+	Jsonb	   *record;			/* its record in a page of Search */
+	Jsonb	   *document;		/* what Describe returned */
+	Jsonb	   *tags;			/* an object: key to value */
+} Job;
+
+/*
+ * Is the job still wanted, by what is known of it?  Asked before the next call for
+ * it; may raise errors.  "job" is valid during the call only.
+ */
+typedef bool (*JobCheck) (void *arg, const Job *job, JobTier tier);
 
 /* Which jobs a stream yields, and what it fetches of each. */
 typedef struct JobStreamSpec
 {
-	bool		by_name;		/* the jobs of "names", instead of all */
-	List	   *names;			/* of char *: possible names, each once */
+	JobSource	source;
+	List	   *wanted;			/* SMF_FROM_NAMES: WantedJob *, each once */
+	JobQuery	query;			/* otherwise */
+	bool		narrowed;		/* pages may hold fewer jobs than are asked for, or
+								 * the check refuse some */
+	bool		ordered;		/* the order of creation is promised to somebody */
 	bool		want_document;	/* Describe each job */
 	bool		want_tags;		/* list each job's tags */
+	bool		tags_first;		/* before the document, where the ARN is known */
+	JobCheck	check;			/* NULL: every job is wanted */
+	void	   *check_arg;
+	bool		check_tier[SMF_TIER_COMPLETE];	/* ask it there? */
+	bool		may_refuse;		/* the first page's being denied, or not found, is
+								 * told to the caller instead of raised */
+	JobCache   *cache;			/* for SMF_FROM_NAMES; NULL: none */
+
 	const char *label;			/* what is read, for progress notices */
-	int			fetch_size;		/* summaries in a page */
+	const char *region;			/* of the jobs */
+	int			fetch_size;		/* jobs in a page */
 	int			max_concurrency;	/* calls in flight */
 	int64		bound;			/* jobs that will be read, if none is gone; 0:
 								 * not known.  Nothing beyond it is fetched
@@ -30,19 +85,20 @@ typedef struct JobStreamSpec
 	int64	   *attempts;		/* requests sent, by JobOperation; counted up */
 } JobStreamSpec;
 
-/* One job.  What was not asked for, or has no answer, is NULL. */
-typedef struct Job
+/* What smf_stream_next came to. */
+typedef enum JobStreamResult
 {
-	const char *name;			/* as listed, or as asked for */
-	Jsonb	   *summary;		/* its entry in a page of ListTrainingJobs */
-	Jsonb	   *document;		/* what Describe returned */
-	Jsonb	   *tags;			/* an object: key to value */
-} Job;
+	SMF_STREAM_END,				/* there are no more jobs */
+	SMF_STREAM_JOB,				/* a job */
+	SMF_STREAM_DENIED,			/* may_refuse: the operation is denied */
+	SMF_STREAM_UNKNOWN			/* may_refuse: what is listed does not exist */
+} JobStreamResult;
 
 typedef struct JobStream JobStream;
 
 extern JobStream *smf_stream_begin(AwsClient *client, const JobStreamSpec *spec);
-extern bool smf_stream_next(JobStream *stream, Job *job);
+extern void smf_stream_start(JobStream *stream);
+extern JobStreamResult smf_stream_next(JobStream *stream, Job *job);
 extern void smf_stream_end(JobStream *stream);
 
 extern bool smf_job_not_found(const AwsError *error);

@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * analyze.h
+ *		ANALYZE of a foreign table: its number of jobs, and a sample of them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_ANALYZE_H
+#define SMF_ANALYZE_H
+
+#include "foreign/fdwapi.h"
+
+/* Setting sagemaker_fdw.analyze_jobs. */
+extern int	smf_analyze_jobs;
+
+extern bool sagemakerAnalyzeForeignTable(Relation relation, AcquireSampleRowsFunc *function,
+										 BlockNumber *totalpages);
+
+#endif							/* SMF_ANALYZE_H */

@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * early.h
+ *		Conditions that are decided before all of a job is fetched.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_EARLY_H
+#define SMF_EARLY_H
+
+#include "fdw/row.h"
+#include "nodes/execnodes.h"
+
+typedef struct EarlyChecks EarlyChecks;
+
+extern Bitmapset *smf_early_columns(Node *clause, Index varno);
+extern bool smf_early_known(Node *clause, const SmfColumn *columns, Index varno,
+							JobSource source);
+extern bool smf_early_tagged(Node *clause, const SmfColumn *columns, Index varno,
+							 JobSource source);
+
+extern List *smf_early_decided(List *clauses, const SmfColumn *columns, Index varno,
+							   JobSource source, bool want_document, bool want_tags);
+
+extern EarlyChecks *smf_early_create(List *clauses, const SmfColumn *columns, Index varno,
+									 RowReader *reader, ForeignScanState *node,
+									 JobStreamSpec *spec);
+extern bool smf_early_possible(EarlyChecks *checks);
+extern bool smf_early_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot);
+
+#endif							/* SMF_EARLY_H */

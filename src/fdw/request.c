@@ -1,0 +1,724 @@
+/*-------------------------------------------------------------------------
+ *
+ * request.c
+ *		What a scan asks the service for: conditions with their values of now.
+ *
+ * Values are computed when the scan starts, and again when it is started again:
+ * they may be parameters, results of sub-selects, now().  What cannot be asked in
+ * the service's terms is left out, since Postgres checks every row; what no job can
+ * meet is found here, and then no call is made.
+ *
+ * The service knows whole seconds, and whether its bounds are inclusive is not
+ * known: bounds are sent a second wider than what is wanted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "fdw/request.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+/* A condition whose value can be computed. */
+typedef struct BoundCondition
+{
+	Condition	condition;
+	ExprState  *value;			/* NULL for tests of NULL */
+} BoundCondition;
+
+struct ScanRequest
+{
+	JobSource	source;
+	const char *region;			/* of the jobs */
+	List	   *lookups;		/* of List of BoundCondition *: of each list, one
+								 * condition holds for every job */
+	List	   *conditions;		/* of BoundCondition *: all of them hold */
+};
+
+/* What the conditions on one attribute leave of its values. */
+typedef struct Range
+{
+	const SmfAttribute *attribute;
+	int64		low;			/* microseconds of Postgres, or integers */
+	int64		high;
+} Range;
+
+/* What is found while a request is evaluated. */
+typedef struct Evaluation
+{
+	ScanRequest *request;
+	JobStreamSpec *spec;
+	List	   *ranges;			/* Range * */
+	bool		impossible;		/* no job can meet the conditions */
+} Evaluation;
+
+/*
+ * smf_request_create
+ *		Prepare to ask for what meets the clauses, which the source can be asked.
+ *
+ * Lives in the current memory context.  The columns must outlive it.
+ */
+ScanRequest *
+smf_request_create(List *clauses, const SmfColumn *columns, Index varno, JobSource source,
+				   const char *region, PlanState *parent)
+{
+	ScanRequest *request = palloc0(sizeof(ScanRequest));
+	ListCell   *lc;
+
+	request->source = source;
+	request->region = region;
+	foreach(lc, clauses)
+	{
+		List	   *matched = NIL;
+		List	   *bound = NIL;
+		ListCell   *lc2;
+		Condition	condition;
+		bool		lookup = source == SMF_FROM_NAMES &&
+			smf_lookup_match(lfirst(lc), columns, varno, &matched);
+
+		if (!lookup)
+		{
+			if (!smf_condition_match(lfirst(lc), columns, varno, &condition) ||
+				smf_condition_use(&condition, source) == USE_NONE)
+				continue;
+			matched = list_make1(&condition);
+		}
+		foreach(lc2, matched)
+		{
+			BoundCondition *one = palloc0(sizeof(BoundCondition));
+
+			one->condition = *(Condition *) lfirst(lc2);
+			one->value = ExecInitExpr(one->condition.value, parent);
+			bound = lappend(bound, one);
+		}
+		if (lookup)
+			request->lookups = lappend(request->lookups, bound);
+		else
+			request->conditions = list_concat(request->conditions, bound);
+	}
+	return request;
+}
+
+/* ----- look-ups ----- */
+
+/* A name or an ARN becomes a job to look up, unless no job can have it. */
+static void
+want_job(Evaluation *evaluation, const Condition *condition, Datum value, List **wanted)
+{
+	char	   *string = TextDatumGetCString(value);
+	WantedJob  *job = palloc0(sizeof(WantedJob));
+
+	if (strcmp(condition->column->attribute->attribute, "TrainingJobArn") == 0)
+	{
+		job->name = smf_training_job_arn_name(string, evaluation->request->region);
+		job->arn = string;
+	}
+	else if (smf_training_job_name_valid(string))
+		job->name = string;
+	if (job->name != NULL)
+		*wanted = lappend(*wanted, job);
+}
+
+/* The elements of an array that are not NULL. */
+static List *
+elements_of(Datum value, Oid element_type)
+{
+	ArrayType  *array = DatumGetArrayTypeP(value);
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+	Datum	   *datums;
+	bool	   *nulls;
+	int			n;
+	List	   *elements = NIL;
+
+	get_typlenbyvalalign(element_type, &typlen, &typbyval, &typalign);
+	deconstruct_array(array, element_type, typlen, typbyval, typalign, &datums, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (!nulls[i])
+			elements = lappend(elements, DatumGetPointer(datums[i]));
+	}
+	return elements;
+}
+
+static int
+compare_wanted(const ListCell *a, const ListCell *b)
+{
+	const WantedJob *job = lfirst(a);
+	const WantedJob *other = lfirst(b);
+
+	/* an ARN and a name are never the same */
+	return strcmp(job->arn ? job->arn : job->name, other->arn ? other->arn : other->name);
+}
+
+/* Sort, and keep each once. */
+static List *
+distinct_wanted(List *wanted)
+{
+	List	   *distinct = NIL;
+	ListCell   *lc;
+	ListCell   *last = NULL;
+
+	list_sort(wanted, compare_wanted);
+	foreach(lc, wanted)
+	{
+		if (last == NULL || compare_wanted(last, lc) != 0)
+			distinct = lappend(distinct, lfirst(lc));
+		last = lc;
+	}
+	return distinct;
+}
+
+/* The jobs that are in both lists, which are sorted. */
+static List *
+common_wanted(List *some, List *others)
+{
+	List	   *common = NIL;
+	ListCell   *lc = list_head(some);
+	ListCell   *other = list_head(others);
+
+	while (lc != NULL && other != NULL)
+	{
+		int			order = compare_wanted(lc, other);
+
+		if (order == 0)
+			common = lappend(common, lfirst(lc));
+		if (order <= 0)
+			lc = lnext(some, lc);
+		if (order >= 0)
+			other = lnext(others, other);
+	}
+	return common;
+}
+
+static bool
+all_by_name(List *wanted)
+{
+	ListCell   *lc;
+
+	foreach(lc, wanted)
+	{
+		if (((WantedJob *) lfirst(lc))->arn != NULL)
+			return false;
+	}
+	return true;
+}
+
+/* The jobs that one clause allows. */
+static List *
+wanted_by(Evaluation *evaluation, List *bounds, ExprContext *econtext)
+{
+	List	   *wanted = NIL;
+	ListCell   *lc;
+
+	foreach(lc, bounds)
+	{
+		BoundCondition *bound = lfirst(lc);
+		bool		isnull;
+		Datum		value = ExecEvalExprSwitchContext(bound->value, econtext, &isnull);
+		ListCell   *lc2;
+
+		if (isnull)
+			continue;
+		if (bound->condition.kind == CONDITION_COMPARE)
+		{
+			want_job(evaluation, &bound->condition, value, &wanted);
+			continue;
+		}
+		foreach(lc2, elements_of(value, bound->condition.value_type))
+			want_job(evaluation, &bound->condition, PointerGetDatum(lfirst(lc2)), &wanted);
+	}
+	return distinct_wanted(wanted);
+}
+
+/* Which jobs to look up: those that all clauses allow, or the fewest that one does. */
+static void
+evaluate_lookups(Evaluation *evaluation, ExprContext *econtext)
+{
+	List	   *fewest = NIL;
+	ListCell   *lc;
+
+	foreach(lc, evaluation->request->lookups)
+	{
+		List	   *wanted = wanted_by(evaluation, lfirst(lc), econtext);
+
+		if (lc == list_head(evaluation->request->lookups))
+			fewest = wanted;
+		else if (all_by_name(fewest) == all_by_name(wanted))
+			fewest = common_wanted(fewest, wanted);
+		else if (list_length(wanted) < list_length(fewest))
+			fewest = wanted;
+	}
+	evaluation->spec->wanted = fewest;
+	if (fewest == NIL)
+		evaluation->impossible = true;
+}
+
+/* ----- ranges ----- */
+
+static Range *
+range_of(Evaluation *evaluation, const SmfAttribute *attribute)
+{
+	Range	   *range;
+	ListCell   *lc;
+
+	foreach(lc, evaluation->ranges)
+	{
+		range = lfirst(lc);
+		if (range->attribute == attribute)
+			return range;
+	}
+	range = palloc(sizeof(Range));
+	range->attribute = attribute;
+	range->low = PG_INT64_MIN;
+	range->high = PG_INT64_MAX;
+	evaluation->ranges = lappend(evaluation->ranges, range);
+	return range;
+}
+
+/* A time as timestamptz; what is beyond that type's range becomes infinite. */
+static TimestampTz
+as_timestamptz(Datum value, Oid type)
+{
+	int			overflow = 0;
+	TimestampTz result;
+
+	switch (type)
+	{
+		case TIMESTAMPOID:
+			result = timestamp2timestamptz_opt_overflow(DatumGetTimestamp(value), &overflow);
+			break;
+		case DATEOID:
+			result = date2timestamptz_opt_overflow(DatumGetDateADT(value), &overflow);
+			break;
+		default:
+			result = DatumGetTimestampTz(value);
+			break;
+	}
+	if (overflow > 0)
+		return DT_NOEND;
+	if (overflow < 0)
+		return DT_NOBEGIN;
+	return result;
+}
+
+static int64
+as_integer(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		default:
+			return DatumGetInt64(value);
+	}
+}
+
+/* The attribute's values are at most, or at least, what the comparison says. */
+static void
+narrow_range(Evaluation *evaluation, const Condition *condition, int64 value)
+{
+	Range	   *range = range_of(evaluation, condition->column->attribute);
+
+	switch (condition->strategy)
+	{
+		case BTLessStrategyNumber:
+			if (value == PG_INT64_MIN)
+				evaluation->impossible = true;
+			else
+				range->high = Min(range->high, value == PG_INT64_MAX ? value : value - 1);
+			break;
+		case BTLessEqualStrategyNumber:
+			range->high = Min(range->high, value);
+			break;
+		case BTEqualStrategyNumber:
+			range->high = Min(range->high, value);
+			range->low = Max(range->low, value);
+			break;
+		case BTGreaterEqualStrategyNumber:
+			range->low = Max(range->low, value);
+			break;
+		case BTGreaterStrategyNumber:
+			if (value == PG_INT64_MAX)
+				evaluation->impossible = true;
+			else
+				range->low = Max(range->low, value == PG_INT64_MIN ? value : value + 1);
+			break;
+		default:
+			break;
+	}
+	/* no job has an infinite time */
+	if (condition->column->attribute->kind == SMF_KIND_TIMESTAMP &&
+		(range->low == DT_NOEND || range->high == DT_NOBEGIN))
+		evaluation->impossible = true;
+	if (range->low > range->high)
+		evaluation->impossible = true;
+}
+
+/* Whole epoch seconds that are a second before, or behind, the time. */
+static int64
+widened_seconds(TimestampTz time, bool later)
+{
+	int64		us_a_day = USECS_PER_DAY;
+	int64		epoch_s = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (us_a_day / USECS_PER_SEC);
+	int64		seconds = time / USECS_PER_SEC;
+	int64		rest = time % USECS_PER_SEC;
+
+	if (rest < 0)
+		seconds--;
+	if (later)
+		seconds += rest != 0;
+	return seconds + epoch_s + (later ? 1 : -1);
+}
+
+/* The bounds of a range of times, as far as the service has to know them. */
+static void
+time_bounds(const Range *range, int64 *after, int64 *before)
+{
+	*after = *before = SMF_NO_BOUND;
+	if (range->low != DT_NOBEGIN)
+		*after = widened_seconds(range->low, false);
+	if (range->high != DT_NOEND)
+		*before = widened_seconds(range->high, true);
+	/* before 1970 and behind 9999 there are no jobs, and maybe no seconds to the service */
+	if (*after < 0)
+		*after = SMF_NO_BOUND;
+	if (*after > SMF_LAST_SECOND)
+		*after = SMF_LAST_SECOND;
+	if (*before != SMF_NO_BOUND)
+	{
+		if (*before < 0)
+			*before = 0;
+		if (*before > SMF_LAST_SECOND)
+			*before = SMF_NO_BOUND;
+	}
+}
+
+static void
+add_filter(Evaluation *evaluation, const char *name, const char *operator, const char *value)
+{
+	JobQuery   *query = &evaluation->spec->query;
+	SearchFilter *filter;
+
+	if (list_length(query->filters) >= SMF_SEARCH_FILTERS_MAX ||
+		strlen(name) > SMF_SEARCH_NAME_MAX ||
+		(value != NULL && (value[0] == '\0' || strlen(value) > SMF_SEARCH_VALUE_MAX)))
+		return;
+	filter = palloc(sizeof(SearchFilter));
+	filter->name = name;
+	filter->operator = operator;
+	filter->value = value;
+	query->filters = lappend(query->filters, filter);
+}
+
+/* What is left of the attributes' values becomes bounds and filters. */
+static void
+send_ranges(Evaluation *evaluation)
+{
+	JobQuery   *query = &evaluation->spec->query;
+	ListCell   *lc;
+
+	foreach(lc, evaluation->ranges)
+	{
+		Range	   *range = lfirst(lc);
+		const char *name = range->attribute->attribute;
+		int64		after;
+		int64		before;
+
+		if (strcmp(name, "CreationTime") == 0)
+			time_bounds(range, &query->created_after, &query->created_before);
+		else if (strcmp(name, "LastModifiedTime") == 0)
+			time_bounds(range, &query->modified_after, &query->modified_before);
+		else if (range->attribute->kind == SMF_KIND_TIMESTAMP)
+		{
+			time_bounds(range, &after, &before);
+			if (after != SMF_NO_BOUND)
+				add_filter(evaluation, name, "GreaterThanOrEqualTo", smf_search_time(after));
+			if (before != SMF_NO_BOUND)
+				add_filter(evaluation, name, "LessThanOrEqualTo", smf_search_time(before));
+		}
+		else
+		{
+			if (range->low != PG_INT64_MIN)
+				add_filter(evaluation, name, "GreaterThanOrEqualTo", psprintf(INT64_FORMAT, range->low));
+			if (range->high != PG_INT64_MAX)
+				add_filter(evaluation, name, "LessThanOrEqualTo", psprintf(INT64_FORMAT, range->high));
+		}
+	}
+}
+
+/* ----- texts ----- */
+
+static bool
+is_fragment_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+/* Keep the run of characters that ends at "end" if it is longer than the longest. */
+static void
+consider_run(const char *begin, size_t len, char **longest)
+{
+	if (len > SMF_NAME_CONTAINS_MAX)
+		len = SMF_NAME_CONTAINS_MAX;
+	if (len > (*longest ? strlen(*longest) : 0))
+		*longest = pnstrdup(begin, len);
+}
+
+/* The longest run of characters that the service takes, in a text. */
+static char *
+longest_run(const char *string)
+{
+	char	   *longest = NULL;
+	const char *begin = string;
+
+	for (;; string++)
+	{
+		if (is_fragment_char(*string))
+			continue;
+		consider_run(begin, string - begin, &longest);
+		if (*string == '\0')
+			return longest;
+		begin = string + 1;
+	}
+}
+
+/* The same, of the literal parts of a LIKE pattern. */
+static char *
+longest_run_of_like(const char *pattern)
+{
+	char	   *literal = pstrdup(pattern);
+	char	   *to = literal;
+
+	for (const char *from = pattern; *from; from++)
+	{
+		if (*from == '%' || *from == '_')
+			*to++ = ' ';		/* no character that the service takes */
+		else if (*from == '\\' && from[1] != '\0')
+			*to++ = *++from;
+		else
+			*to++ = *from;
+	}
+	*to = '\0';
+	return longest_run(literal);
+}
+
+/*
+ * What a regular expression begins with: letters, digits and hyphens behind "^"
+ * that stand for themselves.  NULL when that is not clear.
+ */
+static char *
+prefix_of_regex(const char *pattern)
+{
+	const char *begin = pattern + 1;
+	const char *end = begin;
+
+	if (pattern[0] != '^' || strchr(pattern, '|') != NULL)
+		return NULL;
+	while (is_fragment_char(*end))
+		end++;
+	/* a quantifier may want none of the last one */
+	if (end > begin && (*end == '*' || *end == '?' || *end == '{' || *end == '+'))
+		end--;
+	return end > begin ? pnstrdup(begin, Min(end - begin, SMF_NAME_CONTAINS_MAX)) : NULL;
+}
+
+/* What the attribute must hold, by the condition, in characters that the service takes. */
+static char *
+fragment_of(const Condition *condition, char *string)
+{
+	switch (condition->kind)
+	{
+		case CONDITION_LIKE:
+			return longest_run_of_like(string);
+		case CONDITION_REGEX:
+			return prefix_of_regex(string);
+		default:
+			return longest_run(string);
+	}
+}
+
+/* ----- single conditions ----- */
+
+/* What a condition is on, as Search names it. */
+static char *
+filter_name(const Condition *condition)
+{
+	if (condition->key == NULL)
+		return pstrdup(condition->column->attribute->attribute);
+	return psprintf("%s.%s", condition->column->attribute->attribute, condition->key);
+}
+
+/* A value as Search compares it; NULL when that cannot be said. */
+static char *
+filter_value(const Condition *condition, Datum value)
+{
+	const SmfAttribute *attribute = condition->column->attribute;
+	char	   *string;
+
+	if (condition->key != NULL)
+		return TextDatumGetCString(value);
+	switch (attribute->kind)
+	{
+		case SMF_KIND_STRING:
+			return TextDatumGetCString(value);
+		case SMF_KIND_ENUM:
+			string = condition->value_type == TEXTOID ? TextDatumGetCString(value) :
+				DatumGetCString(OidFunctionCall1(F_ENUM_OUT, value));
+			return smf_attribute_has_label(attribute, string) ? string : NULL;
+		case SMF_KIND_INTEGER:
+		case SMF_KIND_LONG:
+			return psprintf(INT64_FORMAT, as_integer(value, condition->value_type));
+		case SMF_KIND_BOOLEAN:
+			return pstrdup(DatumGetBool(value) ? "true" : "false");
+		default:
+			return NULL;
+	}
+}
+
+static void
+evaluate_comparison(Evaluation *evaluation, const Condition *condition, Datum value)
+{
+	JobQuery   *query = &evaluation->spec->query;
+	const SmfAttribute *attribute = condition->column->attribute;
+	JobSource	source = evaluation->request->source;
+	char	   *string;
+
+	if (condition->key == NULL && attribute->kind == SMF_KIND_TIMESTAMP)
+		narrow_range(evaluation, condition, as_timestamptz(value, condition->value_type));
+	else if (condition->key == NULL &&
+			 (attribute->kind == SMF_KIND_INTEGER || attribute->kind == SMF_KIND_LONG))
+		narrow_range(evaluation, condition, as_integer(value, condition->value_type));
+	else if (smf_condition_use(condition, source) == USE_TUNING_JOB)
+	{
+		string = TextDatumGetCString(value);
+		if (smf_tuning_job_arn_name(string, evaluation->request->region) == NULL ||
+			(query->tuning_job_arn != NULL && strcmp(query->tuning_job_arn, string) != 0))
+			evaluation->impossible = true;
+		query->tuning_job_arn = string;
+	}
+	else
+	{
+		string = filter_value(condition, value);
+		if (string == NULL)
+			return;
+		if (source == SMF_FROM_SEARCH)
+			add_filter(evaluation, filter_name(condition), "Equals", string);
+		else if (query->status != NULL && strcmp(query->status, string) != 0)
+			evaluation->impossible = true;
+		else
+			query->status = string;
+	}
+}
+
+/* A list of values for Search: separated by commas, so that none may hold one. */
+static void
+evaluate_any(Evaluation *evaluation, const Condition *condition, Datum value)
+{
+	StringInfoData list;
+	ListCell   *lc;
+	List	   *elements = elements_of(value, condition->value_type);
+
+	if (elements == NIL)
+	{
+		evaluation->impossible = true;
+		return;
+	}
+	initStringInfo(&list);
+	foreach(lc, elements)
+	{
+		char	   *string = filter_value(condition, PointerGetDatum(lfirst(lc)));
+
+		if (string == NULL || string[0] == '\0' || strchr(string, ',') != NULL)
+			return;
+		if (list.len > 0)
+			appendStringInfoChar(&list, ',');
+		appendStringInfoString(&list, string);
+	}
+	add_filter(evaluation, filter_name(condition), "In", list.data);
+}
+
+static void
+evaluate_condition(Evaluation *evaluation, BoundCondition *bound, ExprContext *econtext,
+				   const Condition **contains, char **fragment)
+{
+	const Condition *condition = &bound->condition;
+	Datum		value = (Datum) 0;
+	bool		isnull = false;
+	char	   *string;
+
+	if (bound->value != NULL)
+		value = ExecEvalExprSwitchContext(bound->value, econtext, &isnull);
+	if (isnull)
+	{
+		/* all of these operators are strict */
+		evaluation->impossible = true;
+		return;
+	}
+	switch (condition->kind)
+	{
+		case CONDITION_COMPARE:
+			evaluate_comparison(evaluation, condition, value);
+			break;
+		case CONDITION_ANY:
+			evaluate_any(evaluation, condition, value);
+			break;
+		case CONDITION_NULL:
+			add_filter(evaluation, filter_name(condition), "NotExists", NULL);
+			break;
+		case CONDITION_NOT_NULL:
+			add_filter(evaluation, filter_name(condition), "Exists", NULL);
+			break;
+		case CONDITION_LIKE:
+		case CONDITION_REGEX:
+		case CONDITION_PREFIX:
+		case CONDITION_HOLDS:
+			/* the service takes one: the longest, which narrows most */
+			string = fragment_of(condition, TextDatumGetCString(value));
+			if (string != NULL && (*fragment == NULL || strlen(string) > strlen(*fragment)))
+			{
+				*contains = condition;
+				*fragment = string;
+			}
+			break;
+	}
+}
+
+/*
+ * smf_request_evaluate
+ *		Compute what to ask for, into spec->wanted or spec->query.
+ *
+ * False when no job can be what is asked for.  What it makes lives in the current
+ * memory context.
+ */
+bool
+smf_request_evaluate(ScanRequest *request, ExprContext *econtext, JobStreamSpec *spec)
+{
+	Evaluation	evaluation = {request, spec, NIL, false};
+	const Condition *contains = NULL;
+	char	   *fragment = NULL;
+	bool		oldest_first = spec->query.oldest_first;
+	ListCell   *lc;
+
+	smf_job_query_init(&spec->query);
+	spec->query.oldest_first = oldest_first;
+	if (request->lookups != NIL)
+		evaluate_lookups(&evaluation, econtext);
+	foreach(lc, request->conditions)
+		evaluate_condition(&evaluation, lfirst(lc), econtext, &contains, &fragment);
+	send_ranges(&evaluation);
+	if (fragment != NULL && request->source == SMF_FROM_SEARCH)
+		add_filter(&evaluation, filter_name(contains), "Contains", fragment);
+	else
+		spec->query.name_contains = fragment;
+	return !evaluation.impossible;
+}

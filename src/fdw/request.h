@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * request.h
+ *		What a scan asks the service for: conditions with their values of now.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_REQUEST_H
+#define SMF_REQUEST_H
+
+#include "fdw/pushdown.h"
+#include "nodes/execnodes.h"
+
+typedef struct ScanRequest ScanRequest;
+
+extern ScanRequest *smf_request_create(List *clauses, const SmfColumn *columns, Index varno,
+									   JobSource source, const char *region, PlanState *parent);
+extern bool smf_request_evaluate(ScanRequest *request, ExprContext *econtext,
+								 JobStreamSpec *spec);
+
+#endif							/* SMF_REQUEST_H */

@@ -1,0 +1,160 @@
+/*-------------------------------------------------------------------------
+ *
+ * cache.c
+ *		What look-ups found, kept for those that come again.
+ *
+ * A nested loop asks for a job as often as another table names it; a scan that is
+ * started again need not call for what it has.  What was not asked for the longest
+ * goes first when there is too much.
+ *
+ * Not accounted for: a job that changes while the scan runs is seen as it was.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "jobs/cache.h"
+#include "lib/ilist.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+/* One job, in a single allocation: the struct, then key, name, documents. */
+typedef struct CacheItem
+{
+	dlist_node	node;			/* in the cache's list */
+	const char *key;
+	size_t		size;			/* of the allocation */
+	CachedJob	job;
+} CacheItem;
+
+/* The hash table's entry. */
+typedef struct CacheSlot
+{
+	const char *key;			/* the item's */
+	CacheItem  *item;
+} CacheSlot;
+
+struct JobCache
+{
+	MemoryContext context;		/* the cache and all it holds */
+	HTAB	   *slots;			/* CacheSlot by key */
+	dlist_head	items;			/* CacheItem, asked for last first */
+	size_t		bytes;			/* of all items */
+	size_t		max_bytes;
+};
+
+static uint32
+key_hash(const void *key, Size keysize)
+{
+	const char *string = *(const char *const *) key;
+
+	return hash_bytes((const unsigned char *) string, strlen(string));
+}
+
+static int
+key_compare(const void *a, const void *b, Size keysize)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/*
+ * smf_cache_create
+ *		A cache in the current memory context, of about "max_bytes" at most.
+ */
+JobCache *
+smf_cache_create(size_t max_bytes)
+{
+	JobCache   *cache = palloc0(sizeof(JobCache));
+	HASHCTL		control = {0};
+
+	cache->context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw job cache",
+										   ALLOCSET_DEFAULT_SIZES);
+	cache->max_bytes = max_bytes;
+	dlist_init(&cache->items);
+	control.keysize = sizeof(const char *);
+	control.entrysize = sizeof(CacheSlot);
+	control.hash = key_hash;
+	control.match = key_compare;
+	control.hcxt = cache->context;
+	cache->slots = hash_create("sagemaker_fdw job cache", 64, &control,
+							   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	return cache;
+}
+
+/*
+ * smf_cache_find
+ *		What is known for the key, or NULL when nothing is.  The cache's own,
+ *		until something is added.
+ */
+const CachedJob *
+smf_cache_find(JobCache *cache, const char *key)
+{
+	CacheSlot  *slot = hash_search(cache->slots, &key, HASH_FIND, NULL);
+
+	if (slot == NULL)
+		return NULL;
+	dlist_move_head(&cache->items, &slot->item->node);
+	return &slot->item->job;
+}
+
+static void
+drop_item(JobCache *cache, CacheItem *item)
+{
+	(void) hash_search(cache->slots, &item->key, HASH_REMOVE, NULL);
+	dlist_delete(&item->node);
+	cache->bytes -= item->size;
+	pfree(item);
+}
+
+/* Copy to "at", aligned; returns where the copy is. */
+static void *
+put(char **at, const void *data, size_t size)
+{
+	void	   *copy = *at;
+
+	if (data == NULL)
+		return NULL;
+	memcpy(copy, data, size);
+	*at += MAXALIGN(size);
+	return copy;
+}
+
+/*
+ * smf_cache_add
+ *		Remember what was found for the key; copied.
+ */
+void
+smf_cache_add(JobCache *cache, const char *key, const CachedJob *job)
+{
+	size_t		key_size = strlen(key) + 1;
+	size_t		name_size = job->name ? strlen(job->name) + 1 : 0;
+	size_t		document_size = job->document ? VARSIZE(job->document) : 0;
+	size_t		tags_size = job->tags ? VARSIZE(job->tags) : 0;
+	size_t		size = MAXALIGN(sizeof(CacheItem)) + MAXALIGN(key_size) + MAXALIGN(name_size) +
+		MAXALIGN(document_size) + MAXALIGN(tags_size);
+	CacheSlot  *slot = hash_search(cache->slots, &key, HASH_FIND, NULL);
+	CacheItem  *item;
+	char	   *at;
+
+	if (slot != NULL)
+		drop_item(cache, slot->item);
+	if (size > cache->max_bytes)
+		return;
+	while (cache->bytes + size > cache->max_bytes)
+		drop_item(cache, dlist_tail_element(CacheItem, node, &cache->items));
+
+	item = MemoryContextAllocZero(cache->context, size);
+	at = (char *) item + MAXALIGN(sizeof(CacheItem));
+	item->size = size;
+	item->key = put(&at, key, key_size);
+	item->job.name = put(&at, job->name, name_size);
+	item->job.document = put(&at, job->document, document_size);
+	item->job.tags = put(&at, job->tags, tags_size);
+
+	slot = hash_search(cache->slots, &item->key, HASH_ENTER, NULL);
+	slot->key = item->key;
+	slot->item = item;
+	dlist_push_head(&cache->items, &item->node);
+	cache->bytes += size;
+}

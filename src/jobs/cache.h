@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * cache.h
+ *		What look-ups found, kept for those that come again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_CACHE_H
+#define SMF_CACHE_H
+
+#include "utils/jsonb.h"
+
+typedef struct JobCache JobCache;
+
+/* What is known of one job.  What was not asked for is NULL. */
+typedef struct CachedJob
+{
+	const char *name;			/* NULL: there is no such job */
+	Jsonb	   *document;
+	Jsonb	   *tags;
+} CachedJob;
+
+extern JobCache *smf_cache_create(size_t max_bytes);
+extern const CachedJob *smf_cache_find(JobCache *cache, const char *key);
+extern void smf_cache_add(JobCache *cache, const char *key, const CachedJob *job);
+
+#endif							/* SMF_CACHE_H */
