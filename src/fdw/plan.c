@@ -240,6 +240,24 @@ selectivity(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 	return clauselist_selectivity(root, clauses, rel->relid, JOIN_INNER, NULL);
 }
 
+/* How many elements the array has, as far as that can be estimated. */
+static double
+array_length(PlannerInfo *root, Node *array)
+{
+	Param	   *param = (Param *) array;
+	ListCell   *lc;
+
+	/* of ARRAY(SELECT ...), which is planned by now, as many as it gives rows */
+	foreach(lc, IsA(param, Param) && param->paramkind == PARAM_EXEC ? root->init_plans : NIL)
+	{
+		SubPlan    *subplan = lfirst_node(SubPlan, lc);
+
+		if (subplan->subLinkType == ARRAY_SUBLINK && list_member_int(subplan->setParam, param->paramid))
+			return ((Plan *) list_nth(root->glob->subplans, subplan->plan_id - 1))->plan_rows;
+	}
+	return smf_estimate_array_length(root, array);
+}
+
 /* How many jobs the lookup clauses name, the fewest of any. */
 static double
 names_looked_up(PlannerInfo *root, RelOptInfo *rel, List *clauses)
@@ -263,7 +281,7 @@ names_looked_up(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 			Condition  *condition = lfirst(lc2);
 
 			names += condition->kind == CONDITION_ANY ?
-				smf_estimate_array_length(root, (Node *) condition->value) : 1;
+				array_length(root, (Node *) condition->value) : 1;
 		}
 		if (fewest < 0 || names < fewest)
 			fewest = names;

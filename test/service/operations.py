@@ -204,10 +204,12 @@ def page_by_creation(region, body, low, high, size, ascending, config):
     place = read_token(body)
     if place is not None:
         before, behind = region.around(*place)
+        # a page that only repeats would never end
+        overlap = min(config["page_overlap"], size - 1)
         if ascending:
-            low = max(low, behind - config["page_overlap"])
+            low = max(low, behind - overlap)
         else:
-            high = min(high, before + config["page_overlap"])
+            high = min(high, before + overlap)
     positions = range(low, high) if ascending else range(high - 1, low - 1, -1)
     page = [region.job(position) for position in positions[:size]]
     more = len(positions) > size
@@ -262,7 +264,9 @@ def values(below, path):
         for member in below:
             yield from values(member, path)
     elif path == "":
-        yield below
+        # a null member is an absent one
+        if below is not None:
+            yield below
     elif isinstance(below, dict):
         if path in below:
             yield from values(below[path], "")
@@ -405,8 +409,8 @@ def find(region, body, expression):
 def list_tags(region, body, config):
     body = check_request(body, LIST_TAGS_REQUEST, ["ResourceArn"])
     arn = body["ResourceArn"]
-    job = region.get(arn.rpartition(":training-job/")[2])
-    if job is None or job.facts.get("TrainingJobArn") != arn:
+    job = region.by_arn(arn)
+    if job is None:
         raise not_found()
     page, token = cut_page(tag_list(job.tags), body, body.get("MaxResults", config["list_tags_page"]))
     return answer(b'{"Tags":[', [json.dumps(tag).encode() for tag in page], token)

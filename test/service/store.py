@@ -109,6 +109,13 @@ class Region:
     def get(self, name):
         return self.jobs.get(name)
 
+    def by_arn(self, arn):
+        """The job with the ARN, whose spelling of the name may be another one."""
+        job = self.get(arn.rpartition("/")[2])
+        if job is not None and job.facts.get("TrainingJobArn") == arn:
+            return job
+        return next((job for job in self.ordered if job.facts.get("TrainingJobArn") == arn), None)
+
     def job(self, position):
         return self.ordered[position]
 
@@ -182,6 +189,10 @@ class BulkRegion:
 
     def names(self):
         return [self.bulk.name(index) for index in range(1, self.bulk.count + 1)]
+
+    def by_arn(self, arn):
+        job = self.get(arn.rpartition("/")[2])
+        return job if job is not None and job.facts.get("TrainingJobArn") == arn else None
 
     def get(self, name):
         if name in self.changed:

@@ -1,0 +1,204 @@
+"""What queries cost in calls, and that they return what they should.
+
+Each query is run over a foreign table and over a local copy of all jobs: the rows
+are the same, and the service has counted the calls that are stated here.  After
+ANALYZE the estimate of EXPLAIN is within a factor of two of that.
+"""
+import json
+import re
+
+from harness import BULK, control, main, make_server
+
+LIST, DESCRIBE, SEARCH, TAGS = "ListTrainingJobs", "DescribeTrainingJob", "Search", "ListTags"
+TUNING = "ListTrainingJobsForHyperParameterTuningJob"
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/"
+TUNE = "arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/"
+
+# Table, query, calls.  {t} is the table; what is in another schema is written out.
+QUERIES = [
+    # nothing can be found
+    ("aws", "SELECT * FROM {t} WHERE false", {}),
+    ("aws", "SELECT * FROM {t} WHERE training_job_name = NULL", {}),
+    ("aws", "SELECT * FROM {t} WHERE training_job_name = 'no_such_name'", {}),
+    ("aws", "SELECT * FROM {t} WHERE training_job_name = '-x'", {}),
+    ("aws", "SELECT * FROM {t} WHERE training_job_name = ''", {}),
+    ("aws", "SELECT * FROM {t} WHERE training_job_name = repeat('x', 64)", {}),
+    ("aws", "SELECT * FROM {t} WHERE training_job_arn = 'nonsense'", {}),
+    ("aws", "SELECT * FROM {t} WHERE training_job_arn = 'arn:aws:sagemaker:eu-west-1:123456789012:training-job/x'", {}),
+    ("aws", "SELECT * FROM {t} WHERE training_job_name IN ('', 'a_b', NULL)", {}),
+    ("aws", "SELECT * FROM {t} WHERE training_job_name = ANY ('{{}}'::text[])", {}),
+    ("aws", "SELECT * FROM {t} WHERE training_job_name = 'pytorch-ads-0001' AND training_job_name IN ('a', 'b')", {}),
+    ("aws", "SELECT * FROM {t} WHERE creation_time > '2025-06-02' AND creation_time < '2025-06-01'", {}),
+    ("aws", "SELECT * FROM {t} WHERE creation_time > 'infinity'", {}),
+    ("aws", "SELECT * FROM {t} WHERE creation_time < '-infinity'", {}),
+    ("aws", "SELECT * FROM {t} WHERE creation_time = (SELECT NULL::timestamptz)", {}),
+    ("aws", "SELECT * FROM {t} WHERE region = 'eu-west-1'", {}),
+    ("aws", "SELECT * FROM {t} WHERE tuning_job_arn = 'nonsense'", {}),
+    # by name
+    ("aws", "SELECT * FROM {t} WHERE training_job_name = 'pytorch-ads-0001'", {DESCRIBE: 1, TAGS: 1}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_name = 'pytorch-ads-0001'", {DESCRIBE: 1}),
+    ("aws", "SELECT role_arn FROM {t} WHERE 'pytorch-ads-0001' = training_job_name", {DESCRIBE: 1}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_name = 'no-such-job'", {DESCRIBE: 1}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_name IN ('pytorch-ads-0001', 'xgboost-ads-0011', 'no-such-job')",
+     {DESCRIBE: 3}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_name = ANY (ARRAY(SELECT name FROM cost WHERE usd < 3))",
+     {DESCRIBE: 2}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_name = 'pytorch-ads-0001' OR training_job_name = 'xgboost-ads-0011'",
+     {DESCRIBE: 2}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_name = (SELECT min(name) FROM cost)", {DESCRIBE: 1}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_name = 'pytorch-ads-0001' AND training_job_status = 'Failed'",
+     {DESCRIBE: 1}),
+    # by ARN
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_arn = '" + ARN + "pytorch-ads-0001'", {DESCRIBE: 1}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_arn IN ('" + ARN + "pytorch-ads-0001', '" + ARN + "xgboost-ads-0011')",
+     {DESCRIBE: 2}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_arn = '" + ARN + "no-such-job'", {DESCRIBE: 1, SEARCH: 1}),
+    # by tuning job
+    ("aws", "SELECT training_job_name, training_job_status FROM {t} WHERE tuning_job_arn = '" + TUNE + "tune-ads'", {TUNING: 1}),
+    ("aws", "SELECT training_job_name, role_arn FROM {t} WHERE tuning_job_arn = '" + TUNE + "tune-ads'",
+     {TUNING: 1, DESCRIBE: 8}),
+    ("aws", "SELECT training_job_name FROM {t} WHERE tuning_job_arn = '" + TUNE + "tune-nothing'", {TUNING: 1, SEARCH: 1}),
+    # the list alone
+    ("aws", "SELECT count(*) FROM {t}", {LIST: 3}),
+    ("aws", "SELECT training_job_name, training_job_arn, creation_time, training_end_time, last_modified_time, "
+     "training_job_status, secondary_status, warm_pool_status, region, account_id FROM {t}", {LIST: 3}),
+    ("aws", "SELECT count(*) FROM {t} WHERE training_job_status = 'Failed'", {LIST: 3}),
+    ("aws", "SELECT count(*) FROM {t} WHERE training_job_name LIKE 'xgboost-%-01__'", {LIST: 3}),
+    ("aws", "SELECT training_job_status, count(*) FROM {t} GROUP BY 1", {LIST: 3}),
+    ("aws", "SELECT count(*) FROM {t} WHERE account_id = '123456789012'", {LIST: 3}),
+    # times cut the walk
+    ("aws", "SELECT count(*) FROM {t} WHERE creation_time > '2025-06-20'", {LIST: 1}),
+    ("aws", "SELECT count(*) FROM {t} WHERE creation_time >= '2025-05-01' AND creation_time < '2025-06-01'", {LIST: 2}),
+    ("aws", "SELECT count(*) FROM {t} WHERE creation_time BETWEEN '2025-05-01' AND '2025-05-03'", {LIST: 1}),
+    ("aws", "SELECT count(*) FROM {t} WHERE creation_time > DATE '2025-06-20'", {LIST: 1}),
+    ("aws", "SELECT count(*) FROM {t} WHERE creation_time > (SELECT max(at) - interval '3 days' FROM today)", {LIST: 1}),
+    ("aws", "SELECT count(*) FROM {t} WHERE creation_time > '-infinity' AND creation_time < 'infinity'", {LIST: 3}),
+    ("aws", "SELECT count(*) FROM {t} WHERE creation_time > '4713-01-01 BC' AND creation_time < '294276-01-01'", {LIST: 3}),
+    # each job that passes is described
+    ("aws", "SELECT role_arn FROM {t}", {LIST: 3, DESCRIBE: 300}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_status = 'Failed'", {LIST: 3, DESCRIBE: 49}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_status IN ('Failed', 'Stopped')", {LIST: 3, DESCRIBE: 71}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_status <> 'Completed' AND training_job_name ~ '^xgb'",
+     {LIST: 3, DESCRIBE: 31}),
+    ("aws", "SELECT role_arn FROM {t} WHERE creation_time > '2025-06-20' AND training_job_status = 'Completed'",
+     {LIST: 1, DESCRIBE: 25}),
+    ("aws", "SELECT role_arn FROM {t} WHERE billable_time_in_seconds > 20000", {LIST: 3, DESCRIBE: 300}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_end_time IS NULL", {LIST: 3, DESCRIBE: 25}),
+    ("aws", "SELECT role_arn FROM {t} WHERE warm_pool_status->>'Status' = 'Reused'", {LIST: 3, DESCRIBE: 9}),
+    # tags
+    ("aws", "SELECT training_job_name, tags FROM {t} WHERE training_job_status = 'Failed'", {LIST: 3, TAGS: 49}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_status = 'Failed' AND tags->>'team' = 'ads'",
+     {LIST: 3, TAGS: 49, DESCRIBE: 12}),
+    ("aws", "SELECT tags FROM {t} WHERE training_job_status = 'Failed' AND billable_time_in_seconds > 20000",
+     {LIST: 3, DESCRIBE: 49, TAGS: 4}),
+    # limits and order
+    ("aws", "SELECT role_arn IS NULL FROM {t} LIMIT 1", {LIST: 1, DESCRIBE: 1}),
+    ("aws", "SELECT training_job_name, role_arn FROM {t} ORDER BY creation_time DESC LIMIT 20", {LIST: 1, DESCRIBE: 20}),
+    ("aws", "SELECT training_job_name, role_arn FROM {t} ORDER BY creation_time LIMIT 150", {LIST: 2, DESCRIBE: 150}),
+    ("aws", "SELECT training_job_name, role_arn FROM {t} ORDER BY creation_time DESC NULLS LAST LIMIT 3 OFFSET 2",
+     {LIST: 1, DESCRIBE: 5}),
+    ("aws", "SELECT training_job_name, role_arn FROM {t} WHERE training_job_status = 'Failed' ORDER BY creation_time DESC LIMIT 3",
+     {LIST: 1, DESCRIBE: 3}),
+    ("aws", "SELECT training_job_name FROM {t} ORDER BY creation_time DESC", {LIST: 3}),
+    # joins
+    ("aws", "SELECT name, usd, role_arn FROM cost JOIN {t} ON training_job_name = name", {DESCRIBE: 20}),
+    ("aws", "SELECT name, usd, role_arn FROM cost LEFT JOIN {t} ON training_job_name = name AND usd > 5", {DESCRIBE: 20}),
+    ("aws", "SELECT role_arn FROM {t} WHERE training_job_name IN (SELECT name FROM cost)", {DESCRIBE: 20}),
+    ("aws", "SELECT usd, role_arn FROM cost JOIN {t} ON training_job_arn = '" + ARN + "' || name", {DESCRIBE: 20}),
+    ("aws", "SELECT usd, j.role_arn FROM cost, LATERAL (SELECT * FROM {t} WHERE training_job_name = name LIMIT 1) AS j",
+     {DESCRIBE: 20}),
+    ("aws", "SELECT (SELECT role_arn FROM {t} WHERE training_job_name = name) FROM cost, generate_series(1, 3)", {DESCRIBE: 20}),
+    ("bulk", "SELECT count(*), count(role_arn), sum(usd) FROM {t} JOIN costs ON training_job_name = name",
+     {LIST: 100, DESCRIBE: 10000}),
+    # Search
+    ("searched", "SELECT training_job_name, role_arn, tags FROM {t}", {SEARCH: 3}),
+    ("searched", "SELECT training_job_name, role_arn FROM {t} WHERE billable_time_in_seconds BETWEEN 1000 AND 5000", {SEARCH: 1}),
+    ("searched", "SELECT role_arn FROM {t} WHERE training_job_status IN ('Failed', 'Stopped')", {SEARCH: 1}),
+    ("searched", "SELECT role_arn FROM {t} WHERE tags->>'team' = 'ads' AND training_job_name LIKE '%pytorch%'", {SEARCH: 1}),
+    ("searched", "SELECT role_arn FROM {t} WHERE hyper_parameters->>'max_depth' = '5'", {SEARCH: 1}),
+    ("searched", "SELECT role_arn FROM {t} WHERE failure_reason IS NOT NULL AND enable_managed_spot_training", {SEARCH: 1}),
+    ("searched", "SELECT profiling_status FROM {t} WHERE training_job_status = 'Failed'", {SEARCH: 1, DESCRIBE: 49}),
+    ("searched", "SELECT role_arn FROM {t} WHERE training_job_name = 'pytorch-ads-0001'", {DESCRIBE: 1}),
+    ("searched", "SELECT training_job_name, role_arn FROM {t} ORDER BY creation_time DESC LIMIT 7", {SEARCH: 1}),
+    ("searched", "SELECT instance_type, count(*) FROM {t} WHERE instance_count > 2 GROUP BY 1", {SEARCH: 1}),
+    ("auto", "SELECT training_job_name, role_arn FROM {t}", {SEARCH: 3}),
+    ("auto", "SELECT training_job_name FROM {t}", {LIST: 3}),
+    ("auto", "SELECT role_arn FROM {t} WHERE training_job_name = 'pytorch-ads-0001'", {DESCRIBE: 1}),
+]
+
+ESTIMATE = re.compile(r"Estimated API Calls: ([\d.]+)(?! \(no)")
+
+
+def calls_made():
+    words = control("calls") + (" " + control("calls", key=BULK[0])).replace(" none", "")
+    if words.strip() == "none":
+        return {}
+    return {name: int(number) for name, _, number in (word.partition("=") for word in words.split() if word != "none")}
+
+
+def estimated(session, query):
+    """The calls of all scans in the plan, for one loop of each; None if that is not all."""
+    lines = session.run("EXPLAIN " + query)
+    loops = any("Nested Loop" in line or "SubPlan" in line for line in lines)
+    return None if loops else sum(float(match.group(1)) for match in map(ESTIMATE.search, lines) if match)
+
+
+def test_queries(session, tap):
+    for schema, query, calls in QUERIES:
+        calls_made()
+        lines, state = session.ask(query.format(t=schema + ".training_jobs"))
+        made = calls_made()
+        expected = session.run(query.format(t="local.%s" % schema))
+        if "ORDER BY" not in query:
+            lines, expected = sorted(lines), sorted(expected)
+        title = query if schema == "aws" else "%s: %s" % (schema, query)
+        tap.equal((lines, state), (expected, "00000"), title)
+        tap.equal(made, calls, "... by %s" % (", ".join("%s %d" % pair for pair in calls.items()) or "no call"))
+        estimate = estimated(session, query.format(t=schema + ".training_jobs"))
+        total = sum(calls.values())
+        if total > 0 and estimate is not None:
+            tap.ok(total / 2 <= estimate <= total * 2, "... of which the estimate is not far", (estimate, total))
+        tap.equal(calls_made(), {}, "... and planning made none")
+
+
+def test_explain_counts(session, tap):
+    """What EXPLAIN ANALYZE says is what the service has counted."""
+    for schema, query, calls in QUERIES:
+        if schema == "bulk":
+            continue
+        lines = session.run("EXPLAIN (ANALYZE, FORMAT JSON) " + query.format(t=schema + ".training_jobs"))
+        made = {}
+
+        def add(node):
+            for key, value in node.items():
+                if key.endswith(" Calls") and key not in ("API Calls", "Estimated API Calls"):
+                    name = key[:-len(" Calls")]
+                    made[name] = made.get(name, 0) + value
+            for child in node.get("Plans", []):
+                add(child)
+        add(json.loads("\n".join(lines))[0]["Plan"])
+        tap.equal(made, calls, "EXPLAIN ANALYZE counts: %s" % query)
+        calls_made()
+
+
+def test(session, tap):
+    make_server(session, "aws")
+    make_server(session, "searched", scan_api="search")
+    make_server(session, "auto", scan_api="auto")
+    make_server(session, "bulk", keys=BULK)
+    session.run("CREATE SCHEMA local; CREATE TABLE local.aws AS SELECT * FROM aws.training_jobs; "
+                "CREATE TABLE local.searched AS SELECT * FROM local.aws; "
+                "CREATE TABLE local.auto AS SELECT * FROM local.aws; "
+                "CREATE TABLE local.bulk AS SELECT training_job_name, role_arn FROM bulk.training_jobs; "
+                "CREATE TABLE cost AS SELECT training_job_name AS name, row_number() OVER (ORDER BY training_job_name) AS usd "
+                "FROM local.aws ORDER BY 1 LIMIT 20; "
+                "CREATE TABLE costs AS SELECT training_job_name AS name, row_number() OVER (ORDER BY training_job_name) AS usd "
+                "FROM local.bulk ORDER BY 1 LIMIT 5000; "
+                "CREATE TABLE today AS SELECT max(creation_time) AS at FROM local.aws; "
+                "ANALYZE cost, costs, today, aws.training_jobs, searched.training_jobs, auto.training_jobs, bulk.training_jobs")
+    test_queries(session, tap)
+    test_explain_counts(session, tap)
+
+
+if __name__ == "__main__":
+    main(test)
