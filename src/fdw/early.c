@@ -43,27 +43,57 @@ struct EarlyChecks
 };
 
 /*
- * smf_early_columns
- *		The table's columns that the clause reads, as attribute numbers.
+ * The table's columns that the clause reads, as attribute numbers; system columns
+ * and the whole row are left out, and *plain is whether there were none of these.
  */
-Bitmapset *
-smf_early_columns(Node *clause, Index varno)
+static Bitmapset *
+columns_of(Node *clause, Index varno, bool *plain)
 {
 	Bitmapset  *used = NULL;
 	Bitmapset  *columns = NULL;
 	int			member = -1;
 
+	*plain = true;
 	pull_varattnos(clause, varno, &used);
 	while ((member = bms_next_member(used, member)) >= 0)
-		columns = bms_add_member(columns, member + FirstLowInvalidHeapAttributeNumber);
+	{
+		int			attnum = member + FirstLowInvalidHeapAttributeNumber;
+
+		if (attnum > 0)
+			columns = bms_add_member(columns, attnum);
+		else
+			*plain = false;
+	}
 	return columns;
+}
+
+/*
+ * smf_early_reads_columns
+ *		Does the clause read columns of the table, and of it nothing else?
+ */
+bool
+smf_early_reads_columns(Node *clause, Index varno)
+{
+	bool		plain;
+	Bitmapset  *columns = columns_of(clause, varno, &plain);
+
+	return plain && !bms_is_empty(columns);
+}
+
+/* Of a clause that may be decided early, the columns. */
+static Bitmapset *
+early_columns(Node *clause, Index varno)
+{
+	bool		plain;
+
+	return columns_of(clause, varno, &plain);
 }
 
 /* Are the clause's columns known when the source names a job, its tags aside? */
 static bool
 known_but_for(Node *clause, const SmfColumn *columns, Index varno, JobSource source, bool tags)
 {
-	Bitmapset  *used = smf_early_columns(clause, varno);
+	Bitmapset  *used = early_columns(clause, varno);
 	int			attnum = -1;
 
 	while ((attnum = bms_next_member(used, attnum)) >= 0)
@@ -107,7 +137,7 @@ known_from_settings(Node *clause, const SmfColumn *columns, Index varno)
 static bool
 reads_tags(Node *clause, const SmfColumn *columns, Index varno)
 {
-	Bitmapset  *used = smf_early_columns(clause, varno);
+	Bitmapset  *used = early_columns(clause, varno);
 	int			attnum = -1;
 
 	while ((attnum = bms_next_member(used, attnum)) >= 0)
@@ -254,7 +284,7 @@ smf_early_create(List *clauses, const SmfColumn *columns, Index varno, RowReader
 											 &TTSOpsVirtual);
 	checks->econtext = CreateExprContext(node->ss.ps.state);
 	checks->settings = ExecInitQual(settings, &node->ss.ps);
-	checks->settings_columns = smf_early_columns((Node *) settings, varno);
+	checks->settings_columns = early_columns((Node *) settings, varno);
 	checks->rest = ExecInitQual(rest, &node->ss.ps);
 	spec->check = check_job;
 	spec->check_arg = checks;
@@ -269,9 +299,9 @@ smf_early_create(List *clauses, const SmfColumn *columns, Index varno, RowReader
 		}
 		spec->check_tier[tier] = tiers[tier] != NIL;
 		checks->tiers[tier].qual = ExecInitQual(tiers[tier], &node->ss.ps);
-		checks->tiers[tier].columns = smf_early_columns((Node *) tiers[tier], varno);
+		checks->tiers[tier].columns = early_columns((Node *) tiers[tier], varno);
 		checks->tiers[tier].subplans = ExecInitQual(subplans, &node->ss.ps);
-		checks->tiers[tier].subplan_columns = smf_early_columns((Node *) subplans, varno);
+		checks->tiers[tier].subplan_columns = early_columns((Node *) subplans, varno);
 	}
 	return checks;
 }

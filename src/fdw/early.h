@@ -13,7 +13,7 @@
 
 typedef struct EarlyChecks EarlyChecks;
 
-extern Bitmapset *smf_early_columns(Node *clause, Index varno);
+extern bool smf_early_reads_columns(Node *clause, Index varno);
 extern bool smf_early_known(Node *clause, const SmfColumn *columns, Index varno,
 							JobSource source);
 extern bool smf_early_tagged(Node *clause, const SmfColumn *columns, Index varno,

@@ -149,10 +149,8 @@ columns_read(RelOptInfo *rel, List *scan_clauses)
 static bool
 may_be_early(RelOptInfo *rel, RestrictInfo *clause)
 {
-	Bitmapset  *columns = smf_early_columns((Node *) clause->clause, rel->relid);
-
-	return !clause->pseudoconstant && !bms_is_empty(columns) &&
-		bms_next_member(columns, -1) > 0 &&
+	return !clause->pseudoconstant &&
+		smf_early_reads_columns((Node *) clause->clause, rel->relid) &&
 		!contain_volatile_functions((Node *) clause->clause) &&
 		restriction_is_securely_promotable(clause, rel);
 }
