@@ -26,7 +26,8 @@ DECLARE
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query
 	LOOP
-		RETURN NEXT replace(line, 'cost.job = training_job_name', 'training_job_name = cost.job');
+		RETURN NEXT replace(replace(line, 'cost.job = training_job_name', 'training_job_name = cost.job'),
+							'$0 = training_job_name', 'training_job_name = $0');
 	END LOOP;
 END
 $$;

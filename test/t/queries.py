@@ -84,7 +84,7 @@ QUERIES = [
      {LIST: 1, DESCRIBE: 25}),
     ("aws", "SELECT role_arn FROM {t} WHERE billable_time_in_seconds > 20000", {LIST: 3, DESCRIBE: 300}),
     ("aws", "SELECT role_arn FROM {t} WHERE training_end_time IS NULL", {LIST: 3, DESCRIBE: 25}),
-    ("aws", "SELECT role_arn FROM {t} WHERE warm_pool_status->>'Status' = 'Reused'", {LIST: 3, DESCRIBE: 9}),
+    ("aws", "SELECT role_arn FROM {t} WHERE warm_pool_status IS NOT NULL", {LIST: 3, DESCRIBE: 17}),
     # tags
     ("aws", "SELECT training_job_name, tags FROM {t} WHERE training_job_status = 'Failed'", {LIST: 3, TAGS: 49}),
     ("aws", "SELECT role_arn FROM {t} WHERE training_job_status = 'Failed' AND tags->>'team' = 'ads'",
