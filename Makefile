@@ -33,7 +33,20 @@ OBJS = \
 	src/jobs/operation.o \
 	src/jobs/stream.o \
 	src/aws/client.o \
+	src/aws/config_file.o \
 	src/aws/credentials.o \
+	src/aws/fetch.o \
+	src/aws/xml.o \
+	src/aws/providers/container.o \
+	src/aws/providers/environment.o \
+	src/aws/providers/instance_metadata.o \
+	src/aws/providers/process.o \
+	src/aws/providers/profile_role.o \
+	src/aws/providers/provider.o \
+	src/aws/providers/shared_files.o \
+	src/aws/providers/sso.o \
+	src/aws/providers/sts.o \
+	src/aws/providers/web_identity.o \
 	src/aws/endpoint.o \
 	src/aws/json.o \
 	src/aws/pace.o \
@@ -69,7 +82,7 @@ EXTRA_CLEAN = $(EXTENSION)-$(EXTVERSION).zip
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-$(OBJS) $(OBJS:.o=.bc): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/*/*.h)
+$(OBJS) $(OBJS:.o=.bc): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/*/*.h $(srcdir)/src/*/*/*.h)
 
 .PHONY: dist
 dist:

@@ -9,6 +9,7 @@
 
 #include <float.h>
 
+#include "aws/credentials.h"
 #include "fdw/access.h"
 #include "fdw/analyze.h"
 #include "fdw/explain.h"
@@ -37,6 +38,13 @@ _PG_init(void)
 							 &smf_call_cost,
 							 100, 0, DBL_MAX,
 							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomBoolVariable("sagemaker_fdw.allow_credential_process",
+							 "Lets the credential_process of an AWS profile run.",
+							 NULL,
+							 &smf_allow_credential_process,
+							 false,
+							 PGC_SUSET, 0,
 							 NULL, NULL, NULL);
 	DefineCustomIntVariable("sagemaker_fdw.analyze_jobs",
 							"Sets the number of jobs that ANALYZE samples.",

@@ -17,7 +17,8 @@
  * a scan of a long history does not die of one unlucky call.  Other failures
  * count, for the call and against the operation's quota.
  *
- * Not accounted for: expired credentials are not replaced.
+ * Credentials that are about to expire are replaced by whoever waits next, and calls
+ * whose credentials have expired wait for that.
  *
  *-------------------------------------------------------------------------
  */
@@ -79,6 +80,9 @@ struct AwsCall
 	int			throttles;		/* in a row */
 	int			retry_cost;		/* what the last retry took from the quota */
 	bool		clock_corrected;	/* tried again with the service's clock */
+	bool		renewed;		/* tried again with other credentials */
+	bool		parked;			/* waits for these */
+	int			generation;		/* of the credentials that the last request has */
 	int64		first_sent_us;	/* smf_http_now() of the first request */
 	int64		sent_us;		/* and of the last one */
 	HttpRequest *request;		/* in flight, or the answer of a success */
@@ -172,6 +176,7 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	AwsClient  *client = palloc0(sizeof(AwsClient));
+	SessionNetwork network = {0};
 
 	client->context = context;
 	dlist_init(&client->calls);
@@ -186,6 +191,24 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	client->config.endpoint_url = copy_string(config->endpoint_url);
 	client->config.ca_bundle = copy_string(config->ca_bundle);
 	client->config.proxy_url = copy_string(config->proxy_url);
+	network.region = config->region;
+	network.use_fips_endpoint = config->use_fips_endpoint;
+	network.ca_bundle = config->ca_bundle;
+	network.proxy_url = config->proxy_url;
+	network.connect_timeout_ms = config->connect_timeout_ms;
+	network.read_timeout_ms = config->read_timeout_ms;
+	client->session = smf_session_acquire(server, userid, &network);
+
+	/* what no option says, the database server's own configuration may */
+	if (config->region == NULL)
+		client->config.region = copy_string(client->session->region);
+	if (client->config.region == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+				 errmsg("no AWS region for server \"%s\"", config->server_name),
+				 errhint("Set the option \"region\" of the server or of the foreign table.")));
+	if (config->endpoint_url == NULL && !config->use_fips_endpoint && !config->use_dualstack_endpoint)
+		client->config.endpoint_url = copy_string(client->session->endpoint_url);
 	resolve_endpoint(&client->config, &client->endpoint);
 
 	client->target.url = client->endpoint.url;
@@ -195,9 +218,15 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	client->target.read_timeout_ms = config->read_timeout_ms;
 	client->target.max_response_size = config->max_response_size;
 
-	client->session = smf_session_acquire(server, userid);
 	MemoryContextSwitchTo(old);
 	return client;
+}
+
+/* The region that calls go to; the client's own. */
+const char *
+smf_client_region(const AwsClient *client)
+{
+	return client->config.region;
 }
 
 /* What the client's calls have cost so far; the client's own. */
@@ -207,15 +236,37 @@ smf_client_stats(const AwsClient *client)
 	return &client->stats;
 }
 
+/* See to it that the credentials are good, and let go on who waits for that. */
+static void
+renew_credentials(AwsClient *client)
+{
+	dlist_mutable_iter iter;
+
+	smf_session_refresh(client->session);
+	dlist_foreach_modify(iter, &client->calls)
+	{
+		AwsCall    *call = dlist_container(AwsCall, node, iter.cur);
+
+		if (!call->parked)
+			continue;
+		call->parked = false;
+		client->stats.retries++;
+		smf_pacer_enter(call->pacer, &call->turn, true);
+	}
+}
+
 /*
  * smf_client_wait
  *		Wait until something has moved, on the client's account.
+ *
+ * Raises 28000 or 08001 when the credentials must be replaced and cannot.
  */
 void
 smf_client_wait(AwsClient *client)
 {
 	int64		start_us = smf_http_now();
 
+	renew_credentials(client);
 	smf_http_wait();
 	client->stats.wait_us += smf_http_now() - start_us;
 }
@@ -485,6 +536,22 @@ try_other_clock(AwsCall *call)
 	return true;
 }
 
+/* Once, with other credentials, where the source may give some. */
+static bool
+try_other_credentials(AwsCall *call)
+{
+	AwsSession *session = call->client->session;
+
+	if (call->renewed || !smf_credentials_refreshable(&session->config))
+		return false;
+	call->renewed = true;
+	call->parked = true;
+	/* others may have noticed before */
+	if (call->generation == session->generation)
+		session->refused = true;
+	return true;
+}
+
 /* An attempt has failed: let there be another one, or end the call. */
 static void
 try_again(AwsCall *call)
@@ -503,6 +570,8 @@ try_again(AwsCall *call)
 			again = try_other_clock(call);
 			break;
 		case SMF_RETRY_EXPIRED:
+			again = try_other_credentials(call);
+			break;
 		case SMF_RETRY_NO:
 			break;
 	}
@@ -527,6 +596,7 @@ send_request(PaceTurn *turn)
 	char	   *authorization;
 	char	   *lines[6];
 	SigV4Scope	scope;
+	HttpMessage message = {.method = "POST", .body = call->body, .body_len = call->body_len};
 
 	forget_answer(call);
 	if (client->config.max_calls > 0 && client->stats.calls >= client->config.max_calls)
@@ -540,6 +610,7 @@ send_request(PaceTurn *turn)
 	call->sent_us = smf_http_now();
 	if (call->attempt == 1)
 		call->first_sent_us = call->sent_us;
+	call->generation = client->session->generation;
 	keys.access_key_id = credentials->access_key_id;
 	keys.secret_access_key = credentials->secret_access_key;
 
@@ -572,8 +643,9 @@ send_request(PaceTurn *turn)
 		for (int i = 0; i < nheaders; i++)
 			lines[i] = psprintf("%s: %s", signed_headers[i].name, signed_headers[i].value);
 		lines[nheaders] = psprintf("Authorization: %s", authorization);
-		call->request = smf_http_post(&client->target, (const char *const *) lines, nheaders + 1,
-									  call->body, call->body_len, request_done, call);
+		message.headers = (const char *const *) lines;
+		message.nheaders = nheaders + 1;
+		call->request = smf_http_send(&client->target, &message, request_done, call);
 		for (int i = 0; i <= nheaders; i++)
 		{
 			OPENSSL_cleanse(lines[i], strlen(lines[i]));

@@ -15,7 +15,7 @@
 typedef struct AwsClientConfig
 {
 	const char *server_name;	/* for messages */
-	const char *region;			/* AWS region */
+	const char *region;			/* AWS region; NULL: as the session's says */
 	const char *endpoint_url;	/* NULL: derived from the region */
 	bool		use_fips_endpoint;
 	bool		use_dualstack_endpoint;
@@ -55,6 +55,7 @@ typedef struct AwsCall AwsCall;
 
 extern AwsClient *smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 									const ForeignServer *server, Oid userid);
+extern const char *smf_client_region(const AwsClient *client);
 extern const AwsClientStats *smf_client_stats(const AwsClient *client);
 extern void smf_client_wait(AwsClient *client);
 extern void smf_client_wake_at(AwsClient *client, int64 at_us);

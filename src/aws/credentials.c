@@ -1,13 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * credentials.c
- *		The keys that sign a session's calls, and where they come from.
+ *		The keys that calls are signed with: which source is asked, and how long
+ *		what it gave is good.
  *
- * Secrets live in malloc'ed memory that is overwritten before it is freed.
- * That is this module's copy: the mapping's options are also in the catalog and
- * in the backend's caches, which Postgres does not overwrite.
+ * A user mapping's own keys, or else what the AWS SDKs look for in the database
+ * server's own environment, in their order; and then the mapping's role, assumed
+ * with that.  Whether the server's own identity may be used for a role is not
+ * decided here.
  *
- * Not accounted for: sources other than keys in the user mapping.
+ * Not accounted for: the "aws login" command's sessions; tokens of IAM Identity
+ * Center are not refreshed.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,41 +19,11 @@
 #include <openssl/crypto.h>
 
 #include "aws/credentials.h"
-#include "commands/defrem.h"
-#include "nodes/parsenodes.h"
+#include "aws/providers/provider.h"
 
-/* An option of the mapping, or NULL. */
-static DefElem *
-find_option(List *options, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, options)
-	{
-		DefElem    *option = lfirst_node(DefElem, lc);
-
-		if (strcmp(option->defname, name) == 0)
-			return option;
-	}
-	return NULL;
-}
-
-/* A malloc'ed copy of an option's value; NULL when the option is not given. */
-static char *
-copy_option(List *options, const char *name)
-{
-	DefElem    *option = find_option(options, name);
-	char	   *copy;
-
-	if (option == NULL)
-		return NULL;
-	copy = strdup(defGetString(option));
-	if (copy == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	return copy;
-}
+/* Seconds before they expire at which credentials are, and must be, replaced. */
+#define REFRESH_S 900
+#define REFRESH_MUST_S 600
 
 static void
 clear_string(char **string)
@@ -72,44 +45,220 @@ smf_credentials_clear(AwsCredentials *credentials)
 	clear_string(&credentials->access_key_id);
 	clear_string(&credentials->secret_access_key);
 	clear_string(&credentials->session_token);
-	credentials->source = SMF_CREDENTIALS_NONE;
+	credentials->expires_at_s = credentials->obtained_at_s = 0;
+	credentials->source = NULL;
+}
+
+/* Overwrite and free what a config holds.  Raises no error. */
+void
+smf_credential_config_clear(CredentialConfig *config)
+{
+	clear_string(&config->access_key_id);
+	clear_string(&config->secret_access_key);
+	clear_string(&config->session_token);
+	clear_string(&config->role_arn);
+	clear_string(&config->external_id);
+	clear_string(&config->role_session_name);
+	clear_string(&config->duration_seconds);
+	clear_string(&config->profile);
+	clear_string(&config->credential_source);
+	clear_string(&config->web_identity_token_file);
+	clear_string(&config->server_name);
+	clear_string(&config->default_session_name);
+	clear_string(&config->region);
+	clear_string(&config->ca_bundle);
+	clear_string(&config->proxy_url);
+}
+
+/*
+ * smf_provide_from_profile
+ *		What a profile gives, other than by role_arn and source_profile.
+ */
+bool
+smf_provide_from_profile(ProviderContext *context, const char *profile,
+						 AwsCredentials *credentials)
+{
+	return smf_provide_web_identity(context, profile, credentials) ||
+		smf_provide_sso(context, profile, credentials) ||
+		smf_provide_credentials_file(context, profile, credentials) ||
+		smf_provide_process(context, profile, credentials) ||
+		smf_provide_config_file(context, profile, credentials);
+}
+
+/*
+ * smf_provide_named_source
+ *		What the source gives that a credential_source names.
+ */
+void
+smf_provide_named_source(ProviderContext *context, const char *source,
+						 AwsCredentials *credentials)
+{
+	bool		found;
+
+	if (pg_strcasecmp(source, "Environment") == 0)
+		found = smf_provide_environment(context, credentials);
+	else if (pg_strcasecmp(source, "EcsContainer") == 0)
+		found = smf_provide_container(context, credentials);
+	else if (pg_strcasecmp(source, "Ec2InstanceMetadata") == 0)
+		found = smf_provide_instance(context, credentials);
+	else
+		smf_provider_fail(context, psprintf("\"%s\" is no credential_source.", source),
+						  "It is Environment, EcsContainer or Ec2InstanceMetadata.");
+	if (!found)
+		smf_provider_fail(context, psprintf("The credential_source %s gives no credentials.", source), NULL);
+}
+
+/* The SDKs' order. */
+static void
+resolve_ambient(ProviderContext *context, AwsCredentials *credentials)
+{
+	const CredentialConfig *config = context->config;
+
+	if (context->profile_wanted && !smf_profile_exists(context, context->profile))
+		smf_provider_fail(context, psprintf("There is no profile \"%s\".", context->profile),
+						  context->unreadable ? psprintf("The file \"%s\" cannot be read.", context->unreadable) : NULL);
+	if (config->web_identity_token_file != NULL)
+	{
+		(void) smf_provide_web_identity(context, context->profile, credentials);
+		return;
+	}
+	if (config->credential_source != NULL)
+	{
+		smf_provide_named_source(context, config->credential_source, credentials);
+		return;
+	}
+	/* whoever asks for a profile does not want what else is there */
+	if (config->profile == NULL && smf_provide_environment(context, credentials))
+		return;
+	if (smf_provide_profile_role(context, context->profile, credentials) ||
+		smf_provide_from_profile(context, context->profile, credentials) ||
+		smf_provide_container(context, credentials) ||
+		smf_provide_instance(context, credentials))
+		return;
+	smf_provider_fail(context,
+					  context->unreadable ? psprintf("The file \"%s\" cannot be read.", context->unreadable) :
+					  "Nothing in the database server's environment gives any.",
+					  "Set aws_access_key_id and aws_secret_access_key in the user mapping, or set up the database server as for the AWS CLI.");
+}
+
+/* Get credentials; "with" is what a role is assumed with, or what there is. */
+static void
+resolve(const CredentialConfig *config, ProviderContext *context, AwsCredentials *with,
+		AwsCredentials *credentials)
+{
+	RoleRequest request = {0};
+
+	smf_provider_begin(context, config);
+	if (config->access_key_id != NULL)
+		smf_provider_keep(with, "the user mapping", config->access_key_id,
+						  config->secret_access_key, config->session_token, 0);
+	else
+		resolve_ambient(context, with);
+
+	if (config->role_arn == NULL || config->web_identity_token_file != NULL)
+	{
+		*credentials = *with;
+		memset(with, 0, sizeof(AwsCredentials));
+		return;
+	}
+	request.role_arn = config->role_arn;
+	request.external_id = config->external_id;
+	request.session_name = config->role_session_name;
+	request.duration_seconds = config->duration_seconds;
+	smf_sts_assume_role(context, with, &request, credentials);
 }
 
 /*
  * smf_credentials_resolve
- *		Find the keys for a role on a server, by its user mapping's options.
+ *		Get credentials, into "credentials", which hold none.
  *
- * "credentials" is zeroed or cleared before, and filled; on an error it may hold
- * a part, which smf_credentials_clear drops.  Raises 28000 when the mapping
- * gives no keys, 0A000 when it wants a source that is not supported.
+ * Waits for the network where the source is there.  Raises 28000 when there are
+ * none, 08001 when their source does not answer.
  */
 void
-smf_credentials_resolve(AwsCredentials *credentials, List *mapping_options,
-						const char *server_name, const char *role_name)
+smf_credentials_resolve(const CredentialConfig *config, AwsCredentials *credentials)
 {
-	static const char *const unsupported[] = {
-		"role_arn", "profile", "credential_source", "web_identity_token_file"
-	};
+	ProviderContext context = {0};
+	AwsCredentials with = {0};
 
-	/* calls with the wrong identity would answer for the wrong account */
-	for (int i = 0; i < lengthof(unsupported); i++)
+	/* what was read of files, and what was to assume a role, is overwritten */
+	PG_TRY();
 	{
-		if (find_option(mapping_options, unsupported[i]) != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("user mapping option \"%s\" is not supported by this version",
-							unsupported[i]),
-					 errhint("Use aws_access_key_id and aws_secret_access_key alone.")));
+		resolve(config, &context, &with, credentials);
 	}
+	PG_CATCH();
+	{
+		smf_provider_end(&context);
+		smf_credentials_clear(&with);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	smf_provider_end(&context);
+	smf_credentials_clear(&with);
+}
 
-	credentials->access_key_id = copy_option(mapping_options, "aws_access_key_id");
-	credentials->secret_access_key = copy_option(mapping_options, "aws_secret_access_key");
-	credentials->session_token = copy_option(mapping_options, "aws_session_token");
-	if (credentials->access_key_id == NULL || credentials->secret_access_key == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("no AWS credentials for server \"%s\"", server_name),
-				 errdetail("The user mapping of role \"%s\" has no keys.", role_name),
-				 errhint("Set aws_access_key_id and aws_secret_access_key in the user mapping.")));
-	credentials->source = SMF_CREDENTIALS_STATIC;
+static void
+read_settings(const CredentialConfig *config, ProviderContext *context, AmbientSettings *settings)
+{
+	smf_provider_begin(context, config);
+	settings->region = smf_provider_region(context);
+	settings->endpoint_url = smf_configured_endpoint(context, "sagemaker", "SAGEMAKER");
+}
+
+/*
+ * smf_credentials_settings
+ *		What else the database server's own configuration says: region, endpoint.
+ */
+void
+smf_credentials_settings(const CredentialConfig *config, AmbientSettings *settings)
+{
+	ProviderContext context = {0};
+
+	memset(settings, 0, sizeof(AmbientSettings));
+	PG_TRY();
+	{
+		read_settings(config, &context, settings);
+	}
+	PG_CATCH();
+	{
+		smf_provider_end(&context);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	smf_provider_end(&context);
+}
+
+/*
+ * smf_credentials_refreshable
+ *		May the source give other credentials than it has given?
+ */
+bool
+smf_credentials_refreshable(const CredentialConfig *config)
+{
+	return config->access_key_id == NULL || config->role_arn != NULL;
+}
+
+/*
+ * smf_credentials_due
+ *		Are the credentials to be replaced, and must they be?
+ *
+ * As the SDKs do, a quarter of an hour before they expire, and from ten minutes
+ * before there is no way without; of short-lived ones a part of their life.
+ */
+bool
+smf_credentials_due(const AwsCredentials *credentials, int64 now_s, bool *must)
+{
+	int64		life_s = credentials->expires_at_s - credentials->obtained_at_s;
+	int64		left_s = credentials->expires_at_s - now_s;
+
+	*must = false;
+	if (credentials->source == NULL)
+	{
+		*must = true;
+		return true;
+	}
+	if (credentials->expires_at_s == 0)
+		return false;
+	*must = left_s <= Min(REFRESH_MUST_S, life_s / 6);
+	return left_s <= Min(REFRESH_S, life_s / 4);
 }

@@ -250,6 +250,29 @@ smf_endpoint_resolve(const char *region, const char *custom_url, bool fips, bool
 	return SMF_ENDPOINT_OK;
 }
 
+/*
+ * smf_endpoint_of_service
+ *		The endpoint of another service in a region, or a custom one.
+ *
+ * "service" is what stands before the region in its host.
+ */
+EndpointError
+smf_endpoint_of_service(const char *service, const char *region, const char *custom_url,
+						AwsEndpoint *endpoint)
+{
+	if (!smf_region_valid(region))
+		return SMF_ENDPOINT_BAD_REGION;
+	if (custom_url != NULL)
+		return smf_endpoint_parse_url(custom_url, endpoint);
+	memset(endpoint, 0, sizeof(*endpoint));
+	endpoint->https = true;
+	snprintf(endpoint->host, sizeof(endpoint->host), "%s.%s.%s", service, region,
+			 partition_of(region)->suffix);
+	snprintf(endpoint->path, sizeof(endpoint->path), "/");
+	snprintf(endpoint->url, sizeof(endpoint->url), "https://%.250s/", endpoint->host);
+	return SMF_ENDPOINT_OK;
+}
+
 /* What is accepted instead, as a sentence; a constant. */
 const char *
 smf_endpoint_error_text(EndpointError error)

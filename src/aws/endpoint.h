@@ -40,6 +40,8 @@ extern bool smf_region_valid(const char *region);
 extern EndpointError smf_endpoint_parse_url(const char *url, AwsEndpoint *endpoint);
 extern EndpointError smf_endpoint_resolve(const char *region, const char *custom_url,
 										  bool fips, bool dualstack, AwsEndpoint *endpoint);
+extern EndpointError smf_endpoint_of_service(const char *service, const char *region,
+											 const char *custom_url, AwsEndpoint *endpoint);
 extern const char *smf_endpoint_error_text(EndpointError error);
 
 #endif							/* SMF_ENDPOINT_H */

@@ -13,14 +13,27 @@
  */
 #include "postgres.h"
 
+#include <time.h>
+
 #include "access/htup_details.h"
 #include "access/reloptions.h"
 #include "aws/pace.h"
 #include "aws/session.h"
 #include "catalog/pg_user_mapping.h"
+#include "commands/dbcommands.h"
+#include "commands/defrem.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/inval.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
+
+/* Longest RoleSessionName that STS takes. */
+#define ROLE_SESSION_NAME_MAX 64
+
+/* After credentials could not be replaced in time, seconds until the next try. */
+#define REFRESH_RETRY_S 60
 
 static dlist_head sessions = DLIST_STATIC_INIT(sessions);
 
@@ -32,6 +45,9 @@ drop_if_unused(AwsSession *session)
 		return;
 	dlist_delete(&session->node);
 	smf_credentials_clear(&session->credentials);
+	smf_credential_config_clear(&session->config);
+	free(session->region);
+	free(session->endpoint_url);
 	smf_sigv4_cache_clear(&session->key_cache);
 	smf_pacer_free_all(&session->pacers);
 	free(session);
@@ -82,12 +98,120 @@ find_mapping(Oid userid, Oid serverid)
 	return HeapTupleIsValid(tuple) ? tuple : NULL;
 }
 
+/* An option's value, or NULL. */
+static const char *
+option_value(List *options, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+
+		if (strcmp(option->defname, name) == 0)
+			return defGetString(option);
+	}
+	return NULL;
+}
+
+/*
+ * May the role use the database server's own identity?  Raises 28000 if it has
+ * nothing else to use.
+ */
+static bool
+check_right(const ForeignServer *server, Oid userid, bool has_mapping, List *options)
+{
+	const char *allow = option_value(options, "allow_ambient_credentials");
+	bool		allowed = false;
+
+	if (option_value(options, "aws_access_key_id") != NULL)
+		return false;
+	if (allow != NULL && parse_bool(allow, &allowed) && allowed)
+		return true;
+	if (superuser_arg(userid) && superuser_arg(server->owner))
+		return true;
+	if (!has_mapping)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("no AWS credentials for server \"%s\"", server->servername),
+				 errdetail("Role \"%s\" has no user mapping for the server, and neither has PUBLIC.",
+						   GetUserNameFromId(userid, false)),
+				 errhint("CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("no AWS credentials for server \"%s\"", server->servername),
+			 errdetail("The user mapping of role \"%s\" has no keys, and may not use the database server's own credentials.",
+					   GetUserNameFromId(userid, false)),
+			 errhint("Set aws_access_key_id and aws_secret_access_key in the user mapping, or let a superuser set allow_ambient_credentials there.")));
+}
+
+/* A malloc'ed copy; NULL of NULL. */
+static char *
+keep_string(const char *string)
+{
+	char	   *copy = string ? strdup(string) : NULL;
+
+	if (string != NULL && copy == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	return copy;
+}
+
+/* The name under which an assumed role's calls are logged: who asks, and where. */
+static char *
+session_name(Oid userid)
+{
+	char	   *name = psprintf("pg-%s-%s", get_database_name(MyDatabaseId),
+								GetUserNameFromId(userid, false));
+
+	if (strlen(name) > ROLE_SESSION_NAME_MAX)
+		name[ROLE_SESSION_NAME_MAX] = '\0';
+	for (char *c = name; *c; c++)
+	{
+		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+			  strchr("_=,.@-", *c) != NULL))
+			*c = '-';
+	}
+	return name;
+}
+
+static void
+fill_config(AwsSession *session, const ForeignServer *server, List *options, bool ambient,
+			const SessionNetwork *network)
+{
+	CredentialConfig *config = &session->config;
+
+	config->access_key_id = keep_string(option_value(options, "aws_access_key_id"));
+	config->secret_access_key = keep_string(option_value(options, "aws_secret_access_key"));
+	config->session_token = keep_string(option_value(options, "aws_session_token"));
+	config->role_arn = keep_string(option_value(options, "role_arn"));
+	config->external_id = keep_string(option_value(options, "external_id"));
+	config->role_session_name = keep_string(option_value(options, "role_session_name"));
+	config->duration_seconds = keep_string(option_value(options, "duration_seconds"));
+	if (ambient)
+	{
+		config->profile = keep_string(option_value(options, "profile"));
+		config->credential_source = keep_string(option_value(options, "credential_source"));
+		config->web_identity_token_file = keep_string(option_value(options, "web_identity_token_file"));
+	}
+	config->ambient = ambient;
+	config->server_name = keep_string(server->servername);
+	config->default_session_name = keep_string(session_name(session->userid));
+	config->region = keep_string(network->region);
+	config->use_fips_endpoint = network->use_fips_endpoint;
+	config->ca_bundle = keep_string(network->ca_bundle);
+	config->proxy_url = keep_string(network->proxy_url);
+	config->connect_timeout_ms = network->connect_timeout_ms;
+	config->read_timeout_ms = network->read_timeout_ms;
+}
+
 static AwsSession *
-create_session(const ForeignServer *server, Oid userid, HeapTuple mapping)
+create_session(const ForeignServer *server, Oid userid, Oid mappingid, List *options,
+			   bool ambient, const SessionNetwork *network)
 {
 	AwsSession *session;
-	Datum		options;
-	bool		isnull;
+	AmbientSettings settings;
 
 	session = calloc(1, sizeof(AwsSession));
 	if (session == NULL)
@@ -95,27 +219,105 @@ create_session(const ForeignServer *server, Oid userid, HeapTuple mapping)
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
 	session->serverid = server->serverid;
-	session->mappingid = ((Form_pg_user_mapping) GETSTRUCT(mapping))->oid;
+	session->mappingid = mappingid;
 	session->userid = userid;
+	session->users = 1;
 	dlist_init(&session->pacers);
 	dlist_push_tail(&sessions, &session->node);
 
 	PG_TRY();
 	{
-		options = SysCacheGetAttr(USERMAPPINGUSERSERVER, mapping,
-								  Anum_pg_user_mapping_umoptions, &isnull);
-		smf_credentials_resolve(&session->credentials,
-								isnull ? NIL : untransformRelOptions(options),
-								server->servername, GetUserNameFromId(userid, false));
+		fill_config(session, server, options, ambient, network);
+		if (ambient)
+		{
+			smf_credentials_settings(&session->config, &settings);
+			session->region = keep_string(settings.region);
+			session->endpoint_url = keep_string(settings.endpoint_url);
+		}
+		smf_session_refresh(session);
 	}
 	PG_CATCH();
 	{
 		session->stale = true;
-		drop_if_unused(session);
+		smf_session_release(session);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	return session;
+}
+
+/*
+ * Get other credentials.  While the old ones are good a failure is none, but a
+ * cancel is.
+ */
+static void
+replace_credentials(AwsSession *session, bool must)
+{
+	AwsCredentials fresh = {0};
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(caller, "sagemaker_fdw credentials",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		smf_credentials_resolve(&session->config, &fresh);
+		smf_credentials_clear(&session->credentials);
+		session->credentials = fresh;
+		session->generation++;
+		session->refused = false;
+	}
+	PG_CATCH();
+	{
+		int			code = geterrcode();
+
+		smf_credentials_clear(&fresh);
+		if (must || (code != ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION &&
+					 code != ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION))
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		session->retry_at_s = (int64) time(NULL) + REFRESH_RETRY_S;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+}
+
+/*
+ * smf_session_refresh
+ *		Replace the session's credentials if they are about to expire, or have.
+ *
+ * Raises 28000 or 08001 when they must be replaced and cannot.
+ */
+void
+smf_session_refresh(AwsSession *session)
+{
+	int64		now_s = (int64) time(NULL);
+	bool		must;
+
+	if (!smf_credentials_due(&session->credentials, now_s, &must) && !session->refused)
+		return;
+	must |= session->refused;
+	if (must || now_s >= session->retry_at_s)
+		replace_credentials(session, must);
+}
+
+/* Hold a session that is kept, with good credentials. */
+static void
+use_session(AwsSession *session)
+{
+	session->users++;
+	PG_TRY();
+	{
+		smf_session_refresh(session);
+	}
+	PG_CATCH();
+	{
+		smf_session_release(session);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 }
 
 /*
@@ -126,30 +328,36 @@ create_session(const ForeignServer *server, Oid userid, HeapTuple mapping)
  * The caller releases the session.
  */
 AwsSession *
-smf_session_acquire(const ForeignServer *server, Oid userid)
+smf_session_acquire(const ForeignServer *server, Oid userid, const SessionNetwork *network)
 {
 	static bool callbacks_registered = false;
 	dlist_mutable_iter iter;
 	HeapTuple	mapping;
-	Oid			mappingid;
+	Oid			mappingid = InvalidOid;
+	List	   *options = NIL;
+	bool		ambient;
 	AwsSession *found = NULL;
 
 	if (!callbacks_registered)
 	{
 		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, mark_stale, (Datum) 0);
 		CacheRegisterSyscacheCallback(USERMAPPINGOID, mark_stale, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHOID, mark_stale, (Datum) 0);
 		callbacks_registered = true;
 	}
 
 	mapping = find_mapping(userid, server->serverid);
-	if (mapping == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("no AWS credentials for server \"%s\"", server->servername),
-				 errdetail("Role \"%s\" has no user mapping for the server, and neither has PUBLIC.",
-						   GetUserNameFromId(userid, false)),
-				 errhint("CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key.")));
-	mappingid = ((Form_pg_user_mapping) GETSTRUCT(mapping))->oid;
+	if (mapping != NULL)
+	{
+		bool		isnull;
+		Datum		datum = SysCacheGetAttr(USERMAPPINGUSERSERVER, mapping,
+											Anum_pg_user_mapping_umoptions, &isnull);
+
+		mappingid = ((Form_pg_user_mapping) GETSTRUCT(mapping))->oid;
+		options = isnull ? NIL : untransformRelOptions(datum);
+		ReleaseSysCache(mapping);
+	}
+	ambient = check_right(server, userid, mapping != NULL, options);
 
 	dlist_foreach_modify(iter, &sessions)
 	{
@@ -162,9 +370,8 @@ smf_session_acquire(const ForeignServer *server, Oid userid)
 			drop_if_unused(session);
 	}
 	if (found == NULL)
-		found = create_session(server, userid, mapping);
-	ReleaseSysCache(mapping);
-	found->users++;
+		return create_session(server, userid, mappingid, options, ambient, network);
+	use_session(found);
 	return found;
 }
 

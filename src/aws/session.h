@@ -30,13 +30,33 @@ typedef struct AwsSession
 	bool		stale;			/* server or mapping changed: no new users */
 
 	/* what is kept */
+	CredentialConfig config;	/* where credentials come from */
 	AwsCredentials credentials;
+	int			generation;		/* counts the credentials that there were */
+	bool		refused;		/* the service says that they have expired */
+	int64		retry_at_s;		/* when they could not be replaced: not before */
+	char	   *region;			/* of the server's own configuration, malloc'ed; NULL:
+								 * it says nothing, or may not be used */
+	char	   *endpoint_url;	/* the same, of SageMaker */
 	SigV4KeyCache key_cache;	/* the derived signing key */
 	dlist_head	pacers;			/* AwsPacer, one for each region and operation */
 	int64		clock_offset_s; /* the service's clock less ours, seconds */
 } AwsSession;
 
-extern AwsSession *smf_session_acquire(const ForeignServer *server, Oid userid);
+/* How a session's services are reached; strings are the caller's. */
+typedef struct SessionNetwork
+{
+	const char *region;			/* of the calls; NULL: not given */
+	bool		use_fips_endpoint;
+	const char *ca_bundle;
+	const char *proxy_url;
+	int			connect_timeout_ms;
+	int			read_timeout_ms;
+} SessionNetwork;
+
+extern AwsSession *smf_session_acquire(const ForeignServer *server, Oid userid,
+									   const SessionNetwork *network);
+extern void smf_session_refresh(AwsSession *session);
 extern void smf_session_release(AwsSession *session);
 extern void smf_session_forget(Oid serverid);
 

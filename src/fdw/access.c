@@ -20,11 +20,6 @@ client_config(const SmfSettings *settings)
 {
 	AwsClientConfig config = {0};
 
-	if (settings->region == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
-				 errmsg("no AWS region for server \"%s\"", settings->server_name),
-				 errhint("Set the option \"region\" of the server or of the foreign table.")));
 	config.server_name = settings->server_name;
 	config.region = settings->region;
 	config.endpoint_url = settings->endpoint_url;
@@ -50,27 +45,32 @@ client_config(const SmfSettings *settings)
  *		A client for calls on behalf of a role, in the current memory context.
  *
  * "userid" is the role that the scan runs as, fixed when it starts: a cursor may
- * begin as one role and go on as another.  Raises 28000 when the role has no
- * credentials for the server.
+ * begin as one role and go on as another.  A region that no option gives is filled
+ * into the settings.  Raises 28000 when the role has no credentials for the server.
  */
 AwsClient *
-smf_access_client(const SmfSettings *settings, Oid userid)
+smf_access_client(SmfSettings *settings, Oid userid)
 {
 	AwsClientConfig config = client_config(settings);
+	AwsClient  *client = smf_client_create(CurrentMemoryContext, &config,
+										   GetForeignServer(settings->serverid), userid);
 
-	return smf_client_create(CurrentMemoryContext, &config,
-							 GetForeignServer(settings->serverid), userid);
+	settings->region = smf_client_region(client);
+	return client;
 }
 
 /*
  * smf_access_endpoint
- *		URL that calls go to, palloc'ed.
+ *		URL that calls go to by the options alone, palloc'ed; NULL when these do not
+ *		say.
  */
 char *
 smf_access_endpoint(const SmfSettings *settings)
 {
 	AwsClientConfig config = client_config(settings);
 
+	if (config.region == NULL)
+		return NULL;
 	return smf_client_endpoint(&config);
 }
 

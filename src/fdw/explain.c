@@ -136,7 +136,10 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 		ForeignTable *table = GetForeignTable(RelationGetRelid(node->ss.ss_currentRelation));
 		SmfSettings *settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
 
-		ExplainPropertyText("API Endpoint", smf_access_endpoint(settings), es);
+		char	   *endpoint = smf_access_endpoint(settings);
+
+		if (endpoint != NULL)
+			ExplainPropertyText("API Endpoint", endpoint, es);
 	}
 	if (es->analyze && state != NULL)
 		explain_costs(state, es);

@@ -68,6 +68,7 @@ struct HttpRequest
 	/* until it has ended */
 	dlist_node	node;			/* in http.queue, then in http.in_flight */
 	bool		in_flight;		/* libcurl has it */
+	bool		fresh;			/* wants a connection of its own making */
 	CURL	   *easy;			/* NULL once ended */
 	struct curl_slist *headers; /* sent; cleansed when freed */
 	int64		sent_us;		/* when the request went out; 0: not yet */
@@ -452,10 +453,37 @@ release_handle(HttpRequest *request)
 	request->headers = NULL;
 }
 
+/*
+ * Was the request given to a kept connection that the service had closed meanwhile?
+ * Then nothing has come back, and nothing is known to be wrong.  libcurl tries a few
+ * other ones by itself, but all of them may have been closed.
+ */
+static bool
+died_on_kept_connection(const HttpRequest *request, HttpResult result)
+{
+	long		opened = 0;
+
+	if (result != SMF_HTTP_BROKEN || request->fresh || request->head_seen > 0 ||
+		curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &opened) != CURLE_OK)
+		return false;
+	return opened == 0;
+}
+
 static void
 end_request(HttpRequest *request, HttpResult result)
 {
 	detach(request);
+
+	if (died_on_kept_connection(request, result) &&
+		curl_easy_setopt(request->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK)
+	{
+		request->fresh = true;
+		request->failure = SMF_HTTP_PENDING;
+		request->sent_us = 0;
+		dlist_push_head(&http.queue, &request->node);
+		start_requests();
+		return;
+	}
 
 	/*
 	 * Without a descriptor for it, it waits until others have ended; as many
@@ -523,7 +551,7 @@ result_of(const HttpRequest *request, CURLcode code)
 }
 
 static bool
-set_options(HttpRequest *request, const HttpTarget *target, const char *body, size_t body_len)
+set_options(HttpRequest *request, const HttpTarget *target, const HttpMessage *message)
 {
 	CURL	   *easy = request->easy;
 	bool		ok = true;
@@ -576,23 +604,26 @@ set_options(HttpRequest *request, const HttpTarget *target, const char *body, si
 	SET(CURLOPT_HEADERDATA, request);
 
 	SET(CURLOPT_HTTPHEADER, request->headers);
-	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) body_len);
-	SET(CURLOPT_COPYPOSTFIELDS, body);
+	if (message->body != NULL)
+	{
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) message->body_len);
+		SET(CURLOPT_COPYPOSTFIELDS, message->body);
+	}
+	SET(CURLOPT_CUSTOMREQUEST, message->method);
 #undef SET
 	return ok;
 }
 
 /*
- * smf_http_post
- *		Start a POST.
+ * smf_http_send
+ *		Start a request.
  *
- * "headers" are whole lines ("Name: value"), copied.  Returns NULL when memory
- * or libcurl fails; any other failure is the request's result, told to "done"
- * by a later smf_http_wait.  The caller frees the request, at any time.
+ * The message is copied.  Returns NULL when memory or libcurl fails; any other
+ * failure is the request's result, told to "done" by a later smf_http_wait.  The
+ * caller frees the request, at any time.
  */
 HttpRequest *
-smf_http_post(const HttpTarget *target, const char *const *headers, int nheaders,
-			  const char *body, size_t body_len, HttpDone done, void *arg)
+smf_http_send(const HttpTarget *target, const HttpMessage *message, HttpDone done, void *arg)
 {
 	HttpRequest *request;
 	sigset_t	before;
@@ -609,9 +640,9 @@ smf_http_post(const HttpTarget *target, const char *const *headers, int nheaders
 	request->max_response_size = target->max_response_size;
 	request->read_timeout_us = target->read_timeout_ms * INT64CONST(1000);
 
-	for (int i = 0; ok && i < nheaders; i++)
+	for (int i = 0; ok && i < message->nheaders; i++)
 	{
-		struct curl_slist *longer = curl_slist_append(request->headers, headers[i]);
+		struct curl_slist *longer = curl_slist_append(request->headers, message->headers[i]);
 
 		ok = longer != NULL;
 		if (ok)
@@ -628,7 +659,7 @@ smf_http_post(const HttpTarget *target, const char *const *headers, int nheaders
 		return NULL;
 	}
 	dlist_push_tail(&http.queue, &request->node);
-	if (!ok || !set_options(request, target, body, body_len))
+	if (!ok || !set_options(request, target, message))
 	{
 		smf_http_free(request);
 		return NULL;

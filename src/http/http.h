@@ -37,7 +37,7 @@ typedef struct HttpRequest HttpRequest;
  */
 typedef void (*HttpDone) (HttpRequest *request, void *arg);
 
-/* Where requests go and what they may cost; read during smf_http_post only. */
+/* Where requests go and what they may cost; read during smf_http_send only. */
 typedef struct HttpTarget
 {
 	const char *url;			/* http or https */
@@ -48,6 +48,16 @@ typedef struct HttpTarget
 									 * the response's last byte received */
 	size_t		max_response_size;	/* bytes of body */
 } HttpTarget;
+
+/* What is sent; read during smf_http_send only. */
+typedef struct HttpMessage
+{
+	const char *method;			/* GET, PUT, POST */
+	const char *const *headers; /* whole lines: "Name: value" */
+	int			nheaders;
+	const char *body;			/* NULL: none */
+	size_t		body_len;
+} HttpMessage;
 
 /*
  * A point in time at which something is to be done, embedded in the struct of
@@ -64,9 +74,7 @@ typedef struct HttpTimer
 /* Setting sagemaker_fdw.max_session_connections. */
 extern int	smf_http_max_connections;
 
-extern HttpRequest *smf_http_post(const HttpTarget *target,
-								  const char *const *headers, int nheaders,
-								  const char *body, size_t body_len,
+extern HttpRequest *smf_http_send(const HttpTarget *target, const HttpMessage *message,
 								  HttpDone done, void *arg);
 extern void smf_http_free(HttpRequest *request);
 

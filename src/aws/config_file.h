@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * config_file.h
+ *		The AWS config and credentials files.
+ *
+ * Free of Postgres headers, so that programs of their own can test it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_CONFIG_FILE_H
+#define SMF_CONFIG_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* One setting.  The strings are malloc'ed, and the file's. */
+typedef struct ConfigEntry
+{
+	char	   *section;		/* between the brackets, as written */
+	char	   *key;			/* in lower case; NULL: the section's header */
+	char	   *value;			/* lines joined by line feeds; NULL with key */
+} ConfigEntry;
+
+/* A file that was read.  Zeroed is one without settings. */
+typedef struct ConfigFile
+{
+	ConfigEntry *entries;
+	int			nentries;
+	int			size;			/* entries allocated */
+} ConfigFile;
+
+extern bool smf_config_parse(const char *text, size_t len, ConfigFile *file, int *line);
+extern void smf_config_free(ConfigFile *file);
+extern bool smf_config_has(const ConfigFile *file, const char *kind, const char *name);
+extern const char *smf_config_get(const ConfigFile *file, const char *kind, const char *name,
+								  const char *key);
+extern bool smf_config_nested(const char *value, const char *key, char *found, size_t size);
+
+#endif							/* SMF_CONFIG_FILE_H */

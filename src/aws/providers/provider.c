@@ -1,0 +1,356 @@
+/*-------------------------------------------------------------------------
+ *
+ * provider.c
+ *		What the sources of credentials share: profiles, files, documents, errors.
+ *
+ * The environment and the files are those of the database server's own process.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "aws/endpoint.h"
+#include "aws/json.h"
+#include "aws/providers/provider.h"
+#include "lib/stringinfo.h"
+#include "storage/fd.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+/* Largest file that is read, in bytes. */
+#define FILE_SIZE_MAX (1024 * 1024)
+
+/* Largest answer of a source of credentials, in bytes. */
+#define ANSWER_SIZE_MAX (256 * 1024)
+
+/*
+ * smf_environment
+ *		A variable of the environment; NULL when it is not set, or empty.
+ */
+const char *
+smf_environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* A path with ~ for the home of the server's own user, palloc'ed. */
+static char *
+expand_home(const char *path)
+{
+	const char *home = smf_environment("HOME");
+	struct passwd *user;
+
+	if (path[0] != '~' || (path[1] != '/' && path[1] != '\0'))
+		return pstrdup(path);
+	if (home == NULL)
+	{
+		user = getpwuid(geteuid());
+		home = user ? user->pw_dir : "";
+	}
+	return psprintf("%s%s", home, path + 1);
+}
+
+/*
+ * smf_provider_read_file
+ *		A file's bytes, palloc'ed with a NUL behind them; NULL, with errno, when it
+ *		cannot be read, and EFBIG when it is too large.
+ */
+char *
+smf_provider_read_file(const char *path, size_t *len)
+{
+	char	   *expanded = expand_home(path);
+	int			fd = OpenTransientFile(expanded, O_RDONLY | PG_BINARY | O_NONBLOCK);
+	struct stat status;
+	char	   *text;
+	ssize_t		got;
+	int			save_errno;
+
+	pfree(expanded);
+	if (fd < 0)
+		return NULL;
+	/* what is no regular file might never end */
+	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > FILE_SIZE_MAX)
+	{
+		CloseTransientFile(fd);
+		errno = EFBIG;
+		return NULL;
+	}
+	text = palloc(FILE_SIZE_MAX + 1);
+	*len = 0;
+	while ((got = read(fd, text + *len, FILE_SIZE_MAX - *len)) > 0)
+		*len += got;
+	save_errno = errno;
+	CloseTransientFile(fd);
+	if (got < 0)
+	{
+		pfree(text);
+		errno = save_errno;
+		return NULL;
+	}
+	text[*len] = '\0';
+	return text;
+}
+
+/* Read one of the two files; one that is not there, or not readable, is empty. */
+static void
+read_config(ProviderContext *context, const char *variable, const char *path, ConfigFile *file)
+{
+	const char *given = smf_environment(variable);
+	size_t		len;
+	char	   *text;
+	int			line;
+	bool		good;
+
+	if (given != NULL)
+		path = given;
+	text = smf_provider_read_file(path, &len);
+	if (text == NULL)
+	{
+		if (errno != ENOENT && errno != ENOTDIR)
+			context->unreadable = pstrdup(path);
+		return;
+	}
+	good = smf_config_parse(text, len, file, &line);
+	OPENSSL_cleanse(text, len);
+	pfree(text);
+	if (!good)
+	{
+		smf_provider_end(context);
+		smf_provider_fail(context, psprintf("Line %d of the file \"%s\" is no setting.", line, path),
+						  "The file is read as the AWS CLI reads it.");
+	}
+}
+
+/*
+ * smf_provider_begin
+ *		Read the files and find out which profile is meant.  The caller calls
+ *		smf_provider_end, also after an error.
+ */
+void
+smf_provider_begin(ProviderContext *context, const CredentialConfig *config)
+{
+	const char *named = config->profile;
+
+	memset(context, 0, sizeof(ProviderContext));
+	context->config = config;
+	context->target.ca_bundle = config->ca_bundle;
+	context->target.proxy_url = config->proxy_url;
+	context->target.connect_timeout_ms = config->connect_timeout_ms;
+	context->target.read_timeout_ms = config->read_timeout_ms;
+	context->target.max_response_size = ANSWER_SIZE_MAX;
+	if (!config->ambient)
+		return;
+
+	if (named == NULL)
+		named = smf_environment("AWS_PROFILE");
+	if (named == NULL)
+		named = smf_environment("AWS_DEFAULT_PROFILE");
+	context->profile_wanted = named != NULL;
+	context->profile = named ? named : "default";
+	read_config(context, "AWS_CONFIG_FILE", "~/.aws/config", &context->config_file);
+	read_config(context, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials",
+				&context->credentials_file);
+}
+
+/* Overwrite what was read.  Raises no error. */
+void
+smf_provider_end(ProviderContext *context)
+{
+	smf_config_free(&context->config_file);
+	smf_config_free(&context->credentials_file);
+}
+
+bool
+smf_profile_exists(const ProviderContext *context, const char *profile)
+{
+	return smf_config_has(&context->config_file, "profile", profile) ||
+		smf_config_has(&context->credentials_file, NULL, profile);
+}
+
+/* A setting of a profile: the credentials file's wins. */
+const char *
+smf_profile_get(const ProviderContext *context, const char *profile, const char *key)
+{
+	const char *value = smf_config_get(&context->credentials_file, NULL, profile, key);
+
+	return value ? value : smf_config_get(&context->config_file, "profile", profile, key);
+}
+
+/* The region that calls for credentials go to, palloc'ed; NULL when nothing says. */
+char *
+smf_provider_region(const ProviderContext *context)
+{
+	const char *region = context->config->region;
+
+	if (region == NULL && context->config->ambient)
+		region = smf_environment("AWS_REGION");
+	if (region == NULL && context->config->ambient)
+		region = smf_environment("AWS_DEFAULT_REGION");
+	if (region == NULL && context->config->ambient)
+		region = smf_profile_get(context, context->profile, "region");
+	return region ? pstrdup(region) : NULL;
+}
+
+/*
+ * smf_configured_endpoint
+ *		The URL that environment or profile give for a service, palloc'ed; NULL when
+ *		they give none.  "service" is its name in a profile's services, "variable"
+ *		that at the end of AWS_ENDPOINT_URL_.
+ */
+char *
+smf_configured_endpoint(const ProviderContext *context, const char *service, const char *variable)
+{
+	const char *url;
+	const char *services;
+	const char *settings;
+	const char *ignore = smf_environment("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+	char		nested[SMF_URL_SIZE];
+
+	if (ignore == NULL && context->config->ambient)
+		ignore = smf_profile_get(context, context->profile, "ignore_configured_endpoint_urls");
+	if (ignore != NULL && pg_strcasecmp(ignore, "true") == 0)
+		return NULL;
+	url = smf_environment(psprintf("AWS_ENDPOINT_URL_%s", variable));
+	if (url == NULL)
+		url = smf_environment("AWS_ENDPOINT_URL");
+	if (url != NULL)
+		return pstrdup(url);
+	if (!context->config->ambient)
+		return NULL;
+	services = smf_profile_get(context, context->profile, "services");
+	settings = services ? smf_config_get(&context->config_file, "services", services, service) : NULL;
+	if (settings != NULL && smf_config_nested(settings, "endpoint_url", nested, sizeof(nested)))
+		return pstrdup(nested);
+	url = smf_profile_get(context, context->profile, "endpoint_url");
+	return url ? pstrdup(url) : NULL;
+}
+
+static char *
+copy_string(const char *string)
+{
+	char	   *copy = string ? strdup(string) : NULL;
+
+	if (string != NULL && copy == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	return copy;
+}
+
+/* Fill in what a source has given; the strings are copied. */
+void
+smf_provider_keep(AwsCredentials *credentials, const char *source, const char *access_key_id,
+				  const char *secret_access_key, const char *session_token, int64 expires_at_s)
+{
+	smf_credentials_clear(credentials);
+	credentials->access_key_id = copy_string(access_key_id);
+	credentials->secret_access_key = copy_string(secret_access_key);
+	credentials->session_token = copy_string(session_token);
+	credentials->expires_at_s = expires_at_s;
+	credentials->obtained_at_s = (int64) time(NULL);
+	credentials->source = source;
+}
+
+/*
+ * smf_provider_time
+ *		An RFC 3339 time as epoch seconds; 0 when it is none.
+ */
+int64
+smf_provider_time(const char *text)
+{
+	int			year,
+				month,
+				day,
+				hour,
+				minute,
+				second;
+	int			used = 0;
+
+	if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute,
+			   &second, &used) != 6 || used == 0 || month < 1 || month > 12 || day < 1 || day > 31)
+		return 0;
+	text += used;
+	if (*text == '.')
+		text += 1 + strspn(text + 1, "0123456789");
+	return (int64) (date2j(year, month, day) - UNIX_EPOCH_JDATE) * SECS_PER_DAY +
+		hour * SECS_PER_HOUR + minute * SECS_PER_MINUTE + second -
+		(*text == '+' || *text == '-' ?
+		 (*text == '-' ? -1 : 1) * (atoi(text + 1) * SECS_PER_HOUR +
+									(strchr(text, ':') ? atoi(strchr(text, ':') + 1) : 0) * SECS_PER_MINUTE) : 0);
+}
+
+/*
+ * smf_provider_read_json
+ *		String members of a JSON object, or of the object "below" in it; NULL where
+ *		there is no such string.  Numbers are given as text.  False when it is no
+ *		JSON object.
+ */
+bool
+smf_provider_read_json(const char *body, size_t len, const char *below,
+					   const char *const *names, char **values, int nvalues)
+{
+	const char *reason;
+	Jsonb	   *json = smf_json_parse(body, len, &reason);
+	JsonbContainer *object;
+	JsonbValue	value;
+
+	if (json == NULL || !JB_ROOT_IS_OBJECT(json))
+		return false;
+	object = &json->root;
+	if (below != NULL)
+	{
+		if (getKeyJsonValueFromContainer(object, below, strlen(below), &value) == NULL ||
+			value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
+			return false;
+		object = value.val.binary.data;
+	}
+	for (int i = 0; i < nvalues; i++)
+	{
+		values[i] = NULL;
+		if (getKeyJsonValueFromContainer(object, names[i], strlen(names[i]), &value) == NULL)
+			continue;
+		if (value.type == jbvString)
+			values[i] = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (value.type == jbvNumeric)
+			values[i] = DatumGetCString(DirectFunctionCall1(numeric_out,
+															NumericGetDatum(value.val.numeric)));
+	}
+	return true;
+}
+
+/* Raise that a source which is set up gives no credentials. */
+void
+smf_provider_fail(const ProviderContext *context, const char *detail, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("no AWS credentials for server \"%s\"", context->config->server_name),
+			 errdetail_internal("%s", detail),
+			 hint ? errhint("%s", hint) : 0));
+}
+
+/* Raise that a source does not answer, or not as it should. */
+void
+smf_provider_unreachable(const ProviderContext *context, const char *what,
+						 const FetchAnswer *answer)
+{
+	if (answer->result == SMF_HTTP_OK)
+		smf_provider_fail(context, psprintf("%s answered with HTTP status %d.", what, answer->status), NULL);
+	ereport(ERROR,
+			(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
+			 errmsg("no AWS credentials for server \"%s\": %s does not answer",
+					context->config->server_name, what),
+			 answer->error && answer->error[0] ? errdetail("%s.", answer->error) : 0));
+}

@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * shared_files.c
+ *		Keys in the AWS credentials and config files.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "aws/providers/provider.h"
+
+static bool
+provide(ProviderContext *context, const ConfigFile *file, const char *kind, const char *profile,
+		const char *source, AwsCredentials *credentials)
+{
+	const char *access_key_id = smf_config_get(file, kind, profile, "aws_access_key_id");
+	const char *secret_access_key = smf_config_get(file, kind, profile, "aws_secret_access_key");
+	const char *session_token = smf_config_get(file, kind, profile, "aws_session_token");
+
+	if (access_key_id == NULL)
+		return false;
+	if (secret_access_key == NULL)
+		smf_provider_fail(context,
+						  psprintf("Profile \"%s\" has aws_access_key_id, and no aws_secret_access_key.", profile),
+						  NULL);
+	if (session_token == NULL)
+		session_token = smf_config_get(file, kind, profile, "aws_security_token");
+	smf_provider_keep(credentials, source, access_key_id, secret_access_key, session_token, 0);
+	return true;
+}
+
+/* Keys of the profile in the credentials file. */
+bool
+smf_provide_credentials_file(ProviderContext *context, const char *profile,
+							 AwsCredentials *credentials)
+{
+	return provide(context, &context->credentials_file, NULL, profile,
+				   "the shared credentials file", credentials);
+}
+
+/* Keys of the profile in the config file. */
+bool
+smf_provide_config_file(ProviderContext *context, const char *profile,
+						AwsCredentials *credentials)
+{
+	return provide(context, &context->config_file, "profile", profile,
+				   "the config file", credentials);
+}

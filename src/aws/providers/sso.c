@@ -1,0 +1,134 @@
+/*-------------------------------------------------------------------------
+ *
+ * sso.c
+ *		Credentials of IAM Identity Center, by the token that "aws sso login" keeps.
+ *
+ * The token is read, and never asked for or refreshed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <time.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include "aws/endpoint.h"
+#include "aws/providers/provider.h"
+
+#define SHA1_SIZE 20
+
+/* The token for a session or start URL, palloc'ed. */
+static char *
+cached_token(ProviderContext *context, const char *profile, const char *key)
+{
+	static const char *const names[] = {"accessToken", "expiresAt"};
+	char	   *values[lengthof(names)];
+	unsigned char digest[SHA1_SIZE];
+	char		name[2 * SHA1_SIZE + 1];
+	char	   *path;
+	char	   *text;
+	size_t		len;
+	bool		good;
+
+	if (!EVP_Digest(key, strlen(key), digest, NULL, EVP_sha1(), NULL))
+		smf_provider_fail(context, "SHA-1 is not available.", NULL);
+	for (int i = 0; i < SHA1_SIZE; i++)
+		snprintf(name + 2 * i, 3, "%02x", digest[i]);
+	path = psprintf("~/.aws/sso/cache/%s.json", name);
+	text = smf_provider_read_file(path, &len);
+	if (text == NULL)
+		smf_provider_fail(context, psprintf("There is no token of IAM Identity Center for profile \"%s\".", profile),
+						  "Run \"aws sso login\" as the database server's operating system user.");
+	good = smf_provider_read_json(text, len, NULL, names, values, lengthof(names));
+	OPENSSL_cleanse(text, len);
+	if (!good || values[0] == NULL || values[1] == NULL)
+		smf_provider_fail(context, psprintf("The file \"%s\" holds no token.", path), NULL);
+	if (smf_provider_time(values[1]) <= (int64) time(NULL))
+		smf_provider_fail(context, psprintf("The token of IAM Identity Center for profile \"%s\" has expired.", profile),
+						  "Run \"aws sso login\" as the database server's operating system user.");
+	return values[0];
+}
+
+/* A text, percent-encoded for a URL's query. */
+static char *
+encoded(const char *text)
+{
+	char	   *result = palloc(3 * strlen(text) + 1);
+	char	   *to = result;
+
+	for (; *text; text++)
+	{
+		if ((*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'z') ||
+			(*text >= 'A' && *text <= 'Z') || strchr("-_.~", *text) != NULL)
+			*to++ = *text;
+		else
+			to += sprintf(to, "%%%02X", (unsigned char) *text);
+	}
+	*to = '\0';
+	return result;
+}
+
+/* The role of the profile's sso_account_id and sso_role_name. */
+bool
+smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *credentials)
+{
+	static const char *const names[] = {"accessKeyId", "secretAccessKey", "sessionToken", "expiration"};
+	char	   *values[lengthof(names)];
+	const char *session = smf_profile_get(context, profile, "sso_session");
+	const char *start_url = smf_profile_get(context, profile, "sso_start_url");
+	const char *region = smf_profile_get(context, profile, "sso_region");
+	const char *account = smf_profile_get(context, profile, "sso_account_id");
+	const char *role = smf_profile_get(context, profile, "sso_role_name");
+	AwsEndpoint endpoint;
+	char	   *custom = NULL;
+	char	   *url;
+	char	   *token;
+	char	   *header;
+	HttpMessage message = {.method = "GET"};
+	HttpTarget	target = context->target;
+	FetchAnswer answer;
+
+	if (account == NULL && role == NULL)
+		return false;
+	if (session != NULL)
+	{
+		if (!smf_config_has(&context->config_file, "sso-session", session))
+			smf_provider_fail(context, psprintf("The sso_session \"%s\" of profile \"%s\" does not exist.",
+												session, profile), NULL);
+		start_url = smf_config_get(&context->config_file, "sso-session", session, "sso_start_url");
+		region = smf_config_get(&context->config_file, "sso-session", session, "sso_region");
+	}
+	if (account == NULL || role == NULL || start_url == NULL || region == NULL)
+		smf_provider_fail(context, psprintf("Profile \"%s\" lacks one of sso_start_url, sso_region, sso_account_id and sso_role_name.",
+											profile), NULL);
+	custom = smf_configured_endpoint(context, "sso", "SSO");
+	if (smf_endpoint_of_service("portal.sso", region, custom, &endpoint) != SMF_ENDPOINT_OK)
+		smf_provider_fail(context, psprintf("Profile \"%s\" gives no usable endpoint of IAM Identity Center.", profile), NULL);
+
+	token = cached_token(context, profile, session ? session : start_url);
+	url = psprintf("%s%sfederation/credentials?role_name=%s&account_id=%s", endpoint.url,
+				   endpoint.url[strlen(endpoint.url) - 1] == '/' ? "" : "/", encoded(role), encoded(account));
+	header = psprintf("x-amz-sso_bearer_token: %s", token);
+	OPENSSL_cleanse(token, strlen(token));
+	target.url = url;
+	if (endpoint.loopback)
+		target.proxy_url = NULL;
+	message.headers = (const char *const *) &header;
+	message.nheaders = 1;
+	smf_fetch(&target, &message, 3, &answer);
+	OPENSSL_cleanse(header, strlen(header));
+	if (answer.result != SMF_HTTP_OK || answer.status != 200)
+		smf_provider_unreachable(context, "IAM Identity Center", &answer);
+	if (!smf_provider_read_json(answer.body, answer.body_len, "roleCredentials", names, values, lengthof(names)) ||
+		values[0] == NULL || values[1] == NULL || values[2] == NULL)
+		smf_provider_fail(context, "IAM Identity Center's answer holds no credentials.", NULL);
+	smf_fetch_forget(&answer);
+	/* this service counts milliseconds */
+	smf_provider_keep(credentials, "IAM Identity Center", values[0], values[1], values[2],
+					  values[3] ? strtoll(values[3], NULL, 10) / 1000 : 0);
+	OPENSSL_cleanse(values[1], strlen(values[1]));
+	OPENSSL_cleanse(values[2], strlen(values[2]));
+	return true;
+}

@@ -1,0 +1,218 @@
+/*-------------------------------------------------------------------------
+ *
+ * sts.c
+ *		Roles, assumed with other credentials or with a web identity's token.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <time.h>
+
+#include <openssl/crypto.h>
+
+#include "aws/endpoint.h"
+#include "aws/json.h"
+#include "aws/providers/provider.h"
+#include "aws/retry.h"
+#include "aws/sigv4.h"
+#include "aws/xml.h"
+#include "lib/stringinfo.h"
+
+#define API_VERSION "2011-06-15"
+#define CONTENT_TYPE "application/x-www-form-urlencoded; charset=utf-8"
+#define ATTEMPTS 4
+
+/* Append "name=value", percent-encoded, unless there is no value. */
+static void
+append_parameter(StringInfo form, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	appendStringInfo(form, "%s%s=", form->len > 0 ? "&" : "", name);
+	for (; *value; value++)
+	{
+		if ((*value >= '0' && *value <= '9') || (*value >= 'a' && *value <= 'z') ||
+			(*value >= 'A' && *value <= 'Z') || strchr("-_.~", *value) != NULL)
+			appendStringInfoChar(form, *value);
+		else
+			appendStringInfo(form, "%%%02X", (unsigned char) *value);
+	}
+}
+
+static void
+build_form(ProviderContext *context, const RoleRequest *request, StringInfo form)
+{
+	initStringInfo(form);
+	append_parameter(form, "Action", request->web_identity_token ?
+					 "AssumeRoleWithWebIdentity" : "AssumeRole");
+	append_parameter(form, "Version", API_VERSION);
+	append_parameter(form, "RoleArn", request->role_arn);
+	append_parameter(form, "RoleSessionName", request->session_name ?
+					 request->session_name : context->config->default_session_name);
+	append_parameter(form, "DurationSeconds", request->duration_seconds);
+	append_parameter(form, "ExternalId", request->external_id);
+	append_parameter(form, "WebIdentityToken", request->web_identity_token);
+}
+
+/* Where STS is: the region's own, or a configured one. */
+static void
+find_endpoint(ProviderContext *context, const char *region, AwsEndpoint *endpoint)
+{
+	char	   *custom = smf_configured_endpoint(context, "sts", "STS");
+	EndpointError error = smf_endpoint_of_service(context->config->use_fips_endpoint ? "sts-fips" : "sts",
+												  region, custom, endpoint);
+
+	if (error != SMF_ENDPOINT_OK)
+		smf_provider_fail(context, psprintf("The endpoint of STS is not usable. %s", smf_endpoint_error_text(error)),
+						  NULL);
+}
+
+/* The Authorization header's value, malloc'ed. */
+static char *
+sign(const AwsCredentials *with, const char *region, const AwsEndpoint *endpoint,
+	 const StringInfo form, const char *date, int64 time_s)
+{
+	SigV4KeyCache cache = {0};
+	SigV4Keys	keys = {with->access_key_id, with->secret_access_key};
+	SigV4Scope	scope = {region, "sts", time_s};
+	SigV4Header headers[4];
+	SigV4Request request = {.method = "POST", .path = endpoint->path, .query = "", .headers = headers};
+	char	   *authorization;
+
+	headers[request.nheaders++] = (SigV4Header) {"content-type", CONTENT_TYPE};
+	headers[request.nheaders++] = (SigV4Header) {"host", endpoint->host};
+	headers[request.nheaders++] = (SigV4Header) {"x-amz-date", date};
+	if (with->session_token != NULL)
+		headers[request.nheaders++] = (SigV4Header) {"x-amz-security-token", with->session_token};
+	request.payload = form->data;
+	request.payload_len = form->len;
+	authorization = smf_sigv4_authorization(&cache, &keys, &scope, &request);
+	smf_sigv4_cache_clear(&cache);
+	return authorization;
+}
+
+/* An element of STS's answer as text of the database, palloc'ed; NULL without it. */
+static char *
+element(const FetchAnswer *answer, const char *name)
+{
+	size_t		len;
+	char	   *found = smf_xml_element(answer->body, answer->body_len, name, &len);
+	char	   *text;
+
+	if (found == NULL)
+		return NULL;
+	text = smf_text_from_utf8(found, len);
+	OPENSSL_cleanse(found, len);
+	free(found);
+	return text;
+}
+
+/* Send the form, signed at that time. */
+static void
+send_form(ProviderContext *context, const AwsCredentials *with, const char *region,
+		  const AwsEndpoint *endpoint, const StringInfo form, int64 time_s, FetchAnswer *answer)
+{
+	char	   *headers[4];
+	char		date[SMF_SIGV4_DATE_SIZE];
+	char	   *authorization;
+	HttpMessage message = {.method = "POST", .headers = (const char *const *) headers,
+	.body = form->data, .body_len = form->len};
+	HttpTarget	target = context->target;
+
+	target.url = endpoint->url;
+	if (endpoint->loopback)
+		target.proxy_url = NULL;
+	headers[message.nheaders++] = pstrdup("Content-Type: " CONTENT_TYPE);
+	if (with != NULL)
+	{
+		(void) smf_sigv4_date(time_s, date);
+		authorization = sign(with, region, endpoint, form, date, time_s);
+		if (authorization == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_OUT_OF_MEMORY),
+					 errmsg("out of memory")));
+		headers[message.nheaders++] = psprintf("X-Amz-Date: %s", date);
+		headers[message.nheaders++] = psprintf("Authorization: %s", authorization);
+		free(authorization);
+		if (with->session_token != NULL)
+			headers[message.nheaders++] = psprintf("X-Amz-Security-Token: %s", with->session_token);
+	}
+	smf_fetch(&target, &message, ATTEMPTS, answer);
+	for (int i = 0; i < message.nheaders; i++)
+		OPENSSL_cleanse(headers[i], strlen(headers[i]));
+}
+
+/* STS says no. */
+smf_noreturn static void
+raise_refusal(ProviderContext *context, const RoleRequest *request, const FetchAnswer *answer)
+{
+	char	   *code = element(answer, "Code");
+	char	   *text = element(answer, "Message");
+
+	if (code == NULL)
+		smf_provider_unreachable(context, "STS", answer);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("no AWS credentials for server \"%s\"", context->config->server_name),
+			 errdetail("%s to \"%s\" failed: %s: %s",
+					   request->web_identity_token ? "AssumeRoleWithWebIdentity" : "AssumeRole",
+					   request->role_arn, code, text ? text : ""),
+			 errhint("The role's trust policy must allow it, and with keys the permission sts:AssumeRole.")));
+}
+
+static bool
+is_skew(const FetchAnswer *answer)
+{
+	char	   *code = element(answer, "Code");
+	char	   *text = element(answer, "Message");
+
+	return code != NULL && smf_retry_classify(answer->status, code, text) == SMF_RETRY_CLOCK_SKEW;
+}
+
+/*
+ * smf_sts_assume_role
+ *		Credentials of a role; "with" signs the request, NULL with a web identity.
+ */
+void
+smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
+					const RoleRequest *request, AwsCredentials *credentials)
+{
+	char	   *region = smf_provider_region(context);
+	AwsEndpoint endpoint;
+	StringInfoData form;
+	FetchAnswer answer;
+	char	   *access_key_id;
+	char	   *secret_access_key;
+	char	   *session_token;
+	char	   *expiration;
+
+	if (region == NULL)
+		smf_provider_fail(context, "To assume a role a region is needed.",
+						  "Set the option \"region\" of the server.");
+	find_endpoint(context, region, &endpoint);
+	build_form(context, request, &form);
+	send_form(context, with, region, &endpoint, &form, (int64) time(NULL), &answer);
+	/* once, with the service's clock */
+	if (with != NULL && answer.result == SMF_HTTP_OK && answer.status >= 400 && answer.date_s >= 0 &&
+		is_skew(&answer))
+		send_form(context, with, region, &endpoint, &form, answer.date_s, &answer);
+	OPENSSL_cleanse(form.data, form.len);
+	if (answer.result != SMF_HTTP_OK)
+		smf_provider_unreachable(context, "STS", &answer);
+	if (answer.status != 200)
+		raise_refusal(context, request, &answer);
+
+	access_key_id = element(&answer, "AccessKeyId");
+	secret_access_key = element(&answer, "SecretAccessKey");
+	session_token = element(&answer, "SessionToken");
+	expiration = element(&answer, "Expiration");
+	smf_fetch_forget(&answer);
+	if (access_key_id == NULL || secret_access_key == NULL || session_token == NULL)
+		smf_provider_fail(context, "STS's answer holds no credentials.", NULL);
+	smf_provider_keep(credentials, request->web_identity_token ? "a role assumed with a web identity" : "an assumed role",
+					  access_key_id, secret_access_key, session_token,
+					  expiration ? smf_provider_time(expiration) : 0);
+	OPENSSL_cleanse(secret_access_key, strlen(secret_access_key));
+	OPENSSL_cleanse(session_token, strlen(session_token));
+}

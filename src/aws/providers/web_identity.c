@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * web_identity.c
+ *		A role assumed with a token that somebody else has put into a file, as
+ *		Kubernetes does.
+ *
+ * The file is read again each time, since tokens are replaced there.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <openssl/crypto.h>
+
+#include "aws/providers/provider.h"
+
+/* A setting of the environment, unless a profile is wanted, or of the profile. */
+static const char *
+setting(const ProviderContext *context, const char *profile, const char *variable, const char *key)
+{
+	const char *value = context->config->profile ? NULL : smf_environment(variable);
+
+	return value ? value : smf_profile_get(context, profile, key);
+}
+
+/* The role of AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or of the profile. */
+bool
+smf_provide_web_identity(ProviderContext *context, const char *profile,
+						 AwsCredentials *credentials)
+{
+	const char *token_file = setting(context, profile, "AWS_WEB_IDENTITY_TOKEN_FILE",
+									 "web_identity_token_file");
+	RoleRequest request = {0};
+	size_t		len;
+	char	   *token;
+
+	if (context->config->web_identity_token_file != NULL)
+		token_file = context->config->web_identity_token_file;
+	if (token_file == NULL)
+		return false;
+	request.role_arn = setting(context, profile, "AWS_ROLE_ARN", "role_arn");
+	request.session_name = setting(context, profile, "AWS_ROLE_SESSION_NAME", "role_session_name");
+	if (context->config->web_identity_token_file != NULL)
+	{
+		request.role_arn = context->config->role_arn;
+		request.session_name = context->config->role_session_name;
+		request.duration_seconds = context->config->duration_seconds;
+	}
+	if (request.role_arn == NULL)
+		smf_provider_fail(context, "There is a web identity token file, and no role to assume with it.", NULL);
+	token = smf_provider_read_file(token_file, &len);
+	if (token == NULL)
+		smf_provider_fail(context, psprintf("The web identity token file \"%s\" cannot be read: %m", token_file), NULL);
+	request.web_identity_token = token;
+	smf_sts_assume_role(context, NULL, &request, credentials);
+	OPENSSL_cleanse(token, len);
+	return true;
+}

@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * xml.h
+ *		Elements of an XML document that hold nothing but text.
+ *
+ * Free of Postgres headers, so that programs of their own can test it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_XML_H
+#define SMF_XML_H
+
+#include <stddef.h>
+
+extern char *smf_xml_element(const char *text, size_t len, const char *name, size_t *found_len);
+
+#endif							/* SMF_XML_H */
