@@ -17,6 +17,7 @@ OBJS = \
 	src/option.o \
 	src/fdw/access.o \
 	src/fdw/analyze.o \
+	src/fdw/check.o \
 	src/fdw/column.o \
 	src/fdw/early.o \
 	src/fdw/explain.o \

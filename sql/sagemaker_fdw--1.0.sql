@@ -88,6 +88,17 @@ REVOKE EXECUTE ON FUNCTION sagemaker_describe_training_job(name, text) FROM PUBL
 COMMENT ON FUNCTION sagemaker_describe_training_job(name, text) IS
 	'document of one training job, NULL when there is no such job';
 
+CREATE FUNCTION sagemaker_fdw_check_server(server name,
+	OUT check_name text, OUT ok boolean, OUT detail text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+REVOKE EXECUTE ON FUNCTION sagemaker_fdw_check_server(name) FROM PUBLIC;
+
+COMMENT ON FUNCTION sagemaker_fdw_check_server(name) IS
+	'what works for a server and the current role, and what is missing: a row for each check';
+
 CREATE FUNCTION sagemaker_fdw_disconnect(server name DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME'

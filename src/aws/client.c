@@ -222,6 +222,20 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	return client;
 }
 
+/* The URL that calls go to; the client's own. */
+const char *
+smf_client_url(const AwsClient *client)
+{
+	return client->endpoint.url;
+}
+
+/* The credentials that calls are signed with now; the session's own. */
+const AwsCredentials *
+smf_client_credentials(const AwsClient *client)
+{
+	return &client->session->credentials;
+}
+
 /* The region that calls go to; the client's own. */
 const char *
 smf_client_region(const AwsClient *client)
@@ -774,6 +788,13 @@ smf_call_may_quote(const AwsCall *call)
 int
 smf_call_errdetail(const AwsCall *call, const char *subject, const char *reason)
 {
+	return errdetail_internal("%s", smf_call_outcome(call, subject, reason));
+}
+
+/* The same as a text, palloc'ed. */
+char *
+smf_call_outcome(const AwsCall *call, const char *subject, const char *reason)
+{
 	StringInfoData text;
 
 	initStringInfo(&text);
@@ -799,7 +820,14 @@ smf_call_errdetail(const AwsCall *call, const char *subject, const char *reason)
 		appendStringInfo(&text, " %d attempts.", call->attempt);
 	if (call->request_id != NULL)
 		appendStringInfo(&text, " Request id %s.", call->request_id);
-	return errdetail_internal("%s", text.data);
+	return text.data;
+}
+
+/* Service's clock in its answer: epoch seconds, or -1 when it does not say. */
+int64
+smf_call_date(const AwsCall *call)
+{
+	return call->request && call->result == SMF_HTTP_OK ? smf_http_date(call->request) : -1;
 }
 
 static bool

@@ -55,6 +55,8 @@ typedef struct AwsCall AwsCall;
 
 extern AwsClient *smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 									const ForeignServer *server, Oid userid);
+extern const char *smf_client_url(const AwsClient *client);
+extern const AwsCredentials *smf_client_credentials(const AwsClient *client);
 extern const char *smf_client_region(const AwsClient *client);
 extern const AwsClientStats *smf_client_stats(const AwsClient *client);
 extern void smf_client_wait(AwsClient *client);
@@ -71,6 +73,8 @@ extern void smf_call_wait(AwsCall *call);
 extern const char *smf_call_operation(const AwsCall *call);
 extern const char *smf_call_body(const AwsCall *call, size_t *len);
 extern bool smf_call_may_quote(const AwsCall *call);
+extern int64 smf_call_date(const AwsCall *call);
+extern char *smf_call_outcome(const AwsCall *call, const char *subject, const char *reason);
 extern int	smf_call_errdetail(const AwsCall *call, const char *subject, const char *reason);
 smf_noreturn extern void smf_call_raise(const AwsCall *call, const char *subject);
 extern void smf_call_free(AwsCall *call);

@@ -1,0 +1,260 @@
+/*-------------------------------------------------------------------------
+ *
+ * check.c
+ *		sagemaker_fdw_check_server: what works for a server and a role, and what
+ *		does not.
+ *
+ * Each check is a row, so that whoever has just set up a server learns in one go
+ * what is missing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <time.h>
+
+#include "access/xact.h"
+#include "fdw/access.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "http/http.h"
+#include "jobs/document.h"
+#include "jobs/operation.h"
+#include "jobs/stream.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+/* Seconds that the clocks may differ: AWS refuses signatures from 300 on. */
+#define CLOCK_SKEW_MAX_S 60
+
+/* A job that there is hardly. */
+#define NO_JOB "sagemaker-fdw-check"
+
+extern PGDLLEXPORT Datum sagemaker_fdw_check_server(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(sagemaker_fdw_check_server);
+
+typedef struct Check
+{
+	ReturnSetInfo *result;
+	SmfSettings *settings;
+	AwsClient  *client;			/* NULL: there are no credentials */
+	int64		attempts;
+	char	   *job_name;		/* of some job; NULL: there is none, or it is not known */
+	char	   *job_arn;
+} Check;
+
+static void
+put_row(Check *check, const char *name, bool ok, const char *detail)
+{
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = BoolGetDatum(ok);
+	values[2] = CStringGetTextDatum(detail);
+	tuplestore_putvalues(check->result->setResult, check->result->setDesc, values, nulls);
+}
+
+/* Make the client, with credentials; returns the error if there are none. */
+static ErrorData *
+get_client(Check *check, Oid userid)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	/* an error is caught here, and what it leaves behind is cleaned up */
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		check->client = smf_access_client(check->settings, userid);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		check->client = NULL;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	/* that the query is to end is none of the server's faults */
+	if (error != NULL && (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+						  error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN))
+		ReThrowError(error);
+	return error;
+}
+
+/* Whose credentials they are; what is wrong with them is a row, too. */
+static void
+check_credentials(Check *check, Oid userid)
+{
+	ErrorData  *error = get_client(check, userid);
+	const AwsCredentials *credentials;
+	const char *key;
+	char	   *expiry = "";
+
+	if (error != NULL)
+	{
+		put_row(check, "credentials", false,
+				psprintf("%s.%s%s%s%s", error->message, error->detail ? " " : "",
+						 error->detail ? error->detail : "", error->hint ? " " : "",
+						 error->hint ? error->hint : ""));
+		return;
+	}
+	credentials = smf_client_credentials(check->client);
+	key = credentials->access_key_id;
+	if (credentials->expires_at_s != 0)
+		expiry = psprintf(", good until %s",
+						  timestamptz_to_str(time_t_to_timestamptz((pg_time_t) credentials->expires_at_s)));
+	put_row(check, "credentials", true,
+			psprintf("from %s, access key ending in %s%s", credentials->source,
+					 strlen(key) > 8 ? key + strlen(key) - 4 : "...", expiry));
+}
+
+static AwsCall *
+call(Check *check, JobOperation operation, char *body)
+{
+	AwsCall    *made = smf_call_start(check->client, smf_operation_name(operation), body,
+									  &check->attempts);
+
+	smf_call_wait(made);
+	return made;
+}
+
+/* Has the service answered, whatever it says? */
+static bool
+answered(const AwsCall *made)
+{
+	return !smf_call_failed(made) || smf_call_error(made)->http_status != 0;
+}
+
+/* May the credentials make the call?  That the job does not exist is no reason why not. */
+static void
+check_permission(Check *check, JobOperation operation, const AwsCall *made)
+{
+	char	   *name = psprintf("permission %s", smf_operation_name(operation));
+
+	if (!smf_call_failed(made) || smf_job_not_found(smf_call_error(made)))
+		put_row(check, name, true, "allowed");
+	else if (smf_call_denied(made))
+		put_row(check, name, false,
+				psprintf("Allow sagemaker:%s in the IAM policy. %s", smf_operation_name(operation),
+						 smf_call_outcome(made, NULL, NULL)));
+	else
+		put_row(check, name, false, smf_call_outcome(made, NULL, NULL));
+}
+
+/* Remember a job that was listed. */
+static void
+take_job(Check *check, AwsCall *made)
+{
+	Jsonb	   *response = smf_document_parse(made, NULL);
+	JsonbContainer *jobs = smf_document_list(made, response, "TrainingJobSummaries", NULL);
+	JsonbValue *job;
+
+	if (jobs == NULL || JsonContainerSize(jobs) == 0)
+		return;
+	job = getIthJsonbValueFromContainer(jobs, 0);
+	check->job_name = smf_document_required(made, job->val.binary.data, "TrainingJobName", NULL);
+	check->job_arn = smf_document_required(made, job->val.binary.data, "TrainingJobArn", NULL);
+}
+
+/* What the first call tells of the way to the service. */
+static void
+check_connection(Check *check, const AwsCall *made, int64 took_us)
+{
+	const char *url = smf_client_url(check->client);
+	bool		https = strncmp(url, "https:", 6) == 0;
+	int64		date_s = smf_call_date(made);
+	int64		skew_s = date_s - (int64) time(NULL);
+
+	put_row(check, "endpoint", answered(made),
+			answered(made) ? psprintf("%s answers", url) :
+			psprintf("%s does not answer. %s", url, smf_call_outcome(made, NULL, NULL)));
+	if (!answered(made))
+		return;
+	put_row(check, "tls", true, https ? "the endpoint's certificate is trusted" :
+			"not used: the endpoint is on this machine");
+	if (date_s >= 0)
+		put_row(check, "clock", Abs(skew_s) <= CLOCK_SKEW_MAX_S,
+				psprintf("the service's clock is " INT64_FORMAT " s ahead of this one%s", skew_s,
+						 Abs(skew_s) <= CLOCK_SKEW_MAX_S ? "" : "; set the database server's clock"));
+	put_row(check, "latency", true, psprintf("%.0f ms for the first call, with its connection", took_us / 1000.0));
+}
+
+static char *
+list_request(JobOperation operation)
+{
+	JobQuery	query;
+
+	smf_job_query_init(&query);
+	return smf_page_request(operation, &query, 1, NULL);
+}
+
+static void
+check_calls(Check *check)
+{
+	int64		start_us = smf_http_now();
+	AwsCall    *made = call(check, SMF_OP_LIST_TRAINING_JOBS, list_request(SMF_OP_LIST_TRAINING_JOBS));
+
+	check_connection(check, made, smf_http_now() - start_us);
+	if (!answered(made))
+		return;
+	check_permission(check, SMF_OP_LIST_TRAINING_JOBS, made);
+	if (!smf_call_failed(made))
+		take_job(check, made);
+
+	made = call(check, SMF_OP_DESCRIBE_TRAINING_JOB,
+				smf_describe_training_job_request(check->job_name ? check->job_name : NO_JOB));
+	check_permission(check, SMF_OP_DESCRIBE_TRAINING_JOB, made);
+	made = call(check, SMF_OP_SEARCH, list_request(SMF_OP_SEARCH));
+	check_permission(check, SMF_OP_SEARCH, made);
+	if (check->job_arn == NULL)
+	{
+		put_row(check, "permission ListTags", true, "not tried: there is no job to list the tags of");
+		return;
+	}
+	made = call(check, SMF_OP_LIST_TAGS, smf_list_tags_request(check->job_arn, NULL));
+	check_permission(check, SMF_OP_LIST_TAGS, made);
+}
+
+/*
+ * sagemaker_fdw_check_server(server name)
+ *		A row for each check of the server, as the current role sees it.
+ */
+Datum
+sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
+{
+	Oid			userid = GetUserId();
+	ForeignServer *server = smf_access_server(NameStr(*PG_GETARG_NAME(0)), userid);
+	MemoryContext context;
+	MemoryContext old;
+	Check		check = {0};
+
+	InitMaterializedSRF(fcinfo, 0);
+	check.result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	/* the client goes with its context, on an error too */
+	context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw check", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	check.settings = smf_settings_resolve(server, NULL);
+	check_credentials(&check, userid);
+	if (check.settings->region != NULL)
+		put_row(&check, "region", true, check.settings->region);
+	else if (check.client == NULL)
+		put_row(&check, "region", false, "No option gives a region. Set the option \"region\" of the server or of the foreign table.");
+	if (check.client != NULL)
+		check_calls(&check);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return (Datum) 0;
+}
