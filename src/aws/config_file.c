@@ -202,9 +202,6 @@ smf_config_parse(const char *text, size_t len, ConfigFile *file, int *line)
 	bool		in_value = false;
 	size_t		value_indent = 0;
 
-	/* a byte order mark */
-	if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-		at += 3;
 	for (*line = 1; at < end; (*line)++)
 	{
 		Line		one = next_line(&at, end);
