@@ -70,7 +70,8 @@ quietly make -C "$work/clang" clean
 # Postgres was configured for gcc: its flags and attributes are not all known to clang
 quietly make -C "$work/clang" -j2 PG_CONFIG="$pg_bin/pg_config" CC=clang WERROR=1 with_llvm=no \
 	COPT="-Wno-ignored-optimization-argument -Wno-unknown-warning-option -Wno-ignored-attributes"
-start_cluster
+# all that can be logged is, but the statements that users type
+start_cluster -o "-c log_min_messages=debug5 -c log_min_error_statement=panic"
 
 say "testing"
 unit=$work/build/test/unit
@@ -79,6 +80,7 @@ for program in sigv4_test endpoint_test retry_test; do
 	tap "$program" "$unit/build/$program"
 done
 tap sigv4_differential /usr/bin/python3 -B "$unit/sigv4_differential.py" "$unit/build/sigv4_driver"
+tap endpoint_differential /usr/bin/python3 -B "$unit/endpoint_differential.py" "$unit/build/endpoint_driver"
 tap attribute_model /usr/bin/python3 -B "$unit/attribute_model.py" "$unit/build/attribute_dump"
 tap service /usr/bin/python3 -B "$top/test/service/selftest.py"
 regression
@@ -89,7 +91,9 @@ tap query_differential "$top/test/with-service" \
 	/usr/bin/python3 -B "$top/test/differential/queries.py" --queries 2000
 tap faults "$top/test/with-service" -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py"
 tap cancel "$top/test/with-service" -o "--bulk 1000000" /usr/bin/python3 -B "$top/test/t/cancel.py"
+tap tls "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/tls.py"
 tap load "$top/test/with-service" -o "--bulk 50000" /usr/bin/python3 -B "$top/test/t/load.py"
+tap secrets /usr/bin/python3 -B "$top/test/secrets.py" "$work/pg/log"
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]

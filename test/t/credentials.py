@@ -1,0 +1,508 @@
+"""Credentials are found where botocore finds them, and not found where it does not.
+
+Each case is an environment of the database server and two files.  The extension and
+botocore are asked in turn, both as the cluster's user: the access keys are the same,
+or they were issued for the same role in the same way, or both fail.
+"""
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+from harness import URL, Cluster, Session, Tap, control, counters, fault, make_server, wait_for
+
+ROLE = "arn:aws:iam::123456789012:role/"
+ONE = ("AKIDONE0000000000001", "secret/of+the/first/key/0000000000000001")
+TWO = ("AKIDTWO0000000000002", "secret/of+the/second/key/000000000000002")
+THREE = ("ASIATHREE00000000003", "secret/of+the/third/key/0000000000000003")
+TOKEN = "a-session-token=="
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def keys(pair, more=""):
+    return "aws_access_key_id = %s\naws_secret_access_key = %s\n%s" % (pair[0], pair[1], more)
+
+
+def env(pair, token=None):
+    variables = {"AWS_ACCESS_KEY_ID": pair[0], "AWS_SECRET_ACCESS_KEY": pair[1]}
+    return {**variables, "AWS_SESSION_TOKEN": token} if token else variables
+
+
+def assume(name, more="source_profile = base\n"):
+    return "role_arn = %s%s\n%s" % (ROLE, name, more)
+
+
+BASE = "[profile base]\n" + keys(ONE)
+FUTURE = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 36000))
+PAST = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 36000))
+IMDS = {"AWS_EC2_METADATA_DISABLED": "false"}
+SSO = "sso_start_url = https://example.awsapps.com/start\nsso_region = us-east-1\n"
+ACCOUNT = "sso_account_id = 123456789012\nsso_role_name = reader\n"
+CONTAINER = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": URL + "/v2/credentials/task"}
+AUTHORIZED = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": URL + "/v2/credentials/authorized"}
+SAY = "credential_process = /bin/sh -c 'echo \"$0\"' '%s'\n"
+SAID = json.dumps({"Version": 1, "AccessKeyId": ONE[0], "SecretAccessKey": ONE[1]})
+
+# Title, environment, config file, credentials file, profile of the user mapping.
+CASES = [
+    ("nothing at all", {}, "", "", None),
+    ("keys in the environment", env(ONE), "", "", None),
+    ("keys and token in the environment", env(THREE, TOKEN), "", "", None),
+    ("a token by its old name", {**env(THREE), "AWS_SECURITY_TOKEN": TOKEN}, "", "", None),
+    ("a key in the environment without its secret", {"AWS_ACCESS_KEY_ID": ONE[0]}, "", "", None),
+    ("the environment before the files", env(ONE), "", "[default]\n" + keys(TWO), None),
+    ("a profile before the environment", env(ONE), "", "[p]\n" + keys(TWO), "p"),
+    ("the environment before its own profile", {**env(ONE), "AWS_PROFILE": "p"}, "", "[p]\n" + keys(TWO), None),
+    ("the environment's profile", {"AWS_PROFILE": "p"}, "", "[p]\n" + keys(TWO), None),
+    ("the environment's default profile", {"AWS_DEFAULT_PROFILE": "p"}, "", "[p]\n" + keys(TWO), None),
+    ("a profile that does not exist", {}, "", "[default]\n" + keys(ONE), "p"),
+    ("the environment's profile that does not exist", {"AWS_PROFILE": "p"}, "", "[default]\n" + keys(ONE), None),
+    # files
+    ("default in the credentials file", {}, "", "[default]\n" + keys(ONE), None),
+    ("default in the config file", {}, "[default]\n" + keys(ONE), "", None),
+    ("the credentials file before the config file", {}, "[default]\n" + keys(TWO), "[default]\n" + keys(ONE), None),
+    ("a profile of the config file", {}, "[profile p]\n" + keys(ONE), "", "p"),
+    ("a profile of the config file without its kind", {}, "[p]\n" + keys(ONE), "", "p"),
+    ("a profile with a kind in the credentials file", {}, "", "[profile p]\n" + keys(ONE), "p"),
+    ("a quoted name of a profile", {}, '[profile "my p"]\n' + keys(ONE), "", "my p"),
+    ("a token in a file", {}, "", "[default]\n" + keys(THREE, "aws_session_token = %s\n" % TOKEN), None),
+    ("a key in a file without its secret", {}, "", "[default]\naws_access_key_id = x\n", None),
+    ("keys in capitals, colons, comments", {}, "",
+     "# first\n[default]\n; second\nAWS_ACCESS_KEY_ID: %s\n\nAws_Secret_Access_Key=%s\n" % ONE, None),
+    ("blanks around everything", {}, "", "[default]\r\n" + keys(ONE).replace(" = ", "\t =  ").replace("\n", "  \r\n"), None),
+    ("a setting twice", {}, "", "[default]\n" + keys(ONE) + keys(TWO), None),
+    ("a section twice", {}, "", "[default]\n" + keys(ONE) + "[default]\nx = y\n", None),
+    ("a setting before any section", {}, "", "x = y\n[default]\n" + keys(ONE), None),
+    ("a line that is no setting", {}, "", "[default]\n" + keys(ONE) + "what\n", None),
+    ("a config file that is none", {}, "\0\1\2", "[default]\n" + keys(ONE), None),
+    ("a setting that goes on below", {}, "[profile p]\nservices = x\ns3 =\n  max = 1\n  more = 2\n" + keys(ONE), "", "p"),
+    ("an empty value", {}, "", "[default]\naws_access_key_id =\naws_secret_access_key =\n", None),
+    # roles
+    ("a role, with another profile's keys", {}, BASE + "[profile p]\n" + assume("a"), "", "p"),
+    ("the keys are in the credentials file", {}, "[profile p]\n" + assume("a"), "[base]\n" + keys(ONE), "p"),
+    ("a role, with a role", {}, BASE + "[profile q]\n" + assume("a") + "[profile p]\n" + assume("b", "source_profile = q\n"),
+     "", "p"),
+    ("a profile that is its own source", {}, "[profile p]\n" + keys(ONE) + assume("a", "source_profile = p\n"), "", "p"),
+    ("a loop of roles", {}, "[profile p]\n" + assume("a", "source_profile = q\n") + "[profile q]\n" +
+     assume("b", "source_profile = p\n"), "", "p"),
+    ("a profile that is its own source, without keys", {}, "[profile p]\n" + assume("a", "source_profile = p\n"), "", "p"),
+    ("a source that does not exist", {}, "[profile p]\n" + assume("a", "source_profile = q\n"), "", "p"),
+    ("a source without credentials", {}, "[profile q]\nregion = x\n[profile p]\n" + assume("a", "source_profile = q\n"), "", "p"),
+    ("a role with the environment's keys", env(ONE), "[profile p]\n" + assume("a", "credential_source = Environment\n"), "", "p"),
+    ("a role with the environment's keys, which has none", {},
+     "[profile p]\n" + assume("a", "credential_source = Environment\n"), "", "p"),
+    ("a role with the instance's credentials", IMDS,
+     "[profile p]\n" + assume("a", "credential_source = Ec2InstanceMetadata\n"), "", "p"),
+    ("a role with the container's credentials", CONTAINER,
+     "[profile p]\n" + assume("a", "credential_source = EcsContainer\n"), "", "p"),
+    ("both kinds of source", env(ONE), BASE + "[profile p]\n" +
+     assume("a", "source_profile = base\ncredential_source = Environment\n"), "", "p"),
+    ("neither kind of source", env(ONE), "[profile p]\n" + assume("a", ""), "", "p"),
+    ("a source that is none", env(ONE), "[profile p]\n" + assume("a", "credential_source = Elsewhere\n"), "", "p"),
+    ("a role with an external id", {}, BASE + "[profile p]\n" +
+     assume("external", "source_profile = base\nexternal_id = the-external-id\n"), "", "p"),
+    ("a role with the wrong external id", {}, BASE + "[profile p]\n" +
+     assume("external", "source_profile = base\nexternal_id = another\n"), "", "p"),
+    ("a role with a session name and a duration", {}, BASE + "[profile p]\n" +
+     assume("a", "source_profile = base\nrole_session_name = me\nduration_seconds = 1800\n"), "", "p"),
+    ("a role that is denied", {}, BASE + "[profile p]\n" + assume("denied"), "", "p"),
+    ("a role that needs a code", {}, BASE + "[profile p]\n" +
+     assume("a", "source_profile = base\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n"), "", "p"),
+    # web identity
+    ("a web identity of the environment", {"AWS_WEB_IDENTITY_TOKEN_FILE": "@token", "AWS_ROLE_ARN": ROLE + "w"}, "", "", None),
+    ("a web identity of a profile", {}, "[profile p]\nrole_arn = %sw\nweb_identity_token_file = @token\n" % ROLE, "", "p"),
+    ("a web identity with a wrong token", {"AWS_WEB_IDENTITY_TOKEN_FILE": "@wrong", "AWS_ROLE_ARN": ROLE + "w"}, "", "", None),
+    ("a web identity without a role", {"AWS_WEB_IDENTITY_TOKEN_FILE": "@token"}, "", "", None),
+    ("a web identity without its file", {"AWS_WEB_IDENTITY_TOKEN_FILE": "@none", "AWS_ROLE_ARN": ROLE + "w"}, "", "", None),
+    ("a web identity before a file's keys", {"AWS_WEB_IDENTITY_TOKEN_FILE": "@token", "AWS_ROLE_ARN": ROLE + "w"}, "",
+     "[default]\n" + keys(ONE), None),
+    # IAM Identity Center
+    ("a start URL", {}, "[profile p]\n" + SSO + ACCOUNT, "", "p"),
+    ("a session", {}, "[sso-session s]\n" + SSO + "[profile p]\nsso_session = s\n" + ACCOUNT, "", "p"),
+    ("a session that does not exist", {}, "[profile p]\nsso_session = s\n" + ACCOUNT, "", "p"),
+    ("a token that has expired", {}, "[profile p]\n" + SSO.replace("example", "expired") + ACCOUNT, "", "p"),
+    ("a token that there is none of", {}, "[profile p]\n" + SSO.replace("example", "nobody") + ACCOUNT, "", "p"),
+    ("no role name", {}, "[profile p]\n" + SSO + "sso_account_id = 123456789012\n", "", "p"),
+    # a program
+    ("a program", {}, "[profile p]\n" + SAY % SAID, "", "p"),
+    ("a program with an unknown version", {}, "[profile p]\n" + SAY % SAID.replace("1,", "2,", 1), "", "p"),
+    ("a program that prints something else", {}, "[profile p]\n" + SAY % "hello", "", "p"),
+    ("a program that fails", {}, "[profile p]\ncredential_process = /bin/false\n", "", "p"),
+    ("a program that there is none of", {}, "[profile p]\ncredential_process = /no/such/program\n", "", "p"),
+    ("the credentials file before a program", {}, "[profile p]\n" + SAY % SAID, "[p]\n" + keys(TWO), "p"),
+    # this machine
+    ("a container", CONTAINER, "", "", None),
+    ("a container that wants a token", {**AUTHORIZED, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-authorization-token"},
+     "", "", None),
+    ("a container that wants a token and gets none", AUTHORIZED, "", "", None),
+    ("a container's host that is not trusted",
+     {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://192.0.2.1/v2/credentials/task"}, "", "", None),
+    ("an instance", IMDS, "", "", None),
+    ("a file before the instance", IMDS, "", "[default]\n" + keys(ONE), None),
+]
+
+
+class World:
+    """The directory that stands for the database server's home."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.home = cluster.directory + "/home"
+        for path in (self.home, self.home + "/.aws", self.home + "/.aws/sso", self.home + "/.aws/sso/cache"):
+            os.mkdir(path)
+        self.write("token", "web-identity-token")
+        self.write("wrong", "another-token")
+        for host, expires in (("example", FUTURE), ("expired", PAST)):
+            self.cache("https://%s.awsapps.com/start" % host, expires)
+        self.cache("s", FUTURE)
+        self.own()
+
+    def own(self):
+        if self.cluster.as_owner:
+            subprocess.run(["chown", "-R", "postgres", self.home], check=True)
+
+    def cache(self, key, expires):
+        self.write(".aws/sso/cache/%s.json" % hashlib.sha1(key.encode()).hexdigest(),
+                   json.dumps({"accessToken": "sso-access-token", "expiresAt": expires, "region": "us-east-1"}))
+
+    def write(self, name, text):
+        with open(os.path.join(self.home, name), "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+
+    def files(self, config, credentials):
+        self.write("config", config.replace("@", self.home + "/"))
+        self.write("credentials", credentials.replace("@", self.home + "/"))
+        self.own()
+
+    def environment(self, more):
+        """Nothing of this process's own environment but the path."""
+        given = {name: value.replace("@", self.home + "/") for name, value in more.items()}
+        return {"HOME": self.home, "PATH": os.environ["PATH"], "AWS_CONFIG_FILE": self.home + "/config",
+                "AWS_SHARED_CREDENTIALS_FILE": self.home + "/credentials", "AWS_EC2_METADATA_DISABLED": "true",
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT": URL + "/", "AWS_ENDPOINT_URL_STS": URL,
+                "AWS_ENDPOINT_URL_SSO": URL, "BOTOCORE_ENDPOINT": URL, **given}
+
+
+def as_issued(access_key_id, session_names=False):
+    """What a key was issued for; a key that was not issued is itself."""
+    for issued in json.loads(control("issued")):
+        if issued["access_key_id"] == access_key_id:
+            named = {key: issued[key] for key in ("by", "role_arn", "external_id", "duration_seconds")}
+            requested_by = issued["requested_by"]
+            named["requested_by"] = as_issued(requested_by) if requested_by else None
+            if session_names:
+                named["session_name"] = issued["session_name"]
+            return named
+    return access_key_id
+
+
+def asked_with():
+    """The access key of the latest request to SageMaker."""
+    for request in reversed(json.loads(control("requests"))):
+        headers = {name.lower(): value for name, value in request["headers"].items()} \
+            if isinstance(request["headers"], dict) else {name.lower(): value for name, value in request["headers"]}
+        found = re.search(r"Credential=([^/]+)/\d+/[^/]+/sagemaker/", headers.get("authorization", ""))
+        if found:
+            return found.group(1)
+    return None
+
+
+def ask_extension(session):
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
+    if state != "00000":
+        return {"error": state + " " + " ".join(lines)}
+    return {"access_key_id": asked_with()}
+
+
+def ask_botocore(world, environment, profile):
+    command = world.cluster.as_owner + ["env", "-i"] + ["%s=%s" % pair for pair in environment.items()] + \
+        ["/usr/bin/python3", "-B", world.cluster.directory + "/botocore_keys.py"] + ([profile] if profile else [])
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", check=False,
+                          cwd="/")
+    if done.returncode != 0:
+        return {"error": done.stderr}
+    return json.loads(done.stdout)
+
+
+def quoted(text):
+    return "'" + text.replace("'", "''") + "'"
+
+
+class Server:
+    """The cluster with one environment after another."""
+
+    def __init__(self, world):
+        self.world = world
+        self.environment = None
+        self.session = None
+
+    def start(self, environment):
+        """A session of a cluster with this environment."""
+        if environment != self.environment:
+            self.stop()
+            self.world.cluster.environment = ["env", "-i"] + ["%s=%s" % pair for pair in environment.items()]
+            self.world.cluster.start()
+            self.environment = environment
+            self.session = Session()
+        return self.session
+
+    def stop(self):
+        if self.session is not None:
+            self.session.close()
+            self.world.cluster.stop()
+        self.session = self.environment = None
+
+
+def test_cases(tap, world, server):
+    found = failed = 0
+    for title, variables, config, credentials, profile in CASES:
+        world.files(config, credentials)
+        environment = world.environment(variables)
+        session = server.start(environment)
+        session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
+                    "OPTIONS (allow_ambient_credentials 'true'%s)" % (", profile " + quoted(profile) if profile else ""))
+        judge = ask_botocore(world, environment, profile)
+        ours = ask_extension(session)
+        if "error" in judge:
+            failed += 1
+            tap.ok(ours.get("error", "").startswith("28000") or ours.get("error", "").startswith("08001"),
+                   "%s: both find nothing" % title, (judge, ours))
+        else:
+            found += 1
+            tap.equal(as_issued(ours.get("access_key_id"), False) if "error" not in ours else ours,
+                      as_issued(judge["access_key_id"], False), "%s: both find the same" % title)
+    tap.note("%d configurations yield credentials, %d do not" % (found, failed))
+
+
+def test_unreadable(tap, world, server):
+    world.files("", "[default]\n" + keys(ONE))
+    environment = world.environment({})
+    session = server.start(environment)
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; "
+                "CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (allow_ambient_credentials 'true')")
+    path = world.home + "/credentials"
+    os.rename(path, world.home + "/elsewhere")
+    os.symlink(world.home + "/elsewhere", path)
+    tap.equal(ask_extension(session).get("access_key_id"), ask_botocore(world, environment, None).get("access_key_id"),
+              "a symbolic link: both find the same")
+    os.chmod(world.home + "/elsewhere", 0)
+    ours = ask_extension(session)
+    tap.ok("error" in ask_botocore(world, environment, None) and "cannot be read" in ours.get("error", ""),
+           "a file that may not be read: both find nothing", ours)
+    os.unlink(path)
+    os.mkdir(path)
+    tap.ok("error" in ask_botocore(world, environment, None) and "error" in ask_extension(session),
+           "a directory: both find nothing")
+    os.rmdir(path)
+    os.mkfifo(path)
+    lines, state = session.ask("SELECT count(*) FROM sm.training_jobs", 10)
+    tap.equal(state, "28000", "what is no regular file is not waited for")
+    os.unlink(path)
+
+
+def test_mapping(tap, world, server):
+    """What the mapping itself says."""
+    world.files("", "")
+    session = server.start(world.environment(IMDS))
+    for options, expected in (
+            ("aws_access_key_id '%s', aws_secret_access_key '%s'" % ONE, ONE[0]),
+            ("aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%sm'" % (*ONE, ROLE),
+             {"by": "AssumeRole", "role_arn": ROLE + "m", "external_id": None, "duration_seconds": None,
+              "requested_by": ONE[0], "session_name": "pg-postgres-postgres"}),
+            ("aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%sexternal', external_id 'the-external-id', "
+             "role_session_name 'me', duration_seconds '1000'" % (*ONE, ROLE),
+             {"by": "AssumeRole", "role_arn": ROLE + "external", "external_id": "the-external-id",
+              "duration_seconds": 1000, "requested_by": ONE[0], "session_name": "me"}),
+            ("allow_ambient_credentials 'true', role_arn '%sm'" % ROLE,
+             {"by": "AssumeRole", "role_arn": ROLE + "m", "external_id": None, "duration_seconds": None,
+              "requested_by": {"by": "MetadataCredentials", "role_arn": None, "external_id": None,
+                               "duration_seconds": None, "requested_by": None}, "session_name": "pg-postgres-postgres"}),
+            ("allow_ambient_credentials 'true', role_arn '%sw', web_identity_token_file '%s/token'" % (ROLE, world.home),
+             {"by": "AssumeRoleWithWebIdentity", "role_arn": ROLE + "w", "external_id": None, "duration_seconds": None,
+              "requested_by": None, "session_name": "pg-postgres-postgres"})):
+        session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; "
+                    "CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (%s)" % options)
+        ours = ask_extension(session)
+        tap.equal(as_issued(ours.get("access_key_id"), True) if "error" not in ours else ours, expected,
+                  "mapping: " + options.replace(ONE[1], "..."))
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
+    tap.equal(ask_extension(session).get("error"), None, "superusers need no mapping")
+
+
+def test_process_allowed(tap, world, server):
+    world.files("[profile p]\n" + SAY % SAID, "")
+    session = server.start(world.environment({}))
+    session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (allow_ambient_credentials 'true', profile 'p'); "
+                "SET sagemaker_fdw.allow_credential_process = off")
+    ours = ask_extension(session)
+    tap.ok("not allowed to run" in ours.get("error", ""), "a program does not run unless that is allowed", ours)
+    session.run("SET sagemaker_fdw.allow_credential_process = on")
+    world.files("[profile p]\ncredential_process = /bin/sleep 1000\n", "")
+    session.send("SELECT count(*) FROM sm.training_jobs")
+    wait_for(lambda: subprocess.run(["pgrep", "-f", "^/bin/sleep 1000$"], stdout=subprocess.DEVNULL,
+                                    check=False).returncode == 0, "the program runs")
+    told = time.monotonic()
+    other = Session()
+    other.run("SELECT pg_cancel_backend(%d)" % session.pid)
+    other.close()
+    tap.equal(session.receive()[1], "57014", "a program that does not end is cancelled")
+    tap.note("after %.0f ms" % ((time.monotonic() - told) * 1000))
+    wait_for(lambda: subprocess.run(["pgrep", "-f", "^/bin/sleep 1000$"], stdout=subprocess.DEVNULL,
+                                    check=False).returncode == 1, "the program is gone")
+    tap.ok(True, "... and ended")
+    session.run("RESET sagemaker_fdw.allow_credential_process")
+
+
+def test_refresh(tap, world, server):
+    """Credentials are replaced before they expire, and when the service says that they have."""
+    world.files("", "")
+    session = server.start(world.environment(IMDS))
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
+                "OPTIONS (allow_ambient_credentials 'true'); SELECT sagemaker_fdw_disconnect()")
+
+    def issued():
+        return sum(one["by"] == "MetadataCredentials" for one in json.loads(control("issued")))
+    before = issued()
+    session.run("SELECT count(role_arn) FROM sm.training_jobs")
+    session.run("SELECT count(role_arn) FROM sm.training_jobs")
+    tap.equal(issued() - before, 1, "credentials are kept for the session")
+
+    control("config", {"latency_ms": 5})
+    session.send("SELECT count(role_arn) FROM sm.training_jobs")
+    seen = counters()["calls"].get("DescribeTrainingJob", 0)
+    wait_for(lambda: counters()["calls"].get("DescribeTrainingJob", 0) > seen + 50, "the scan is under way")
+    control("expire", b"")
+    tap.equal(session.receive(), (["300"], "00000"), "credentials that expire in mid-scan are replaced")
+    tap.equal(issued() - before, 2, "... once")
+
+    # short-lived ones are replaced before the service complains
+    control("config", {"latency_ms": 5, "session_seconds": 4})
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    before = issued()
+    deadline = time.monotonic() + 8
+    while time.monotonic() < deadline:
+        session.run("SELECT count(role_arn) FROM sm.training_jobs")
+    tap.ok(2 <= issued() - before <= 6, "short-lived credentials are replaced in time", issued() - before)
+    tap.equal(session.run("SELECT count(role_arn) FROM sm.training_jobs"), ["300"], "... and all is well")
+    control("config", {"latency_ms": 0, "session_seconds": 3600})
+
+    # what cannot be replaced is used until it must be
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    session.run("SELECT count(*) FROM sm.training_jobs")
+    fault(kind="error", operation="MetadataToken", status=500, code="InternalFailure", times=0)
+    control("expire", b"")
+    lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
+    tap.ok(state in ("28000", "08001"), "expired credentials that cannot be replaced are an error", (lines, state))
+    control("clear", b"")
+    tap.equal(session.run("SELECT count(*) FROM sm.training_jobs"), ["300"], "... and the session works on")
+
+
+# Role, owner of the server, options of the mapping (None: no mapping), does it work?
+RIGHTS = [
+    ("super", "super", None, True), ("super", "plain", None, False),
+    ("plain", "super", None, False), ("plain", "plain", None, False),
+    ("super", "super", "", True), ("super", "plain", "", False),
+    ("plain", "super", "", False), ("plain", "plain", "", False),
+    ("super", "super", "own", True), ("super", "plain", "own", True),
+    ("plain", "super", "own", True), ("plain", "plain", "own", True),
+    ("super", "super", "allow", True), ("super", "plain", "allow", True),
+    ("plain", "super", "allow", True), ("plain", "plain", "allow", True),
+    ("super", "plain", "deny", False), ("plain", "super", "deny", False),
+    ("plain", "super", "role", False), ("plain", "super", "ownrole", True),
+    ("plain", "super", "profile", False), ("plain", "super", "allowprofile", True),
+]
+MAPPINGS = {
+    "": "", "own": "aws_access_key_id '%s', aws_secret_access_key '%s'" % TWO,
+    "allow": "allow_ambient_credentials 'true'", "deny": "allow_ambient_credentials 'false'",
+    "role": "role_arn '%sm'" % ROLE, "ownrole": "aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%sm'" % (*TWO, ROLE),
+    "profile": "profile 'p'", "allowprofile": "profile 'p', allow_ambient_credentials 'true'",
+}
+
+
+def test_rights(tap, world, server):
+    """Who may use the database server's own credentials."""
+    world.files("", "[p]\n" + keys(ONE))
+    session = server.start(world.environment(env(ONE)))
+    session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm; CREATE ROLE super SUPERUSER; CREATE ROLE plain; "
+                "GRANT USAGE ON FOREIGN DATA WRAPPER sagemaker_fdw TO plain; GRANT USAGE ON SCHEMA sm TO plain; "
+                "GRANT SELECT ON sm.training_jobs TO super, plain; GRANT USAGE ON FOREIGN SERVER sm TO plain; "
+                "GRANT EXECUTE ON FUNCTION sagemaker_describe_training_job TO plain; GRANT CREATE ON SCHEMA public TO plain")
+    # read as oneself; through a view of the role, by another; through a function of the role, by another
+    session.run("CREATE ROLE caller; GRANT USAGE ON SCHEMA sm TO caller; "
+                "CREATE VIEW as_super AS SELECT count(*) FROM sm.training_jobs; ALTER VIEW as_super OWNER TO super; "
+                "CREATE VIEW as_plain AS SELECT count(*) FROM sm.training_jobs; ALTER VIEW as_plain OWNER TO plain; "
+                "CREATE FUNCTION do_super() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM sm.training_jobs'; "
+                "ALTER FUNCTION do_super OWNER TO super; "
+                "CREATE FUNCTION do_plain() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM sm.training_jobs'; "
+                "ALTER FUNCTION do_plain OWNER TO plain; GRANT SELECT ON as_super, as_plain TO caller")
+    for role, owner, mapping, works in RIGHTS:
+        session.run("ALTER SERVER sm OWNER TO postgres; DROP USER MAPPING IF EXISTS FOR %s SERVER sm" % role)
+        if mapping is not None:
+            session.run("CREATE USER MAPPING FOR %s SERVER sm OPTIONS (%s)" % (role, MAPPINGS[mapping])
+                        if MAPPINGS[mapping] else "CREATE USER MAPPING FOR %s SERVER sm" % role)
+        if owner == "plain":
+            session.run("UPDATE pg_foreign_server SET srvowner = 'plain'::regrole WHERE srvname = 'sm'; "
+                        "SELECT sagemaker_fdw_disconnect()")
+        for way, who, query in (("itself", role, "SELECT count(*) FROM sm.training_jobs"),
+                                ("a view", "caller", "SELECT * FROM as_%s" % role),
+                                ("a security definer", "caller", "SELECT do_%s()" % role),
+                                ("the function", role, "SELECT sagemaker_describe_training_job('sm', 'no-such-job') IS NULL")):
+            session.run("SET ROLE " + who)
+            _lines, state = session.ask(query)
+            session.run("RESET ROLE")
+            tap.equal(state, "00000" if works else "28000", "%s, server of %s, mapping %s, by %s: %s" % (
+                role, owner, mapping, way, "works" if works else "refused"))
+        session.run("DROP USER MAPPING IF EXISTS FOR %s SERVER sm" % role)
+        session.run("UPDATE pg_foreign_server SET srvowner = 'postgres'::regrole WHERE srvname = 'sm'")
+
+    # a session that holds a superuser's credentials lends them to nobody
+    session.run("CREATE USER MAPPING FOR PUBLIC SERVER sm; SELECT count(*) FROM sm.training_jobs")
+    session.run("SET ROLE plain")
+    tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1], "28000", "PUBLIC's mapping lends nothing")
+    session.run("RESET ROLE")
+    # and who loses a right loses it at once
+    session.run("ALTER ROLE plain SUPERUSER; SET ROLE plain; SELECT count(*) FROM sm.training_jobs; RESET ROLE; "
+                "ALTER ROLE plain NOSUPERUSER; SET ROLE plain")
+    tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1], "28000", "a role that is no superuser any more")
+    # options that give rights are not a plain role's to set
+    session.run("RESET ROLE; DROP USER MAPPING FOR PUBLIC SERVER sm; SET ROLE plain")
+    for option in ("allow_ambient_credentials 'true'", "profile 'p'", "credential_source 'Environment'",
+                   "web_identity_token_file '/etc/passwd'"):
+        _lines, state = session.ask("CREATE USER MAPPING FOR plain SERVER sm OPTIONS (%s)" % option)
+        tap.equal(state, "42501", "a plain role cannot set %s" % option)
+    session.run("RESET ROLE")
+
+
+def main():
+    tap = Tap()
+    cluster = Cluster(["sagemaker_fdw.allow_credential_process=on"])
+    try:
+        world = World(cluster)
+        shutil.copy(os.path.join(HERE, "botocore_keys.py"), cluster.directory)
+        os.chmod(cluster.directory, 0o755)
+        for pair in (ONE, TWO):
+            control("keys", {"access_key_id": pair[0], "secret_access_key": pair[1], "account": "123456789012"})
+        control("keys", {"access_key_id": THREE[0], "secret_access_key": THREE[1], "session_token": TOKEN,
+                         "account": "123456789012"})
+        server = Server(world)
+        session = server.start(world.environment({}))
+        session.run("CREATE EXTENSION sagemaker_fdw")
+        make_server(session, "sm")
+        test_cases(tap, world, server)
+        test_unreadable(tap, world, server)
+        test_mapping(tap, world, server)
+        test_process_allowed(tap, world, server)
+        test_refresh(tap, world, server)
+        test_rights(tap, world, server)
+        server.stop()
+    finally:
+        cluster.remove()
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()

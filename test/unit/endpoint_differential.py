@@ -1,0 +1,61 @@
+"""The endpoints of all regions that botocore knows are the ones that it resolves, as TAP.
+
+	endpoint_differential.py DRIVER
+
+Every region of SageMaker in every partition, with each variant, and custom endpoints.
+Left out is where botocore's versions differ among each other, or know no answer: dual
+stack in the isolated partitions, and FIPS alone in aws-us-gov; and custom endpoints with
+a variant, which here are an error.
+"""
+import itertools
+import subprocess
+import sys
+
+import botocore.config
+import botocore.exceptions
+import botocore.session
+
+
+def judge(session, region, fips, dualstack, custom):
+    try:
+        client = session.create_client(
+            "sagemaker", region_name=region, aws_access_key_id="x", aws_secret_access_key="x",
+            endpoint_url=None if custom == "-" else custom,
+            config=botocore.config.Config(use_fips_endpoint=bool(fips), use_dualstack_endpoint=bool(dualstack)))
+    except (botocore.exceptions.BotoCoreError, ValueError):
+        return "error"
+    return client.meta.endpoint_url
+
+
+def main():
+    session = botocore.session.Session()
+    cases = []
+    for partition in session.get_available_partitions():
+        regions = session.get_available_regions("sagemaker", partition_name=partition) or []
+        for region, fips, dualstack in itertools.product(regions, (0, 1), (0, 1)):
+            if (dualstack and partition.startswith("aws-iso")) or (partition == "aws-us-gov" and fips and not dualstack):
+                continue
+            if "fips" not in region:
+                cases.append((region, fips, dualstack, "-"))
+    customs = ["https://vpce-1.api.sagemaker.us-east-1.vpce.amazonaws.com", "http://127.0.0.1:8000",
+               "http://localhost/path", "https://[2001:db8::1]:8443"]
+    cases += [(region, 0, 0, custom) for region in ("us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "xx-new-1")
+              for custom in customs]
+    lines = subprocess.run([sys.argv[1]], input="".join("%s %d %d %s\n" % case for case in cases), check=True,
+                           stdout=subprocess.PIPE, encoding="utf-8").stdout.splitlines()
+    failed = 0
+    for number, (case, ours) in enumerate(zip(cases, lines), 1):
+        theirs = judge(session, *case)
+        same = ours.rstrip("/") == theirs.rstrip("/")
+        failed += not same
+        print("%s %d - %s%s%s %s" % ("ok" if same else "not ok", number, case[0], " FIPS" * case[1], " dual stack" * case[2],
+                                     "" if case[3] == "-" else case[3]))
+        if not same:
+            print("# %s, and botocore says %s" % (ours, theirs))
+    enough = len(lines) == len(cases) >= 120
+    print("%s %d - %d cases, at least 120" % ("ok" if enough else "not ok", len(cases) + 1, len(cases)))
+    print("1..%d" % (len(cases) + 1))
+    return failed > 0 or not enough
+
+
+sys.exit(main())
