@@ -92,6 +92,8 @@ tap query_differential "$top/test/with-service" \
 tap faults "$top/test/with-service" -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py"
 tap cancel "$top/test/with-service" -o "--bulk 1000000" /usr/bin/python3 -B "$top/test/t/cancel.py"
 tap tls "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/tls.py"
+tap proxy "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/proxy.py"
+tap credentials "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credentials.py"
 tap load "$top/test/with-service" -o "--bulk 50000" /usr/bin/python3 -B "$top/test/t/load.py"
 tap secrets /usr/bin/python3 -B "$top/test/secrets.py" "$work/pg/log"
 

@@ -3,20 +3,24 @@
 	secrets.py LOG
 
 The log is of a cluster that ran the suites with log_min_messages = debug5, and
-without the statements that users type.
+without the statements that users type.  At that level Postgres itself writes its
+environment when it starts: that is left out.
 """
 import re
 import sys
 
 # Every secret and token that the suites use begins with one of these.
 SECRETS = ["secret/of+the/", "session-token/of+the/", "web-identity-token", "sso-access-token",
-           "container-authorization-token", "a-session-token=="]
+           "container-authorization-token", "a-session-token==", "session-token/issued", "metadata-token=="]
 FORBIDDEN = [
     ("a secret or a token", re.compile("|".join(map(re.escape, SECRETS)))),
     ("an Authorization value", re.compile(r"AWS4-HMAC-SHA256|Credential=[A-Z0-9]{16}")),
     ("a signature", re.compile(r"Signature[=:]\s*[0-9a-f]{64}")),
     ("a security token header", re.compile(r"x-amz-security-token:", re.IGNORECASE)),
 ]
+
+
+ENVIRONMENT = re.compile(r"DEBUG:  \t\w+=")
 
 
 def main():
@@ -26,6 +30,8 @@ def main():
     with open(sys.argv[1], encoding="utf-8", errors="replace") as file:
         for line in file:
             debug += "DEBUG:" in line
+            if ENVIRONMENT.search(line):
+                continue
             for title, pattern in FORBIDDEN:
                 if pattern.search(line):
                     found[title].append(line.rstrip()[:300])

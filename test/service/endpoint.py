@@ -29,6 +29,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import faults
 import generate
+import identity
 import jobs
 import operations
 import signature
@@ -49,16 +50,18 @@ CONFIG = {
     "jitter_ms": 0,             # at most so much is added to the latency
     "clock_offset_s": 0,        # the endpoint's clock is that far ahead
     "request_id": None,         # every answer's request id
+    "session_seconds": 3600,    # how long issued credentials last
     **operations.QUIRKS,
 }
 
 
 class Account:
-    """Keys, and the jobs they lead to."""
+    """Keys, who they belong to, and the jobs they lead to."""
 
-    def __init__(self, account_id, secret, make_region, session_token=None, denied=False):
+    def __init__(self, account_id, secret, make_region, session_token=None, denied=False, expires_s=None):
         self.account_id, self.secret, self.session_token = account_id, secret, session_token
-        self.make_region, self.denied = make_region, denied
+        self.make_region, self.denied, self.expires_s = make_region, denied, expires_s
+        self.arn = "arn:aws:iam::%s:user/test" % account_id
         self.regions = {}
 
     def region(self, name):
@@ -118,6 +121,8 @@ class Service:
         self.buckets = {}
         self.requests = collections.deque(maxlen=REQUESTS_KEPT)
         self.calls = collections.Counter()
+        self.credential_calls = collections.Counter()
+        self.identity = identity.Identity(self)
         self.counters = collections.Counter()
         self.most_in_flight = self.in_flight
 
@@ -161,12 +166,21 @@ class Service:
                 return fault
         return None
 
+    def add_account(self, key_id, secret, session_token, account_id, expires_s=None):
+        """More keys of an account; one that there is not yet has no jobs."""
+        same = next((account for account in self.accounts.values() if account.account_id == account_id), None)
+        self.accounts[key_id] = Account(
+            account_id, secret, same.region if same else lambda region: store.Region(account_id, region, []),
+            session_token, bool(same and same.denied), expires_s)
+
     # -- an API call ---------------------------------------------------------
 
     def call(self, operation, method, path, headers, body):
-        """(status, response body) of a call."""
+        """(status, content type, response body) of a call."""
         try:
-            return 200, self.respond(operation, method, path, headers, body)
+            if operation in self.identity.handlers:
+                return self.identity.respond(operation, method, path, headers, body)
+            return 200, faults.JSON_TYPE, self.respond(operation, method, path, headers, body)
         except (operations.Failure, signature.Refused) as failure:
             status, code, message = failure.status, failure.code, failure.message
         except Exception:
@@ -174,7 +188,7 @@ class Service:
             traceback.print_exc()
             status, code, message = 500, "InternalFailure", "the local endpoint has failed"
         self.counters["errors"] += 1
-        return status, json.dumps({"__type": code, "message": message}).encode()
+        return status, faults.JSON_TYPE, json.dumps({"__type": code, "message": message}).encode()
 
     def respond(self, operation, method, path, headers, body):
         """The response's body; raises Failure or Refused."""
@@ -188,10 +202,10 @@ class Service:
             raise operations.Failure("SerializationException", "Wrong content type", 415)
         if account.denied:
             raise operations.Failure(
-                "AccessDeniedException", "User: arn:aws:iam::%s:user/test is not authorized to "
+                "AccessDeniedException", "User: %s is not authorized to "
                 "perform: sagemaker:%s on resource: arn:aws:sagemaker:%s:%s:training-job/* because "
                 "no identity-based policy allows the sagemaker:%s action"
-                % (account.account_id, operation, region, account.account_id, operation))
+                % (account.arn, operation, region, account.account_id, operation))
         try:
             parsed = json.loads(body)
         except (ValueError, RecursionError):
@@ -223,7 +237,7 @@ class Service:
         return self.accounts[key].region(query.get("region", DEFAULT_REGION))
 
     def control_counters(self, query, body):
-        return json.dumps({"calls": dict(self.calls), "errors": self.counters["errors"],
+        return json.dumps({"calls": dict(self.calls), "credentials": dict(self.credential_calls), "errors": self.counters["errors"],
                            "throttles": self.counters["throttles"],
                            "connections": self.counters["connections"],
                            "connections_open": self.connections, "in_flight": self.in_flight,
@@ -254,6 +268,19 @@ class Service:
         self.faults.clear()
         return b"ok"
 
+    def control_keys(self, query, body):
+        wanted = json.loads(body)
+        self.add_account(wanted["access_key_id"], wanted["secret_access_key"], wanted.get("session_token"),
+                         wanted["account"])
+        return b"ok"
+
+    def control_issued(self, query, body):
+        return json.dumps(self.identity.issued).encode()
+
+    def control_expire(self, query, body):
+        self.identity.expire()
+        return b"ok"
+
     def control_requests(self, query, body):
         return json.dumps(list(self.requests)).encode()
 
@@ -279,7 +306,8 @@ class Service:
         "GET counters": control_counters, "GET calls": control_calls, "GET requests": control_requests,
         "GET names": control_names, "GET document": control_document,
         "POST reset": control_reset, "POST config": control_config, "POST fault": control_fault,
-        "POST clear": control_clear, "POST document": control_put, "POST delete": control_delete,
+        "POST clear": control_clear, "GET issued": control_issued, "POST keys": control_keys,
+        "POST expire": control_expire, "POST document": control_put, "POST delete": control_delete,
     }
 
 
@@ -412,8 +440,13 @@ class Connection(asyncio.Protocol):
             self.counted = True
             service.connections += 1
             service.counters["connections"] += 1
-        operation = headers.get("x-amz-target", "").rpartition(".")[2] or "none"
-        service.calls[operation] += 1
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        if operation:
+            service.calls[operation] += 1
+        else:
+            operation = identity.operation_of(method, path, headers, body)
+            (service.calls if operation is None else service.credential_calls)[operation or "none"] += 1
+            operation = operation or "none"
         service.in_flight += 1
         service.most_in_flight = max(service.most_in_flight, service.in_flight)
         self.calling = True
@@ -422,8 +455,8 @@ class Connection(asyncio.Protocol):
                                  "connection": self.number})
 
         def answer():
-            status, text = service.call(operation, method, path, headers, body)
-            return faults.response(status, faults.standard_headers(self, {}), text)
+            status, content_type, text = service.call(operation, method, path, headers, body)
+            return faults.response(status, faults.standard_headers(self, {"content_type": content_type}), text)
 
         def respond():
             if self.open:

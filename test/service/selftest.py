@@ -25,7 +25,11 @@ sys.path.insert(0, HERE)
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+from botocore.session import Session
+from botocore.utils import ContainerMetadataFetcher, InstanceMetadataFetcher
 
 import generate
 
@@ -699,6 +703,130 @@ def bulk_jobs_are_consistent():
         equal(service.describe(name, keys=BULK).code, "ValidationException")
 
 
+# -- where credentials come from -----------------------------------------------------------
+
+ROLE = "arn:aws:iam::345678901234:role/"
+
+
+def client(name, keys=HISTORY, tls=False):
+    """One of botocore's own clients."""
+    return Session().create_client(
+        name, "us-east-1", endpoint_url=service.lines[1] if tls else service.url,
+        verify=service.lines[2] if tls else None, aws_access_key_id=keys[0], aws_secret_access_key=keys[1],
+        aws_session_token=keys[2], config=Config(retries={"total_max_attempts": 1}, parameter_validation=False))
+
+
+def client_error(function, **arguments):
+    try:
+        function(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    raise AssertionError("no error")
+
+
+def issued_keys(credentials):
+    return credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"]
+
+
+@test
+def a_role_is_assumed_and_its_keys_work():
+    for tls in (False, True):
+        answer = client("sts", tls=tls).assume_role(RoleArn=ROLE + "reader", RoleSessionName="me", DurationSeconds=900)
+        equal(answer["AssumedRoleUser"]["Arn"], "arn:aws:sts::345678901234:assumed-role/reader/me")
+        keys = issued_keys(answer["Credentials"])
+        equal(service.call("ListTrainingJobs", {"MaxResults": 1}, keys=keys).json["TrainingJobSummaries"][0]["TrainingJobName"],
+              "bulk-000001")
+        equal(client("sts", keys).get_caller_identity()["Account"], "345678901234")
+    equal(service.control("GET", "issued").json[0], {
+        "by": "AssumeRole", "access_key_id": "ASIAISSUED0000000001", "role_arn": ROLE + "reader", "session_name": "me",
+        "external_id": None, "duration_seconds": 900, "requested_by": HISTORY[0]})
+    equal(service.counters()["credentials"], {"AssumeRole": 2, "GetCallerIdentity": 2})
+    equal(service.counters()["calls"], {"ListTrainingJobs": 2})
+
+
+@test
+def roles_are_refused_as_sts_does():
+    assume = client("sts").assume_role
+    equal(client_error(assume, RoleArn=ROLE + "denied", RoleSessionName="me"), "AccessDenied")
+    equal(client_error(assume, RoleArn=ROLE + "external", RoleSessionName="me"), "AccessDenied")
+    assume(RoleArn=ROLE + "external", RoleSessionName="me", ExternalId="the-external-id")
+    equal(client_error(assume, RoleArn="arn:aws:iam::345678901234:user/somebody", RoleSessionName="me"), "ValidationError")
+    equal(client_error(assume, RoleArn=ROLE + "x", RoleSessionName="not me"), "ValidationError")
+    equal(client_error(assume, RoleArn=ROLE + "x", RoleSessionName="me", DurationSeconds=899), "ValidationError")
+    equal(client_error(assume, RoleArn=ROLE + "x", RoleSessionName="me", SerialNumber="arn:aws:iam::1:mfa/me"),
+          "ValidationError")
+    equal(client_error(client("sts", DENIED).assume_role, RoleArn=ROLE + "x", RoleSessionName="me"), "AccessDenied")
+    equal(client_error(client("sts", ("AKIDNOBODY", "x", None)).get_caller_identity), "InvalidClientTokenId")
+    equal(client_error(client("sts", (HISTORY[0], "x", None)).get_caller_identity), "SignatureDoesNotMatch")
+    equal(client_error(client("sts").get_session_token), "InvalidAction")
+
+
+@test
+def a_web_identity_assumes_a_role():
+    assume = client("sts").assume_role_with_web_identity
+    answer = assume(RoleArn=ROLE + "reader", RoleSessionName="me", WebIdentityToken="web-identity-token")
+    equal(service.call("ListTrainingJobs", {}, keys=issued_keys(answer["Credentials"])).status, 200)
+    equal(client_error(assume, RoleArn=ROLE + "reader", RoleSessionName="me", WebIdentityToken="another"),
+          "InvalidIdentityToken")
+
+
+@test
+def the_instance_and_the_container_give_credentials():
+    fetched = InstanceMetadataFetcher(base_url=service.url + "/", num_attempts=1).retrieve_iam_role_credentials()
+    equal(service.call("ListTrainingJobs", {}, keys=(fetched["access_key"], fetched["secret_key"], fetched["token"])).status,
+          200)
+    equal(fetched["role_name"], "instance-role")
+    container = ContainerMetadataFetcher()
+    fetched = container.retrieve_full_uri(service.url + "/v2/credentials/task")
+    equal(service.call("ListTrainingJobs", {}, keys=(fetched["AccessKeyId"], fetched["SecretAccessKey"],
+                                                     fetched["Token"])).status, 200)
+    container.retrieve_full_uri(service.url + "/v2/credentials/authorized",
+                                headers={"Authorization": "container-authorization-token"})
+    connection = service.connect()
+    for path in ("/v2/credentials/authorized", "/latest/meta-data/iam/security-credentials/", "/latest/meta-data/"):
+        connection.request("GET", path)
+        equal(Answer(connection.getresponse()).status, 401)
+    connection.close()
+    equal([issued["by"] for issued in service.control("GET", "issued").json],
+          ["MetadataCredentials", "ContainerCredentials", "ContainerCredentials"])
+
+
+@test
+def the_portal_gives_credentials_for_its_token():
+    get = client("sso").get_role_credentials
+    keys = get(roleName="reader", accountId="345678901234", accessToken="sso-access-token")["roleCredentials"]
+    equal(service.call("ListTrainingJobs", {}, keys=(keys["accessKeyId"], keys["secretAccessKey"],
+                                                     keys["sessionToken"])).status, 200)
+    assert abs(keys["expiration"] / 1000 - time.time() - 3600) < 60
+    equal(client_error(get, roleName="reader", accountId="345678901234", accessToken="another"), "UnauthorizedException")
+
+
+@test
+def what_is_issued_expires():
+    keys = issued_keys(client("sts").assume_role(RoleArn=ROLE + "x", RoleSessionName="me")["Credentials"])
+    service.config(clock_offset_s=3599)
+    equal(service.call("ListTrainingJobs", {}, keys=keys, shift_s=3599).status, 200)
+    service.config(clock_offset_s=3601)
+    refused(service.call("ListTrainingJobs", {}, keys=keys, shift_s=3601), 400, "ExpiredTokenException", "The security .* expired")
+    service.config(clock_offset_s=0)
+    ctl("expire")
+    refused(service.call("ListTrainingJobs", {}, keys=keys), 400, "ExpiredTokenException", "The security .* expired")
+    equal(client_error(client("sts", keys).get_caller_identity), "ExpiredToken")
+    equal(json.loads(ctl("issued"))[0]["access_key_id"], keys[0])
+    ctl("reset")
+    equal(ctl("issued"), "[]\n")
+
+
+@test
+def more_keys_may_be_added():
+    ctl("keys", json.dumps({"access_key_id": "AKIDMORE", "secret_access_key": "s", "account": "345678901234"}))
+    equal(service.call("ListTrainingJobs", {"MaxResults": 1}, keys=("AKIDMORE", "s", None)).json
+          ["TrainingJobSummaries"][0]["TrainingJobName"], "bulk-000001")
+    ctl("keys", json.dumps({"access_key_id": "AKIDOTHER", "secret_access_key": "s", "session_token": "t",
+                            "account": "999999999999"}))
+    equal(service.call("ListTrainingJobs", {}, keys=("AKIDOTHER", "s", "t")).json, {"TrainingJobSummaries": []})
+
+
 # -- the control path ----------------------------------------------------------------------
 
 @test
@@ -711,7 +839,7 @@ def calls_and_connections_are_counted():
     service.call("ListTrainingJobs", {}, connection=connection)
     equal(service.counters(), {
         "calls": {"DescribeTrainingJob": 2, "ListTrainingJobs": 1}, "connections": 1,
-        "connections_open": before["connections_open"] + 1, "errors": 1, "in_flight": 0,
+        "connections_open": before["connections_open"] + 1, "credentials": {}, "errors": 1, "in_flight": 0,
         "most_in_flight": 1, "throttles": 0})
     connection.close()
     ctl("wait", "connections_open<=%d" % before["connections_open"])

@@ -3,7 +3,7 @@
 Independent of the code under test: the request is signed again from what
 arrived, and the two signatures are compared.  Not accounted for: presigned
 URLs, chunked payloads, and a signed User-Agent (botocore never signs it), none
-of which SageMaker's clients use.
+of which the clients of SageMaker and STS use.
 """
 import calendar
 import functools
@@ -53,32 +53,34 @@ def iso(epoch_s):
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(epoch_s))
 
 
-def check(method, path, headers, body, accounts, now_s):
+def check(method, path, headers, body, accounts, now_s, service=SERVICE, required=REQUIRED):
     """Return (account, region) of a well-signed request, or raise Refused.
 
     headers: lower-case name to value.  accounts: access key id to Account.
-    now_s: the endpoint's clock, epoch seconds.
+    now_s: the endpoint's clock, epoch seconds.  required: headers that must be signed.
     """
     credential, names, signature = parse_authorization(headers.get("authorization"))
-    key_id, day, region, service, terminator = credential
+    key_id, day, region, scope_service, terminator = credential
     account = accounts.get(key_id)
     if account is None:
         raise Refused("UnrecognizedClientException", BAD_TOKEN)
     if headers.get(TOKEN_HEADER) != account.session_token:
         raise Refused("UnrecognizedClientException", BAD_TOKEN)
+    if account.expires_s is not None and now_s >= account.expires_s:
+        raise Refused("ExpiredTokenException", "The security token included in the request is expired", 400)
 
     missing = [name for name in headers if name not in names and
-               (name in REQUIRED or name.startswith("x-amz-"))]
-    missing += [name for name in REQUIRED if name not in headers]
+               (name in required or name.startswith("x-amz-"))]
+    missing += [name for name in required if name not in headers]
     if missing:
         raise Refused("InvalidSignatureException", "'%s' must be a 'SignedHeader' in the AWS "
                       "Authorization." % "', '".join(sorted(missing)))
     if names != sorted(names):
         raise Refused("InvalidSignatureException", "SignedHeaders is not sorted.")
     date = headers["x-amz-date"]
-    if service != SERVICE or terminator != TERMINATOR:
+    if scope_service != service or terminator != TERMINATOR:
         raise Refused("InvalidSignatureException",
-                      "Credential should be scoped to correct service: '%s'." % SERVICE)
+                      "Credential should be scoped to correct service: '%s'." % service)
     if day != date[:8]:
         raise Refused("InvalidSignatureException", "Date in Credential scope does not match YYYYMMDD "
                       "from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'."

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import BULK, Cluster, Session, Tap, control, fault, make_server, wait_for
+from harness import BULK, URL, Cluster, Session, Tap, control, fault, make_server, wait_for
 
 LIMIT_MS = 100
 REPEATS = 5
@@ -39,6 +39,8 @@ STATES = [
     ("jobs without end", [], "SELECT count(role_arn) FROM bulk.training_jobs"),
     ("a function", [dict(kind="hang", times=0)],
      "SELECT sagemaker_describe_training_job('sm', 'pytorch-ads-0001')"),
+    ("the instance's metadata", [dict(kind="hang", operation="MetadataToken", times=0)], ONE % "instance"),
+    ("an assumed role", [dict(kind="hang", operation="AssumeRole", times=0)], ONE % "role"),
 ]
 
 
@@ -49,14 +51,13 @@ def backend_waits(observer, pid):
 def start(session, observer, state):
     """Let the session wait in that state."""
     _title, specs, query = state
-    control("clear", b"")
-    control("calls")
+    control("reset", b"")
     control("config", {"latency_ms": 5})
     for spec in specs:
         fault(**spec)
     session.send(query)
     if specs:
-        wait_for(lambda: control("calls") != "none", "the endpoint sees the call")
+        wait_for(lambda: control("requests") != "[]", "the endpoint sees the call")
     wait_for(lambda: backend_waits(observer, session.pid), "the backend waits")
 
 
@@ -173,7 +174,8 @@ def main():
         subprocess.run(["cc", "-shared", "-fPIC", "-o", preload,
                         os.path.join(os.path.dirname(__file__), "silent_resolver.c"), "-ldl"], check=True)
         os.chmod(directory, 0o755)
-        cluster = Cluster(LD_PRELOAD=preload)
+        cluster = Cluster(LD_PRELOAD=preload, AWS_EC2_METADATA_SERVICE_ENDPOINT=URL, AWS_ENDPOINT_URL_STS=URL,
+                          AWS_CONFIG_FILE="/none", AWS_SHARED_CREDENTIALS_FILE="/none")
         fillers = full_listener()
         silent = socket.socket()
         silent.bind(("127.0.0.1", 0))
@@ -188,6 +190,10 @@ def main():
             make_server(session, "resolver", url="https://silent.invalid", **patient)
             make_server(session, "backlog", url="http://127.0.0.1:%d" % fillers[0].getsockname()[1], **patient)
             make_server(session, "handshake", url="https://127.0.0.1:%d" % silent.getsockname()[1], **patient)
+            make_server(session, "role")
+            make_server(session, "instance")
+            session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER role OPTIONS (ADD role_arn "
+                        "'arn:aws:iam::123456789012:role/reader'); DROP USER MAPPING FOR CURRENT_USER SERVER instance")
             test_queries(tap, session, observer)
             session.close()
             observer.close()

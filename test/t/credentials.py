@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import time
 
-from harness import URL, Cluster, Session, Tap, control, counters, fault, make_server, wait_for
+from harness import CA, TLS_URL, URL, Cluster, Session, Tap, control, counters, fault, make_server, wait_for
 
 ROLE = "arn:aws:iam::123456789012:role/"
 ONE = ("AKIDONE0000000000001", "secret/of+the/first/key/0000000000000001")
@@ -155,18 +155,19 @@ class World:
             os.mkdir(path)
         self.write("token", "web-identity-token")
         self.write("wrong", "another-token")
-        for host, expires in (("example", FUTURE), ("expired", PAST)):
-            self.cache("https://%s.awsapps.com/start" % host, expires)
+        self.cache("https://example.awsapps.com/start", FUTURE)
         self.cache("s", FUTURE)
+        # botocore leaves it to the portal to refuse the token of a start URL
+        self.cache("https://expired.awsapps.com/start", PAST, "an-expired-token")
         self.own()
 
     def own(self):
         if self.cluster.as_owner:
             subprocess.run(["chown", "-R", "postgres", self.home], check=True)
 
-    def cache(self, key, expires):
+    def cache(self, key, expires, token="sso-access-token"):
         self.write(".aws/sso/cache/%s.json" % hashlib.sha1(key.encode()).hexdigest(),
-                   json.dumps({"accessToken": "sso-access-token", "expiresAt": expires, "region": "us-east-1"}))
+                   json.dumps({"accessToken": token, "expiresAt": expires, "region": "us-east-1"}))
 
     def write(self, name, text):
         with open(os.path.join(self.home, name), "w", encoding="utf-8", newline="") as file:
@@ -202,9 +203,7 @@ def as_issued(access_key_id, session_names=False):
 def asked_with():
     """The access key of the latest request to SageMaker."""
     for request in reversed(json.loads(control("requests"))):
-        headers = {name.lower(): value for name, value in request["headers"].items()} \
-            if isinstance(request["headers"], dict) else {name.lower(): value for name, value in request["headers"]}
-        found = re.search(r"Credential=([^/]+)/\d+/[^/]+/sagemaker/", headers.get("authorization", ""))
+        found = re.search(r"Credential=([^/]+)/\d+/[^/]+/sagemaker/", request["headers"].get("authorization", ""))
         if found:
             return found.group(1)
     return None
@@ -267,7 +266,8 @@ def test_cases(tap, world, server):
                     "OPTIONS (allow_ambient_credentials 'true'%s)" % (", profile " + quoted(profile) if profile else ""))
         judge = ask_botocore(world, environment, profile)
         ours = ask_extension(session)
-        if "error" in judge:
+        # an empty key is botocore's way to find nothing, too
+        if not judge.get("access_key_id"):
             failed += 1
             tap.ok(ours.get("error", "").startswith("28000") or ours.get("error", "").startswith("08001"),
                    "%s: both find nothing" % title, (judge, ours))
@@ -444,9 +444,10 @@ def test_rights(tap, world, server):
         if mapping is not None:
             session.run("CREATE USER MAPPING FOR %s SERVER sm OPTIONS (%s)" % (role, MAPPINGS[mapping])
                         if MAPPINGS[mapping] else "CREATE USER MAPPING FOR %s SERVER sm" % role)
+        # a server's grants go to its new owner
+        session.run("GRANT USAGE ON FOREIGN SERVER sm TO plain")
         if owner == "plain":
-            session.run("UPDATE pg_foreign_server SET srvowner = 'plain'::regrole WHERE srvname = 'sm'; "
-                        "SELECT sagemaker_fdw_disconnect()")
+            session.run("ALTER SERVER sm OWNER TO plain")
         for way, who, query in (("itself", role, "SELECT count(*) FROM sm.training_jobs"),
                                 ("a view", "caller", "SELECT * FROM as_%s" % role),
                                 ("a security definer", "caller", "SELECT do_%s()" % role),
@@ -457,7 +458,7 @@ def test_rights(tap, world, server):
             tap.equal(state, "00000" if works else "28000", "%s, server of %s, mapping %s, by %s: %s" % (
                 role, owner, mapping, way, "works" if works else "refused"))
         session.run("DROP USER MAPPING IF EXISTS FOR %s SERVER sm" % role)
-        session.run("UPDATE pg_foreign_server SET srvowner = 'postgres'::regrole WHERE srvname = 'sm'")
+    session.run("ALTER SERVER sm OWNER TO postgres")
 
     # a session that holds a superuser's credentials lends them to nobody
     session.run("CREATE USER MAPPING FOR PUBLIC SERVER sm; SELECT count(*) FROM sm.training_jobs")
@@ -476,10 +477,144 @@ def test_rights(tap, world, server):
         tap.equal(state, "42501", "a plain role cannot set %s" % option)
     session.run("RESET ROLE")
 
+    # what a superuser gave goes away, and cannot be turned into more
+    session.run("CREATE USER MAPPING FOR plain SERVER sm OPTIONS (allow_ambient_credentials 'true', role_arn '%sm'); "
+                "ALTER SERVER sm OWNER TO plain; SET ROLE plain" % ROLE)
+    for option in ("DROP role_arn", "SET role_arn '%sx'" % ROLE, "ADD external_id 'x'", "ADD profile 'p'",
+                   "SET allow_ambient_credentials 'yes'"):
+        _lines, state = session.ask("ALTER USER MAPPING FOR plain SERVER sm OPTIONS (%s)" % option)
+        tap.equal(state, "42501", "a plain owner of the server cannot %s of a mapping with a leave" % option)
+    tap.equal(session.run("SELECT count(*) FROM sm.training_jobs"), ["300"], "... which works")
+    session.run("ALTER USER MAPPING FOR plain SERVER sm OPTIONS (DROP allow_ambient_credentials)")
+    tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1], "28000", "... until the leave is dropped")
+    session.run("DROP USER MAPPING FOR plain SERVER sm; CREATE USER MAPPING FOR plain SERVER sm")
+    tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1], "28000", "... or the mapping replaced")
+    session.run("DROP USER MAPPING FOR plain SERVER sm; CREATE USER MAPPING FOR super SERVER sm")
+    session.run("RESET ROLE; SET ROLE super")
+    tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1], "28000",
+              "a mapping that a server's owner makes for a superuser lends nothing")
+    session.run("RESET ROLE; SET ROLE plain")
+    for option in ("ADD fetch_size '10'", "SET endpoint_url 'http://127.0.0.1:1'", "ADD proxy_url 'http://127.0.0.1:1'",
+                   "ADD ca_bundle '/etc/passwd'"):
+        tap.equal(session.ask("ALTER SERVER sm OPTIONS (%s)" % option)[1], "42501",
+                  "a plain owner cannot %s of a server with an endpoint_url" % option)
+    session.run("RESET ROLE; ALTER SERVER sm OWNER TO postgres; DROP USER MAPPING FOR super SERVER sm; "
+                "REVOKE USAGE ON FOREIGN SERVER sm FROM plain; GRANT EXECUTE ON FUNCTION sagemaker_fdw_check_server TO plain; "
+                "SET ROLE plain")
+    for query in ("SELECT sagemaker_describe_training_job('sm', 'x')", "SELECT sagemaker_fdw_check_server('sm')"):
+        tap.equal(session.ask(query)[1], "42501", "without USAGE on the server: " + query)
+    session.run("RESET ROLE; GRANT USAGE ON FOREIGN SERVER sm TO plain; DROP VIEW as_super, as_plain")
+
+
+def test_tls(tap, world, server):
+    """Credentials come over TLS, too, with the server's ca_bundle."""
+    over_tls = {"AWS_ENDPOINT_URL_STS": TLS_URL, "AWS_ENDPOINT_URL_SSO": TLS_URL,
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT": TLS_URL}
+    world.files(BASE + "[profile role]\n" + assume("a") + "[profile sso]\n" + SSO + ACCOUNT, "")
+    for title, variables, profile, by in (
+            ("STS", {}, "role", "AssumeRole"), ("the portal", {}, "sso", "SsoCredentials"),
+            ("a container", {"AWS_CONTAINER_CREDENTIALS_FULL_URI": TLS_URL + "/v2/credentials/task"}, None,
+             "ContainerCredentials"),
+            ("the instance's metadata", IMDS, None, "MetadataCredentials")):
+        session = server.start(world.environment({**over_tls, **variables}))
+        session.run("ALTER SERVER sm OPTIONS (ADD ca_bundle '%s'); DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm; "
+                    "CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (allow_ambient_credentials 'true'%s)"
+                    % (CA, ", profile '%s'" % profile if profile else ""))
+        issued = as_issued(ask_extension(session).get("access_key_id"))
+        tap.equal(issued and issued["by"], by, "over TLS: " + title)
+        session.run("ALTER SERVER sm OPTIONS (DROP ca_bundle)")
+        ours = ask_extension(session)
+        tap.ok("error" in ours, "... and not without the authority's certificate", ours)
+
+
+def check_rows(session):
+    """The doctor's rows: name to (ok, detail)."""
+    rows = [line.split("|", 2) for line in session.run("SELECT * FROM sagemaker_fdw_check_server('sm')")]
+    return {name: (ok == "t", detail) for name, ok, detail in rows}
+
+
+PERMISSIONS = ["permission " + name for name in ("ListTrainingJobs", "DescribeTrainingJob", "Search", "ListTags")]
+
+
+def test_check_server(tap, world, server):
+    """The doctor finds what is wrong."""
+    world.files("", "")
+    session = server.start(world.environment({}))
+    session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm")
+    rows = check_rows(session)
+    tap.equal({name: ok for name, (ok, _) in rows.items()}, {"credentials": False, "region": True},
+              "without credentials")
+    session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (aws_access_key_id '%s', "
+                "aws_secret_access_key '%s')" % ONE)
+    control("calls")
+    rows = check_rows(session)
+    tap.equal({name: ok for name, (ok, _) in rows.items()},
+              dict.fromkeys(["credentials", "region", "endpoint", "tls", "clock", "latency", *PERMISSIONS], True),
+              "all is well")
+    tap.equal(control("calls"), "DescribeTrainingJob=1 ListTags=1 ListTrainingJobs=1 Search=1", "... by four calls")
+    tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001", "... and says whose keys")
+    fault(kind="error", operation="ListTags", code="AccessDeniedException", message="no", times=0)
+    rows = check_rows(session)
+    tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTags"], "a missing permission")
+    tap.ok(rows["permission ListTags"][1].startswith("Allow sagemaker:ListTags in the IAM policy."), "... is named",
+           rows["permission ListTags"])
+    control("clear", b"")
+    control("config", {"clock_offset_s": 400})
+    rows = check_rows(session)
+    tap.equal([name for name, (ok, _) in rows.items() if not ok], ["clock"], "a clock that is wrong")
+    tap.ok("400 s ahead" in rows["clock"][1] or "399 s ahead" in rows["clock"][1], "... by how much", rows["clock"])
+    control("config", {"clock_offset_s": 0})
+    session.run("ALTER SERVER sm OPTIONS (SET endpoint_url 'http://127.0.0.1:1', ADD max_attempts '1')")
+    rows = check_rows(session)
+    tap.equal({name: ok for name, (ok, _) in rows.items()}, {"credentials": True, "region": True, "endpoint": False},
+              "an endpoint that does not answer")
+    session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s', DROP max_attempts, DROP region)" % URL)
+    tap.equal(check_rows(session)["region"][0], False, "no region")
+    session.run("ALTER SERVER sm OPTIONS (ADD region 'us-east-1')")
+
+
+def test_secrets(tap, world, server):
+    """Nothing that a session is shown, and nothing that a plain role may read, holds a secret."""
+    world.files("[profile q]\n" + keys(ONE) + "[profile p]\n" + assume("a", "source_profile = q\n") + "[profile s]\n" + SSO +
+                ACCOUNT + "[profile w]\nrole_arn = %sw\nweb_identity_token_file = @token\n" % ROLE, "")
+    session = server.start(world.environment({**AUTHORIZED, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-authorization-token"}))
+    session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm; SET client_min_messages = debug5")
+    for options in ("", ", profile 'p'", ", profile 's'", ", profile 'w'",
+                    ", aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%sx'" % (*TWO, ROLE)):
+        # what the user types is echoed by nobody, but by a superuser's debug_print settings
+        session.run("SET client_min_messages = warning; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
+                    "OPTIONS (allow_ambient_credentials 'true'%s); SET client_min_messages = debug5" % options)
+        for code in (None, "InvalidSignatureException", "ExpiredTokenException"):
+            if code:
+                fault(kind="error", code=code, message="credentials are wrong", times=0, operation="ListTrainingJobs")
+            lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
+            tap.equal((state, len(lines) > 1), ("28000" if code else "00000", True),
+                      "every message is shown, and no secret: %s%s" % (options[2:15], ", " + code if code else ""))
+            control("clear", b"")
+        session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
+    session.run("SET client_min_messages = warning; CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS "
+                "(aws_access_key_id '%s', aws_secret_access_key '%s'); CREATE USER MAPPING FOR PUBLIC SERVER sm OPTIONS "
+                "(aws_access_key_id '%s', aws_secret_access_key '%s', aws_session_token '%s')" % (*ONE, *TWO, TOKEN))
+    session.run("ALTER SERVER sm OWNER TO super; SET ROLE plain")
+    relations = session.run(
+        "SELECT c.oid::regclass FROM pg_class c WHERE relkind IN ('r', 'v', 'm') AND has_table_privilege(c.oid, 'SELECT')")
+    tap.ok(len(relations) > 100, "a plain role may read many relations", len(relations))
+    for relation in relations:
+        tap.equal(session.run("SELECT count(*) FROM %s r WHERE strpos(r::text, 'secret/of') + strpos(r::text, '%s') > 0"
+                              % (relation, TOKEN)), ["0"], "%s holds no secret" % relation)
+    session.run("RESET ROLE; ALTER SERVER sm OWNER TO postgres; DROP USER MAPPING FOR PUBLIC SERVER sm; "
+                "DROP USER MAPPING FOR CURRENT_USER SERVER sm")
+    server.stop()
+    done = subprocess.run(["/usr/bin/python3", "-B", os.path.join(HERE, "..", "secrets.py"), world.cluster.directory + "/log"],
+                          stdout=subprocess.PIPE, encoding="utf-8", check=False)
+    tap.equal((done.returncode, [line for line in done.stdout.split("\n") if line.startswith("#")]), (0, []),
+              "nor does the server's log")
+
 
 def main():
     tap = Tap()
-    cluster = Cluster(["sagemaker_fdw.allow_credential_process=on"])
+    cluster = Cluster(["sagemaker_fdw.allow_credential_process=on", "log_min_messages=debug5",
+                       "log_min_error_statement=panic"])
     try:
         world = World(cluster)
         shutil.copy(os.path.join(HERE, "botocore_keys.py"), cluster.directory)
@@ -498,7 +633,9 @@ def main():
         test_process_allowed(tap, world, server)
         test_refresh(tap, world, server)
         test_rights(tap, world, server)
-        server.stop()
+        test_tls(tap, world, server)
+        test_check_server(tap, world, server)
+        test_secrets(tap, world, server)
     finally:
         cluster.remove()
     tap.end()

@@ -5,6 +5,7 @@ Run below test/with-service, with psql's connection in the environment.
 import json
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -24,13 +25,17 @@ BULK = ("AKIDBULK000000000001", "secret/of+the/bulk/account00000000000001")
 
 PATIENCE_S = 120
 
+# What no session may ever be shown.
+SECRETS = re.compile("secret/of[+]the/|session-token|web-identity-token|sso-access-token|metadata-token=="
+                     "|container-authorization-token|Signature=[0-9a-f]{64}")
+
 
 class Died(Exception):
     """The session has ended, or gives no answer."""
 
 
 class Session:
-    """A psql session that is asked and answers."""
+    """A psql session that is asked and answers.  Secrets among the answers are a failure."""
 
     def __init__(self, database="postgres"):
         self.process = subprocess.Popen(
@@ -67,6 +72,8 @@ class Session:
                 raise Died("the session has ended: %r" % lines)
             if line.startswith(mark):
                 return lines, line[len(mark):]
+            if SECRETS.search(line):
+                raise Died("the session is shown a secret: %s" % SECRETS.sub("...", line))
             lines.append(line)
 
     def receive_end(self, patience_s=PATIENCE_S):

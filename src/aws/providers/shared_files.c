@@ -23,6 +23,10 @@ provide(ProviderContext *context, const ConfigFile *file, const char *kind, cons
 		smf_provider_fail(context,
 						  psprintf("Profile \"%s\" has aws_access_key_id, and no aws_secret_access_key.", profile),
 						  NULL);
+	if (*access_key_id == '\0' || *secret_access_key == '\0')
+		smf_provider_fail(context,
+						  psprintf("Profile \"%s\" has an empty aws_access_key_id or aws_secret_access_key.", profile),
+						  NULL);
 	if (session_token == NULL)
 		session_token = smf_config_get(file, kind, profile, "aws_security_token");
 	smf_provider_keep(credentials, source, access_key_id, secret_access_key, session_token, 0);
