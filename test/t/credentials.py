@@ -527,6 +527,47 @@ def test_tls(tap, world, server):
         tap.ok("error" in ours, "... and not without the authority's certificate", ours)
 
 
+GARBAGE = ["", "garbage", "{}", "[]", "null", "<", "<AccessKeyId>", "{\"AccessKeyId\": 1, \"SecretAccessKey\": [], \"Token\": {}}",
+           "\0\1\2", "\u00e9" * 50, "[" * 100000, "<a>" * 100000, "{\"roleCredentials\": 7}",
+           "<AccessKeyId></AccessKeyId><SecretAccessKey></SecretAccessKey><SessionToken></SessionToken>"]
+
+
+def test_garbage(tap, world, server):
+    """Whatever a service answers is credentials, or a clean error."""
+    world.files("[profile sso]\n" + SSO + ACCOUNT, "")
+    for operation, variables, options in (
+            ("AssumeRole", {}, "aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%sm'" % (*ONE, ROLE)),
+            ("AssumeRoleWithWebIdentity", {"AWS_WEB_IDENTITY_TOKEN_FILE": "@token", "AWS_ROLE_ARN": ROLE + "w"}, None),
+            ("MetadataToken", IMDS, None), ("MetadataRole", IMDS, None), ("MetadataCredentials", IMDS, None),
+            ("ContainerCredentials", CONTAINER, None), ("SsoCredentials", {}, "profile 'sso'")):
+        session = server.start(world.environment(variables))
+        session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm"
+                    + (" OPTIONS (%s)" % options if options else ""))
+        for status in (200, 403):
+            states = set()
+            for body in GARBAGE:
+                fault(kind="body", operation=operation, status=status, body=body, times=0)
+                session.run("SELECT sagemaker_fdw_disconnect()")
+                lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
+                # a token may be anything; the endpoint then refuses it
+                states.add(state)
+                control("clear", b"")
+            # what is too large for an answer is as if there were none; no metadata are no instance
+            tap.equal(states, {"28000"} if operation.startswith("Metadata") else {"28000", "08001"},
+                      "%s answers garbage with status %d" % (operation, status))
+        fault(kind="error", operation=operation, status=500, code="InternalFailure", times=1)
+        session.run("SELECT sagemaker_fdw_disconnect()")
+        lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
+        # the SDKs ask an instance's metadata once: most machines have none
+        tap.equal((lines, state) if state == "00000" else state,
+                  "28000" if operation.startswith("Metadata") else (["300"], "00000"), "%s fails once" % operation)
+        fault(kind="endless_body", operation=operation, times=0)
+        session.run("SELECT sagemaker_fdw_disconnect()")
+        tap.ok(session.ask("SELECT count(*) FROM sm.training_jobs")[1] in ("28000", "08001"),
+               "%s answers without end" % operation)
+        control("clear", b"")
+
+
 def check_rows(session):
     """The doctor's rows: name to (ok, detail)."""
     rows = [line.split("|", 2) for line in session.run("SELECT * FROM sagemaker_fdw_check_server('sm')")]
@@ -634,6 +675,7 @@ def main():
         test_refresh(tap, world, server)
         test_rights(tap, world, server)
         test_tls(tap, world, server)
+        test_garbage(tap, world, server)
         test_check_server(tap, world, server)
         test_secrets(tap, world, server)
     finally:
