@@ -176,6 +176,7 @@ check_connection(Check *check, const AwsCall *made, int64 took_us)
 	bool		https = strncmp(url, "https:", 6) == 0;
 	int64		date_s = smf_call_date(made);
 	int64		skew_s = date_s - (int64) time(NULL);
+	bool		in_time = skew_s >= -CLOCK_SKEW_MAX_S && skew_s <= CLOCK_SKEW_MAX_S;
 
 	put_row(check, "endpoint", answered(made),
 			answered(made) ? psprintf("%s answers", url) :
@@ -185,9 +186,9 @@ check_connection(Check *check, const AwsCall *made, int64 took_us)
 	put_row(check, "tls", true, https ? "the endpoint's certificate is trusted" :
 			"not used: the endpoint is on this machine");
 	if (date_s >= 0)
-		put_row(check, "clock", Abs(skew_s) <= CLOCK_SKEW_MAX_S,
+		put_row(check, "clock", in_time,
 				psprintf("the service's clock is " INT64_FORMAT " s ahead of this one%s", skew_s,
-						 Abs(skew_s) <= CLOCK_SKEW_MAX_S ? "" : "; set the database server's clock"));
+						 in_time ? "" : "; set the database server's clock"));
 	put_row(check, "latency", true, psprintf("%.0f ms for the first call, with its connection", took_us / 1000.0));
 }
 
