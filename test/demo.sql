@@ -22,18 +22,13 @@ IMPORT FOREIGN SCHEMA sagemaker FROM SERVER sm INTO aws;
 \echo 'Jobs and billable instance-hours by status and instance type:'
 \echo
 SELECT training_job_status AS status,
-       cluster.instance_type,
+       part.instance_type,
        count(*) AS jobs,
-       round(sum(billable_time_in_seconds::numeric * cluster.instance_count) / 3600, 1) AS instance_hours
-  FROM aws.training_jobs AS job
- CROSS JOIN LATERAL
-       (SELECT job.instance_type, job.instance_count
-         WHERE job.instance_type IS NOT NULL
-         UNION ALL
-        SELECT g->>'InstanceType', (g->>'InstanceCount')::integer
-          FROM jsonb_array_elements(job.resource_config->'InstanceGroups') AS g) AS cluster
- GROUP BY training_job_status, cluster.instance_type
- ORDER BY training_job_status, cluster.instance_type;
+       round(sum(billable_time_in_seconds::numeric * part.instance_count) / 3600, 1) AS instance_hours
+  FROM aws.training_jobs
+ CROSS JOIN LATERAL sagemaker_instance_groups(resource_config) AS part
+ GROUP BY training_job_status, part.instance_type
+ ORDER BY training_job_status, part.instance_type;
 
 \echo 'The calls that it made:'
 \echo
