@@ -36,3 +36,23 @@ EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
 SELECT training_job_status, instance_type, sum(billable_time_in_seconds)
   FROM aws.training_jobs
  GROUP BY training_job_status, instance_type;
+
+\echo 'A month''s cost by team:'
+\echo
+CREATE TABLE price (instance_type text PRIMARY KEY, usd_per_hour numeric);
+-- examples, not AWS's prices
+INSERT INTO price VALUES ('ml.m5.large', 0.12), ('ml.m5.xlarge', 0.23), ('ml.c5.4xlarge', 0.82),
+                         ('ml.g5.2xlarge', 1.52), ('ml.p4d.24xlarge', 37.69);
+WITH cost AS (
+  SELECT coalesce(tags->>'team', 'no team') AS team,
+         -- NULL, and not less, where a price is missing
+         CASE WHEN bool_and(usd_per_hour IS NOT NULL)
+              THEN sum(billable_time_in_seconds / 3600.0 * part.instance_count * usd_per_hour) END AS usd
+    FROM aws.training_jobs
+   CROSS JOIN LATERAL sagemaker_instance_groups(resource_config) AS part
+    LEFT JOIN price ON price.instance_type = part.instance_type
+   WHERE creation_time > now() - interval '1 month'
+   GROUP BY 1)
+SELECT team, round(usd, 2) AS usd, rpad('', (60 * usd / max(usd) OVER ())::integer, '█') AS chart
+  FROM cost
+ ORDER BY usd DESC NULLS LAST, team;
