@@ -92,6 +92,10 @@ sagemaker_fdw_handler(PG_FUNCTION_ARGS)
 	routine->EndForeignScan = sagemakerEndForeignScan;
 	routine->ExplainForeignScan = sagemakerExplainForeignScan;
 	routine->AnalyzeForeignTable = sagemakerAnalyzeForeignTable;
+	routine->IsForeignPathAsyncCapable = sagemakerIsForeignPathAsyncCapable;
+	routine->ForeignAsyncRequest = sagemakerForeignAsyncRequest;
+	routine->ForeignAsyncConfigureWait = sagemakerForeignAsyncConfigureWait;
+	routine->ForeignAsyncNotify = sagemakerForeignAsyncNotify;
 	routine->ImportForeignSchema = smf_import_foreign_schema;
 	PG_RETURN_POINTER(routine);
 }

@@ -285,6 +285,25 @@ smf_client_wait(AwsClient *client)
 	client->stats.wait_us += smf_http_now() - start_us;
 }
 
+/*
+ * smf_client_poll
+ *		Move calls on as far as they go without waiting, but for credentials that
+ *		must be replaced first: raises what smf_client_wait does.
+ */
+void
+smf_client_poll(AwsClient *client)
+{
+	renew_credentials(client);
+	smf_http_poll();
+}
+
+/* Count time that the client's user waited for it elsewhere. */
+void
+smf_client_waited(AwsClient *client, int64 us)
+{
+	client->stats.wait_us += us;
+}
+
 /* Let smf_client_wait return at "at_us" (of smf_http_now) at the latest, once. */
 void
 smf_client_wake_at(AwsClient *client, int64 at_us)

@@ -60,6 +60,8 @@ extern const AwsCredentials *smf_client_credentials(const AwsClient *client);
 extern const char *smf_client_region(const AwsClient *client);
 extern const AwsClientStats *smf_client_stats(const AwsClient *client);
 extern void smf_client_wait(AwsClient *client);
+extern void smf_client_poll(AwsClient *client);
+extern void smf_client_waited(AwsClient *client, int64 us);
 extern void smf_client_wake_at(AwsClient *client, int64 at_us);
 extern char *smf_client_endpoint(const AwsClientConfig *config);
 

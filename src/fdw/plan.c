@@ -517,6 +517,18 @@ sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		add_parameterized_paths(root, rel, attnums);
 }
 
+/*
+ * sagemakerIsForeignPathAsyncCapable
+ *		May the path be run beside others of an Append?
+ */
+bool
+sagemakerIsForeignPathAsyncCapable(ForeignPath *path)
+{
+	JobPlan    *state = path->path.parent->fdw_private;
+
+	return state->settings->async_capable;
+}
+
 /* ----- plans ----- */
 
 /*

@@ -16,6 +16,7 @@ extern double smf_call_cost;
 
 extern void sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern void sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
+extern bool sagemakerIsForeignPathAsyncCapable(ForeignPath *path);
 extern ForeignScan *sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 											ForeignPath *best_path, List *tlist,
 											List *scan_clauses, Plan *outer_plan);

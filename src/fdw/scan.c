@@ -8,6 +8,10 @@
  *
  * A scan that is started again remembers what it looked up, within work_mem.
  *
+ * Below an asynchronous Append a scan never waits: it says that it has no row yet, and
+ * the Append sleeps on copies of the session's descriptor, one for each such scan.
+ * Whichever of them wakes up moves the calls of all.
+ *
  * Not accounted for: a walk over a list that is started again asks for all of it
  * again.
  *
@@ -15,11 +19,17 @@
  */
 #include "postgres.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "compat.h"
+#include "executor/execAsync.h"
 #include "executor/executor.h"
 #include "fdw/access.h"
 #include "fdw/scan.h"
+#include "http/http.h"
 #include "miscadmin.h"
+#include "storage/fd.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -57,23 +67,48 @@ smf_needs(const SmfColumn *columns, List *attnums, JobSource source)
 }
 
 static void
-leave_sisters(void *arg)
+leave_sisters(JobScan *state)
 {
-	JobScan    *state = arg;
-
 	if (state->with_sisters)
 		dlist_delete(&state->sister);
 	state->with_sisters = false;
 }
 
+/* A descriptor to wait on; without one the scan waits as any other does. */
 static void
-join_sisters(JobScan *state)
+open_wait_descriptor(JobScan *state)
+{
+	if (!AcquireExternalFD())
+		return;
+	state->wait_fd = fcntl(smf_http_descriptor(), F_DUPFD_CLOEXEC, 0);
+	if (state->wait_fd < 0)
+		ReleaseExternalFD();
+}
+
+static void
+close_wait_descriptor(JobScan *state)
+{
+	if (state->wait_fd < 0)
+		return;
+	close(state->wait_fd);
+	ReleaseExternalFD();
+	state->wait_fd = -1;
+}
+
+/* A memory context callback: let go of all that is not memory. */
+static void
+release_scan(void *arg)
+{
+	leave_sisters(arg);
+	close_wait_descriptor(arg);
+}
+
+static void
+release_scan_with_memory(JobScan *state)
 {
 	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
 
-	dlist_push_tail(&sisters, &state->sister);
-	state->with_sisters = true;
-	callback->func = leave_sisters;
+	callback->func = release_scan;
 	callback->arg = state;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 }
@@ -166,8 +201,15 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 												   ALLOCSET_DEFAULT_SIZES);
 	state->fall_back = boolVal(list_nth(private, SCAN_PRIVATE_FALL_BACK));
 	use_source(state, source, api_clauses_of(plan, true));
+	state->wait_fd = -1;
+	release_scan_with_memory(state);
 	if (boolVal(list_nth(private, SCAN_PRIVATE_WITH_SISTERS)))
-		join_sisters(state);
+	{
+		dlist_push_tail(&sisters, &state->sister);
+		state->with_sisters = true;
+	}
+	if (node->ss.ps.async_capable)
+		open_wait_descriptor(state);
 	node->fdw_state = state;
 }
 
@@ -258,7 +300,8 @@ change_source(JobScan *state, JobStreamResult refused)
 
 /*
  * sagemakerIterateForeignScan
- *		The next row, or an empty slot at the end.
+ *		The next row, or an empty slot at the end; in an asynchronous scan also when
+ *		it would have to wait for the row.
  */
 TupleTableSlot *
 sagemakerIterateForeignScan(ForeignScanState *node)
@@ -267,6 +310,7 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 
 	ExecClearTuple(slot);
+	state->blocked = false;
 	if (state->with_sisters)
 		start_sisters(state);
 	start_stream(state);
@@ -277,7 +321,14 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 		JobStreamResult result;
 
 		MemoryContextReset(state->row_context);
-		result = smf_stream_next(state->stream, &job);
+		result = state->wait_fd < 0 ? smf_stream_next(state->stream, &job) :
+			smf_stream_try_next(state->stream, &job);
+		if (result == SMF_STREAM_WAIT)
+		{
+			state->blocked = true;
+			state->told = smf_http_told();
+			break;
+		}
 		if (result == SMF_STREAM_DENIED || result == SMF_STREAM_UNKNOWN)
 		{
 			change_source(state, result);
@@ -325,8 +376,58 @@ sagemakerEndForeignScan(ForeignScanState *node)
 
 	if (state == NULL)
 		return;
-	leave_sisters(state);
+	release_scan(state);
 	if (state->stream != NULL)
 		smf_stream_end(state->stream);
 	state->stream = NULL;
+}
+
+/* ----- asynchronous Append ----- */
+
+/*
+ * sagemakerForeignAsyncRequest
+ *		Give the Append a row, or that there is none, or that it must wait.
+ */
+void
+sagemakerForeignAsyncRequest(AsyncRequest *areq)
+{
+	ForeignScanState *node = (ForeignScanState *) areq->requestee;
+	JobScan    *state = node->fdw_state;
+	TupleTableSlot *slot;
+
+	/* the instrumented function would count what the executor counts already */
+	slot = node->ss.ps.ExecProcNodeReal(&node->ss.ps);
+	if (TupIsNull(slot) && state->blocked)
+		ExecAsyncRequestPending(areq);
+	else
+		ExecAsyncRequestDone(areq, TupIsNull(slot) ? NULL : slot);
+}
+
+/*
+ * sagemakerForeignAsyncConfigureWait
+ *		Before the Append sleeps: tell it what to sleep on.
+ */
+void
+sagemakerForeignAsyncConfigureWait(AsyncRequest *areq)
+{
+	JobScan    *state = ((ForeignScanState *) areq->requestee)->fdw_state;
+	AppendState *append = (AppendState *) areq->requestor;
+
+	/* what came while other scans had their turn wakes nobody up any more */
+	smf_http_arm(smf_http_told() != state->told);
+	state->waiting_since_us = smf_http_now();
+	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, state->wait_fd, NULL, areq);
+}
+
+/*
+ * sagemakerForeignAsyncNotify
+ *		The Append has woken up: maybe there is a row.
+ */
+void
+sagemakerForeignAsyncNotify(AsyncRequest *areq)
+{
+	JobScan    *state = ((ForeignScanState *) areq->requestee)->fdw_state;
+
+	smf_client_waited(state->client, smf_http_now() - state->waiting_since_us);
+	sagemakerForeignAsyncRequest(areq);
 }

@@ -86,6 +86,13 @@ typedef struct JobScan
 	bool		with_sisters;	/* is in the list of those that start together */
 	dlist_node	sister;			/* in it */
 	int64		attempts[SMF_JOB_OPERATIONS];	/* requests, by operation, all loops */
+
+	/* for an asynchronous Append, which waits for several scans at a time */
+	int			wait_fd;		/* copy of the session's descriptor, counted; -1: the
+								 * scan does its own waiting */
+	bool		blocked;		/* nothing can be said before somebody is told something */
+	uint64		told;			/* smf_http_told() then */
+	int64		waiting_since_us;	/* when the Append went to sleep */
 } JobScan;
 
 extern SmfNeeds smf_needs(const SmfColumn *columns, List *attnums, JobSource source);
@@ -94,5 +101,8 @@ extern void sagemakerBeginForeignScan(ForeignScanState *node, int eflags);
 extern TupleTableSlot *sagemakerIterateForeignScan(ForeignScanState *node);
 extern void sagemakerReScanForeignScan(ForeignScanState *node);
 extern void sagemakerEndForeignScan(ForeignScanState *node);
+extern void sagemakerForeignAsyncRequest(AsyncRequest *areq);
+extern void sagemakerForeignAsyncConfigureWait(AsyncRequest *areq);
+extern void sagemakerForeignAsyncNotify(AsyncRequest *areq);
 
 #endif							/* SMF_SCAN_H */

@@ -9,6 +9,8 @@
  * extension sleeps: on that descriptor, the latch and the postmaster's death.
  * A wait for one request therefore moves all requests of the session on.
  *
+ * Asynchronous scans sleep in the executor instead, on copies of that descriptor.
+ *
  * Rules that keep this safe inside a backend:
  * - no error is raised below a libcurl callback: callbacks record, and what
  *   they record becomes the request's result;
@@ -100,6 +102,8 @@ static struct
 	int64		curl_due_us;	/* when libcurl wants to be called; 0: never */
 	int			io_errno;		/* epoll_ctl failed in a callback */
 	bool		disconnect;		/* close connections once nothing is in flight */
+	uint64		told;			/* how often anybody was told anything */
+	bool		news;			/* somebody is to wake up for what was told already */
 	dlist_head	queue;			/* HttpRequest: waits for a connection */
 	dlist_head	in_flight;		/* HttpRequest: libcurl has it */
 	int			nin_flight;
@@ -501,6 +505,7 @@ end_request(HttpRequest *request, HttpResult result)
 		http.descriptor_limit = 0;
 	release_handle(request);
 	request->result = result;
+	http.told++;
 	start_requests();
 	request->done(request, request->arg);
 	if (http.disconnect)
@@ -843,6 +848,7 @@ pump(void)
 	HttpRequest *request;
 	bool		told = false;
 
+	http.news = false;
 	nevents = epoll_wait(http.epoll_fd, events, EVENTS_BATCH, 0);
 	for (int i = 0; i < nevents; i++)
 	{
@@ -899,6 +905,7 @@ pump(void)
 	while ((timer = due_timer(now)) != NULL)
 	{
 		smf_http_timer_cancel(timer);
+		http.told++;
 		timer->fire(timer);
 		told = true;
 	}
@@ -912,12 +919,15 @@ consider(int64 at_us, int64 *earliest_us)
 		*earliest_us = at_us;
 }
 
-/* Let the timer descriptor fire at the earliest deadline there is. */
+/*
+ * Let the timer descriptor fire at the earliest deadline there is, or at once; raises
+ * what went wrong with the descriptors since.
+ */
 static void
 arm_timer(void)
 {
 	dlist_iter	iter;
-	int64		earliest_us = 0;
+	int64		earliest_us = http.news ? 1 : 0;
 	struct itimerspec when = {0};
 
 	consider(http.curl_due_us, &earliest_us);
@@ -931,14 +941,23 @@ arm_timer(void)
 	dlist_foreach(iter, &http.timers)
 		consider(dlist_container(HttpTimer, node, iter.cur)->at_us, &earliest_us);
 
-	if (earliest_us == http.armed_us)
-		return;
-	when.it_value.tv_sec = earliest_us / 1000000;
-	when.it_value.tv_nsec = (earliest_us % 1000000) * 1000;
-	if (timerfd_settime(http.timer_fd, TFD_TIMER_ABSTIME, &when, NULL) != 0)
-		http.io_errno = errno;
-	else
-		http.armed_us = earliest_us;
+	if (earliest_us != http.armed_us)
+	{
+		when.it_value.tv_sec = earliest_us / 1000000;
+		when.it_value.tv_nsec = (earliest_us % 1000000) * 1000;
+		if (timerfd_settime(http.timer_fd, TFD_TIMER_ABSTIME, &when, NULL) != 0)
+			http.io_errno = errno;
+		else
+			http.armed_us = earliest_us;
+	}
+	if (http.io_errno != 0)
+	{
+		errno = http.io_errno;
+		http.io_errno = 0;
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not watch a network connection: %m")));
+	}
 }
 
 /*
@@ -976,14 +995,6 @@ smf_http_wait(void)
 	if (pump())
 		return;
 	arm_timer();
-	if (http.io_errno != 0)
-	{
-		errno = http.io_errno;
-		http.io_errno = 0;
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("could not watch a network connection: %m")));
-	}
 	noccurred = WaitEventSetWait(http.wait_set, -1, occurred, lengthof(occurred),
 								 PG_WAIT_EXTENSION);
 	for (int i = 0; i < noccurred; i++)
@@ -993,4 +1004,47 @@ smf_http_wait(void)
 	}
 	CHECK_FOR_INTERRUPTS();
 	pump();
+}
+
+/* ----- for those who wait elsewhere, on several things ----- */
+
+/*
+ * smf_http_descriptor
+ *		The descriptor that is readable when a request of the session can move.
+ *
+ * The session's own: whoever waits on it registers a dup() of it.  It is good for
+ * one sleep after smf_http_arm; smf_http_poll then moves the requests.
+ */
+int
+smf_http_descriptor(void)
+{
+	if (!http.started)
+		start_session();
+	return http.epoll_fd;
+}
+
+/*
+ * smf_http_told
+ *		How often anybody of the session was told anything: as long as it stays
+ *		the same, nobody has news.
+ */
+uint64
+smf_http_told(void)
+{
+	return http.told;
+}
+
+/*
+ * smf_http_arm
+ *		Before somebody sleeps on the descriptor: let it be readable at the next
+ *		deadline of any request or timer, or at once, which holds until
+ *		smf_http_poll whoever else arms it.
+ */
+void
+smf_http_arm(bool at_once)
+{
+	if (!http.started)
+		start_session();
+	http.news |= at_once;
+	arm_timer();
 }

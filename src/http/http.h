@@ -92,6 +92,9 @@ extern void smf_http_timer_cancel(HttpTimer *timer);
 
 extern void smf_http_poll(void);
 extern void smf_http_wait(void);
+extern int	smf_http_descriptor(void);
+extern uint64 smf_http_told(void);
+extern void smf_http_arm(bool at_once);
 extern void smf_http_disconnect(void);
 
 #endif							/* SMF_HTTP_H */

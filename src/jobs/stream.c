@@ -1152,15 +1152,9 @@ refusal(const JobStream *stream)
 	return SMF_STREAM_JOB;
 }
 
-/*
- * smf_stream_next
- *		The next job, or that there is none.
- *
- * What "job" points to is valid until the next call.  Waits as long as need
- * be; raises what the service's answers call for, and query cancels.
- */
-JobStreamResult
-smf_stream_next(JobStream *stream, Job *job)
+/* The next job; waits for it, or tells that it would have to. */
+static JobStreamResult
+next_job(JobStream *stream, Job *job, bool wait)
 {
 	bool		waited = false;
 
@@ -1170,6 +1164,7 @@ smf_stream_next(JobStream *stream, Job *job)
 		int			window;
 		bool		ready = false;
 		JobStreamResult refused = refusal(stream);
+		uint64		told = smf_http_told();
 
 		if (refused != SMF_STREAM_JOB)
 			return refused;
@@ -1214,9 +1209,41 @@ smf_stream_next(JobStream *stream, Job *job)
 			continue;
 		}
 		notify(stream);
-		smf_client_wait(stream->client);
+		if (wait)
+			smf_client_wait(stream->client);
+		else
+		{
+			smf_client_poll(stream->client);
+			if (smf_http_told() == told)
+				return SMF_STREAM_WAIT;
+		}
 		waited = true;
 	}
+}
+
+/*
+ * smf_stream_next
+ *		The next job, or that there is none.
+ *
+ * What "job" points to is valid until the next call.  Waits as long as need
+ * be; raises what the service's answers call for, and query cancels.
+ */
+JobStreamResult
+smf_stream_next(JobStream *stream, Job *job)
+{
+	return next_job(stream, job, true);
+}
+
+/*
+ * smf_stream_try_next
+ *		The same, without waiting for the service.
+ *
+ * After SMF_STREAM_WAIT there can be news only once smf_http_told has changed.
+ */
+JobStreamResult
+smf_stream_try_next(JobStream *stream, Job *job)
+{
+	return next_job(stream, job, false);
 }
 
 /*

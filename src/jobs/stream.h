@@ -90,6 +90,7 @@ typedef enum JobStreamResult
 {
 	SMF_STREAM_END,				/* there are no more jobs */
 	SMF_STREAM_JOB,				/* a job */
+	SMF_STREAM_WAIT,			/* not yet known: only smf_stream_try_next */
 	SMF_STREAM_DENIED,			/* may_refuse: the operation is denied */
 	SMF_STREAM_UNKNOWN			/* may_refuse: what is listed does not exist */
 } JobStreamResult;
@@ -99,6 +100,7 @@ typedef struct JobStream JobStream;
 extern JobStream *smf_stream_begin(AwsClient *client, const JobStreamSpec *spec);
 extern void smf_stream_start(JobStream *stream);
 extern JobStreamResult smf_stream_next(JobStream *stream, Job *job);
+extern JobStreamResult smf_stream_try_next(JobStream *stream, Job *job);
 extern void smf_stream_end(JobStream *stream);
 
 extern bool smf_job_not_found(const AwsError *error);

@@ -33,6 +33,8 @@ STATES = [
     ("a body that drips", [dict(kind="drip", times=0)], ONE % "sm"),
     ("many calls at once", [dict(kind="hang", operation="DescribeTrainingJob", times=0)],
      "SELECT count(role_arn) FROM sm.training_jobs"),
+    ("several partitions at once", [dict(kind="hang", operation="DescribeTrainingJob", times=0)],
+     "SELECT count(role_arn) FROM partitions"),
     ("the delay after a throttle", [THROTTLE], ONE % "sm"),
     ("a delay that the service asked for", [SLOW_DOWN], ONE % "sm"),
     ("pages without end", [], "SELECT count(*) FROM bulk.training_jobs"),
@@ -45,7 +47,7 @@ STATES = [
 
 
 def backend_waits(observer, pid):
-    return observer.run("SELECT wait_event_type = 'Extension' FROM pg_stat_activity WHERE pid = %d" % pid) == ["t"]
+    return observer.run("SELECT wait_event_type = 'Extension' OR wait_event = 'AppendReady' FROM pg_stat_activity WHERE pid = %d" % pid) == ["t"]
 
 
 def start(session, observer, state):
@@ -192,6 +194,10 @@ def main():
             make_server(session, "handshake", url="https://127.0.0.1:%d" % silent.getsockname()[1], **patient)
             make_server(session, "role")
             make_server(session, "instance")
+            session.run("CREATE TABLE partitions (LIKE sm.training_jobs) PARTITION BY LIST (region); "
+                        "CREATE FOREIGN TABLE partition_1 PARTITION OF partitions FOR VALUES IN ('us-east-1') SERVER sm; "
+                        "CREATE FOREIGN TABLE partition_2 PARTITION OF partitions FOR VALUES IN ('eu-west-1') SERVER sm "
+                        "OPTIONS (region 'eu-west-1')")
             session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER role OPTIONS (ADD role_arn "
                         "'arn:aws:iam::123456789012:role/reader'); DROP USER MAPPING FOR CURRENT_USER SERVER instance")
             test_queries(tap, session, observer)

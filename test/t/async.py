@@ -1,0 +1,133 @@
+"""Several partitions at once: an asynchronous Append reads them side by side.
+
+Run below test/with-service --bulk 400.
+"""
+import json
+
+from harness import BULK, HISTORY, another_session, control, counters, fault, main, make_server, wait_for
+
+PARTITIONS = [("123456789012", "us-east-1", HISTORY, 300), ("123456789012", "eu-west-1", HISTORY, 40),
+              ("345678901234", "us-east-1", BULK, 400)]
+ROWS = sum(rows for _, _, _, rows in PARTITIONS)
+
+
+def make_tables(session):
+    """aws.jobs by account and region."""
+    for schema, keys in (("history", HISTORY), ("bulk", BULK)):
+        make_server(session, schema, keys)
+    session.run("""
+        CREATE SCHEMA aws;
+        CREATE TABLE aws.jobs (LIKE history.training_jobs) PARTITION BY LIST (account_id);
+        CREATE TABLE aws.jobs_1 PARTITION OF aws.jobs FOR VALUES IN ('123456789012') PARTITION BY LIST (region);
+        CREATE TABLE aws.jobs_3 PARTITION OF aws.jobs FOR VALUES IN ('345678901234') PARTITION BY LIST (region);
+        CREATE FOREIGN TABLE aws.one PARTITION OF aws.jobs_1 FOR VALUES IN ('us-east-1')
+          SERVER history OPTIONS (region 'us-east-1');
+        CREATE FOREIGN TABLE aws.two PARTITION OF aws.jobs_1 FOR VALUES IN ('eu-west-1')
+          SERVER history OPTIONS (region 'eu-west-1');
+        CREATE FOREIGN TABLE aws.three PARTITION OF aws.jobs_3 FOR VALUES IN ('us-east-1')
+          SERVER bulk OPTIONS (region 'us-east-1')""")
+
+
+def plan(session, query, options="COSTS OFF"):
+    return "\n".join(session.run("EXPLAIN (%s) %s" % (options, query)))
+
+
+def test_rows(session, tap):
+    query = "SELECT training_job_arn, role_arn, tableoid FROM aws.jobs"
+    tap.equal(plan(session, query).count("Async Foreign Scan"), 3, "three partitions are scanned asynchronously")
+    answers = []
+    for setting in ("on", "off"):
+        session.run("SET enable_async_append = %s" % setting)
+        control("calls")
+        answers.append((sorted(session.run(query)), control("calls").strip()))
+    session.run("RESET enable_async_append")
+    tap.equal(len(answers[0][0]), ROWS, "they have all rows")
+    tap.equal(answers[0], answers[1], "the rows and the calls are those of one scan after another")
+    tap.equal(session.run("SELECT count(*), count(DISTINCT training_job_arn) FROM aws.jobs WHERE role_arn LIKE '%a%'"),
+              session.run("SELECT count(*), count(DISTINCT training_job_arn) FROM "
+                          "(SELECT * FROM aws.one UNION ALL SELECT * FROM aws.two UNION ALL SELECT * FROM aws.three) AS t "
+                          "WHERE role_arn LIKE '%a%'"), "conditions that Postgres checks hold")
+    tap.equal(session.run("SELECT count(*) FROM generate_series(1, 3) AS i, "
+                          "LATERAL (SELECT role_arn FROM aws.jobs WHERE instance_count >= i - 3 OFFSET 0) AS t"),
+              session.run("SELECT 3 * count(*) FROM aws.jobs WHERE instance_count >= 0"), "they can be scanned again")
+    tap.equal(session.run("SELECT count(*) FROM (SELECT role_arn FROM aws.jobs LIMIT 30) AS t"), ["30"],
+              "they can be left early")
+    tap.equal(session.run("SELECT count(*) FROM aws.jobs AS a JOIN aws.jobs AS b USING (training_job_arn) "
+                          "WHERE a.role_arn = b.role_arn"), ["%d" % ROWS], "two Appends run in one query")
+    tap.equal(session.run("BEGIN; DECLARE c CURSOR FOR SELECT role_arn FROM aws.jobs; MOVE FORWARD 50 IN c; "
+                          "SELECT count(*) FROM aws.two; MOVE FORWARD ALL IN c; COMMIT")[-1], "40",
+              "another scan runs while a cursor is open")
+
+
+def test_concurrency(session, tap):
+    control("config", {"latency_ms": 20})
+    session.run("SELECT count(role_arn) FROM aws.jobs")
+    most = counters()["most_in_flight"]
+    tap.ok(most > 16, "more calls are in flight than one scan makes", most)
+    session.run("SET sagemaker_fdw.max_session_connections = 5; SELECT sagemaker_fdw_disconnect()")
+    before = counters()["connections"]
+    tap.equal(session.run("SELECT count(role_arn) FROM aws.jobs"), ["%d" % ROWS], "few connections give all rows")
+    tap.ok(counters()["connections"] - before <= 5, "and no more than those are opened", counters())
+    session.run("RESET sagemaker_fdw.max_session_connections")
+    lines = json.loads("".join(session.run("EXPLAIN (ANALYZE, FORMAT JSON) SELECT role_arn FROM aws.jobs")))
+    scans = lines[0]["Plan"]["Plans"]
+    tap.equal(sorted(scan["Actual Rows"] for scan in scans), [40, 300, 400], "EXPLAIN ANALYZE has each partition's rows")
+    tap.ok(all(scan["API Wait Time"] > 0 for scan in scans), "and the time that each was waited for", scans)
+    control("config", {"latency_ms": 0})
+
+
+def test_pruning(session, tap):
+    for query, calls in (("region = 'eu-west-1'", "ListTrainingJobs=1"),
+                         ("account_id = '345678901234'", "ListTrainingJobs=4"),
+                         ("region = 'us-west-2'", "none")):
+        control("calls")
+        session.run("SELECT count(*) FROM aws.jobs WHERE %s" % query)
+        tap.equal(control("calls").strip(), calls, "%s makes no call to other partitions" % query)
+
+
+def test_failures(session, tap):
+    rows = ["%d" % ROWS]
+    query = "SELECT count(role_arn) FROM aws.jobs"
+    fault(kind="error", operation="DescribeTrainingJob", status=403, code="AccessDeniedException", skip=100, times=1)
+    tap.equal(session.ask(query)[1], "42501", "an error of one partition is the query's")
+    control("clear", b"")
+    tap.equal(session.run(query), rows, "and the next one works")
+    fault(kind="error", status=500, code="InternalFailure", times=0, probability=0.1)
+    tap.equal(session.run(query), rows, "failures in passing lose nothing")
+    control("clear", b"")
+    fault(kind="error", code="ThrottlingException", times=20)
+    tap.equal(session.run(query), rows, "nor do throttles")
+    control("clear", b"")
+
+    other = another_session()
+    fault(kind="hang", operation="DescribeTrainingJob", times=0)
+    session.send(query)
+    wait_for(lambda: counters()["in_flight"] >= 16, "calls are in flight")
+    other.run("SELECT pg_cancel_backend(%d)" % session.pid)
+    tap.equal(session.receive()[1], "57014", "a cancel ends the wait")
+    session.run("SET statement_timeout = 200")
+    tap.equal(session.ask(query)[1], "57014", "so does a timeout")
+    session.run("RESET statement_timeout")
+    control("clear", b"")
+    tap.equal(session.run(query), rows, "and the session goes on")
+    other.close()
+
+    descriptors = "SELECT count(*) FROM pg_ls_dir('/proc/self/fd')"
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    before = session.run(descriptors)
+    for _ in range(20):
+        session.ask("SELECT 1 / (count(*) - count(*)) FROM (SELECT role_arn FROM aws.jobs LIMIT 20) AS t")
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    tap.equal(session.run(descriptors), before, "no descriptor is left behind")
+
+
+def test(session, tap):
+    make_tables(session)
+    test_rows(session, tap)
+    test_concurrency(session, tap)
+    test_pruning(session, tap)
+    test_failures(session, tap)
+
+
+if __name__ == "__main__":
+    main(test)
