@@ -312,7 +312,9 @@ SET ROLE regress_sagemaker_owner;
 CREATE SERVER try FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (endpoint_url 'https://example.com'); -- ERROR
 \echo :LAST_ERROR_SQLSTATE
 CREATE SERVER try FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (ca_bundle '/tmp/ca.pem'); -- ERROR
-CREATE SERVER mine FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', proxy_url 'http://proxy:3128');
+CREATE SERVER try FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', proxy_url 'http://proxy:3128'); -- ERROR
+CREATE SERVER mine FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1');
+ALTER SERVER mine OPTIONS (ADD proxy_url 'http://proxy:3128'); -- ERROR
 ALTER SERVER mine OPTIONS (SET region 'us-west-2');
 ALTER SERVER local OPTIONS (ADD fetch_size '10'); -- ERROR
 ALTER SERVER local OPTIONS (DROP endpoint_url);

@@ -66,6 +66,8 @@ ALTER FOREIGN TABLE aws.training_jobs OPTIONS (DROP max_concurrency);
 
 -- a role needs SELECT on the table, and a user mapping
 SET ROLE regress_sagemaker_reader;
+SELECT sagemaker_fdw_disconnect('sm');  -- ERROR
+\echo :LAST_ERROR_SQLSTATE
 SELECT count(*) FROM aws.training_jobs;  -- ERROR
 RESET ROLE;
 GRANT SELECT ON aws.training_jobs TO regress_sagemaker_reader;

@@ -150,7 +150,7 @@ static const SmfOption option_table[] = {
 		.type = OPTION_PATH, .privilege = FOR_SUPERUSER,
 		.offset = SETTING(ca_bundle)},
 	{.name = "proxy_url", .contexts = ON_SERVER,
-		.type = OPTION_PROXY,
+		.type = OPTION_PROXY, .privilege = FOR_SUPERUSER,
 		.offset = SETTING(proxy_url)},
 	{.name = "connect_timeout", .contexts = ON_SERVER,
 		.type = OPTION_SECONDS, .min = 0.001, .max = 3600, .preset = "10",

@@ -83,7 +83,7 @@ sagemaker_fdw_disconnect(PG_FUNCTION_ARGS)
 	Oid			serverid = InvalidOid;
 
 	if (!PG_ARGISNULL(0))
-		serverid = GetForeignServerByName(NameStr(*PG_GETARG_NAME(0)), false)->serverid;
+		serverid = smf_access_server(NameStr(*PG_GETARG_NAME(0)), GetUserId())->serverid;
 	smf_session_forget(serverid);
 	smf_http_disconnect();
 	PG_RETURN_VOID();

@@ -408,6 +408,16 @@ add_filter(Evaluation *evaluation, const char *name, const char *operator, const
 {
 	JobQuery   *query = &evaluation->spec->query;
 	SearchFilter *filter;
+	ListCell   *lc;
+
+	/* what is equal to one value is equal to no other */
+	foreach(lc, strcmp(operator, "Equals") == 0 ? query->filters : NIL)
+	{
+		filter = lfirst(lc);
+		if (strcmp(filter->operator, operator) == 0 && strcmp(filter->name, name) == 0 &&
+			strcmp(filter->value, value) != 0)
+			evaluation->impossible = true;
+	}
 
 	if (list_length(query->filters) >= SMF_SEARCH_FILTERS_MAX ||
 		strlen(name) > SMF_SEARCH_NAME_MAX ||

@@ -30,8 +30,8 @@ typedef enum JobOperation
 #define SMF_SEARCH_VALUE_MAX	1024
 #define SMF_NAME_CONTAINS_MAX	63
 
-/* Filters that a Search takes, less those that walking its pages adds. */
-#define SMF_SEARCH_FILTERS_MAX	18
+/* Filters that a Search takes (20), less the four that bounds of time may be. */
+#define SMF_SEARCH_FILTERS_MAX	16
 
 /* A bound of time that is none. */
 #define SMF_NO_BOUND PG_INT64_MIN

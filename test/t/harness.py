@@ -167,11 +167,15 @@ class Cluster:
         os.environ.update(PGHOST=self.directory, PGPORT="5432", PGUSER="postgres")
 
     def start(self):
-        self.process = subprocess.Popen(self.as_owner + self.environment + self.command, stdin=subprocess.DEVNULL,
-                                        stdout=self.log, stderr=self.log)
-        ready = ["psql", "-X", "-q", "-d", "postgres", "-c", ""]
-        wait_for(lambda: subprocess.run(ready, stderr=subprocess.DEVNULL, check=False).returncode == 0,
-                 "the cluster starts")
+        def started():
+            # a postmaster gives up while processes of one that was killed are there yet
+            if self.process is None or self.process.poll() is not None:
+                self.process = subprocess.Popen(self.as_owner + self.environment + self.command,
+                                                stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            return subprocess.run(["psql", "-X", "-q", "-d", "postgres", "-c", ""], stderr=subprocess.DEVNULL,
+                                  check=False).returncode == 0
+
+        wait_for(started, "the cluster starts")
 
     def postmaster(self):
         with open(self.data + "/postmaster.pid", encoding="utf-8") as file:

@@ -111,6 +111,13 @@ QUERIES = [
     ("bulk", "SELECT count(*), count(role_arn), sum(usd) FROM {t} JOIN costs ON training_job_name = name",
      {LIST: 100, DESCRIBE: 10000}),
     # Search
+    ("searched", "SELECT role_arn FROM {t} WHERE training_job_status = 'Failed' AND training_job_status = 'Completed'", {}),
+    ("searched", "SELECT role_arn FROM {t} WHERE tags->>'team' = 'ads' AND tags->>'team' = 'fraud'", {}),
+    # no more filters than a Search takes
+    ("searched", "SELECT role_arn FROM {t} WHERE "
+     + " AND ".join("hyper_parameters->>'max_depth' <> 'x' AND tags->>'no-%d' = '%d'" % (n, n) for n in range(25))
+     + " AND creation_time BETWEEN '2000-01-01' AND '2030-01-01' AND last_modified_time BETWEEN '2000-01-01' AND '2030-01-01'",
+     {SEARCH: 1}),
     ("searched", "SELECT training_job_name, role_arn, tags FROM {t}", {SEARCH: 3}),
     ("searched", "SELECT training_job_name, role_arn FROM {t} WHERE billable_time_in_seconds BETWEEN 1000 AND 5000", {SEARCH: 1}),
     ("searched", "SELECT role_arn FROM {t} WHERE training_job_status IN ('Failed', 'Stopped')", {SEARCH: 1}),

@@ -26,6 +26,7 @@
 #include "utils/wait_event.h"
 
 #define TIMEOUT_US (60 * INT64CONST(1000000))
+#define END_POLL_MS 5
 #define OUTPUT_SIZE_MAX (64 * 1024)
 #define ARGUMENTS_MAX 100
 
@@ -112,10 +113,8 @@ start_program(char **words, pid_t *pid, int *output)
 
 /* Read the program's output to its end; false when it takes too long or is too much. */
 static bool
-read_output(int fd, char *text, size_t *len)
+read_output(int fd, int64 until_us, char *text, size_t *len)
 {
-	int64		until_us = smf_http_now() + TIMEOUT_US;
-
 	*len = 0;
 	for (;;)
 	{
@@ -144,6 +143,22 @@ read_output(int fd, char *text, size_t *len)
 	}
 }
 
+/* Wait for the program's own end, which may come after that of its output; false when not in time. */
+static bool
+await_end(pid_t pid, int64 until_us, int *status)
+{
+	while (smf_http_now() < until_us)
+	{
+		if (waitpid(pid, status, WNOHANG) != 0)
+			return true;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 END_POLL_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return false;
+}
+
 /* Credentials that the profile's program prints. */
 bool
 smf_provide_process(ProviderContext *context, const char *profile, AwsCredentials *credentials)
@@ -159,7 +174,8 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 	int			status = -1;
 	char	   *text = palloc(OUTPUT_SIZE_MAX + 1);
 	size_t		len = 0;
-	volatile bool complete = false;
+	int64		until_us = smf_http_now() + TIMEOUT_US;
+	volatile bool ended = false;
 
 	if (command == NULL)
 		return false;
@@ -180,20 +196,22 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 
 	PG_TRY();
 	{
-		complete = read_output(output, text, &len);
+		ended = read_output(output, until_us, text, &len) && await_end(pid, until_us, &status);
 	}
 	PG_FINALLY();
 	{
 		close(output);
 		ReleaseExternalFD();
-		if (!complete)
+		if (!ended)
+		{
 			kill(-pid, SIGKILL);
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
+			while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+				;
+		}
 	}
 	PG_END_TRY();
 
-	if (!complete || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+	if (!ended || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" failed.", profile), NULL);
 	if (!smf_provider_read_json(text, len, NULL, names, values, lengthof(names)) ||
 		values[0] == NULL || strcmp(values[0], "1") != 0 || values[1] == NULL || values[2] == NULL)
