@@ -95,11 +95,14 @@ SELECT training_job_name, region FROM aws.parts ORDER BY creation_time DESC LIMI
 \echo :calls
 SELECT count(*), bool_and(creation_time <= before) FROM
  (SELECT creation_time, lag(creation_time) OVER () AS before FROM (SELECT creation_time FROM aws.parts ORDER BY creation_time DESC) AS p) AS q;
+-- one after another, the second partition is not asked
+SET enable_async_append = off;
 EXPLAIN (COSTS OFF) SELECT training_job_name FROM aws.parts LIMIT 1;
 \set calls `$SAGEMAKER_FDW_CTL calls`
 SELECT count(*) FROM (SELECT training_job_name FROM aws.parts LIMIT 1) AS p;
 \set calls `$SAGEMAKER_FDW_CTL calls`
 \echo :calls
+RESET enable_async_append;
 ALTER TABLE aws.parts DETACH PARTITION aws.training_jobs;
 DROP TABLE aws.parts;
 DROP OWNED BY regress_sagemaker_reader CASCADE;
