@@ -167,9 +167,8 @@ COMMENT ON FUNCTION sagemaker_billable_instance_seconds(integer, jsonb) IS
 CREATE FUNCTION sagemaker_retained_instance_seconds(warm_pool_status jsonb, resource_config jsonb)
 RETURNS bigint
 LANGUAGE SQL IMMUTABLE PARALLEL SAFE
-RETURN (warm_pool_status->>'ResourceRetainedBillableTimeInSeconds')::bigint *
-	(SELECT CASE WHEN count(instance_count) = count(*) THEN sum(instance_count) END
-	   FROM sagemaker_instance_groups(resource_config));
+RETURN sagemaker_billable_instance_seconds(
+	(warm_pool_status->>'ResourceRetainedBillableTimeInSeconds')::integer, resource_config);
 
 COMMENT ON FUNCTION sagemaker_retained_instance_seconds(jsonb, jsonb) IS
 	'seconds billed for all instances that a training job kept in a warm pool, together';

@@ -408,16 +408,6 @@ add_filter(Evaluation *evaluation, const char *name, const char *operator, const
 {
 	JobQuery   *query = &evaluation->spec->query;
 	SearchFilter *filter;
-	ListCell   *lc;
-
-	/* what is equal to one value is equal to no other */
-	foreach(lc, strcmp(operator, "Equals") == 0 ? query->filters : NIL)
-	{
-		filter = lfirst(lc);
-		if (strcmp(filter->operator, operator) == 0 && strcmp(filter->name, name) == 0 &&
-			strcmp(filter->value, value) != 0)
-			evaluation->impossible = true;
-	}
 
 	if (list_length(query->filters) >= SMF_SEARCH_FILTERS_MAX ||
 		strlen(name) > SMF_SEARCH_NAME_MAX ||
@@ -428,6 +418,23 @@ add_filter(Evaluation *evaluation, const char *name, const char *operator, const
 	filter->operator = operator;
 	filter->value = value;
 	query->filters = lappend(query->filters, filter);
+}
+
+/* Is what the filter names to be equal to another value already? */
+static bool
+equals_another(const JobQuery *query, const char *name, const char *value)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->filters)
+	{
+		const SearchFilter *filter = lfirst(lc);
+
+		if (strcmp(filter->operator, "Equals") == 0 && strcmp(filter->name, name) == 0 &&
+			strcmp(filter->value, value) != 0)
+			return true;
+	}
+	return false;
 }
 
 /* What is left of the attributes' values becomes bounds and filters. */
@@ -622,7 +629,10 @@ evaluate_comparison(Evaluation *evaluation, const Condition *condition, Datum va
 		if (string == NULL)
 			return;
 		if (source == SMF_FROM_SEARCH)
+		{
+			evaluation->impossible |= equals_another(query, filter_name(condition), string);
 			add_filter(evaluation, filter_name(condition), "Equals", string);
+		}
 		else if (query->status != NULL && strcmp(query->status, string) != 0)
 			evaluation->impossible = true;
 		else

@@ -78,9 +78,12 @@ leave_sisters(JobScan *state)
 static void
 open_wait_descriptor(JobScan *state)
 {
+	/* may raise an error, so that nothing is counted before it */
+	int			session_fd = smf_http_descriptor();
+
 	if (!AcquireExternalFD())
 		return;
-	state->wait_fd = fcntl(smf_http_descriptor(), F_DUPFD_CLOEXEC, 0);
+	state->wait_fd = fcntl(session_fd, F_DUPFD_CLOEXEC, 0);
 	if (state->wait_fd < 0)
 		ReleaseExternalFD();
 }

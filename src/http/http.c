@@ -846,7 +846,7 @@ pump(void)
 	int64		now;
 	HttpTimer  *timer;
 	HttpRequest *request;
-	bool		told = false;
+	uint64		told_before = http.told;
 
 	http.news = false;
 	nevents = epoll_wait(http.epoll_fd, events, EVENTS_BATCH, 0);
@@ -892,14 +892,12 @@ pump(void)
 		request = (HttpRequest *) private;
 		request->status = (int) status;
 		end_request(request, result_of(request, code));
-		told = true;
 	}
 
 	while ((request = stuck_request(now)) != NULL)
 	{
 		end_request(request, request->failure == SMF_HTTP_NO_MEMORY ?
 					SMF_HTTP_NO_MEMORY : SMF_HTTP_READ_TIMEOUT);
-		told = true;
 	}
 
 	while ((timer = due_timer(now)) != NULL)
@@ -907,9 +905,8 @@ pump(void)
 		smf_http_timer_cancel(timer);
 		http.told++;
 		timer->fire(timer);
-		told = true;
 	}
-	return told;
+	return http.told != told_before;
 }
 
 static void

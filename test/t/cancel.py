@@ -47,7 +47,8 @@ STATES = [
 
 
 def backend_waits(observer, pid):
-    return observer.run("SELECT wait_event_type = 'Extension' OR wait_event = 'AppendReady' FROM pg_stat_activity WHERE pid = %d" % pid) == ["t"]
+    return observer.run("SELECT wait_event_type = 'Extension' OR wait_event = 'AppendReady' "
+                        "FROM pg_stat_activity WHERE pid = %d" % pid) == ["t"]
 
 
 def start(session, observer, state):

@@ -341,6 +341,7 @@ def test_process_allowed(tap, world, server):
     ours = ask_extension(session)
     tap.ok("not allowed to run" in ours.get("error", ""), "a program does not run unless that is allowed", ours)
     session.run("SET sagemaker_fdw.allow_credential_process = on")
+
     def runs():
         return subprocess.run(["pgrep", "-f", "^/bin/sleep 1000$"], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
@@ -549,9 +550,8 @@ def test_garbage(tap, world, server):
             for body in GARBAGE:
                 fault(kind="body", operation=operation, status=status, body=body, times=0)
                 session.run("SELECT sagemaker_fdw_disconnect()")
-                lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
                 # a token may be anything; the endpoint then refuses it
-                states.add(state)
+                states.add(session.ask("SELECT count(*) FROM sm.training_jobs")[1])
                 control("clear", b"")
             # what is too large for an answer is as if there were none; no metadata are no instance
             tap.equal(states, {"28000"} if operation.startswith("Metadata") else {"28000", "08001"},
@@ -560,8 +560,8 @@ def test_garbage(tap, world, server):
         session.run("SELECT sagemaker_fdw_disconnect()")
         lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
         # the SDKs ask an instance's metadata once: most machines have none
-        tap.equal((lines, state) if state == "00000" else state,
-                  "28000" if operation.startswith("Metadata") else (["300"], "00000"), "%s fails once" % operation)
+        tap.equal(lines if state == "00000" else state, "28000" if operation.startswith("Metadata") else ["300"],
+                  "%s fails once" % operation)
         fault(kind="endless_body", operation=operation, times=0)
         session.run("SELECT sagemaker_fdw_disconnect()")
         tap.ok(session.ask("SELECT count(*) FROM sm.training_jobs")[1] in ("28000", "08001"),

@@ -115,7 +115,7 @@ QUERIES = [
     ("searched", "SELECT role_arn FROM {t} WHERE tags->>'team' = 'ads' AND tags->>'team' = 'fraud'", {}),
     # no more filters than a Search takes
     ("searched", "SELECT role_arn FROM {t} WHERE "
-     + " AND ".join("hyper_parameters->>'max_depth' <> 'x' AND tags->>'no-%d' = '%d'" % (n, n) for n in range(25))
+     + " AND ".join("tags->>'no-%d' = '%d'" % (n, n) for n in range(25))
      + " AND creation_time BETWEEN '2000-01-01' AND '2030-01-01' AND last_modified_time BETWEEN '2000-01-01' AND '2030-01-01'",
      {SEARCH: 1}),
     ("searched", "SELECT training_job_name, role_arn, tags FROM {t}", {SEARCH: 3}),
