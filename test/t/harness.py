@@ -99,6 +99,24 @@ class Session:
             raise Died("%s failed: %r" % (sql, lines))
         return lines
 
+    def kb(self, field):
+        """VmRSS, say, of the backend's /proc/PID/status (Linux)."""
+        with open("/proc/%d/status" % self.pid, encoding="utf-8") as file:
+            return int(re.search(r"^%s:\s+(\d+) kB" % field, file.read(), re.M).group(1))
+
+    def descriptors(self):
+        """How many descriptors the backend has once it has closed the connections it keeps.
+
+        How many those are depends on how many calls were under way when a scan was given
+        up.  Files are not counted: Postgres opens and closes them as it likes.
+        """
+        self.run("SELECT sagemaker_fdw_disconnect()")
+        folder = "/proc/%d/fd" % self.pid
+        return sum(not os.readlink(os.path.join(folder, entry)).startswith("/") for entry in os.listdir(folder))
+
+    def threads(self):
+        return len(os.listdir("/proc/%d/task" % self.pid))
+
     def close(self):
         try:
             self.process.stdin.close()

@@ -16,26 +16,17 @@ JOBS_EACH = 500
 CALLS_PER_SECOND = 200
 
 
-def kb(pid, field):
-    with open("/proc/%d/status" % pid, encoding="utf-8") as file:
-        return int(re.search(r"^%s:\s+(\d+) kB" % field, file.read(), re.M).group(1))
-
-
-def descriptors(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
-
-
 def test_many_scans(session, tap, title, body):
     """The loop's body runs as often as its argument says; memory and descriptors stay."""
     session.run("DO $$ BEGIN FOR i IN 1..%d LOOP %s END LOOP; END $$" % (WARM_UP, body))
-    rss_kb, fds = kb(session.pid, "VmRSS"), descriptors(session.pid)
+    fds, rss_kb = session.descriptors(), session.kb("VmRSS")
     session.run("DO $$ BEGIN FOR i IN 1..%d LOOP %s END LOOP; END $$" % (SCANS, body))
-    grown_kb = kb(session.pid, "VmRSS") - rss_kb
+    grown_kb = session.kb("VmRSS") - rss_kb
     # the allocator's own slack moves by some pages; a kilobyte a scan would show
     tap.ok(grown_kb < 512, "%d %s: resident memory is flat" % (SCANS, title), "%d kB" % grown_kb)
-    tap.equal(descriptors(session.pid) - fds, 0, "... and so are open descriptors")
-    tap.note("%d %s: resident memory grew by %d kB, descriptors by %d"
-             % (SCANS, title, grown_kb, descriptors(session.pid) - fds))
+    grown_fds = session.descriptors() - fds
+    tap.equal(grown_fds, 0, "... and so are open descriptors")
+    tap.note("%d %s: resident memory grew by %d kB, descriptors by %d" % (SCANS, title, grown_kb, grown_fds))
     tap.equal(counters()["in_flight"], 0, "... and no call is in flight")
 
 
@@ -58,11 +49,11 @@ def test_large(session, tap):
     session.run("SELECT count(role_arn) FROM (SELECT * FROM bulk.training_jobs LIMIT 1000) AS jobs")
     with open("/proc/%d/clear_refs" % session.pid, "w", encoding="ascii") as file:
         file.write("5")
-    before_kb = kb(session.pid, "VmHWM")
+    before_kb = session.kb("VmHWM")
     lines = session.run("SELECT count(*), count(DISTINCT training_job_name), count(role_arn), "
                         "sum(length(raw_response::text)) > 0 FROM bulk.training_jobs")
     tap.equal(lines, ["%d|%d|%d|t" % (LARGE, LARGE, LARGE)], "%d jobs are read" % LARGE)
-    grown_kb = kb(session.pid, "VmHWM") - before_kb
+    grown_kb = session.kb("VmHWM") - before_kb
     tap.ok(grown_kb <= 16 * 1024, "... and the backend grows by 16 MB at most", "%d kB" % grown_kb)
     tap.note("a scan of %d jobs: the backend grew by %d kB" % (LARGE, grown_kb))
 
