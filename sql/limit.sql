@@ -72,6 +72,8 @@ SELECT count(role_arn) FROM aws.training_jobs;  -- ERROR
 \echo :LAST_ERROR_SQLSTATE
 \set calls `$SAGEMAKER_FDW_CTL counters`
 SELECT count(*) FROM aws.training_jobs;
+SET sagemaker_fdw.max_calls = 1;
+SELECT role_arn FROM aws.training_jobs LIMIT 1;  -- ERROR
 SET sagemaker_fdw.max_calls = 0;
 SELECT count(role_arn) FROM aws.training_jobs;
 RESET sagemaker_fdw.max_calls;

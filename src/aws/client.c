@@ -86,7 +86,7 @@ struct AwsCall
 	int64		first_sent_us;	/* smf_http_now() of the first request */
 	int64		sent_us;		/* and of the last one */
 	HttpRequest *request;		/* in flight, or the answer of a success */
-	HttpTimer	backoff;		/* armed between two attempts */
+	HttpTimer	backoff;		/* armed between two attempts, and before an end without one */
 
 	bool		done;
 	bool		failed;
@@ -97,6 +97,9 @@ struct AwsCall
 	char	   *request_id;		/* the service's, of the last answer; or NULL */
 	char	   *transport_error;	/* libcurl's words; or NULL */
 };
+
+/* Requests of all clients since the process began. */
+static int64 calls_made = 0;
 
 static void try_again(AwsCall *call);
 
@@ -236,6 +239,20 @@ smf_client_credentials(const AwsClient *client)
 	return &client->session->credentials;
 }
 
+/* The account that the credentials belong to, palloc'ed; may ask STS, and raise 28000 or 08001. */
+char *
+smf_client_account(const AwsClient *client)
+{
+	return smf_credentials_account(&client->session->config, &client->session->credentials);
+}
+
+/* How many requests this process has sent so far, for all clients, retries included. */
+int64
+smf_client_calls_made(void)
+{
+	return calls_made;
+}
+
 /* The region that calls go to; the client's own. */
 const char *
 smf_client_region(const AwsClient *client)
@@ -339,6 +356,23 @@ end_call(AwsCall *call, bool failed)
 {
 	call->done = true;
 	call->failed = failed;
+}
+
+static void
+end_now(HttpTimer *timer)
+{
+	end_call((AwsCall *) ((char *) timer - offsetof(AwsCall, backoff)), true);
+}
+
+/*
+ * An attempt could not be sent: the call fails, but not before the next wait.  Whoever
+ * starts a call may go on to wait for it, and nothing else might ever end that wait.
+ */
+static void
+end_soon(AwsCall *call)
+{
+	call->backoff.fire = end_now;
+	smf_http_timer_set(&call->backoff, smf_http_now());
 }
 
 static void
@@ -612,7 +646,7 @@ try_again(AwsCall *call)
 		end_call(call, true);
 }
 
-/* It is the call's turn: send an attempt.  Without memory for it the call ends here. */
+/* It is the call's turn: send an attempt.  Where that cannot be, the call ends. */
 static void
 send_request(PaceTurn *turn)
 {
@@ -635,7 +669,7 @@ send_request(PaceTurn *turn)
 	if (client->config.max_calls > 0 && client->stats.calls >= client->config.max_calls)
 	{
 		call->over_limit = true;
-		end_call(call, true);
+		end_soon(call);
 		MemoryContextSwitchTo(old);
 		return;
 	}
@@ -691,12 +725,13 @@ send_request(PaceTurn *turn)
 	if (call->request != NULL)
 	{
 		client->stats.calls++;
+		calls_made++;
 		(*call->attempts_counter)++;
 	}
 	else
 	{
 		call->result = SMF_HTTP_NO_MEMORY;
-		end_call(call, true);
+		end_soon(call);
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -936,7 +971,7 @@ smf_call_raise(const AwsCall *call, const char *subject)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("the scan has made " INT64_FORMAT " calls, which is the limit",
 						call->client->stats.calls),
-				 errhint("Ask for fewer jobs or columns, or raise sagemaker_fdw.max_calls.")));
+				 errhint("Bound creation_time, read fewer columns, use scan_api 'search', keep the jobs in a table with sagemaker_fdw_refresh, or raise sagemaker_fdw.max_calls.")));
 	switch (call->result)
 	{
 		case SMF_HTTP_OK:

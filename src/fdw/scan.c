@@ -230,7 +230,7 @@ check_estimate(JobScan *state)
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("the scan would make about %.0f calls, more than the limit of %d",
 					calls, smf_max_calls),
-			 errhint("Bound creation_time, read fewer columns, use scan_api 'search', or raise sagemaker_fdw.max_calls.")));
+			 errhint("Bound creation_time, read fewer columns, use scan_api 'search', keep the jobs in a table with sagemaker_fdw_refresh, or raise sagemaker_fdw.max_calls.")));
 }
 
 /* Begin to ask for jobs, unless none can be what is asked for. */
