@@ -180,3 +180,611 @@ RETURN round((1 - billable_time_in_seconds::numeric / nullif(training_time_in_se
 
 COMMENT ON FUNCTION sagemaker_spot_savings_percent(integer, integer) IS
 	'percent of the training time that was not billed';
+
+-- What the procedures below ask for.
+
+CREATE FUNCTION sagemaker_fdw_columns(OUT column_name name, OUT column_type text, OUT attribute text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE PARALLEL SAFE ROWS 56;
+
+COMMENT ON FUNCTION sagemaker_fdw_columns() IS
+	'columns that IMPORT FOREIGN SCHEMA gives training_jobs';
+
+CREATE FUNCTION sagemaker_fdw_account_id(server name, region text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION sagemaker_fdw_account_id(name, text) IS
+	'AWS account that the current role reads through a server';
+
+CREATE FUNCTION sagemaker_fdw_session_calls()
+RETURNS bigint
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION sagemaker_fdw_session_calls() IS
+	'calls that this session has made so far';
+
+CREATE FUNCTION sagemaker_fdw_refuse_transaction(command text)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION sagemaker_fdw_refuse_transaction(text) IS
+	'raises an error inside a transaction block';
+
+-- Several accounts and regions as one table.  A procedure finds names by its caller's
+-- search_path, and leaves the rest to a function that has none but pg_catalog.
+
+CREATE FUNCTION sagemaker_fdw_make_partitions(name_parts text[], default_schema name, servers text[],
+	regions text[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema_name text := CASE WHEN cardinality(name_parts) > 1 THEN name_parts[1] ELSE default_schema END;
+	table_name text := name_parts[cardinality(name_parts)];
+	-- a server, a region and an account for each partition
+	part_servers text[] := '{}';
+	part_regions text[] := '{}';
+	part_accounts text[] := '{}';
+	server text;
+	server_regions text[];
+	account text;
+	part record;
+BEGIN
+	IF cardinality(name_parts) > 2 THEN
+		RAISE EXCEPTION '"%" has too many parts', array_to_string(name_parts, '.') USING ERRCODE = 'invalid_name',
+			HINT = 'Give the table''s name, with a schema or without.';
+	END IF;
+	IF coalesce(cardinality(servers), 0) = 0 OR array_position(servers, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION 'no server is given' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Name one server for each AWS account: servers => ARRAY[''prod'', ''research''].';
+	END IF;
+	IF cardinality(regions) = 0 OR array_position(regions, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION 'no region is given' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Name AWS regions: regions => ARRAY[''us-east-1'', ''eu-west-1'']; without any, each server has its own.';
+	END IF;
+
+	FOREACH server IN ARRAY servers LOOP
+		server_regions := coalesce(regions, (SELECT array_agg(option_value)
+			FROM pg_foreign_server, pg_options_to_table(srvoptions)
+			WHERE srvname = server AND option_name = 'region'));
+		account := @extschema@.sagemaker_fdw_account_id(server::name, server_regions[1]);
+		IF server_regions IS NULL THEN
+			RAISE EXCEPTION 'server "%" has no region of its own', server USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'Name AWS regions: regions => ARRAY[''us-east-1'', ''eu-west-1''].';
+		END IF;
+		part_servers := part_servers || array_fill(server, ARRAY[cardinality(server_regions)]);
+		part_regions := part_regions || server_regions;
+		part_accounts := part_accounts || array_fill(account, ARRAY[cardinality(server_regions)]);
+	END LOOP;
+
+	SELECT a, r, array_agg(s ORDER BY n) AS servers INTO part
+	  FROM unnest(part_servers, part_regions, part_accounts) WITH ORDINALITY AS parts(s, r, a, n)
+	 GROUP BY a, r HAVING count(*) > 1 ORDER BY min(n) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'region % of account % is given twice', part.r, part.a
+			USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = format('Server "%s" reads it, and so does server "%s".', part.servers[1], part.servers[2]),
+				HINT = 'Name each account and each region once.';
+	END IF;
+
+	EXECUTE format('CREATE TABLE %I.%I (%s) PARTITION BY LIST (account_id)', schema_name, table_name,
+		(SELECT string_agg(format('%I %s', column_name, column_type), ', ') FROM @extschema@.sagemaker_fdw_columns()));
+	FOR part IN
+		SELECT s, r, a, row_number() OVER (PARTITION BY a ORDER BY n) = 1 AS first,
+			table_name || '_' || a AS middle, table_name || '_' || a || '_' || replace(r, '-', '_') AS leaf
+		  FROM unnest(part_servers, part_regions, part_accounts) WITH ORDINALITY AS parts(s, r, a, n)
+		 ORDER BY n
+	LOOP
+		IF octet_length(part.leaf) > 63 THEN
+			RAISE EXCEPTION 'the name "%" is too long', table_name USING ERRCODE = 'name_too_long',
+				DETAIL = format('A partition would be called "%s", which has more than 63 bytes.', part.leaf);
+		END IF;
+		IF part.first THEN
+			EXECUTE format('CREATE TABLE %1$I.%2$I PARTITION OF %1$I.%3$I FOR VALUES IN (%4$L) PARTITION BY LIST (region)',
+				schema_name, part.middle, table_name, part.a);
+		END IF;
+		EXECUTE format('CREATE FOREIGN TABLE %1$I.%2$I PARTITION OF %1$I.%3$I FOR VALUES IN (%4$L) '
+			'SERVER %5$I OPTIONS (region %4$L)', schema_name, part.leaf, part.middle, part.r, part.s);
+	END LOOP;
+END;
+$$;
+
+COMMENT ON FUNCTION sagemaker_fdw_make_partitions(text[], name, text[], text[]) IS
+	'does the work of sagemaker_fdw_create_partitioned_table';
+
+CREATE PROCEDURE sagemaker_fdw_create_partitioned_table(table_name text, servers text[], regions text[] DEFAULT NULL)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+	PERFORM @extschema@.sagemaker_fdw_make_partitions(pg_catalog.parse_ident(table_name),
+		pg_catalog.current_schema(), servers, regions);
+END;
+$$;
+
+COMMENT ON PROCEDURE sagemaker_fdw_create_partitioned_table(text, text[], text[]) IS
+	'makes one table of the training jobs of several servers and regions';
+
+-- A kept table.  Where each of its partitions stands is a row here; whoever may write
+-- to the target may write its rows.
+
+CREATE TABLE sagemaker_fdw_refresh_state (
+	target regclass,
+	server name,
+	region text,					-- of the partition; empty: the server's own configuration says
+	arn_prefix text,				-- what the ARNs of its jobs begin with; NULL: none was seen yet
+	filled_from timestamptz NOT NULL,	-- the target has what was created from here on
+	window_width interval NOT NULL,	-- how much earlier the next window begins
+	batch integer NOT NULL,			-- most jobs that a window may have
+	compared_at timestamptz NOT NULL,	-- when the last whole comparison with the source began
+	pass_from timestamptz,			-- of the comparison under way: how far back it goes
+	pass_to timestamptz,			-- ... and what is left of it is older than this
+	run_started_at timestamptz,
+	run_ended_at timestamptz,		-- NULL: it is under way, or was stopped
+	inserted bigint NOT NULL DEFAULT 0,	-- by the last run, as are the next ones
+	updated bigint NOT NULL DEFAULT 0,
+	unchanged bigint NOT NULL DEFAULT 0,
+	deleted bigint NOT NULL DEFAULT 0,
+	calls bigint NOT NULL DEFAULT 0,
+	error text,						-- why it failed; NULL: it did not
+	PRIMARY KEY (target, server, region)
+);
+
+COMMENT ON TABLE sagemaker_fdw_refresh_state IS
+	'where the tables that sagemaker_fdw_refresh keeps stand, by partition';
+
+SELECT pg_catalog.pg_extension_config_dump('sagemaker_fdw_refresh_state', '');
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON sagemaker_fdw_refresh_state TO PUBLIC;
+
+CREATE FUNCTION sagemaker_fdw_check_refresh_state()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- a row whose target is gone is anybody's to delete
+	changed regclass[] := CASE TG_OP WHEN 'INSERT' THEN ARRAY[NEW.target] WHEN 'UPDATE' THEN ARRAY[OLD.target, NEW.target]
+		ELSE ARRAY(SELECT oid::regclass FROM pg_class WHERE oid = OLD.target) END;
+BEGIN
+	IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+		AND NOT (SELECT coalesce(bool_and(coalesce(has_table_privilege(t, 'INSERT'), false)), true) FROM unnest(changed) AS t)
+	THEN
+		RAISE EXCEPTION 'permission denied for the refresh state of %', changed[1] USING ERRCODE = 'insufficient_privilege';
+	END IF;
+	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END;
+$$;
+
+CREATE TRIGGER check_privilege BEFORE INSERT OR UPDATE OR DELETE ON sagemaker_fdw_refresh_state
+	FOR EACH ROW EXECUTE FUNCTION sagemaker_fdw_check_refresh_state();
+
+-- A target's columns: those of the source but the two where users keep secrets; a status
+-- is the text that the service sent, which no new label turns into NULL.
+CREATE FUNCTION sagemaker_fdw_refresh_columns(source regclass, OUT name name, OUT type text, OUT expression text)
+RETURNS SETOF record
+LANGUAGE SQL STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT a.attname,
+		CASE WHEN label THEN 'text' ELSE format_type(a.atttypid, a.atttypmod) END,
+		CASE WHEN label THEN format('s.raw_response #>> %L', string_to_array(path, '.'))
+			ELSE format('s.%I', a.attname) END
+	  FROM pg_attribute AS a
+		LEFT JOIN sagemaker_fdw_columns() AS c ON c.column_name = a.attname
+		CROSS JOIN LATERAL (SELECT coalesce((SELECT option_value FROM pg_options_to_table(a.attfdwoptions)
+			WHERE option_name = 'attribute'), c.attribute)) AS option(path)
+		CROSS JOIN LATERAL (SELECT path IS NOT NULL AND EXISTS (
+			SELECT FROM pg_type AS t WHERE t.oid = a.atttypid AND t.typtype = 'e')) AS enum(label)
+	 WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
+		AND a.attname NOT IN ('environment', 'raw_response')
+	 ORDER BY a.attnum;
+END;
+
+COMMENT ON FUNCTION sagemaker_fdw_refresh_columns(regclass) IS
+	'columns that sagemaker_fdw_refresh keeps of a source';
+
+-- Which jobs of a target are to be asked for again whatever the list says of them.
+CREATE FUNCTION sagemaker_fdw_refresh_unfinished(source regclass)
+RETURNS text
+LANGUAGE SQL STABLE
+SET search_path = pg_catalog, pg_temp
+RETURN 'deleted_at IS NULL AND (training_job_status IS NULL OR training_job_status NOT IN (''Completed'', ''Failed'', ''Stopped'')' ||
+	CASE WHEN EXISTS (SELECT FROM pg_attribute WHERE attrelid = source AND attname = 'warm_pool_status' AND atttypid = 'jsonb'::regtype)
+		THEN ' OR warm_pool_status->>''Status'' IN (''Available'', ''InUse''))' ELSE ')' END;
+
+-- What the state calls a partition: its server and its region.
+CREATE FUNCTION sagemaker_fdw_refresh_leaves(leaves regclass[], OUT leaf regclass, OUT server name, OUT region text, OUT n bigint)
+RETURNS SETOF record
+LANGUAGE SQL STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT l.leaf, s.srvname, coalesce(
+			(SELECT option_value FROM pg_options_to_table(t.ftoptions) WHERE option_name = 'region'),
+			(SELECT option_value FROM pg_options_to_table(s.srvoptions) WHERE option_name = 'region'), ''), l.n
+	  FROM unnest(leaves) WITH ORDINALITY AS l(leaf, n)
+		JOIN pg_foreign_table AS t ON t.ftrelid = l.leaf JOIN pg_foreign_server AS s ON s.oid = t.ftserver;
+END;
+
+-- A run's locks are its transactions', and its session's while one transaction ends and the
+-- next begins: an error or a cancel lets go of them, a commit does not.
+CREATE FUNCTION sagemaker_fdw_refresh_lock(target regclass, locks bigint[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT (SELECT bool_and(pg_try_advisory_xact_lock(lock)) FROM unnest(locks) AS lock) THEN
+		RAISE EXCEPTION 'a refresh of % is already under way', target USING ERRCODE = 'lock_not_available',
+			HINT = 'It will be as fresh when that has ended: sagemaker_fdw_refresh_state shows where it stands.';
+	END IF;
+END;
+$$;
+
+CREATE FUNCTION sagemaker_fdw_refresh_hold(locks bigint[])
+RETURNS void
+LANGUAGE SQL VOLATILE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT pg_advisory_lock(lock) FROM unnest(locks) AS lock;
+END;
+
+CREATE FUNCTION sagemaker_fdw_refresh_resume(locks bigint[])
+RETURNS void
+LANGUAGE SQL VOLATILE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT pg_advisory_xact_lock(lock), pg_advisory_unlock(lock) FROM unnest(locks) AS lock;
+END;
+
+-- Check the arguments, make the target if there is none, begin a run for each partition.
+-- "existing" is the target if there is one.  Locks are the transaction's.
+CREATE FUNCTION sagemaker_fdw_refresh_begin(name_parts text[], existing regclass, default_schema name,
+	source regclass, since timestamptz, step interval, OUT target regclass, OUT leaves regclass[], OUT locks bigint[])
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema_name text := CASE WHEN cardinality(name_parts) > 1 THEN name_parts[1] ELSE default_schema END;
+	table_name text := name_parts[cardinality(name_parts)];
+	-- five pages, with room for what bounds in whole seconds repeat
+	largest CONSTANT integer := 495;
+	missing text;
+	other record;
+BEGIN
+	IF name_parts IS NULL OR source IS NULL OR since IS NULL OR step IS NULL THEN
+		RAISE EXCEPTION 'target, source, since and step must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF step <= '0' THEN
+		RAISE EXCEPTION 'step must be longer than nothing' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'It is how much of the history one window has at first, such as ''1 day''.';
+	END IF;
+
+	-- the source
+	SELECT array_agg(leaf ORDER BY n) INTO leaves
+	  FROM (SELECT source AS leaf, 0 AS n WHERE NOT EXISTS (SELECT FROM pg_partition_tree(source))
+			UNION ALL
+			SELECT relid, row_number() OVER () FROM pg_partition_tree(source) WHERE isleaf) AS tree;
+	SELECT leaf INTO other FROM unnest(leaves) AS leaf
+	 WHERE NOT EXISTS (SELECT FROM pg_foreign_table JOIN pg_foreign_server AS s ON s.oid = ftserver
+			JOIN pg_foreign_data_wrapper AS w ON w.oid = srvfdw
+		WHERE ftrelid = leaf AND fdwhandler = '@extschema@.sagemaker_fdw_handler()'::regprocedure);
+	IF FOUND OR leaves IS NULL THEN
+		RAISE EXCEPTION '% is no foreign table of sagemaker_fdw', coalesce(other.leaf, source) USING ERRCODE = 'wrong_object_type',
+			HINT = 'The source is a table that IMPORT FOREIGN SCHEMA or sagemaker_fdw_create_partitioned_table has made.';
+	END IF;
+	SELECT string_agg(format('%I %s', wanted, type), ', ' ORDER BY n) INTO missing
+	  FROM unnest(ARRAY['training_job_name', 'training_job_arn', 'creation_time', 'last_modified_time', 'training_job_status', 'raw_response'],
+			ARRAY['text', 'text', 'timestamp with time zone', 'timestamp with time zone', NULL, 'jsonb']) WITH ORDINALITY AS c(wanted, type, n)
+	 WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = source AND attname = wanted AND NOT attisdropped
+		AND (type IS NULL OR atttypid = type::regtype));
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION 'source % lacks columns', source USING ERRCODE = 'undefined_column',
+			DETAIL = format('Missing, or of another type: %s.', missing),
+			HINT = 'IMPORT FOREIGN SCHEMA makes a table that has them all.';
+	END IF;
+
+	-- the target
+	target := existing;
+	IF target IS NULL THEN
+		IF NOT pg_try_advisory_xact_lock(hashtextextended(format('sagemaker_fdw_refresh %I.%I', schema_name, table_name), 0)) THEN
+			RAISE EXCEPTION 'a refresh of "%" is already under way', table_name USING ERRCODE = 'lock_not_available';
+		END IF;
+		target := to_regclass(format('%I.%I', schema_name, table_name));
+	END IF;
+	IF target IS NULL THEN
+		EXECUTE format('CREATE TABLE %I.%I (%s, refreshed_at timestamptz NOT NULL, deleted_at timestamptz, '
+			'PRIMARY KEY (training_job_arn, creation_time))', schema_name, table_name,
+			(SELECT string_agg(format('%I %s', name, type), ', ') FROM @extschema@.sagemaker_fdw_refresh_columns(source)));
+		target := to_regclass(format('%I.%I', schema_name, table_name));
+		EXECUTE format('CREATE INDEX ON %s (creation_time)', target);
+		EXECUTE format('CREATE INDEX ON %s (training_job_arn) WHERE %s', target,
+			@extschema@.sagemaker_fdw_refresh_unfinished(source));
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = target AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL
+			AND indnkeyatts = 2 AND (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute
+				WHERE attrelid = target AND attnum = ANY (indkey)) = ARRAY['creation_time', 'training_job_arn']::name[])
+		OR (SELECT relkind FROM pg_class WHERE oid = target) <> 'r' THEN
+		RAISE EXCEPTION '% is no table that sagemaker_fdw_refresh keeps', target USING ERRCODE = 'wrong_object_type',
+			DETAIL = 'It is no plain table with the primary key (training_job_arn, creation_time).',
+			HINT = 'Name another target: sagemaker_fdw_refresh makes it.';
+	END IF;
+	SELECT string_agg(format('%I %s', name, type), ', ') INTO missing
+	  FROM (SELECT name, type FROM @extschema@.sagemaker_fdw_refresh_columns(source)
+			UNION ALL VALUES ('refreshed_at', 'timestamp with time zone'), ('deleted_at', 'timestamp with time zone')) AS c
+	 WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = target AND attname = name AND NOT attisdropped);
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION 'target % lacks columns', target USING ERRCODE = 'undefined_column',
+			DETAIL = format('Missing: %s.', missing),
+			HINT = 'Add them, or name another target: sagemaker_fdw_refresh makes it.';
+	END IF;
+
+	-- where its partitions stand
+	SELECT server, region INTO other FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves) GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'source % has region "%" of server "%" twice', source, other.region, other.server
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	SELECT array_agg(hashtextextended(format('sagemaker_fdw_refresh %s %s %s', target::oid, server, region), 0) ORDER BY n)
+	  INTO locks FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves);
+	PERFORM @extschema@.sagemaker_fdw_refresh_lock(target, locks);
+	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = s.target);
+	INSERT INTO @extschema@.sagemaker_fdw_refresh_state AS s (target, server, region, filled_from, window_width, batch, compared_at, run_started_at)
+	SELECT sagemaker_fdw_refresh_begin.target, server, region, clock_timestamp(), step, largest, clock_timestamp(), clock_timestamp()
+	  FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves)
+	ON CONFLICT ON CONSTRAINT sagemaker_fdw_refresh_state_pkey DO UPDATE
+	   SET window_width = EXCLUDED.window_width, batch = EXCLUDED.batch, pass_from = NULL, pass_to = NULL,
+		run_started_at = EXCLUDED.run_started_at, run_ended_at = NULL,
+		inserted = 0, updated = 0, unchanged = 0, deleted = 0, calls = 0, error = NULL;
+END;
+$$;
+
+-- Read jobs of a partition into the target: those that a condition on "s" selects.
+-- "clauses" follow it; $1 to $4 are the values that both may use.
+CREATE FUNCTION sagemaker_fdw_refresh_statement(target regclass, leaf regclass, condition text, clauses text DEFAULT '')
+RETURNS text
+LANGUAGE SQL STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT format('WITH read AS MATERIALIZED (SELECT %1$s FROM %2$s AS s WHERE %3$s %4$s), '
+		'written AS (INSERT INTO %5$s AS t (%6$s, refreshed_at) SELECT %6$s, clock_timestamp() FROM read '
+			'ON CONFLICT (training_job_arn, creation_time) '
+			'DO UPDATE SET (%6$s, refreshed_at, deleted_at) = ROW (%7$s, EXCLUDED.refreshed_at, NULL) '
+			'WHERE (%8$s) IS DISTINCT FROM (%7$s) OR t.deleted_at IS NOT NULL RETURNING xmax = 0 AS inserted) '
+		'SELECT r.*, w.* FROM (SELECT count(*) AS jobs, min(creation_time) AS oldest, array_agg(training_job_arn) AS arns, '
+				'array_agg(creation_time) AS times FROM read) AS r, '
+			'(SELECT count(*) FILTER (WHERE inserted) AS inserted, count(*) FILTER (WHERE NOT inserted) AS updated FROM written) AS w',
+		string_agg(format('%s AS %I', expression, name), ', '), leaf, condition, clauses, target,
+		string_agg(format('%I', name), ', '), string_agg(format('EXCLUDED.%I', name), ', '), string_agg(format('t.%I', name), ', '))
+	  FROM sagemaker_fdw_refresh_columns(leaf);
+END;
+
+-- Take the next window of the history into the target.
+CREATE FUNCTION sagemaker_fdw_refresh_fill(INOUT state sagemaker_fdw_refresh_state, leaf regclass, since timestamptz)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	window_from timestamptz := greatest(since, state.filled_from - state.window_width);
+	got record;
+BEGIN
+	-- newest first; what the target has already needs no call
+	EXECUTE @extschema@.sagemaker_fdw_refresh_statement(state.target, leaf,
+		format('s.creation_time >= $1 AND s.creation_time < $2 AND coalesce(s.last_modified_time, ''infinity'') <> coalesce((SELECT t.last_modified_time FROM %s AS t '
+			'WHERE t.training_job_arn = s.training_job_arn AND t.creation_time = s.creation_time AND t.deleted_at IS NULL), ''-infinity'')',
+			state.target),
+		format('ORDER BY s.creation_time DESC LIMIT %s', state.batch))
+	   INTO got USING window_from, state.filled_from;
+	state.inserted := state.inserted + got.inserted;
+	state.updated := state.updated + got.updated;
+	state.unchanged := state.unchanged + got.jobs - got.inserted - got.updated;
+	state.arn_prefix := coalesce(state.arn_prefix, @extschema@.sagemaker_fdw_refresh_prefix(got.arns[1]));
+	IF got.jobs = state.batch THEN
+		-- too large: there may be more, created at the same moment too
+		window_from := least(got.oldest + '1 microsecond', state.filled_from);
+		state.window_width := state.filled_from - window_from;
+	END IF;
+	IF got.jobs < state.batch / 4 OR state.window_width = '0' THEN
+		state.window_width := greatest(state.window_width * 2, '1 second');
+	END IF;
+	state.filled_from := window_from;
+END;
+$$;
+
+-- Compare the next jobs of the list with the target, and ask for those that differ, for
+-- those that had not ended, and for those that are no longer listed.
+CREATE FUNCTION sagemaker_fdw_refresh_compare(INOUT state sagemaker_fdw_refresh_state, leaf regclass)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	listed record;
+	asked record;
+	got record;
+	gone bigint;
+	pass_to timestamptz := state.pass_from;	-- what is compared now was created from here on
+BEGIN
+	EXECUTE format('SELECT count(*) AS jobs, min(creation_time) AS oldest, array_agg(training_job_name) AS names, '
+		'array_agg(training_job_arn) AS arns, array_agg(creation_time) AS times, array_agg(last_modified_time) AS modified '
+		'FROM (SELECT training_job_name, training_job_arn, creation_time, last_modified_time FROM %s '
+			'WHERE creation_time >= $1 AND creation_time < $2 ORDER BY creation_time DESC FETCH FIRST %s ROWS WITH TIES) AS s',
+		leaf, state.batch)
+	   INTO listed USING state.pass_from, state.pass_to;
+	IF listed.jobs >= state.batch THEN
+		pass_to := listed.oldest;
+	END IF;
+	state.arn_prefix := coalesce(state.arn_prefix, @extschema@.sagemaker_fdw_refresh_prefix(listed.arns[1]));
+
+	EXECUTE format('WITH listed AS (SELECT * FROM unnest($1, $2, $3, $4) AS l(name, arn, created, modified)), '
+		'asked AS (SELECT name, arn FROM listed WHERE NOT EXISTS (SELECT FROM %1$s WHERE training_job_arn = arn AND creation_time = created '
+				'AND last_modified_time = modified AND deleted_at IS NULL) '
+			'UNION SELECT training_job_name, training_job_arn FROM %1$s WHERE deleted_at IS NULL AND starts_with(training_job_arn, $5) '
+				'AND creation_time >= $6 AND creation_time < $7 '
+				'AND NOT EXISTS (SELECT FROM listed WHERE arn = training_job_arn AND created = creation_time) '
+			'UNION SELECT training_job_name, training_job_arn FROM %1$s WHERE $8 AND starts_with(training_job_arn, $5) AND refreshed_at < $9 AND %2$s) '
+		'SELECT array_agg(DISTINCT name) AS names, array_agg(DISTINCT arn) AS arns, '
+			'(SELECT count(*) FROM listed WHERE arn NOT IN (SELECT arn FROM asked)) AS unchanged FROM asked',
+		state.target, @extschema@.sagemaker_fdw_refresh_unfinished(leaf))
+	   INTO asked USING listed.names, listed.arns, listed.times, listed.modified, state.arn_prefix, pass_to, state.pass_to,
+		pass_to = state.pass_from, state.run_started_at;
+	state.unchanged := state.unchanged + asked.unchanged;
+
+	IF asked.names IS NOT NULL THEN
+		EXECUTE @extschema@.sagemaker_fdw_refresh_statement(state.target, leaf, 's.training_job_name = ANY ($1)')
+		   INTO got USING asked.names;
+		EXECUTE format('WITH gone AS (UPDATE %s SET deleted_at = clock_timestamp() WHERE training_job_arn = ANY ($1) AND deleted_at IS NULL '
+			'AND NOT EXISTS (SELECT FROM unnest($2, $3) AS g(arn, created) WHERE arn = training_job_arn AND created = creation_time) '
+			'RETURNING 1) SELECT count(*) FROM gone', state.target)
+		   INTO gone USING asked.arns, got.arns, got.times;
+		state.inserted := state.inserted + got.inserted;
+		state.updated := state.updated + got.updated;
+		state.unchanged := state.unchanged + got.jobs - got.inserted - got.updated;
+		state.deleted := state.deleted + gone;
+	END IF;
+	state.pass_to := pass_to;
+END;
+$$;
+
+CREATE FUNCTION sagemaker_fdw_refresh_prefix(arn text)
+RETURNS text
+LANGUAGE SQL IMMUTABLE PARALLEL SAFE
+RETURN substring(arn FROM '^(?:[^:]*:){5}');
+
+-- One transaction's work for a partition; "more" says that there is more to do.  What goes
+-- wrong is kept in the state and told in "failure", with its SQLSTATE.
+CREATE FUNCTION sagemaker_fdw_refresh_step(target regclass, leaf regclass, since timestamptz, whole boolean,
+	OUT more boolean, OUT failure text, OUT code text)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- a job runs, and waits, for 28 days at most
+	longest CONSTANT interval := '30 days';
+	state @extschema@.sagemaker_fdw_refresh_state;
+	calls bigint := @extschema@.sagemaker_fdw_session_calls();
+	message text;
+	detail text;
+BEGIN
+	SELECT s.* INTO STRICT state
+	  FROM @extschema@.sagemaker_fdw_refresh_leaves(ARRAY[leaf]) AS l
+		JOIN @extschema@.sagemaker_fdw_refresh_state AS s ON s.server = l.server AND s.region = l.region
+	 WHERE s.target = sagemaker_fdw_refresh_step.target;
+	-- there were no training jobs before
+	since := greatest(since, '2017-11-01 00:00:00+00');
+	IF state.filled_from <= since AND state.pass_from IS NULL THEN
+		state.pass_from := CASE WHEN whole THEN state.filled_from ELSE greatest(state.filled_from, state.compared_at - longest) END;
+		state.pass_to := 'infinity';
+		state.compared_at := clock_timestamp();
+	END IF;
+
+	BEGIN
+		IF state.filled_from > since THEN
+			state := @extschema@.sagemaker_fdw_refresh_fill(state, leaf, since);
+		ELSE
+			state := @extschema@.sagemaker_fdw_refresh_compare(state, leaf);
+		END IF;
+		SELECT format('Servers "%s" and "%s" both read %s.', state.server, s.server, state.arn_prefix) INTO detail
+		  FROM @extschema@.sagemaker_fdw_refresh_state AS s
+		 WHERE s.target = state.target AND s.arn_prefix = state.arn_prefix AND (s.server, s.region) <> (state.server, state.region);
+		IF FOUND THEN
+			RAISE EXCEPTION 'an account and region is read twice' USING ERRCODE = 'invalid_parameter_value', DETAIL = detail;
+		END IF;
+	EXCEPTION
+	WHEN query_canceled THEN
+		-- without the statement, which is pages long
+		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+		RAISE EXCEPTION USING ERRCODE = 'query_canceled', MESSAGE = message;
+	WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, code = RETURNED_SQLSTATE;
+		IF code = '54000' AND state.batch > 1 THEN
+			-- more calls than one scan may make
+			state.batch := state.batch / 2;
+			code := NULL;
+		ELSE
+			failure := format('Server "%s", region "%s": %s. %s', state.server, state.region, message, detail);
+			state.error := message;
+		END IF;
+	END;
+
+	state.calls := state.calls + @extschema@.sagemaker_fdw_session_calls() - calls;
+	more := failure IS NULL AND (state.pass_to IS NULL OR state.pass_to > state.pass_from);
+	IF NOT more THEN
+		state.run_ended_at := clock_timestamp();
+	END IF;
+	UPDATE @extschema@.sagemaker_fdw_refresh_state AS s
+	   SET (arn_prefix, filled_from, window_width, batch, compared_at, pass_from, pass_to, run_ended_at,
+			inserted, updated, unchanged, deleted, calls, error)
+		 = ROW (state.arn_prefix, state.filled_from, state.window_width, state.batch, state.compared_at, state.pass_from, state.pass_to,
+			state.run_ended_at, state.inserted, state.updated, state.unchanged, state.deleted, state.calls, state.error)
+	 WHERE s.target = state.target AND s.server = state.server AND s.region = state.region;
+END;
+$$;
+
+-- Say what a run has done, and raise what went wrong.
+CREATE FUNCTION sagemaker_fdw_refresh_end(target regclass, leaves regclass[], failures text[], code text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	did record;
+BEGIN
+	SELECT sum(inserted) AS inserted, sum(updated) AS updated, sum(unchanged) AS unchanged, sum(deleted) AS deleted, sum(calls) AS calls INTO did
+	  FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves) AS l
+		JOIN @extschema@.sagemaker_fdw_refresh_state AS s ON s.server = l.server AND s.region = l.region
+	 WHERE s.target = sagemaker_fdw_refresh_end.target;
+	RAISE NOTICE 'refreshed %: % inserted, % updated, % unchanged, % deleted, % calls',
+		target, did.inserted, did.updated, did.unchanged, did.deleted, did.calls;
+	IF cardinality(failures) > 0 THEN
+		RAISE EXCEPTION 'refresh of %: % of % partitions failed', target, cardinality(failures), cardinality(leaves)
+			USING ERRCODE = code, DETAIL = array_to_string(failures, E'\n'),
+				HINT = 'The others are refreshed, and what was read is kept; the next run goes on from there.';
+	END IF;
+END;
+$$;
+
+CREATE PROCEDURE sagemaker_fdw_refresh(target text, source regclass, since timestamptz,
+	step interval DEFAULT '1 day', "full" boolean DEFAULT false)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	kept regclass;
+	leaves regclass[];
+	locks bigint[];
+	leaf regclass;
+	more boolean;
+	failure text;
+	code text;
+	failures text[] := '{}';
+	first_code text;
+BEGIN
+	PERFORM @extschema@.sagemaker_fdw_refuse_transaction('sagemaker_fdw_refresh');
+	SELECT b.target, b.leaves, b.locks INTO kept, leaves, locks
+	  FROM @extschema@.sagemaker_fdw_refresh_begin(pg_catalog.parse_ident(target), pg_catalog.to_regclass(target),
+		pg_catalog.current_schema(), source, since, step) AS b;
+	FOREACH leaf IN ARRAY leaves LOOP
+		more := true;
+		WHILE more LOOP
+			PERFORM @extschema@.sagemaker_fdw_refresh_hold(locks);
+			COMMIT;
+			PERFORM @extschema@.sagemaker_fdw_refresh_resume(locks);
+			SELECT s.more, s.failure, s.code INTO more, failure, code
+			  FROM @extschema@.sagemaker_fdw_refresh_step(kept, leaf, since, "full") AS s;
+		END LOOP;
+		IF failure IS NOT NULL THEN
+			failures := pg_catalog.array_append(failures, failure);
+			first_code := coalesce(first_code, code);
+		END IF;
+	END LOOP;
+	COMMIT;
+	PERFORM @extschema@.sagemaker_fdw_refresh_end(kept, leaves, failures, first_code);
+END;
+$$;
+
+COMMENT ON PROCEDURE sagemaker_fdw_refresh(text, regclass, timestamptz, interval, boolean) IS
+	'keeps a local table of training jobs: fills its history, then takes what has changed';

@@ -197,6 +197,54 @@ smf_credentials_resolve(const CredentialConfig *config, AwsCredentials *credenti
 	smf_credentials_clear(&with);
 }
 
+/* The account in an ARN, palloc'ed; NULL when there is none. */
+static char *
+account_of_arn(const char *arn)
+{
+	const char *start = arn;
+	size_t		len;
+
+	/* arn:partition:service:region:account:... */
+	for (int field = 0; field < 4 && start != NULL; field++)
+	{
+		start = strchr(start, ':');
+		if (start != NULL)
+			start++;
+	}
+	len = start ? strcspn(start, ":") : 0;
+	return len > 0 ? pnstrdup(start, len) : NULL;
+}
+
+/*
+ * smf_credentials_account
+ *		The AWS account that the credentials belong to, palloc'ed.
+ *
+ * That of the role which is assumed last, where the mapping names one; otherwise
+ * STS is asked.  Raises 28000 when STS refuses, 08001 when it does not answer.
+ */
+char *
+smf_credentials_account(const CredentialConfig *config, const AwsCredentials *credentials)
+{
+	ProviderContext context = {0};
+	char	   *volatile account = config->role_arn ? account_of_arn(config->role_arn) : NULL;
+
+	if (account != NULL)
+		return account;
+	PG_TRY();
+	{
+		smf_provider_begin(&context, config);
+		account = smf_sts_caller_account(&context, credentials);
+	}
+	PG_CATCH();
+	{
+		smf_provider_end(&context);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	smf_provider_end(&context);
+	return account;
+}
+
 static void
 read_settings(const CredentialConfig *config, ProviderContext *context, AmbientSettings *settings)
 {

@@ -62,6 +62,7 @@ typedef struct AmbientSettings
 extern bool smf_allow_credential_process;
 
 extern void smf_credentials_resolve(const CredentialConfig *config, AwsCredentials *credentials);
+extern char *smf_credentials_account(const CredentialConfig *config, const AwsCredentials *credentials);
 extern void smf_credentials_clear(AwsCredentials *credentials);
 extern bool smf_credentials_refreshable(const CredentialConfig *config);
 extern bool smf_credentials_due(const AwsCredentials *credentials, int64 now_s, bool *must);

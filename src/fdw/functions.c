@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "fdw/access.h"
 #include "fmgr.h"
 #include "http/http.h"
@@ -15,15 +16,22 @@
 #include "jobs/stream.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 /* before version 16, PG_FUNCTION_INFO_V1 alone leaves the function itself hidden */
 extern PGDLLEXPORT Datum sagemaker_describe_training_job(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_disconnect(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_account_id(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_session_calls(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(sagemaker_describe_training_job);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_disconnect);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_account_id);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_session_calls);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_refuse_transaction);
 
 /*
  * sagemaker_describe_training_job(server name, training_job_name text)
@@ -86,5 +94,62 @@ sagemaker_fdw_disconnect(PG_FUNCTION_ARGS)
 		serverid = smf_access_server(NameStr(*PG_GETARG_NAME(0)), GetUserId())->serverid;
 	smf_session_forget(serverid);
 	smf_http_disconnect();
+	PG_RETURN_VOID();
+}
+
+/*
+ * sagemaker_fdw_account_id(server name, region text DEFAULT NULL)
+ *		The AWS account that the current role's credentials for the server belong to.
+ *		A region is needed where the server has none of its own.
+ */
+Datum
+sagemaker_fdw_account_id(PG_FUNCTION_ARGS)
+{
+	Oid			userid = GetUserId();
+	ForeignServer *server;
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context;
+	SmfSettings *settings;
+	text	   *account;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	server = smf_access_server(NameStr(*PG_GETARG_NAME(0)), userid);
+
+	context = AllocSetContextCreate(caller, "sagemaker_fdw function", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(context);
+	settings = smf_settings_resolve(server, NULL);
+	if (settings->region == NULL && !PG_ARGISNULL(1))
+		settings->region = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	account = cstring_to_text(smf_client_account(smf_access_client(settings, userid)));
+	MemoryContextSwitchTo(caller);
+	account = (text *) DatumGetPointer(datumCopy(PointerGetDatum(account), false, -1));
+	MemoryContextDelete(context);
+	PG_RETURN_TEXT_P(account);
+}
+
+/*
+ * sagemaker_fdw_session_calls()
+ *		How many calls of SageMaker's API the session has made so far.
+ */
+Datum
+sagemaker_fdw_session_calls(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(smf_client_calls_made());
+}
+
+/*
+ * sagemaker_fdw_refuse_transaction(command text)
+ *		Raise 25001 within a transaction block, where a procedure cannot commit.
+ */
+Datum
+sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS)
+{
+	if (IsTransactionBlock() || IsSubTransaction())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("%s cannot run inside a transaction block", text_to_cstring(PG_GETARG_TEXT_PP(0))),
+				 errdetail("It commits what it has done, step by step."),
+				 errhint("Send the CALL as a statement of its own, without BEGIN and without other statements.")));
 	PG_RETURN_VOID();
 }

@@ -8,6 +8,8 @@
  * user mapping is needed.  Columns are named as in the catalogue, so none of them
  * needs the option "attribute".
  *
+ * sagemaker_fdw_columns tells the same columns as rows.
+ *
  * LIMIT TO and EXCEPT are respected here, and core filters once more; a table
  * that does not exist is not missed in either of them, as with other wrappers.
  *
@@ -16,13 +18,19 @@
 #include "postgres.h"
 
 #include "fdw/import.h"
+#include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
+#include "funcapi.h"
 #include "jobs/attribute.h"
 #include "lib/stringinfo.h"
 #include "option.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+
+extern PGDLLEXPORT Datum sagemaker_fdw_columns(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(sagemaker_fdw_columns);
 
 #define REMOTE_SCHEMA	"sagemaker"
 #define REMOTE_TABLE	"training_jobs"
@@ -119,4 +127,34 @@ smf_import_foreign_schema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 	if (!IsImportableForeignTable(REMOTE_TABLE, stmt))
 		return NIL;
 	return list_make1(create_training_jobs(GetForeignServer(serverOid), &options));
+}
+
+/*
+ * sagemaker_fdw_columns(OUT column_name name, OUT column_type text, OUT attribute text)
+ *		The columns that IMPORT gives training_jobs, in order; types so that they
+ *		mean the same under any search_path.
+ */
+Datum
+sagemaker_fdw_columns(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const char *schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
+	SmfImportOptions options = smf_import_options_resolve(NIL);
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	{
+		const SmfAttribute *attribute = &smf_attributes[i];
+		StringInfoData type;
+		Datum		values[3];
+		bool		nulls[3] = {false, false, false};
+
+		initStringInfo(&type);
+		append_type(&type, attribute, schema, &options);
+		values[0] = DirectFunctionCall1(namein, CStringGetDatum(attribute->column_name));
+		values[1] = CStringGetTextDatum(type.data);
+		values[2] = CStringGetTextDatum(attribute->attribute);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }

@@ -41,6 +41,7 @@ LARGEST_HEAD = 1 << 20
 LARGEST_BODY = 1 << 26
 DEFAULT_KEY = "AKIDHISTORY000000001"
 DEFAULT_REGION = "us-east-1"
+SECOND_REGION = "us-west-2"
 
 # Settings, and what they are at the start.  The first two may be an object of
 # operation to number, "*" for all others.
@@ -82,7 +83,7 @@ def make_accounts(arguments):
                             generate.generated(arguments.seed, count, "210987654321", region))
 
     def bulk(region):
-        count = arguments.bulk if region == DEFAULT_REGION else 0
+        count = arguments.bulk if region in (DEFAULT_REGION, SECOND_REGION) else 0
         return store.BulkRegion(jobs.Bulk("345678901234", region, count, arguments.anchor))
 
     def empty(region):

@@ -169,7 +169,8 @@ class BulkJob:
 class BulkRegion:
     """Region's interface over jobs that are made when asked for.
 
-    put() and delete() change what Describe serves, not what lists show.
+    What put() gives takes the job's place in the lists, whatever creation time it has;
+    delete() changes what Describe serves, not what lists show.
     """
 
     def __init__(self, bulk):
@@ -205,7 +206,10 @@ class BulkRegion:
         return None if index is None else BulkJob(self.bulk, index)
 
     def job(self, position):
-        return BulkJob(self.bulk, self.bulk.count - position)
+        index = self.bulk.count - position
+        if self.changed:
+            return self.get(self.bulk.name(index)) or BulkJob(self.bulk, index)
+        return BulkJob(self.bulk, index)
 
     def created_between(self, after, before, exclusive):
         left, right = bisect.bisect_left, bisect.bisect_right

@@ -86,5 +86,6 @@ extern void smf_provide_named_source(ProviderContext *context, const char *sourc
 /* sts.c */
 extern void smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 								const RoleRequest *request, AwsCredentials *credentials);
+extern char *smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with);
 
 #endif							/* SMF_PROVIDER_H */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * sts.c
- *		Roles, assumed with other credentials or with a web identity's token.
+ *		Roles, assumed with other credentials or with a web identity's token, and
+ *		whose credentials they are.
  *
  *-------------------------------------------------------------------------
  */
@@ -143,6 +144,37 @@ send_form(ProviderContext *context, const AwsCredentials *with, const char *regi
 		OPENSSL_cleanse(headers[i], strlen(headers[i]));
 }
 
+static bool
+is_skew(const FetchAnswer *answer)
+{
+	char	   *code = element(answer, "Code");
+	char	   *text = element(answer, "Message");
+
+	return code != NULL && smf_retry_classify(answer->status, code, text) == SMF_RETRY_CLOCK_SKEW;
+}
+
+/* Send the form and wait for an answer; "with" signs it, NULL: nobody.  "why" is for messages. */
+static void
+ask(ProviderContext *context, const AwsCredentials *with, const StringInfo form, const char *why,
+	FetchAnswer *answer)
+{
+	char	   *region = smf_provider_region(context);
+	AwsEndpoint endpoint;
+
+	if (region == NULL)
+		smf_provider_fail(context, psprintf("To %s a region is needed.", why),
+						  "Set the option \"region\" of the server.");
+	find_endpoint(context, region, &endpoint);
+	send_form(context, with, region, &endpoint, form, (int64) time(NULL), answer);
+	/* once, with the service's clock */
+	if (with != NULL && answer->result == SMF_HTTP_OK && answer->status >= 400 && answer->date_s >= 0 &&
+		is_skew(answer))
+		send_form(context, with, region, &endpoint, form, answer->date_s, answer);
+	OPENSSL_cleanse(form->data, form->len);
+	if (answer->result != SMF_HTTP_OK)
+		smf_provider_unreachable(context, "STS", answer);
+}
+
 /* STS says no. */
 smf_noreturn static void
 raise_refusal(ProviderContext *context, const RoleRequest *request, const FetchAnswer *answer)
@@ -161,15 +193,6 @@ raise_refusal(ProviderContext *context, const RoleRequest *request, const FetchA
 			 errhint("The role's trust policy must allow it, and with keys the permission sts:AssumeRole.")));
 }
 
-static bool
-is_skew(const FetchAnswer *answer)
-{
-	char	   *code = element(answer, "Code");
-	char	   *text = element(answer, "Message");
-
-	return code != NULL && smf_retry_classify(answer->status, code, text) == SMF_RETRY_CLOCK_SKEW;
-}
-
 /*
  * smf_sts_assume_role
  *		Credentials of a role; "with" signs the request, NULL with a web identity.
@@ -178,8 +201,6 @@ void
 smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 					const RoleRequest *request, AwsCredentials *credentials)
 {
-	char	   *region = smf_provider_region(context);
-	AwsEndpoint endpoint;
 	StringInfoData form;
 	FetchAnswer answer;
 	char	   *access_key_id;
@@ -187,19 +208,8 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 	char	   *session_token;
 	char	   *expiration;
 
-	if (region == NULL)
-		smf_provider_fail(context, "To assume a role a region is needed.",
-						  "Set the option \"region\" of the server.");
-	find_endpoint(context, region, &endpoint);
 	build_form(context, request, &form);
-	send_form(context, with, region, &endpoint, &form, (int64) time(NULL), &answer);
-	/* once, with the service's clock */
-	if (with != NULL && answer.result == SMF_HTTP_OK && answer.status >= 400 && answer.date_s >= 0 &&
-		is_skew(&answer))
-		send_form(context, with, region, &endpoint, &form, answer.date_s, &answer);
-	OPENSSL_cleanse(form.data, form.len);
-	if (answer.result != SMF_HTTP_OK)
-		smf_provider_unreachable(context, "STS", &answer);
+	ask(context, with, &form, "assume a role", &answer);
 	if (answer.status != 200)
 		raise_refusal(context, request, &answer);
 
@@ -215,4 +225,40 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 					  expiration ? smf_provider_time(expiration) : 0);
 	OPENSSL_cleanse(secret_access_key, strlen(secret_access_key));
 	OPENSSL_cleanse(session_token, strlen(session_token));
+}
+
+/*
+ * smf_sts_caller_account
+ *		The account that credentials belong to, palloc'ed.
+ *
+ * Raises 28000 when STS refuses them, 08001 when it does not answer.
+ */
+char *
+smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with)
+{
+	StringInfoData form;
+	FetchAnswer answer;
+	char	   *account;
+
+	initStringInfo(&form);
+	append_parameter(&form, "Action", "GetCallerIdentity");
+	append_parameter(&form, "Version", API_VERSION);
+	ask(context, with, &form, "ask STS for the account", &answer);
+	if (answer.status != 200)
+	{
+		char	   *code = element(&answer, "Code");
+		char	   *text = element(&answer, "Message");
+
+		if (code == NULL)
+			smf_provider_unreachable(context, "STS", &answer);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("STS does not tell the AWS account of server \"%s\"", context->config->server_name),
+				 errdetail("GetCallerIdentity failed: %s: %s", code, text ? text : "")));
+	}
+	account = element(&answer, "Account");
+	smf_fetch_forget(&answer);
+	if (account == NULL)
+		smf_provider_fail(context, "STS's answer to GetCallerIdentity names no account.", NULL);
+	return account;
 }

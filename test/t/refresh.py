@@ -1,0 +1,404 @@
+"""One table of several accounts and regions, and a kept table of it.
+
+Run below test/with-service --bulk 10000.  The cluster is the test's own: STS is the
+local endpoint there.
+"""
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import threading
+import time
+
+from harness import BULK, HISTORY, URL, Cluster, Session, Tap, control, counters, fault, make_server, wait_for
+
+DENIED = ("AKIDDENIED0000000001", "secret/of+the/denied/account0000000000001")
+SINCE = "2017-11-01"
+
+
+def calls(key=HISTORY):
+    """The calls since this was last asked: {operation: count}."""
+    line = control("calls", key=key[0]).strip()
+    return {} if line == "none" else {name: int(count) for name, count in (part.split("=") for part in line.split())}
+
+
+def document(name, key=HISTORY[0], region="us-east-1"):
+    return json.loads(control("document?name=%s&region=%s" % (name, region), key=key))
+
+
+def put(name, changes, key=HISTORY[0], region="us-east-1"):
+    """Serve the job with other members from now on."""
+    facts = document(name, key, region)
+    facts.update(changes)
+    control("document?name=%s&region=%s" % (name, region), json.dumps(facts).encode(), key=key)
+
+
+def ask(session, sql):
+    """(the message and detail, SQLSTATE)."""
+    lines, state = session.ask(sql)
+    return " ".join(lines), state
+
+
+def refresh(session, target="reports.jobs", source="aws.jobs", more=""):
+    """The summary's numbers: inserted, updated, unchanged, deleted, calls."""
+    session.run("SET client_min_messages = notice")
+    lines = session.run("CALL sagemaker_fdw_refresh('%s', '%s', since => '%s'%s)" % (target, source, SINCE, more))
+    session.run("SET client_min_messages = warning")
+    for line in lines:
+        found = re.match(r"NOTICE:  refreshed \S+: (\d+) inserted, (\d+) updated, (\d+) unchanged, (\d+) deleted, "
+                         r"(\d+) calls$", line)
+        if found:
+            return [int(number) for number in found.groups()]
+    raise AssertionError("no summary: %r" % lines)
+
+
+def columns(session):
+    return session.run("SELECT string_agg(column_name, ', ') FROM sagemaker_fdw_columns() "
+                       "WHERE column_name NOT IN ('environment', 'raw_response')")[0]
+
+
+def differences(session, target="reports.jobs", source="aws.jobs"):
+    """How many jobs the target has otherwise than the source."""
+    source_columns = re.sub(r"\b(training_job_status|secondary_status|profiling_status)\b", r"\1::text", columns(session))
+    kept = "SELECT %s FROM %s WHERE deleted_at IS NULL" % (columns(session), target)
+    read = "SELECT %s FROM %s" % (source_columns, source)
+    return int(session.run("SELECT count(*) FROM ((%s EXCEPT ALL %s) UNION ALL (%s EXCEPT ALL %s)) AS d"
+                           % (kept, read, read, kept))[0])
+
+
+def test_partitioned_table(session, tap):
+    """The procedure's table, and what it refuses."""
+    make = "CALL sagemaker_fdw_create_partitioned_table('%s', servers => %s%s)"
+    session.run(make % ("aws.jobs", "ARRAY['history', 'bulk']", ", regions => ARRAY['us-east-1', 'eu-west-1']"))
+    tap.equal(session.run("SELECT relid, pg_get_expr(relpartbound, oid), ftoptions FROM pg_partition_tree('aws.jobs') "
+                          "JOIN pg_class ON oid = relid LEFT JOIN pg_foreign_table ON ftrelid = relid ORDER BY level, relid::text"),
+              ["aws.jobs||",
+               "aws.jobs_123456789012|FOR VALUES IN ('123456789012')|",
+               "aws.jobs_345678901234|FOR VALUES IN ('345678901234')|",
+               "aws.jobs_123456789012_eu_west_1|FOR VALUES IN ('eu-west-1')|{region=eu-west-1}",
+               "aws.jobs_123456789012_us_east_1|FOR VALUES IN ('us-east-1')|{region=us-east-1}",
+               "aws.jobs_345678901234_eu_west_1|FOR VALUES IN ('eu-west-1')|{region=eu-west-1}",
+               "aws.jobs_345678901234_us_east_1|FOR VALUES IN ('us-east-1')|{region=us-east-1}"],
+              "a partition for each account, and below it for each region")
+    tap.equal(session.run("SELECT a.attname, a.atttypid FROM pg_attribute AS a WHERE attrelid = 'aws.jobs'::regclass AND attnum > 0"),
+              session.run("SELECT a.attname, a.atttypid FROM pg_attribute AS a WHERE attrelid = 'history.training_jobs'::regclass AND attnum > 0"),
+              "its columns are those of IMPORT")
+    calls(), calls(BULK)
+    tap.equal(session.run("SELECT count(*) FROM aws.jobs WHERE account_id = '123456789012' AND region = 'eu-west-1'"), ["40"],
+              "one account and region is read")
+    tap.equal((calls(), calls(BULK)), ({"ListTrainingJobs": 1}, {}), "... and no other is asked")
+
+    tap.equal(session.run("SELECT sagemaker_fdw_account_id('history'), sagemaker_fdw_account_id('role'), "
+                          "sagemaker_fdw_account_id('no_region', 'eu-west-1')"), ["123456789012|999999999999|123456789012"],
+              "the account is what STS says, or in the ARN of the role")
+    session.run(make % ("own_regions", "ARRAY['ireland', 'bulk']", ""))
+    tap.equal(session.run("SELECT relid FROM pg_partition_tree('own_regions') WHERE isleaf ORDER BY 1"),
+              ["own_regions_123456789012_eu_west_1", "own_regions_345678901234_us_east_1"],
+              "without regions a server has its own")
+    session.run(make % ('"My Schema"."My Jobs"', "ARRAY['history']", ", regions => ARRAY['us-east-1']"))
+    tap.equal(session.run('SELECT count(*) FROM "My Schema"."My Jobs"'), ["300"], "names may need quotes")
+
+    for arguments, state, words in [
+            (("aws.more", "ARRAY['history', 'ireland']", ", regions => ARRAY['us-east-1']"), "22023",
+             'region us-east-1 of account 123456789012 is given twice'),
+            (("aws.more", "ARRAY['history']", ", regions => ARRAY['us-east-1', 'us-east-1']"), "22023", "is given twice"),
+            (("aws.more", "ARRAY['history', 'nowhere']", ""), "42704", 'server "nowhere" does not exist'),
+            (("aws.more", "'{}'", ""), "22023", "no server is given"),
+            (("aws.more", "ARRAY['history']", ", regions => '{}'"), "22023", "no region is given"),
+            (("aws.more", "ARRAY['no_region']", ""), "HV00J", "region"),
+            (("aws.more", "ARRAY['history']", ", regions => ARRAY['us east']"), "22023", "us east"),
+            (("aws.jobs", "ARRAY['history']", ""), "42P07", 'relation "jobs" already exists'),
+            (("nowhere.jobs", "ARRAY['history']", ""), "3F000", 'schema "nowhere" does not exist'),
+            (("aws." + "x" * 45, "ARRAY['history']", ""), "42622", "is too long"),
+            (("a.b.c", "ARRAY['history']", ""), "42602", "too many parts")]:
+        message, got = ask(session, make % arguments)
+        tap.equal(got, state, "%s %s is %s" % (arguments[1], arguments[2], state))
+        tap.ok(words in message, "... and says so", message)
+    tap.equal(session.run("SELECT count(*) FROM pg_class WHERE relname LIKE 'more%'"), ["0"], "what failed has left nothing")
+
+    session.run("CREATE ROLE guest; GRANT CREATE ON SCHEMA public TO guest; SET ROLE guest")
+    message, state = ask(session, make % ("guests", "ARRAY['history']", ""))
+    tap.equal((state, "permission denied for foreign server history" in message), ("42501", True), "a role needs USAGE on the servers")
+    session.run("RESET ROLE")
+
+
+def unfinished(session):
+    return int(session.run("SELECT count(*) FROM reports.jobs WHERE deleted_at IS NULL AND (training_job_status NOT IN "
+                           "('Completed', 'Failed', 'Stopped') OR warm_pool_status->>'Status' IN ('Available', 'InUse'))")[0])
+
+
+def test_refresh(session, tap):
+    """Filled once, then kept."""
+    session.run("CREATE SCHEMA reports")
+    calls()
+    numbers = refresh(session)
+    tap.equal(numbers[:2] + numbers[3:4], [340, 0, 0], "the first refresh has all jobs")
+    made = calls()
+    tap.equal(made["DescribeTrainingJob"], 340, "... each asked for once")
+    tap.equal(sum(made.values()), numbers[4], "... and the summary counts all calls")
+    tap.equal(differences(session), 0, "... as the source has them")
+    tap.equal(session.run("SELECT count(*) FROM information_schema.columns WHERE table_schema = 'reports' AND table_name = 'jobs' AND "
+                          "(column_name IN ('environment', 'raw_response') OR data_type = 'USER-DEFINED')"), ["0"],
+              "... without secrets and enum types")
+    tap.equal(session.run("SELECT server, region, arn_prefix, filled_from, run_ended_at IS NOT NULL, error FROM sagemaker_fdw_refresh_state "
+                          "WHERE target = 'reports.jobs'::regclass ORDER BY region"),
+              ["history|%s|arn:aws:sagemaker:%s:123456789012:|2017-11-01 00:00:00+00|t|" % (region, region)
+               for region in ("eu-west-1", "us-east-1")], "the state says how far the history is filled")
+
+    session.run("CREATE TABLE before AS SELECT * FROM reports.jobs")
+    running = unfinished(session)
+    calls()
+    numbers = refresh(session)
+    made = calls()
+    tap.equal(numbers[:2] + numbers[3:4], [0, 0, 0], "the second refresh changes nothing")
+    tap.equal(made.get("DescribeTrainingJob", 0), running, "... and asks only for the jobs that had not ended")
+    tap.equal(session.run("SELECT count(*) FROM (TABLE before EXCEPT TABLE reports.jobs) AS d"), ["0"], "... and writes no row")
+    tap.note("340 jobs, %d of which had not ended: the second refresh made %d calls" % (running, sum(made.values())))
+
+
+def test_changes(session, tap):
+    """What happens to jobs, and what becomes of it."""
+    names = session.run("SELECT training_job_name FROM reports.jobs WHERE region = 'us-east-1' AND training_job_status = 'Completed' "
+                        "AND warm_pool_status IS NULL ORDER BY creation_time DESC LIMIT 6")
+    modified, labelled, gone, again = names[:4]
+    now = int(time.time())
+    put(modified, {"LastModifiedTime": now, "BillableTimeInSeconds": 4711})
+    put(labelled, {"LastModifiedTime": now, "TrainingJobStatus": "Paused", "SecondaryStatus": "Dreaming"})
+    gone_document = document(gone)
+    control("delete?name=%s" % gone, b"")
+    put(again, {"CreationTime": now, "LastModifiedTime": now})
+    new = dict(document(modified), TrainingJobName="brand-new", CreationTime=now, LastModifiedTime=now,
+               TrainingJobArn="arn:aws:sagemaker:us-east-1:123456789012:training-job/brand-new")
+    control("document?name=brand-new", json.dumps(new).encode())
+    running = unfinished(session)
+    calls()
+    numbers = refresh(session)
+    tap.equal(numbers[:2] + numbers[3:4], [2, 2, 2], "two jobs are new, two are changed, two are gone")
+    # the new ones, the changed ones, and the one that is listed no more
+    tap.equal(calls()["DescribeTrainingJob"], running + 5, "... for a call each")
+    tap.equal(session.run("SELECT billable_time_in_seconds FROM reports.jobs WHERE training_job_name = '%s'" % modified), ["4711"],
+              "a changed job is")
+    tap.equal(session.run("SELECT training_job_status, secondary_status FROM reports.jobs WHERE training_job_name = '%s'" % labelled),
+              ["Paused|Dreaming"], "labels that are new are kept")
+    tap.equal(session.run("SELECT deleted_at IS NOT NULL FROM reports.jobs WHERE training_job_name = '%s'" % gone), ["t"],
+              "a job that is gone is marked")
+    tap.equal(session.run("SELECT deleted_at IS NOT NULL FROM reports.jobs WHERE training_job_name = '%s' ORDER BY creation_time" % again),
+              ["t", "f"], "a name that is used again is two jobs")
+    control("document?name=%s" % gone, json.dumps(gone_document).encode())
+    numbers = refresh(session)
+    tap.equal(numbers[:2] + numbers[3:4], [0, 1, 0], "a job that is back")
+    tap.equal(session.run("SELECT deleted_at FROM reports.jobs WHERE training_job_name = '%s'" % gone), [""], "... is unmarked")
+
+    old = session.run("SELECT training_job_name FROM reports.jobs WHERE region = 'us-east-1' AND training_job_status = 'Completed' "
+                      "AND warm_pool_status IS NULL ORDER BY creation_time LIMIT 2")
+    tap.equal(session.run("SELECT count(*) FROM reports.jobs WHERE training_job_name = ANY ('{%s}') AND creation_time < now() - interval '31 days'"
+                          % ",".join(old)), ["2"], "two jobs are older than any job can run")
+    put(old[0], {"LastModifiedTime": now, "FailureReason": "late"})
+    control("delete?name=%s" % old[1], b"")
+    numbers = refresh(session)
+    tap.equal(numbers[:2] + numbers[3:4], [0, 0, 0], "... their changes are not looked for")
+    numbers = refresh(session, more=', "full" => true')
+    tap.equal(numbers[:2] + numbers[3:4], [0, 1, 1], "... but by a full refresh")
+    control("reset", b"")
+
+
+def test_limits(session, tap):
+    """Windows that are too large for sagemaker_fdw.max_calls, and partitions that come later."""
+    session.run("SET sagemaker_fdw.max_calls = 30")
+    tap.equal(refresh(session, "reports.limited", more=", step => '10 years'")[0], 340, "windows shrink to what max_calls allows")
+    session.run("RESET sagemaker_fdw.max_calls")
+    tap.equal(differences(session, "reports.limited"), 0, "... and nothing is lost")
+    session.run("SET sagemaker_fdw.max_calls = 1")
+    message, state = ask(session, "CALL sagemaker_fdw_refresh('reports.never', 'aws.jobs', since => '%s')" % SINCE)
+    session.run("RESET sagemaker_fdw.max_calls")
+    tap.equal((state, "2 of 2 partitions failed" in message), ("54000", True), "where a single job is too much, that is the error")
+
+    session.run("CREATE TABLE growing (LIKE aws.jobs) PARTITION BY LIST (region); CREATE FOREIGN TABLE growing_1 PARTITION OF growing "
+                "FOR VALUES IN ('us-east-1') SERVER history OPTIONS (region 'us-east-1')")
+    tap.equal(refresh(session, "reports.growing", "growing")[0], 300, "a source with one partition")
+    session.run("CREATE FOREIGN TABLE growing_2 PARTITION OF growing FOR VALUES IN ('eu-west-1') SERVER history OPTIONS (region 'eu-west-1')")
+    tap.equal(refresh(session, "reports.growing", "growing")[0], 40, "... that gets another one is filled from there too")
+    tap.equal(differences(session, "reports.growing", "growing"), 0, "... and has all")
+    tap.equal(refresh(session, "reports.one", "ireland.training_jobs")[0], 40, "a plain foreign table is a source, too")
+
+
+def test_search(session, tap):
+    """A source that is searched makes a hundredth of the calls."""
+    session.run("CREATE FOREIGN TABLE searched (%s) SERVER history OPTIONS (scan_api 'search')"
+                % session.run("SELECT string_agg(column_name || ' ' || column_type, ', ') FROM sagemaker_fdw_columns() AS c "
+                              "WHERE column_name = ANY (ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = 'search.training_jobs'::regclass))")[0])
+    calls()
+    tap.equal(refresh(session, "reports.searched", "searched")[0], 300, "a source that is searched has all jobs")
+    made = calls()
+    tap.equal(sorted(made), ["ListTrainingJobs", "Search"] if "ListTrainingJobs" in made else ["Search"], "... and describes none")
+    tap.note("300 jobs by Search: %r" % made)
+
+
+def test_failures(session, tap):
+    """One account is denied, a second run, a wrong place, wrong arguments."""
+    session.run("CREATE SCHEMA two")
+    session.run("CALL sagemaker_fdw_create_partitioned_table('two.jobs', servers => ARRAY['ireland', 'role'], regions => ARRAY['eu-west-1'])")
+    session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER role OPTIONS (DROP role_arn, SET aws_access_key_id '%s', "
+                "SET aws_secret_access_key '%s')" % DENIED)
+    message, state = ask(session, "CALL sagemaker_fdw_refresh('reports.two', 'two.jobs', since => '%s')" % SINCE)
+    tap.equal(state, "42501", "a partition that is denied is an error")
+    tap.ok("1 of 2 partitions failed" in message and 'Server "role", region "eu-west-1": AWS denies ListTrainingJobs' in message, "... that names it", message)
+    tap.equal(session.run("SELECT count(*) FROM reports.two"), ["40"], "... after the other one has been read")
+    tap.equal(session.run("SELECT server, error IS NULL FROM sagemaker_fdw_refresh_state WHERE target = 'reports.two'::regclass ORDER BY 1"),
+              ["ireland|t", "role|f"], "... and the state keeps it")
+
+    session.run("CREATE TABLE twice (LIKE aws.jobs) PARTITION BY LIST (account_id); "
+                "CREATE FOREIGN TABLE twice_1 PARTITION OF twice FOR VALUES IN ('1') SERVER history; "
+                "CREATE FOREIGN TABLE twice_2 PARTITION OF twice FOR VALUES IN ('2') SERVER again")
+    message, state = ask(session, "CALL sagemaker_fdw_refresh('reports.twice', 'twice', since => '%s')" % SINCE)
+    tap.equal((state, 'Servers "again" and "history" both read arn:aws:sagemaker:us-east-1:123456789012:' in message), ("22023", True),
+              "two servers of one account and region are an error")
+
+    other = Session()
+    fault(kind="hang", operation="ListTrainingJobs", times=0)
+    other.send("CALL sagemaker_fdw_refresh('reports.jobs', 'aws.jobs', since => '%s')" % SINCE)
+    wait_for(lambda: counters()["in_flight"] > 0, "the other session refreshes")
+    message, state = ask(session, "CALL sagemaker_fdw_refresh('reports.jobs', 'aws.jobs', since => '%s')" % SINCE)
+    tap.equal((state, "already under way" in message), ("55P03", True), "a second refresh at once is refused")
+    session.run("SELECT pg_cancel_backend(%d)" % other.pid)
+    tap.equal(other.receive()[1], "57014", "a refresh can be cancelled")
+    control("clear", b"")
+    tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... and lets go of its lock")
+    tap.equal(refresh(session)[0], 0, "the next one goes on")
+    tap.equal(other.ask("CALL sagemaker_fdw_refresh('reports.jobs', 'aws.jobs', since => '%s')" % SINCE)[1], "00000",
+              "... in the session that was cancelled, too")
+    other.close()
+
+    session.run("CREATE TABLE mine (a integer); CREATE FOREIGN TABLE few (training_job_name text, training_job_arn text) SERVER history")
+    call = "CALL sagemaker_fdw_refresh(%s)"
+    for arguments, state, words in [
+            ("'reports.jobs', 'nowhere', '2020-01-01'", "42P01", 'relation "nowhere" does not exist'),
+            ("'reports.jobs', 'mine', '2020-01-01'", "42809", "mine is no foreign table of sagemaker_fdw"),
+            ("'reports.jobs', 'few', '2020-01-01'", "42703", "creation_time timestamp with time zone"),
+            ("'mine', 'aws.jobs', '2020-01-01'", "42809", "mine is no table that sagemaker_fdw_refresh keeps"),
+            ("'before', 'aws.jobs', '2020-01-01'", "42809", "before is no table that sagemaker_fdw_refresh keeps"),
+            ("'nowhere.jobs', 'aws.jobs', '2020-01-01'", "3F000", 'schema "nowhere" does not exist'),
+            ("'reports.jobs', 'aws.jobs', NULL", "22004", "must not be NULL"),
+            ("'reports.jobs', 'aws.jobs', '2020-01-01', '0'", "22023", "step must be longer than nothing")]:
+        message, got = ask(session, call % arguments)
+        tap.equal(got, state, "(%s) is %s" % (arguments, state))
+        tap.ok(words in message, "... and says so", message)
+    session.run("ALTER TABLE reports.growing DROP COLUMN role_arn")
+    message, state = ask(session, call % "'reports.growing', 'growing', '2020-01-01'")
+    tap.equal((state, "Missing: role_arn text." in message), ("42703", True), "a column that the target lacks is named")
+    statement = call % "'reports.jobs', 'aws.jobs', '2020-01-01'"
+    session.run("BEGIN")
+    message, state = ask(session, statement)
+    session.run("ROLLBACK")
+    tap.equal((state, "cannot run inside a transaction block" in message), ("25001", True), "a transaction block is refused")
+    message, state = ask(session, "SELECT 1\\; " + statement)
+    tap.equal((state, "cannot run inside a transaction block" in message), ("25001", True), "... and so are several statements in one")
+
+    session.run("CREATE ROLE reader; GRANT USAGE ON SCHEMA reports TO reader; GRANT SELECT ON reports.jobs TO reader; SET ROLE reader")
+    tap.equal(ask(session, "UPDATE sagemaker_fdw_refresh_state SET filled_from = now()")[1], "42501", "only who may write a target may write its state")
+    tap.equal(ask(session, "DELETE FROM sagemaker_fdw_refresh_state")[1], "42501", "... or delete it")
+    session.run("RESET ROLE; DROP TABLE reports.one; GRANT USAGE ON SCHEMA aws TO reader; SET ROLE reader")
+    tap.equal(session.run("WITH d AS (DELETE FROM sagemaker_fdw_refresh_state WHERE target::text ~ '^[0-9]+$' RETURNING 1) SELECT count(*) FROM d"),
+              ["1"], "that of a table that is gone is anybody's to delete")
+    session.run("RESET ROLE")
+
+
+def test_changed_of_many(session, tap):
+    """Of 10,000 jobs 50 have changed."""
+    calls(BULK)
+    tap.equal(refresh(session, "reports.many", "bulk.training_jobs")[0], 10000, "10,000 jobs are filled")
+    made = calls(BULK)
+    tap.equal(made["DescribeTrainingJob"], 10000, "... each asked for once")
+    ended = ("training_job_status IN ('Completed', 'Failed', 'Stopped') "
+             "AND coalesce(warm_pool_status->>'Status', '') NOT IN ('Available', 'InUse')")
+    for name in session.run("SELECT training_job_name FROM reports.many WHERE %s ORDER BY md5(training_job_name) LIMIT 50" % ended):
+        put(name, {"LastModifiedTime": int(time.time()), "FailureReason": "changed"}, BULK[0])
+    running = int(session.run("SELECT count(*) FROM reports.many WHERE NOT (%s)" % ended)[0])
+    calls(BULK)
+    numbers = refresh(session, "reports.many", "bulk.training_jobs")
+    made_later = calls(BULK)
+    tap.equal(numbers[:2] + numbers[3:4], [0, 50, 0], "50 of them have changed")
+    tap.equal(made_later["DescribeTrainingJob"] - running, 50, "... for 50 calls")
+    tap.ok(made_later["ListTrainingJobs"] <= 125, "... and the pages of the last 30 days", made_later)
+    tap.note("10,000 jobs: %r; 50 changed, %d not ended: %r" % (made, running, made_later))
+
+
+KILLS = 50
+
+
+def test_kills(session, tap):
+    """A backfill of 20,000 jobs that is killed 50 times."""
+    chance = random.Random(20251125)
+    session.run("CALL sagemaker_fdw_create_partitioned_table('huge', servers => ARRAY['bulk'], regions => ARRAY['us-east-1', 'us-west-2'])")
+    call = "CALL sagemaker_fdw_refresh('reports.huge', 'huge', since => '%s')" % SINCE
+    calls(BULK)
+    describes = lambda: json.loads(control("counters", key=BULK[0]))["calls"].get("DescribeTrainingJob", 0)
+    killed = 0
+    while killed < KILLS:
+        victim = Session()
+        until = describes() + chance.randrange(700)
+        victim.send(call)
+        wait_for(lambda: describes() >= until, "the backfill goes on", 60)
+        if killed % 10 == 9:
+            os.kill(victim.pid, signal.SIGKILL)
+        else:
+            session.run("SELECT pg_terminate_backend(%d)" % victim.pid)
+        victim.receive_end()
+        victim.close()
+        killed += 1
+        if killed % 10 == 0:
+            # the other sessions went with the one that crashed
+            session.close()
+            wait_for(lambda: subprocess.run(["psql", "-X", "-q", "-d", "postgres", "-c", ""], stderr=subprocess.DEVNULL,
+                                            check=False).returncode == 0, "the cluster has recovered")
+            session = Session()
+    left = session.run("SELECT count(*) FROM reports.huge")[0]
+    tap.ok(int(left) < 20000, "after %d kills the backfill is not through" % KILLS, left)
+    refresh(session, "reports.huge", "huge")
+    tap.note("20,000 jobs took %d DescribeTrainingJob calls in %d runs" % (describes(), KILLS + 1))
+    tap.equal(session.run("SELECT count(*), count(deleted_at) FROM reports.huge"), ["20000|0"], "... the next run ends it, and all jobs are there")
+    tap.equal(differences(session, "reports.huge", "huge"), 0, "... as the source has them")
+    session.close()
+
+
+def test(session, tap):
+    for server, keys, options in (("history", HISTORY, {}), ("bulk", BULK, {}), ("ireland", HISTORY, {}), ("role", HISTORY, {}), ("again", HISTORY, {}),
+                                  ("denied", DENIED, {})):
+        make_server(session, server, keys, **options)
+    session.run("""
+        ALTER SERVER ireland OPTIONS (SET region 'eu-west-1');
+        ALTER USER MAPPING FOR CURRENT_USER SERVER role OPTIONS (ADD role_arn 'arn:aws:iam::999999999999:role/reader');
+        CREATE SERVER no_region FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (endpoint_url '%s');
+        CREATE USER MAPPING FOR CURRENT_USER SERVER no_region OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s');
+        CREATE SCHEMA aws; CREATE SCHEMA "My Schema"; CREATE SCHEMA search;
+        IMPORT FOREIGN SCHEMA sagemaker FROM SERVER history INTO search OPTIONS (attributes 'search');
+        """ % (URL, HISTORY[0], HISTORY[1]))
+    test_partitioned_table(session, tap)
+    session.run("DROP TABLE aws.jobs; CALL sagemaker_fdw_create_partitioned_table('aws.jobs', servers => ARRAY['history'], "
+                "regions => ARRAY['us-east-1', 'eu-west-1'])")
+    test_refresh(session, tap)
+    test_changes(session, tap)
+    test_limits(session, tap)
+    test_search(session, tap)
+    test_failures(session, tap)
+    test_changed_of_many(session, tap)
+
+
+def main():
+    tap = Tap()
+    cluster = Cluster(AWS_ENDPOINT_URL_STS=URL, AWS_CONFIG_FILE="/none", AWS_SHARED_CREDENTIALS_FILE="/none")
+    try:
+        cluster.start()
+        session = Session()
+        session.run("CREATE EXTENSION sagemaker_fdw")
+        test(session, tap)
+        test_kills(session, tap)
+    finally:
+        cluster.remove()
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()
