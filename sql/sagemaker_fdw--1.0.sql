@@ -607,6 +607,7 @@ DECLARE
 	asked record;
 	got record;
 	gone bigint;
+	newest text;
 	pass_to timestamptz := state.pass_from;	-- what is compared now was created from here on
 BEGIN
 	EXECUTE format('SELECT count(*) AS jobs, min(creation_time) AS oldest, array_agg(training_job_name) AS names, '
@@ -618,7 +619,11 @@ BEGIN
 	IF listed.jobs >= state.batch THEN
 		pass_to := listed.oldest;
 	END IF;
-	state.arn_prefix := coalesce(state.arn_prefix, @extschema@.sagemaker_fdw_refresh_prefix(listed.arns[1]));
+	IF state.arn_prefix IS NULL THEN
+		-- the target may have jobs of the partition all the same
+		EXECUTE format('SELECT training_job_arn FROM %s ORDER BY creation_time DESC LIMIT 1', leaf) INTO newest;
+		state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(newest);
+	END IF;
 
 	EXECUTE format('WITH listed AS (SELECT * FROM unnest($1, $2, $3, $4) AS l(name, arn, created, modified)), '
 		'asked AS (SELECT name, arn FROM listed WHERE NOT EXISTS (SELECT FROM %1$s WHERE training_job_arn = arn AND creation_time = created '

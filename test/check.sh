@@ -61,7 +61,7 @@ regression() {
 begin
 find_postgres
 export PG_CONFIG=$pg_bin/pg_config
-install_packages clang
+install_packages clang "postgresql-$pg_version-cron"
 say "building for PostgreSQL $pg_version, warnings are errors"
 build WERROR=1
 say "building with clang"
@@ -95,6 +95,9 @@ tap cancel "$top/test/with-service" -o "--bulk 1000000" /usr/bin/python3 -B "$to
 tap tls "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/tls.py"
 tap proxy "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/proxy.py"
 tap credentials "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credentials.py"
+tap refresh "$top/test/with-service" -o "--bulk 10000 --anchor $(date +%s)" /usr/bin/python3 -B "$top/test/t/refresh.py"
+tap dump "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/dump.py"
+tap cron "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/cron.py"
 tap load "$top/test/with-service" -o "--bulk 50000" /usr/bin/python3 -B "$top/test/t/load.py"
 tap secrets /usr/bin/python3 -B "$top/test/secrets.py" "$work/pg/log"
 

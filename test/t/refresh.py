@@ -1,6 +1,6 @@
 """One table of several accounts and regions, and a kept table of it.
 
-Run below test/with-service --bulk 10000.  The cluster is the test's own: STS is the
+Run below test/with-service --bulk 10000 --anchor NOW.  The cluster is the test's own: STS is the
 local endpoint there.
 """
 import json
@@ -122,6 +122,31 @@ def test_partitioned_table(session, tap):
     message, state = ask(session, make % ("guests", "ARRAY['history']", ""))
     tap.equal((state, "permission denied for foreign server history" in message), ("42501", True), "a role needs USAGE on the servers")
     session.run("RESET ROLE")
+
+
+ACCOUNTS, REGIONS = 12, ["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1"]
+
+
+def test_many_accounts(session, tap):
+    """Twelve accounts and five regions in one query."""
+    template = document(session.run("SELECT training_job_name FROM history.training_jobs LIMIT 1")[0])
+    for number in range(ACCOUNTS):
+        account, key = "%012d" % (600000000000 + number), "AKIDMANY0000000000%02d" % number
+        control("keys", {"access_key_id": key, "secret_access_key": HISTORY[1], "session_token": None, "account": account})
+        make_server(session, "account_%d" % number, (key, HISTORY[1]))
+        for region in REGIONS:
+            facts = dict(template, TrainingJobName="job", TrainingJobArn="arn:aws:sagemaker:%s:%s:training-job/job" % (region, account))
+            control("document?name=job&region=%s" % region, json.dumps(facts).encode(), key=key)
+    session.run("CALL sagemaker_fdw_create_partitioned_table('everything', servers => '{%s}', regions => '{%s}')"
+                % (",".join("account_%d" % number for number in range(ACCOUNTS)), ",".join(REGIONS)))
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    wait_for(lambda: counters()["connections_open"] == 0, "no connection is open")
+    control("config", {"latency_ms": 20})
+    tap.equal(session.run("SELECT count(*), count(DISTINCT (account_id, region)), count(role_arn) FROM everything"), ["60|60|60"],
+              "twelve accounts and five regions are one table")
+    control("config", {"latency_ms": 0})
+    most = counters()["connections_open"]
+    tap.ok(16 < most <= 64, "... read side by side, within max_session_connections", most)
 
 
 def unfinished(session):
@@ -376,6 +401,7 @@ def test(session, tap):
         IMPORT FOREIGN SCHEMA sagemaker FROM SERVER history INTO search OPTIONS (attributes 'search');
         """ % (URL, HISTORY[0], HISTORY[1]))
     test_partitioned_table(session, tap)
+    test_many_accounts(session, tap)
     session.run("DROP TABLE aws.jobs; CALL sagemaker_fdw_create_partitioned_table('aws.jobs', servers => ARRAY['history'], "
                 "regions => ARRAY['us-east-1', 'eu-west-1'])")
     test_refresh(session, tap)

@@ -1,0 +1,111 @@
+"""Dump and restore, and the extension's scripts.
+
+Run below test/with-service.  The cluster is the test's own: STS is the local endpoint
+there.
+"""
+import glob
+import os
+import re
+import subprocess
+
+from harness import HISTORY, URL, Cluster, Session, Tap, control, make_server
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+UNFINISHED = ("SELECT count(*) FROM reports.jobs WHERE (training_job_status NOT IN ('Completed', 'Failed', 'Stopped') "
+              "OR warm_pool_status->>'Status' IN ('Available', 'InUse'))")
+OBJECTS = ("SELECT pg_describe_object(classid, objid, 0), "
+           "coalesce(pg_get_functiondef(CASE WHEN classid = 'pg_proc'::regclass THEN objid END), '') "
+           "FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' "
+           "AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'sagemaker_fdw') ORDER BY 1")
+
+
+def command(*words, **options):
+    return subprocess.run(words, check=True, encoding="utf-8", stdout=subprocess.PIPE, **options).stdout
+
+
+def described():
+    """DescribeTrainingJob calls since this was last asked."""
+    return int(re.search(r"DescribeTrainingJob=(\d+)", control("calls")).group(1))
+
+
+def test_dump(session, tap, cluster):
+    session.run("CREATE SCHEMA aws; CREATE SCHEMA reports")
+    session.run("CALL sagemaker_fdw_create_partitioned_table('aws.jobs', servers => ARRAY['history'], "
+                "regions => ARRAY['us-east-1', 'eu-west-1'])")
+    session.run("CALL sagemaker_fdw_refresh('reports.jobs', 'aws.jobs', since => '2017-11-01')")
+    session.run("CREATE VIEW reports.failed AS SELECT training_job_name, failure_reason FROM aws.jobs WHERE training_job_status = 'Failed'")
+    session.run("CREATE MATERIALIZED VIEW reports.names AS SELECT training_job_name FROM aws.jobs")
+    for form in ("plain", "custom"):
+        database = "restored_" + form
+        command("createdb", database)
+        dump = cluster.directory + "/dump." + form
+        command("pg_dump", "-F", form, "-f", dump, "postgres")
+        if form == "plain":
+            command("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", dump)
+        else:
+            command("pg_restore", "-e", "-d", database, dump)
+        other = Session(database)
+        for what, query in [
+                ("its state", "SELECT target, server, region, arn_prefix, filled_from, compared_at, inserted FROM sagemaker_fdw_refresh_state ORDER BY 3"),
+                ("the kept table", "SELECT md5(string_agg(j::text, '' ORDER BY training_job_arn, creation_time)) FROM reports.jobs AS j"),
+                ("the partitioned table", "SELECT relid, isleaf FROM pg_partition_tree('aws.jobs') ORDER BY relid::text"),
+                ("the view", "SELECT count(*) FROM reports.failed"),
+                ("the materialized view", "SELECT count(*) FROM reports.names"),
+                ("the extension's objects", OBJECTS)]:
+            tap.equal(other.run(query), session.run(query), "a %s dump has %s" % (form, what))
+        control("calls")
+        tap.equal(other.ask("CALL sagemaker_fdw_refresh('reports.jobs', 'aws.jobs', since => '2017-11-01')")[1], "00000",
+                  "... and a refresh goes on where it stood")
+        tap.equal(described(), int(other.run(UNFINISHED)[0]), "... and asks only for the jobs that had not ended")
+        other.close()
+
+
+def test_update(session, tap):
+    """Each version that was released, updated, has the objects of a new installation."""
+    scripts = [os.path.basename(path) for path in glob.glob(TOP + "/sql/sagemaker_fdw--*.sql")]
+    versions = sorted({match.group(1) for match in (re.match(r"sagemaker_fdw--([\d.]+)[.]sql$", name) for name in scripts) if match})
+    expected = session.run(OBJECTS)
+    tap.ok(len(expected) > 0, "the extension has objects")
+    for version in versions:
+        database = "from_" + version.replace(".", "_")
+        command("createdb", database)
+        other = Session(database)
+        other.run("CREATE EXTENSION sagemaker_fdw VERSION '%s'; ALTER EXTENSION sagemaker_fdw UPDATE" % version)
+        tap.equal(other.run(OBJECTS), expected, "version %s is updated" % version)
+        other.close()
+
+
+def test_drop(tap):
+    """What uninstalling removes, and what it leaves."""
+    session = Session("restored_plain")
+    session.run("DROP EXTENSION sagemaker_fdw CASCADE")
+    tap.equal(session.run("SELECT count(*) FROM reports.jobs"), ["340"], "DROP EXTENSION leaves the kept table")
+    tap.equal(session.run("SELECT count(*) FROM pg_foreign_server"), ["0"], "... and no server")
+    session.run("CREATE EXTENSION sagemaker_fdw")
+    make_server(session, "history")
+    control("calls")
+    session.run("CALL sagemaker_fdw_refresh('reports.jobs', 'history.training_jobs', since => '2017-11-01')")
+    tap.equal(described(), int(session.run(UNFINISHED + " AND region = 'us-east-1'")[0]),
+              "installed again, it asks only for those")
+    session.close()
+
+
+def main():
+    tap = Tap()
+    cluster = Cluster(AWS_ENDPOINT_URL_STS=URL, AWS_CONFIG_FILE="/none", AWS_SHARED_CREDENTIALS_FILE="/none")
+    try:
+        cluster.start()
+        session = Session()
+        session.run("CREATE EXTENSION sagemaker_fdw")
+        make_server(session, "history", HISTORY)
+        test_dump(session, tap, cluster)
+        test_update(session, tap)
+        test_drop(tap)
+        session.close()
+    finally:
+        cluster.remove()
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()
