@@ -608,24 +608,29 @@ DECLARE
 	got record;
 	gone bigint;
 	newest text;
+	most integer := state.batch;
 	pass_to timestamptz := state.pass_from;	-- what is compared now was created from here on
 BEGIN
-	EXECUTE format('SELECT count(*) AS jobs, min(creation_time) AS oldest, array_agg(training_job_name) AS names, '
-		'array_agg(training_job_arn) AS arns, array_agg(creation_time) AS times, array_agg(last_modified_time) AS modified '
-		'FROM (SELECT training_job_name, training_job_arn, creation_time, last_modified_time FROM %s '
-			'WHERE creation_time >= $1 AND creation_time < $2 ORDER BY creation_time DESC FETCH FIRST %s ROWS WITH TIES) AS s',
-		leaf, state.batch)
-	   INTO listed USING state.pass_from, state.pass_to;
-	IF listed.jobs >= state.batch THEN
-		pass_to := listed.oldest;
-	END IF;
+	LOOP
+		EXECUTE format('SELECT count(*) AS jobs, min(creation_time) AS oldest, array_agg(training_job_name) AS names, '
+			'array_agg(training_job_arn) AS arns, array_agg(creation_time) AS times, array_agg(last_modified_time) AS modified '
+			'FROM (SELECT training_job_name, training_job_arn, creation_time, last_modified_time FROM %s '
+				'WHERE creation_time >= $1 AND creation_time < $2 ORDER BY creation_time DESC LIMIT %s) AS s', leaf, most)
+		   INTO listed USING state.pass_from, state.pass_to;
+		EXIT WHEN listed.jobs < most;
+		-- there may be more of the oldest moment: it is left for the next time
+		pass_to := listed.oldest + '1 microsecond';
+		EXIT WHEN pass_to < state.pass_to;
+		most := most * 2;
+		pass_to := state.pass_from;
+	END LOOP;
 	IF state.arn_prefix IS NULL THEN
 		-- the target may have jobs of the partition all the same
 		EXECUTE format('SELECT training_job_arn FROM %s ORDER BY creation_time DESC LIMIT 1', leaf) INTO newest;
 		state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(newest);
 	END IF;
 
-	EXECUTE format('WITH listed AS (SELECT * FROM unnest($1, $2, $3, $4) AS l(name, arn, created, modified)), '
+	EXECUTE format('WITH listed AS (SELECT * FROM unnest($1, $2, $3, $4) AS l(name, arn, created, modified) WHERE created >= $6), '
 		'asked AS (SELECT name, arn FROM listed WHERE NOT EXISTS (SELECT FROM %1$s WHERE training_job_arn = arn AND creation_time = created '
 				'AND last_modified_time = modified AND deleted_at IS NULL) '
 			'UNION SELECT training_job_name, training_job_arn FROM %1$s WHERE deleted_at IS NULL AND starts_with(training_job_arn, $5) '

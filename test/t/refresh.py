@@ -231,14 +231,18 @@ def test_changes(session, tap):
 
 def test_limits(session, tap):
     """Windows that are too large for sagemaker_fdw.max_calls, and partitions that come later."""
+    moment = int(time.time()) - 1000
+    for name in session.run("SELECT training_job_name FROM history.training_jobs ORDER BY creation_time DESC LIMIT 40"):
+        put(name, {"CreationTime": moment, "LastModifiedTime": moment})
     session.run("SET sagemaker_fdw.max_calls = 30")
-    tap.equal(refresh(session, "reports.limited", more=", step => '10 years'")[0], 340, "windows shrink to what max_calls allows")
+    tap.equal(refresh(session, "reports.limited", more=", step => '10 years'")[0], 340, "windows shrink to what max_calls allows, and to less than one moment's jobs")
     session.run("RESET sagemaker_fdw.max_calls")
     tap.equal(differences(session, "reports.limited"), 0, "... and nothing is lost")
     session.run("SET sagemaker_fdw.max_calls = 1")
     message, state = ask(session, "CALL sagemaker_fdw_refresh('reports.never', 'aws.jobs', since => '%s')" % SINCE)
     session.run("RESET sagemaker_fdw.max_calls")
     tap.equal((state, "2 of 2 partitions failed" in message), ("54000", True), "where a single job is too much, that is the error")
+    control("reset", b"")
 
     session.run("CREATE TABLE growing (LIKE aws.jobs) PARTITION BY LIST (region); CREATE FOREIGN TABLE growing_1 PARTITION OF growing "
                 "FOR VALUES IN ('us-east-1') SERVER history OPTIONS (region 'us-east-1')")
