@@ -98,6 +98,7 @@ tap credentials "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/creden
 tap refresh "$top/test/with-service" -o "--bulk 10000 --anchor $(date +%s)" /usr/bin/python3 -B "$top/test/t/refresh.py"
 tap dump "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/dump.py"
 tap cron "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/cron.py"
+tap docs "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/docs.py" "$unit/build/attribute_dump"
 tap load "$top/test/with-service" -o "--bulk 50000" /usr/bin/python3 -B "$top/test/t/load.py"
 tap secrets /usr/bin/python3 -B "$top/test/secrets.py" "$work/pg/log"
 
