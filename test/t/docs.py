@@ -20,7 +20,7 @@ import re
 import subprocess
 import sys
 
-from harness import HISTORY, SECRETS, URL, Died, main
+from harness import HISTORY, SECRETS, URL, Died, control, main
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -56,7 +56,125 @@ IMPORT FOREIGN SCHEMA sagemaker FROM SERVER sm INTO aws;
 
 # The pages, and what must have been done before their first block.
 PAGES = {
+    "doc/recipes.md": FRONT_PAGE,
     "doc/columns.md": FRONT_PAGE,
+}
+
+# What doc/recipes.md must have: the headings of its recipes.
+RECIPES = [
+    "Prices and costs", "Missing prices", "Cost by team", "Cost by experiment", "Cost by month",
+    "The bill: Cost and Usage Report", "Cost so far of running jobs", "What failed jobs cost", "Spot savings",
+    "Warm pools", "Queue time", "Time in each secondary status", "Jobs near their stopping condition",
+    "Retried jobs", "Tuning leaderboard", "A materialized view", "On a hot standby",
+]
+
+# Calls that a recipe makes: no description of a job that is not asked for, no tags that are not read.
+CALLS = {
+    "Cost by month": "DescribeTrainingJob=300 ListTrainingJobs=3",
+    "Cost by team": "DescribeTrainingJob=130 ListTags=130 ListTrainingJobs=2",
+    "Cost so far of running jobs": "DescribeTrainingJob=5 ListTrainingJobs=1",
+    "What failed jobs cost": "DescribeTrainingJob=49 ListTrainingJobs=3",
+    "Warm pools": "DescribeTrainingJob=17 ListTrainingJobs=3",
+    "Tuning leaderboard": "DescribeTrainingJob=8 ListTrainingJobsForHyperParameterTuningJob=1",
+}
+
+# A table such as sagemaker_fdw_refresh keeps: statuses are text, secrets are left out.
+KEPT_TABLE = """
+CREATE SCHEMA reports;
+DO $$
+BEGIN
+  EXECUTE (
+    SELECT format('CREATE TABLE reports.training_jobs AS SELECT %s, now() AS refreshed_at, '
+                  'NULL::timestamptz AS deleted_at FROM aws.training_jobs',
+                  string_agg(format(CASE WHEN typtype = 'e' THEN '%1$I::text AS %1$I' ELSE '%1$I' END, attname), ', '
+                             ORDER BY attnum))
+      FROM pg_attribute
+      JOIN pg_type ON pg_type.oid = atttypid
+     WHERE attrelid = 'aws.training_jobs'::regclass AND attnum > 0
+       AND attname NOT IN ('environment', 'raw_response'));
+  ALTER TABLE reports.training_jobs ADD PRIMARY KEY (training_job_arn, creation_time);
+END $$;
+"""
+
+# Jobs that a report could get wrong, in place of those in the kept table.
+CORNERS = """
+TRUNCATE reports.training_jobs;
+DROP TABLE reports.cur;
+CREATE FUNCTION job(name text, status text, created timestamptz, started timestamptz, billable integer, config jsonb,
+                    team text, more jsonb DEFAULT '{}')
+RETURNS void LANGUAGE sql BEGIN ATOMIC
+  INSERT INTO reports.training_jobs
+  SELECT (jsonb_populate_record(NULL::reports.training_jobs, jsonb_build_object(
+           'training_job_name', name,
+           'training_job_arn', 'arn:aws:sagemaker:us-east-1:123456789012:training-job/' || name,
+           'training_job_status', status, 'creation_time', created, 'training_start_time', started,
+           'training_time_in_seconds', billable, 'billable_time_in_seconds', billable, 'resource_config', config,
+           'instance_type', config->>'InstanceType', 'region', 'us-east-1', 'account_id', '123456789012',
+           'tags', CASE WHEN team IS NULL THEN NULL ELSE jsonb_build_object('team', team) END) || more)).*;
+END;
+\o /dev/null
+\set large '{"InstanceType": "ml.m5.large", "InstanceCount": 2}'
+\set unpriced '{"InstanceType": "ml.new.large", "InstanceCount": 1}'
+SELECT job('plain', 'Completed', '2025-06-10Z', '2025-06-10Z', 3600, :'large', 'a',
+           '{"warm_pool_status": {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 1800}}');
+SELECT job('groups', 'Completed', '2025-06-10Z', '2025-06-10Z', 3600, '{"InstanceGroups": [
+             {"InstanceGroupName": "1", "InstanceType": "ml.g5.2xlarge", "InstanceCount": 2},
+             {"InstanceGroupName": "2", "InstanceType": "ml.c5.4xlarge", "InstanceCount": 1}]}', 'a');
+SELECT job('half-priced', 'Completed', '2025-06-10Z', '2025-06-10Z', 3600, '{"InstanceGroups": [
+             {"InstanceGroupName": "1", "InstanceType": "ml.m5.large", "InstanceCount": 1},
+             {"InstanceGroupName": "2", "InstanceType": "ml.new.large", "InstanceCount": 3}]}', 'b',
+           '{"warm_pool_status": {"Status": "InUse"}}');
+SELECT job('runs', 'InProgress', '2025-06-30 09:58Z', '2025-06-30 10:00Z', NULL, :'large', 'b',
+           '{"enable_managed_spot_training": true, "stopping_condition": {"MaxRuntimeInSeconds": 9000}, "secondary_status_transitions": [
+              {"Status": "Starting", "StartTime": "2025-06-30T09:58:00Z", "EndTime": "2025-06-30T10:00:00Z"},
+              {"Status": "Training", "StartTime": "2025-06-30T10:00:00Z"}]}');
+SELECT job('never-began', 'Failed', '2025-06-10Z', NULL, NULL, :'large', NULL);
+SELECT job('waits', 'InProgress', '2025-06-30 02:00Z', NULL, NULL, :'large', NULL,
+           '{"stopping_condition": {"MaxRuntimeInSeconds": 9000, "MaxWaitTimeInSeconds": 43200}}');
+SELECT job('no-time', 'Stopped', '2025-06-10Z', '2025-06-10 00:10Z', NULL, :'large', 'c',
+           '{"secondary_status_transitions": [{"Status": "Stopping", "StartTime": "2025-06-10T00:20:00Z"}]}');
+SELECT job('serverless', 'Completed', '2025-06-10Z', NULL, NULL, NULL, 'd', '{"billable_token_count": 10}');
+SELECT job('new-label', NULL, '2025-06-10Z', '2025-06-10Z', 3600, :'large', 'e',
+           '{"enable_managed_spot_training": true, "training_time_in_seconds": 14400}');
+SELECT job('runs-unpriced', 'Stopping', '2025-06-30 10:00Z', '2025-06-30 10:30Z', NULL, :'unpriced', 'f',
+           '{"stopping_condition": {"MaxRuntimeInSeconds": 86400}}');
+-- a name that was used again, and what else the bill of the recipe has
+SELECT job('pytorch-fraud-0298', 'Completed', '2025-05-15Z', '2025-05-15Z', 3600, :'large', 'g');
+SELECT job('pytorch-fraud-0298', 'Failed', '2025-05-16Z', '2025-05-16Z', 7200, :'large', 'g',
+           '{"failure_reason": "ClientError: no data"}');
+SELECT job('pytorch-vision-0299', 'Completed', '2025-05-16Z', '2025-05-16Z', 3600, :'unpriced', 'h',
+           '{"enable_managed_spot_training": true}');
+SELECT job('no-number', 'Completed', '2025-05-01Z', '2025-05-01Z', 0, :'large', 'i', '{
+  "tuning_job_arn": "arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/tune-vision",
+  "final_metric_data_list": [{"MetricName": "validation:auc", "Value": "NaN"}]}');
+SELECT job('number', 'Completed', '2025-05-01Z', '2025-05-01Z', 0, :'large', 'i', '{
+  "tuning_job_arn": "arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/tune-vision",
+  "final_metric_data_list": [{"MetricName": "validation:auc", "Value": 0.1, "Timestamp": "2025-05-01T00:00:00Z"},
+                             {"MetricName": "validation:auc", "Value": 0.5, "Timestamp": "2025-05-01T01:00:00Z"},
+                             {"MetricName": "train:loss", "Value": 0.9, "Timestamp": "2025-05-01T02:00:00Z"}]}');
+\o
+"""
+
+# What the recipes say of them, by the recipe's heading.
+CORNER_REPORTS = {
+    "Cost by team": [
+        # every job's cost is known, or there is no sum
+        "b|2|1|1|", "c|1|0|1|", "d|1|0|1|", "f|1|1|1|",
+        "a|2|0|0|4.10", "e|1|0|0|0.24", "(no team)|2|1|0|0.00"],
+    "Missing prices": ["us-east-1|ml.new.large|3|4.0", "us-east-1||1|"],
+    "Cost by month": ["2025-05|123456789012|us-east-1|5|0|1|", "2025-06|123456789012|us-east-1|10|3|4|"],
+    "The bill: Cost and Usage Report": ["g|1|63.93|0.72", "h|1|6.29|", "(job not found)|1|3.04|"],
+    "Cost so far of running jobs": [
+        "runs-unpriced|Stopping||1.5|", "runs|InProgress|0.24|2.0|0.48", "waits|InProgress|0.24|0.0|0.00"],
+    "What failed jobs cost": ["ClientError|1|4.0|0|0.48", "(no reason)|1||0|0.00"],
+    "Queue time": ["ml.new.large|2|0|00:15:00|00:28:30|00:30:00", "ml.m5.large|10|1|00:00:00|00:07:12|00:10:00",
+                   "(groups or none)|3|0|00:00:00|00:00:00|00:00:00"],
+    "Time in each secondary status": ["Training|1|1|02:00:00|02:00:00|2.0", "Starting|1|1|00:02:00|00:02:00|0.0"],
+    "Jobs near their stopping condition": [
+        "runs|2025-06-30 12:30:00+00|00:30:00", "waits|2025-06-30 14:00:00+00|02:00:00"],
+    "Spot savings": ["2025-05|1|1.0|1.0|0.00|0.00|1|", "2025-06|1|8.0|2.0|75.00|75.00|0|0.72"],
+    "Warm pools": ["InUse|1||1|", "Terminated|1|1.00|0|0.12"],
+    "Tuning leaderboard": ["1|number|Completed|0.5000||", "2|no-number|Completed|||"],
 }
 
 
@@ -144,7 +262,7 @@ def make_database(session, suffix, *preparations):
 
 
 def test_page(tap, page, database, accept):
-    """Run a page.  Returns its blocks, and what each printed."""
+    """Run a page."""
     path = TOP / page
     text = path.read_text(encoding="utf-8")
     blocks = read_blocks(text)
@@ -167,13 +285,13 @@ def test_page(tap, page, database, accept):
                 first, end = block.output_lines
                 lines[first:end] = output.split("\n")
         path.write_text("\n".join(lines), encoding="utf-8")
-    return blocks, printed
 
 
 def test_reader(tap):
     """What read_blocks() finds, and does not."""
-    found = read_blocks("# One\n```sql\nSELECT 1;\n```\n\n```\n 1\n```\nText\n```\nnone\n```\n## Two\n```sql\nSELECT 2;\n\n"
-                        "SELECT 3;\n```\nText\n```\nno output\n```\n```sh\nls\n```\n```sql\nSELECT 4;\n```\n```text\n4\n```\n")
+    found = read_blocks("# One\n```sql\nSELECT 1;\n```\n\n```\n 1\n```\nText\n```\nnone\n```\n"
+                        "## Two\n```sql\nSELECT 2;\n\nSELECT 3;\n```\nText\n```\nno output\n```\n```sh\nls\n```\n"
+                        "```sql\nSELECT 4;\n```\n```text\n4\n```\n")
     tap.equal([(block.heading, block.line, block.sql, block.output) for block in found],
               [("One", 3, "SELECT 1;", " 1"), ("Two", 15, "SELECT 2;\n\nSELECT 3;", None), ("Two", 27, "SELECT 4;", "4")],
               "SQL blocks are found with the output that follows them")
@@ -199,6 +317,48 @@ def test_columns(tap, database, dump):
         "and the labels of the enum types, in order")
 
 
+def recipe_blocks():
+    return read_blocks((TOP / "doc/recipes.md").read_text(encoding="utf-8"))
+
+
+def over_kept_table(sql):
+    return sql.replace("aws.training_jobs", "reports.training_jobs")
+
+
+def test_recipes(session, tap, database):
+    """What doc/recipes.md has, and which calls it makes."""
+    blocks = recipe_blocks()
+    found = [block.heading for block in blocks]
+    tap.equal([heading for heading in RECIPES if heading not in found], [], "every recipe is there")
+    tap.equal([heading for heading in found if heading not in RECIPES], [], "and is in this test's list")
+    for heading, calls in CALLS.items():
+        block = next(block for block in blocks if block.heading == heading)
+        control("calls")
+        must(database, block.sql)
+        tap.equal(control("calls").strip(), calls, "calls of: %s" % heading)
+    must(database, "DELETE FROM reports.prices WHERE instance_type = 'ml.c5.4xlarge';")
+    tap.equal(must(database, "SELECT count(*), count(*) FILTER (WHERE unpriced), count(usd) FROM reports.job_costs "
+                   "WHERE instance_type IS NULL;", "-A", "-t"), "13|13|0", "half a price is no price")
+
+
+def test_kept_table(session, tap, database):
+    """The recipes over a table of one's own."""
+    printed = [must(database, over_kept_table(block.sql)) for block in recipe_blocks()]
+    tap.equal([block.heading for block, output in zip(recipe_blocks(), printed)
+               if block.output is not None and output != trimmed(block.output)], [],
+              "over a kept table recipes print the same")
+    must(database, CORNERS)
+    for heading, report in CORNER_REPORTS.items():
+        block = next(block for block in recipe_blocks() if block.heading == heading)
+        lines = must(database, over_kept_table(block.sql), "-A", "-t").split("\n")
+        tap.equal([line for line in lines if line], report, "of unusual jobs: %s" % heading)
+    must(database, "REFRESH MATERIALIZED VIEW CONCURRENTLY reports.cost_by_day;")
+    tap.equal(must(database, "SELECT sum(jobs), sum(running), sum(unpriced), sum(usd) FROM reports.cost_by_day;",
+                   "-A", "-t"), must(database, "SELECT count(*), count(*) FILTER (WHERE running), "
+                                     "count(*) FILTER (WHERE unpriced), 4.10 + 0.24 + 0.72 FROM reports.job_costs;",
+                                     "-A", "-t"), "a materialized view follows them")
+
+
 def test(session, tap):
     *options, dump = sys.argv[1:]
     accept = options == ["--accept"]
@@ -210,6 +370,10 @@ def test(session, tap):
             test_page(tap, page, databases[-1], accept)
             if page == "doc/columns.md":
                 test_columns(tap, databases[-1], dump)
+            elif page == "doc/recipes.md":
+                test_recipes(session, tap, databases[-1])
+        databases.append(make_database(session, "kept", FRONT_PAGE, KEPT_TABLE))
+        test_kept_table(session, tap, databases[-1])
     finally:
         for database in databases:
             session.run("DROP DATABASE %s WITH (FORCE)" % database)
