@@ -20,7 +20,7 @@ import re
 import subprocess
 import sys
 
-from harness import HISTORY, SECRETS, URL, Died, control, main
+from harness import HISTORY, SECRETS, URL, Cluster, Died, control, main
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -325,7 +325,7 @@ def over_kept_table(sql):
     return sql.replace("aws.training_jobs", "reports.training_jobs")
 
 
-def test_recipes(session, tap, database):
+def test_recipes(tap, database):
     """What doc/recipes.md has, and which calls it makes."""
     blocks = recipe_blocks()
     found = [block.heading for block in blocks]
@@ -341,7 +341,7 @@ def test_recipes(session, tap, database):
                    "WHERE instance_type IS NULL;", "-A", "-t"), "13|13|0", "half a price is no price")
 
 
-def test_kept_table(session, tap, database):
+def test_kept_table(tap, database):
     """The recipes over a table of one's own."""
     printed = [must(database, over_kept_table(block.sql)) for block in recipe_blocks()]
     tap.equal([block.heading for block, output in zip(recipe_blocks(), printed)
@@ -359,6 +359,25 @@ def test_kept_table(session, tap, database):
                                      "-A", "-t"), "a materialized view follows them")
 
 
+def test_standby(tap, database):
+    """Recipes that only read, on a hot standby."""
+    reading = [block for block in recipe_blocks() if block.sql.startswith("SELECT")]
+    primary = [must(database, block.sql) for block in reading]
+    environment = dict(os.environ)
+    standby = Cluster(standby=True)
+    try:
+        standby.start()
+        tap.equal(must(database, "SELECT pg_is_in_recovery();", "-A", "-t"), "t", "a standby is up")
+        tap.equal([block.heading for block, printed in zip(reading, primary) if must(database, block.sql) != printed], [],
+                  "%d recipes print on it what they print on the primary" % len(reading))
+        for command in ("REFRESH MATERIALIZED VIEW reports.cost_by_day", "ANALYZE aws.training_jobs"):
+            tap.equal(psql(database, command, "-v", "VERBOSITY=sqlstate")[1], "psql:<stdin>:1: ERROR:  25006",
+                      "read only: %s" % command)
+    finally:
+        standby.remove()
+        os.environ.update(environment)
+
+
 def test(session, tap):
     *options, dump = sys.argv[1:]
     accept = options == ["--accept"]
@@ -371,9 +390,10 @@ def test(session, tap):
             if page == "doc/columns.md":
                 test_columns(tap, databases[-1], dump)
             elif page == "doc/recipes.md":
-                test_recipes(session, tap, databases[-1])
+                test_recipes(tap, databases[-1])
+                test_standby(tap, databases[-1])
         databases.append(make_database(session, "kept", FRONT_PAGE, KEPT_TABLE))
-        test_kept_table(session, tap, databases[-1])
+        test_kept_table(tap, databases[-1])
     finally:
         for database in databases:
             session.run("DROP DATABASE %s WITH (FORCE)" % database)

@@ -161,9 +161,13 @@ def make_server(session, name, keys=HISTORY, url=URL, **options):
 
 
 class Cluster:
-    """A Postgres cluster of the test's own, in a temporary directory."""
+    """A Postgres cluster of the test's own, in a temporary directory.
 
-    def __init__(self, settings=(), **environment):
+    A standby is one of the cluster that the environment names.  From then on the
+    environment names this one.
+    """
+
+    def __init__(self, settings=(), standby=False, **environment):
         bindir = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], check=True,
                                 capture_output=True, encoding="utf-8").stdout.strip()
         self.as_owner = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
@@ -179,9 +183,13 @@ class Cluster:
             self.command += ["-c", option]
         self.log = open(self.directory + "/log", "wb")
         self.process = None
-        subprocess.run(self.as_owner + [bindir + "/initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E",
-                                        "UTF8", "--locale=C.UTF-8", "--no-sync"],
-                       check=True, stdout=subprocess.DEVNULL)
+        if standby:
+            make = [bindir + "/pg_basebackup", "-D", self.data, "-R", "-c", "fast", "--no-sync"]
+        else:
+            make = [bindir + "/initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E",
+                    "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        # the owner may have no right to be where we are
+        subprocess.run(self.as_owner + make, cwd=self.directory, check=True, stdout=subprocess.DEVNULL)
         os.environ.update(PGHOST=self.directory, PGPORT="5432", PGUSER="postgres")
 
     def start(self):
