@@ -14,6 +14,7 @@ name before the one of pg_catalog.  The time zone is UTC.
 
 --accept writes into the pages what psql printed, to be read before it is committed.
 """
+import json
 import os
 import pathlib
 import re
@@ -67,6 +68,8 @@ RECIPES = [
     "Warm pools", "Queue time", "Time in each secondary status", "Jobs near their stopping condition",
     "Retried jobs", "Tuning leaderboard", "A materialized view", "On a hot standby",
 ]
+# And without SQL.
+SECTIONS = ["What the figures leave out", "Grafana"]
 
 # Calls that a recipe makes: no description of a job that is not asked for, no tags that are not read.
 CALLS = {
@@ -175,6 +178,48 @@ CORNER_REPORTS = {
     "Spot savings": ["2025-05|1|1.0|1.0|0.00|0.00|1|", "2025-06|1|8.0|2.0|75.00|75.00|0|0.72"],
     "Warm pools": ["InUse|1||1|", "Terminated|1|1.00|0|0.12"],
     "Tuning leaderboard": ["1|number|Completed|0.5000||", "2|no-number|Completed|||"],
+}
+
+# The dashboard's panels: the format of the query; figures of its answer, and what they must be.
+WINDOW = "creation_time BETWEEN '2025-05-31 12:00Z' AND '2025-06-30 12:00Z'"
+PANELS = {
+    "Cost": ("table", "round(usd, 2)",
+             "SELECT round(sum(usd), 2) FROM reports.job_costs WHERE %s;" % WINDOW),
+    "Unpriced jobs": ("table", "jobs", "SELECT 0;"),
+    "Spot savings": ("table", "round(percent, 2)", """
+        SELECT round(100 - 100.0 * sum(hours * billable_time_in_seconds) / sum(hours * training_time_in_seconds), 2)
+          FROM reports.training_jobs,
+               LATERAL (SELECT sum(g.instance_count) AS hours FROM sagemaker_instance_groups(resource_config) AS g) AS g
+         WHERE enable_managed_spot_training AND training_end_time IS NOT NULL AND %s;""" % WINDOW),
+    "Jobs by status": ("table", "string_agg(status || jobs, ' ' ORDER BY status)", """
+        SELECT string_agg(status || jobs, ' ' ORDER BY status)
+          FROM (SELECT training_job_status AS status, count(*) AS jobs FROM reports.training_jobs
+                 WHERE %s GROUP BY 1) AS t;""" % WINDOW),
+    "Cost by team and day": ("time_series", """count(*), count(DISTINCT "time"), string_agg(DISTINCT metric, ' '),
+                             min(to_timestamp("time")), round(sum(usd), 2)""", """
+        SELECT count(DISTINCT (creation_time::date, tags->'team')), count(DISTINCT creation_time::date),
+               string_agg(DISTINCT tags->>'team', ' '), min(date_trunc('day', creation_time)), round(sum(usd), 2)
+          FROM reports.job_costs WHERE NOT running AND %s;""" % WINDOW),
+    "Instance hours by team and day": ("time_series", """count(*), round(sum(hours), 6)""", """
+        SELECT count(DISTINCT (creation_time::date, tags->'team')),
+               round(sum(billable_time_in_seconds::bigint * g.instance_count) / 3600, 6)
+          FROM reports.training_jobs CROSS JOIN LATERAL sagemaker_instance_groups(resource_config) AS g
+         WHERE training_end_time IS NOT NULL AND %s;""" % WINDOW),
+    "Failed jobs by day": ("time_series", "string_agg(DISTINCT metric, ' '), sum(jobs)", """
+        SELECT string_agg(DISTINCT substring(failure_reason FROM '^[A-Za-z]+'), ' '), count(*)
+          FROM reports.training_jobs WHERE training_job_status = 'Failed' AND %s;""" % WINDOW),
+    "Queue time": ("time_series", "count(*), round(max(p95)), round(min(median))", """
+        SELECT count(*), round(max(p95)), round(min(median))
+          FROM (SELECT extract(epoch FROM percentile_cont(0.5) WITHIN GROUP (ORDER BY queue)) AS median,
+                       extract(epoch FROM percentile_cont(0.95) WITHIN GROUP (ORDER BY queue)) AS p95
+                  FROM (SELECT creation_time::date AS day, training_start_time - creation_time AS queue
+                          FROM reports.training_jobs WHERE %s) AS jobs GROUP BY day) AS days;""" % WINDOW),
+    "Running jobs": ("table", """count(*), count(DISTINCT job), count(seconds), round(sum(seconds)),
+                     round(min(percent_of_limit))""", """
+        SELECT count(*), count(*), count(*), round(extract(epoch FROM sum(now() - training_start_time))),
+               round(100 * extract(epoch FROM min(now() - training_start_time)) / 86400)
+          FROM reports.training_jobs
+         WHERE training_end_time IS NULL AND training_job_name <> 'pytorch-fraud-0297';"""),
 }
 
 
@@ -328,9 +373,10 @@ def over_kept_table(sql):
 def test_recipes(tap, database):
     """What doc/recipes.md has, and which calls it makes."""
     blocks = recipe_blocks()
-    found = [block.heading for block in blocks]
-    tap.equal([heading for heading in RECIPES if heading not in found], [], "every recipe is there")
-    tap.equal([heading for heading in found if heading not in RECIPES], [], "and is in this test's list")
+    with_sql = {block.heading for block in blocks}
+    sections = re.findall("^## (.*)$", (TOP / "doc/recipes.md").read_text(encoding="utf-8"), re.M)
+    tap.equal(sorted(with_sql), sorted(RECIPES), "every recipe is there, and has SQL")
+    tap.equal(sorted(sections), sorted(RECIPES + SECTIONS), "and the other sections")
     for heading, calls in CALLS.items():
         block = next(block for block in blocks if block.heading == heading)
         control("calls")
@@ -347,6 +393,54 @@ def test_kept_table(tap, database):
     tap.equal([block.heading for block, output in zip(recipe_blocks(), printed)
                if block.output is not None and output != trimmed(block.output)], [],
               "over a kept table recipes print the same")
+
+
+def expand_macros(sql):
+    """A panel's query as Grafana sends it, for the 30 days before the end of the history."""
+    since, until = "'2025-05-31T12:00:00Z'", "'2025-06-30T12:00:00Z'"
+    group = r"floor(extract(epoch from \1)/86400)*86400"
+    for macro, text in ((r"\$__timeFilter\(([^()]+)\)", r"\1 BETWEEN %s AND %s" % (since, until)),
+                        (r"\$__timeFrom\(\)", since), (r"\$__timeTo\(\)", until),
+                        (r"\$__timeGroupAlias\(([^(),]+), *'1d'(?:, *0)?\)", group + ' AS "time"'),
+                        (r"\$__timeGroup\(([^(),]+), *'1d'(?:, *0)?\)", group)):
+        sql = re.sub(macro, text, sql)
+    return sql
+
+
+def test_dashboard(tap, database):
+    """The queries of doc/grafana/training-jobs.json, over the kept table."""
+    dashboard = json.loads((TOP / "doc/grafana/training-jobs.json").read_text(encoding="utf-8"))
+    panels = {panel["title"]: panel for panel in dashboard["panels"]}
+    source = {"type": "grafana-postgresql-datasource", "uid": "${datasource}"}
+    tap.equal([(variable["name"], variable["type"], variable["query"]) for variable in dashboard["templating"]["list"]],
+              [("datasource", "datasource", source["type"])], "the dashboard lets its data source be chosen")
+    tap.equal([title for title, panel in panels.items()
+               if panel["datasource"] != source or [target["datasource"] for target in panel["targets"]] != [source]], [],
+              "every panel asks it one query")
+    places = [(x, y) for panel in panels.values() for place in (panel["gridPos"],)
+              for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])]
+    tap.ok(len(places) == len(set(places)) and max(x for x, _ in places) < 24, "no panel covers another")
+    tap.equal(sorted(panels), sorted(PANELS), "its panels are in this test's list")
+    # a job that vanished while it ran does not run on
+    must(database, "UPDATE reports.training_jobs SET deleted_at = now() WHERE training_job_name = 'pytorch-fraud-0297';")
+    for title, (form, figures, check) in PANELS.items():
+        target = panels[title]["targets"][0]
+        sql = expand_macros(target["rawSql"])
+        summary = must(database, "SELECT %s FROM (%s) AS panel;" % (figures, sql), "-A", "-t")
+        tap.equal((target["format"], summary), (form, must(database, check, "-A", "-t")), "panel: %s" % title)
+        if form == "time_series":
+            header = must(database, sql, "-A").split("\n")[0].split("|")
+            tap.equal((header[0], header.count("metric") <= 1), ("time", True), "and it is a series in time")
+    figures = [must(database, "BEGIN; DELETE FROM reports.prices WHERE instance_type = 'ml.c5.4xlarge'; %s;"
+                    % expand_macros(panels[title]["targets"][0]["rawSql"]), "-A", "-t")
+               for title in ("Cost", "Unpriced jobs")]
+    tap.equal(figures, ["", must(database, "SELECT count(*) FROM reports.job_costs WHERE instance_type IS NULL "
+                                           "AND NOT running AND %s;" % WINDOW, "-A", "-t")],
+              "without a price there is no cost, and the panel of unpriced jobs says so")
+
+
+def test_corners(tap, database):
+    """The recipes over jobs that they could get wrong."""
     must(database, CORNERS)
     for heading, report in CORNER_REPORTS.items():
         block = next(block for block in recipe_blocks() if block.heading == heading)
@@ -394,6 +488,8 @@ def test(session, tap):
                 test_standby(tap, databases[-1])
         databases.append(make_database(session, "kept", FRONT_PAGE, KEPT_TABLE))
         test_kept_table(tap, databases[-1])
+        test_dashboard(tap, databases[-1])
+        test_corners(tap, databases[-1])
     finally:
         for database in databases:
             session.run("DROP DATABASE %s WITH (FORCE)" % database)
