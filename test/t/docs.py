@@ -27,7 +27,8 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 
 # What is printed, as a regular expression; what is run in its place.
 SUBSTITUTIONS = [
-    (r"(FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS \()", r"\1endpoint_url '%s', " % URL),
+    # a server that has no other option than a region
+    (r"(FOREIGN DATA WRAPPER sagemaker_fdw\s+OPTIONS \(region '[a-z0-9-]+')\)", r"\1, endpoint_url '%s')" % URL),
     (r"aws_access_key_id '\.\.\.'", "aws_access_key_id '%s'" % HISTORY[0]),
     (r"aws_secret_access_key '\.\.\.'", "aws_secret_access_key '%s'" % HISTORY[1]),
 ]
@@ -55,11 +56,17 @@ CREATE SCHEMA aws;
 IMPORT FOREIGN SCHEMA sagemaker FROM SERVER sm INTO aws;
 """
 
-# The pages, and what must have been done before their first block.
+# The pages; what must have been done before their first block, and before each.
 PAGES = {
-    "doc/recipes.md": FRONT_PAGE,
-    "doc/columns.md": FRONT_PAGE,
+    "README.md": ("", ""),
+    "doc/recipes.md": (FRONT_PAGE, ""),
+    "doc/columns.md": (FRONT_PAGE, ""),
+    # its mappings are alternatives
+    "doc/credentials.md": (FRONT_PAGE, "DROP USER MAPPING IF EXISTS FOR analyst SERVER sm;"),
 }
+
+# Roles that the pages suppose.
+ROLES = ["analyst"]
 
 # What doc/recipes.md must have: the headings of its recipes.
 RECIPES = [
@@ -75,7 +82,7 @@ SECTIONS = ["What the figures leave out", "Grafana"]
 CALLS = {
     "Cost by month": "DescribeTrainingJob=300 ListTrainingJobs=3",
     "Cost by team": "DescribeTrainingJob=130 ListTags=130 ListTrainingJobs=2",
-    "Cost so far of running jobs": "DescribeTrainingJob=5 ListTrainingJobs=1",
+    "Cost so far of running jobs": "DescribeTrainingJob=12 ListTrainingJobs=2",
     "What failed jobs cost": "DescribeTrainingJob=49 ListTrainingJobs=3",
     "Warm pools": "DescribeTrainingJob=17 ListTrainingJobs=3",
     "Tuning leaderboard": "DescribeTrainingJob=8 ListTrainingJobsForHyperParameterTuningJob=1",
@@ -306,7 +313,7 @@ def make_database(session, suffix, *preparations):
     return name
 
 
-def test_page(tap, page, database, accept):
+def test_page(tap, page, database, before_each, accept):
     """Run a page."""
     path = TOP / page
     text = path.read_text(encoding="utf-8")
@@ -314,6 +321,8 @@ def test_page(tap, page, database, accept):
     tap.ok(blocks, "%s has SQL" % page)
     printed = []
     for block in blocks:
+        if before_each:
+            must(database, before_each)
         output, complaint = psql(database, block.sql)
         title = "%s:%d: %s" % (page, block.line, block.heading)
         printed.append(output)
@@ -478,9 +487,11 @@ def test(session, tap):
     databases = []
     try:
         test_reader(tap)
-        for page, before in PAGES.items():
+        for role in ROLES:
+            session.run("CREATE ROLE %s" % role)
+        for page, (before, before_each) in PAGES.items():
             databases.append(make_database(session, pathlib.Path(page).stem.lower(), before))
-            test_page(tap, page, databases[-1], accept)
+            test_page(tap, page, databases[-1], before_each, accept)
             if page == "doc/columns.md":
                 test_columns(tap, databases[-1], dump)
             elif page == "doc/recipes.md":
@@ -493,6 +504,8 @@ def test(session, tap):
     finally:
         for database in databases:
             session.run("DROP DATABASE %s WITH (FORCE)" % database)
+        for role in ROLES:
+            session.run("DROP ROLE IF EXISTS %s" % role)
 
 
 if __name__ == "__main__":
