@@ -375,6 +375,11 @@ def recipe_blocks():
     return read_blocks((TOP / "doc/recipes.md").read_text(encoding="utf-8"))
 
 
+def reading_blocks():
+    """Those that only read."""
+    return [block for block in recipe_blocks() if block.sql.startswith("SELECT")]
+
+
 def over_kept_table(sql):
     return sql.replace("aws.training_jobs", "reports.training_jobs")
 
@@ -391,6 +396,16 @@ def test_recipes(tap, database):
         control("calls")
         must(database, block.sql)
         tap.equal(control("calls").strip(), calls, "calls of: %s" % heading)
+    reading = reading_blocks()
+    described = [must(database, block.sql) for block in reading]
+    must(database, "ALTER SERVER sm OPTIONS (ADD scan_api 'search');")
+    control("calls")
+    tap.equal([block.heading for block, printed in zip(reading, described) if must(database, block.sql) != printed], [],
+              "%d recipes print the same with Search" % len(reading))
+    # the leaderboard asks for the jobs of one tuning job
+    tap.equal(control("calls").strip(), "DescribeTrainingJob=8 ListTrainingJobsForHyperParameterTuningJob=1 Search=29",
+              "and describe no job that Search finds")
+    must(database, "ALTER SERVER sm OPTIONS (DROP scan_api);")
     must(database, "DELETE FROM reports.prices WHERE instance_type = 'ml.c5.4xlarge';")
     tap.equal(must(database, "SELECT count(*), count(*) FILTER (WHERE unpriced), count(usd) FROM reports.job_costs "
                    "WHERE instance_type IS NULL;", "-A", "-t"), "13|13|0", "half a price is no price")
@@ -464,7 +479,7 @@ def test_corners(tap, database):
 
 def test_standby(tap, database):
     """Recipes that only read, on a hot standby."""
-    reading = [block for block in recipe_blocks() if block.sql.startswith("SELECT")]
+    reading = reading_blocks()
     primary = [must(database, block.sql) for block in reading]
     environment = dict(os.environ)
     standby = Cluster(standby=True)
