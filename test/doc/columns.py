@@ -24,7 +24,7 @@ API's order, and six more. No column is NOT NULL: an attribute that a job lacks 
 
 The columns on the right say which calls return a value: ListTrainingJobs (List), ListTrainingJobsForHyperParameterTuningJob
 (Tuning), Search, DescribeTrainingJob (Describe) and ListTags. A query makes the cheapest calls that return all that it
-reads: see [Which calls a query makes](../README.md#which-calls-a-query-makes).
+reads: see [Which calls a query makes](pushdown.md).
 
 | column | attribute of the API | type | List | Tuning | Search | Describe | ListTags |
 | --- | --- | --- | --- | --- | --- | --- | --- |

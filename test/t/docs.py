@@ -9,8 +9,9 @@ blank lines stands between a block and a fence without a language, or of "text",
 must print what is in there.  Spaces at the ends of lines are not compared.
 
 A block is run as it is printed but for SUBSTITUTIONS, which lead it to the local
-endpoint.  And where its history ends, there now() is: PREPARE puts a function of that
-name before the one of pg_catalog.  The time zone is UTC.
+endpoint; the cluster is the test's own, and STS is the endpoint there, too.  And where
+its history ends, there now() is: PREPARE puts a function of that name before the one of
+pg_catalog.  The time zone is UTC.
 
 --accept writes into the pages what psql printed, to be read before it is committed.
 """
@@ -21,14 +22,15 @@ import re
 import subprocess
 import sys
 
-from harness import HISTORY, SECRETS, URL, Cluster, Died, control, main
+from harness import BULK, HISTORY, SECRETS, URL, Cluster, Died, control, main
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 
 # What is printed, as a regular expression; what is run in its place.
 SUBSTITUTIONS = [
-    # a server that has no other option than a region
-    (r"(FOREIGN DATA WRAPPER sagemaker_fdw\s+OPTIONS \(region '[a-z0-9-]+')\)", r"\1, endpoint_url '%s')" % URL),
+    # a server that has no option which says where to go
+    (r"(FOREIGN DATA WRAPPER sagemaker_fdw\s+OPTIONS \(region '[a-z0-9-]+'(?:, scan_api 'search')?)\)",
+     r"\1, endpoint_url '%s')" % URL),
     (r"aws_access_key_id '\.\.\.'", "aws_access_key_id '%s'" % HISTORY[0]),
     (r"aws_secret_access_key '\.\.\.'", "aws_secret_access_key '%s'" % HISTORY[1]),
 ]
@@ -56,13 +58,28 @@ CREATE SCHEMA aws;
 IMPORT FOREIGN SCHEMA sagemaker FROM SERVER sm INTO aws;
 """
 
-# The pages; what must have been done before their first block, and before each.
+# The servers of two accounts.
+TWO_ACCOUNTS = FRONT_PAGE + """
+CREATE SERVER prod FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1');
+CREATE USER MAPPING FOR CURRENT_USER SERVER prod
+  OPTIONS (aws_access_key_id '...', aws_secret_access_key '...');
+CREATE SERVER research FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1');
+CREATE USER MAPPING FOR CURRENT_USER SERVER research
+  OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s');
+""" % BULK
+
+# The pages; what must have been done before their first block, before each, and before the second.
 PAGES = {
-    "README.md": ("", ""),
-    "doc/recipes.md": (FRONT_PAGE, ""),
-    "doc/columns.md": (FRONT_PAGE, ""),
+    # a reader sees what it is before he makes it
+    "README.md": (FRONT_PAGE, "", "DROP EXTENSION sagemaker_fdw CASCADE; DROP SCHEMA aws;"),
+    "doc/recipes.md": (FRONT_PAGE, "", ""),
+    "doc/columns.md": (FRONT_PAGE, "", ""),
     # its mappings are alternatives
-    "doc/credentials.md": (FRONT_PAGE, "DROP USER MAPPING IF EXISTS FOR analyst SERVER sm;"),
+    "doc/credentials.md": (FRONT_PAGE, "DROP USER MAPPING IF EXISTS FOR analyst SERVER sm;", ""),
+    "doc/options.md": (FRONT_PAGE, "", ""),
+    "doc/pushdown.md": (FRONT_PAGE, "", ""),
+    "doc/operations.md": (TWO_ACCOUNTS, "", ""),
+    "doc/problems.md": (FRONT_PAGE, "", ""),
 }
 
 # Roles that the pages suppose.
@@ -88,22 +105,10 @@ CALLS = {
     "Tuning leaderboard": "DescribeTrainingJob=8 ListTrainingJobsForHyperParameterTuningJob=1",
 }
 
-# A table such as sagemaker_fdw_refresh keeps: statuses are text, secrets are left out.
+# A kept table.
 KEPT_TABLE = """
 CREATE SCHEMA reports;
-DO $$
-BEGIN
-  EXECUTE (
-    SELECT format('CREATE TABLE reports.training_jobs AS SELECT %s, now() AS refreshed_at, '
-                  'NULL::timestamptz AS deleted_at FROM aws.training_jobs',
-                  string_agg(format(CASE WHEN typtype = 'e' THEN '%1$I::text AS %1$I' ELSE '%1$I' END, attname), ', '
-                             ORDER BY attnum))
-      FROM pg_attribute
-      JOIN pg_type ON pg_type.oid = atttypid
-     WHERE attrelid = 'aws.training_jobs'::regclass AND attnum > 0
-       AND attname NOT IN ('environment', 'raw_response'));
-  ALTER TABLE reports.training_jobs ADD PRIMARY KEY (training_job_arn, creation_time);
-END $$;
+CALL sagemaker_fdw_refresh('reports.training_jobs', 'aws.training_jobs', since => '2020-01-01');
 """
 
 # Jobs that a report could get wrong, in place of those in the kept table.
@@ -119,7 +124,7 @@ RETURNS void LANGUAGE sql BEGIN ATOMIC
            'training_job_arn', 'arn:aws:sagemaker:us-east-1:123456789012:training-job/' || name,
            'training_job_status', status, 'creation_time', created, 'training_start_time', started,
            'training_time_in_seconds', billable, 'billable_time_in_seconds', billable, 'resource_config', config,
-           'instance_type', config->>'InstanceType', 'region', 'us-east-1', 'account_id', '123456789012',
+           'instance_type', config->>'InstanceType', 'region', 'us-east-1', 'account_id', '123456789012', 'refreshed_at', now(),
            'tags', CASE WHEN team IS NULL THEN NULL ELSE jsonb_build_object('team', team) END) || more)).*;
 END;
 \o /dev/null
@@ -313,7 +318,7 @@ def make_database(session, suffix, *preparations):
     return name
 
 
-def test_page(tap, page, database, before_each, accept):
+def test_page(tap, page, database, before_each, before_second, accept):
     """Run a page."""
     path = TOP / page
     text = path.read_text(encoding="utf-8")
@@ -321,8 +326,9 @@ def test_page(tap, page, database, before_each, accept):
     tap.ok(blocks, "%s has SQL" % page)
     printed = []
     for block in blocks:
-        if before_each:
-            must(database, before_each)
+        must(database, before_each)
+        if block in blocks[1:2]:
+            must(database, before_second)
         output, complaint = psql(database, block.sql)
         title = "%s:%d: %s" % (page, block.line, block.heading)
         printed.append(output)
@@ -504,9 +510,9 @@ def test(session, tap):
         test_reader(tap)
         for role in ROLES:
             session.run("CREATE ROLE %s" % role)
-        for page, (before, before_each) in PAGES.items():
+        for page, (before, before_each, before_second) in PAGES.items():
             databases.append(make_database(session, pathlib.Path(page).stem.lower(), before))
-            test_page(tap, page, databases[-1], before_each, accept)
+            test_page(tap, page, databases[-1], before_each, before_second, accept)
             if page == "doc/columns.md":
                 test_columns(tap, databases[-1], dump)
             elif page == "doc/recipes.md":
@@ -524,4 +530,10 @@ def test(session, tap):
 
 
 if __name__ == "__main__":
-    main(test)
+    cluster = Cluster(["wal_level=logical"], AWS_ENDPOINT_URL_STS=URL, AWS_CONFIG_FILE="/none",
+                      AWS_SHARED_CREDENTIALS_FILE="/none")
+    try:
+        cluster.start()
+        main(test)
+    finally:
+        cluster.remove()
