@@ -453,7 +453,7 @@ class Connection(asyncio.Protocol):
         self.calling = True
         service.requests.append({"operation": operation, "method": method, "path": path,
                                  "headers": headers, "body": body.decode("utf-8", "replace"),
-                                 "connection": self.number})
+                                 "connection": self.number, "at_s": time.monotonic()})
 
         def answer():
             status, content_type, text = service.call(operation, method, path, headers, body)

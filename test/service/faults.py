@@ -124,18 +124,27 @@ def pour(connection, piece):
         connection.loop.call_later(0.001, pour, connection, piece)
 
 
+def reset_once_sent(connection):
+    """A TCP reset, once the kernel has all that was sent."""
+    if connection.open and connection.transport.get_write_buffer_size() > 0:
+        connection.loop.call_later(0.001, reset_once_sent, connection)
+    else:
+        connection.reset()
+
+
 # -- answers of the service ------------------------------------------------------
 
 @kind("code")
 def error(connection, spec, answer):
-    """An AWS error: status, code, message; type_in says where the code stands."""
+    """An AWS error: status, code, message; type_in says where the code stands, and
+    namespace and suffix what stands around it there."""
     code, place = spec["code"], spec.get("type_in", "body")
     headers = standard_headers(connection, spec)
     members = {"message": spec.get("message", "injected")}
     if place == "header":
         headers.append(("x-amzn-ErrorType", code + ":http://internal.amazon.com/coral/"))
     else:
-        members["__type" if place == "body" else "code"] = spec.get("namespace", "") + code
+        members["__type" if place == "body" else "code"] = spec.get("namespace", "") + code + spec.get("suffix", "")
     connection.service.counters["errors"] += 1
     connection.send(response(spec.get("status", 400), headers, json.dumps(members).encode()))
     connection.finished()
@@ -181,6 +190,13 @@ def reset_during(connection, spec, answer):
     text = answer()
     connection.send(text[:len(text) // 2])
     connection.loop.call_later(0.01, connection.reset)
+
+
+@kind()
+def reset_after(connection, spec, answer):
+    """All of the answer, then a TCP reset: at once, which may destroy what was not read yet, or `delay_ms` later."""
+    connection.send(answer())
+    connection.loop.call_later(spec.get("delay_ms", 0) / 1000, reset_once_sent, connection)
 
 
 @kind()

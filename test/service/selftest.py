@@ -894,6 +894,10 @@ def requests_are_kept_as_they_came():
     equal(request["body"], '{"TrainingJobName": "pytorch-ads-0300"}')
     equal(request["headers"]["x-amz-security-token"], TEMPORARY[2])
     equal(request["headers"]["x-amz-target"], "SageMaker.DescribeTrainingJob")
+    time.sleep(0.1)
+    service.describe("pytorch-ads-0300")
+    later = service.control("GET", "requests").json[-1]
+    assert later["at_s"] - request["at_s"] >= 0.1, (request["at_s"], later["at_s"])
 
 
 @test
@@ -978,6 +982,8 @@ def error_codes_stand_where_they_are_put():
     equal(answer.json, {"message": "injected"})
     service.fault(kind="error", code="SlowDown", type_in="code", namespace="com.amazon#")
     equal(service.describe("x").json, {"message": "injected", "code": "com.amazon#SlowDown"})
+    service.fault(kind="error", code="SlowDown", namespace="com.amazon#", suffix=":http://x/")
+    equal(service.describe("x").json, {"message": "injected", "__type": "com.amazon#SlowDown:http://x/"})
 
 
 @test
@@ -1018,6 +1024,22 @@ def connections_that_break():
     broken("endless_headers", http.client.HTTPException)
     for kind in ("hang", "drip", "slow_headers"):
         broken(kind, TimeoutError)
+    ctl("wait", "in_flight<=0")
+
+
+@test
+def a_reset_after_the_response():
+    wanted = service.describe("pytorch-ads-0300").body
+    service.fault(kind="reset_after", delay_ms=100)
+    connection = service.connect()
+    equal(service.describe("pytorch-ads-0300", connection=connection).body, wanted)
+    try:
+        # an orderly close would be b""
+        connection.sock.recv(1)
+        raise AssertionError("no reset")
+    except ConnectionResetError:
+        pass
+    connection.close()
     ctl("wait", "in_flight<=0")
 
 
