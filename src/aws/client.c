@@ -44,9 +44,6 @@
 /* Longest AWS error code that is kept, with its NUL. */
 #define ERROR_CODE_SIZE 128
 
-/* Longest delay that the service may ask for, in seconds. */
-#define RETRY_AFTER_MAX_S 60.0
-
 /* How much of an answer that is no AWS error is quoted, in bytes. */
 #define QUOTED_TEXT_MAX 200
 
@@ -527,28 +524,6 @@ request_done(HttpRequest *request, void *arg)
 	MemoryContextSwitchTo(old);
 }
 
-/* Seconds that the service asks to wait, within reason; 0 when it does not. */
-static double
-retry_after_s(const HttpRequest *request)
-{
-	const char *value = smf_http_header(request, "x-amz-retry-after");
-	double		unit_s = 0.001;
-	char	   *end;
-	double		seconds;
-
-	if (value == NULL)
-	{
-		value = smf_http_header(request, "Retry-After");
-		unit_s = 1;
-	}
-	if (value == NULL)
-		return 0;
-	seconds = strtod(value, &end) * unit_s;
-	if (end == value || *end != '\0' || !(seconds > 0))
-		return 0;
-	return Min(seconds, RETRY_AFTER_MAX_S);
-}
-
 /* Try again after the delay for the n-th retry, or after what the service asks for. */
 static void
 back_off(AwsCall *call, int retry)
@@ -556,7 +531,8 @@ back_off(AwsCall *call, int retry)
 	double		delay_s = smf_retry_delay(retry + 1, pg_prng_double(&pg_global_prng_state));
 
 	if (call->result == SMF_HTTP_OK)
-		delay_s = Max(delay_s, retry_after_s(call->request));
+		delay_s = Max(delay_s, smf_retry_after(smf_http_header(call->request, "x-amz-retry-after"),
+											   smf_http_header(call->request, "Retry-After")));
 	smf_http_timer_set(&call->backoff, smf_http_now() + (int64) (delay_s * 1e6));
 }
 

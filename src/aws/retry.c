@@ -19,6 +19,7 @@
 #include "aws/retry.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What a retry takes from the quota. */
@@ -43,6 +44,9 @@
 
 /* Longest delay before an attempt, in seconds. */
 #define DELAY_MAX_S 20.0
+
+/* Longest delay that the service may ask for, in seconds. */
+#define RETRY_AFTER_MAX_S 60.0
 
 /*
  * smf_retry_error_code
@@ -162,6 +166,39 @@ smf_retry_delay(int attempt, double draw)
 	if (bound_s > DELAY_MAX_S)
 		bound_s = DELAY_MAX_S;
 	return draw * bound_s;
+}
+
+/* A decimal number without a sign, maybe with blanks behind it; 0 for anything else. */
+static double
+read_decimal(const char *text)
+{
+	size_t		len = text ? strspn(text, "0123456789.") : 0;
+	char	   *end;
+	double		number;
+
+	if (len == 0 || text[len + strspn(text + len, " \t")] != '\0')
+		return 0;
+	number = strtod(text, &end);
+	return end == text + len ? number : 0;
+}
+
+/*
+ * smf_retry_after
+ *		Seconds that the service asks to wait, within reason; 0 when it does not.
+ *
+ * "milliseconds" is the value of the header x-amz-retry-after, "seconds" that of
+ * Retry-After; NULL: the answer lacks it.  The first counts where it says anything.
+ * Retry-After may also be a date: that would compare the service's clock with
+ * ours, and is overlooked, so that the caller waits as long as it would without.
+ */
+double
+smf_retry_after(const char *milliseconds, const char *seconds)
+{
+	double		asked_s = read_decimal(milliseconds) / 1000;
+
+	if (asked_s == 0)
+		asked_s = read_decimal(seconds);
+	return asked_s < RETRY_AFTER_MAX_S ? asked_s : RETRY_AFTER_MAX_S;
 }
 
 /*

@@ -63,6 +63,7 @@ typedef struct CallRate
 extern void smf_retry_error_code(const char *raw, char *code, size_t size);
 extern RetryClass smf_retry_classify(int http_status, const char *code, const char *message);
 extern double smf_retry_delay(int attempt, double draw);
+extern double smf_retry_after(const char *milliseconds, const char *seconds);
 
 extern int	smf_quota_take(RetryQuota *quota, bool timed_out);
 extern void smf_quota_give(RetryQuota *quota, int taken);

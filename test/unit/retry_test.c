@@ -80,6 +80,33 @@ is_code(const char *raw, const char *expected)
 }
 
 static void
+test_retry_after(void)
+{
+	char		digits[1000];
+
+	tap_ok(smf_retry_after(NULL, NULL) == 0, "no header asks for nothing");
+	tap_ok(smf_retry_after(NULL, "3") == 3, "Retry-After is in seconds");
+	tap_ok(smf_retry_after("1500", NULL) == 1.5, "x-amz-retry-after is in milliseconds");
+	tap_ok(smf_retry_after("1500", "7") == 1.5, "which counts where both are there");
+	tap_ok(smf_retry_after("soon", "7") == 7, "unless it says nothing");
+	tap_ok(smf_retry_after("0", NULL) == 0 && smf_retry_after(NULL, "0") == 0, "it may be nothing");
+	tap_ok(smf_retry_after(NULL, "0.25 \t") == 0.25, "a fraction, and blanks behind it");
+	tap_ok(smf_retry_after(NULL, "60") == 60 && smf_retry_after(NULL, "61") == 60 &&
+		   smf_retry_after("3600000", NULL) == 60, "nobody waits longer than a minute");
+	memset(digits, '9', sizeof(digits) - 1);
+	digits[sizeof(digits) - 1] = '\0';
+	tap_ok(smf_retry_after(digits, NULL) == 60 && smf_retry_after(NULL, digits) == 60,
+		   "however large the number is");
+	tap_ok(smf_retry_after(NULL, "Fri, 31 Dec 1999 23:59:59 GMT") == 0 &&
+		   smf_retry_after(NULL, "Fri, 31 Dec 2199 23:59:59 GMT") == 0, "a date is overlooked");
+	tap_ok(smf_retry_after(NULL, "-5") == 0 && smf_retry_after(NULL, "inf") == 0 &&
+		   smf_retry_after(NULL, "nan") == 0 && smf_retry_after(NULL, "0x10") == 0 &&
+		   smf_retry_after(NULL, "1e1") == 0 && smf_retry_after(NULL, "1.2.3") == 0 &&
+		   smf_retry_after(NULL, ".") == 0 && smf_retry_after(NULL, "") == 0 &&
+		   smf_retry_after(NULL, "5 s") == 0, "and so is what is no decimal number");
+}
+
+static void
 test_quota(void)
 {
 	RetryQuota	quota = {SMF_RETRY_QUOTA};
@@ -318,6 +345,7 @@ main(void)
 	tap_ok(smf_retry_delay(7, 0.5) == 10, "the sixth, and all after it, up to 20 s");
 	tap_ok(smf_retry_delay(1000000, 0.5) == 10, "however many there are");
 	tap_ok(smf_retry_delay(5, 0) == 0, "the draw may be nothing");
+	test_retry_after();
 	test_quota();
 	test_ceiling();
 	test_adaptive();
