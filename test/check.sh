@@ -91,6 +91,8 @@ tap query_differential "$top/test/with-service" \
 	/usr/bin/python3 -B "$top/test/differential/queries.py" --queries 2000
 tap async "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/async.py"
 tap faults "$top/test/with-service" -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py"
+tap change "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/change.py"
+tap rate "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/rate.py"
 tap cancel "$top/test/with-service" -o "--bulk 1000000" /usr/bin/python3 -B "$top/test/t/cancel.py"
 tap tls "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/tls.py"
 tap proxy "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/proxy.py"
