@@ -565,13 +565,17 @@ may_end_early(PlannerInfo *root)
 
 /*
  * Will the scan surely be asked for its first row when its sisters are?  Where the
- * partitions of a table are merged in an order that each of them gives.
+ * partitions of a table are merged in an order that each of them gives.  If so, how
+ * far behind the table it stands in the range table, which the executor's is made
+ * of; else 0.
  */
-static bool
-starts_with_sisters(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
+static int
+distance_from_parent(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
 {
-	return rel->reloptkind == RELOPT_OTHER_MEMBER_REL && root->query_pathkeys != NIL &&
-		pathkeys_contained_in(root->query_pathkeys, path->path.pathkeys);
+	if (rel->reloptkind != RELOPT_OTHER_MEMBER_REL || root->query_pathkeys == NIL ||
+		!pathkeys_contained_in(root->query_pathkeys, path->path.pathkeys))
+		return 0;
+	return (int) rel->relid - bms_singleton_member(rel->top_parent_relids);
 }
 
 /*
@@ -606,7 +610,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	private = lappend(private, makeBoolean(sorted.filters != NIL || sorted.known != NIL));
 	private = lappend(private, makeFloat(psprintf("%.0f", bound)));
 	private = lappend(private, makeBoolean(may_end_early(root)));
-	private = lappend(private, makeBoolean(starts_with_sisters(root, rel, best_path)));
+	private = lappend(private, makeInteger(distance_from_parent(root, rel, best_path)));
 	private = lappend(private, makeFloat(psprintf("%.0f", total_calls(&estimate))));
 	private = lappend(private, makeBoolean(state->has_statistics || source == SMF_FROM_NAMES));
 	return make_foreignscan(tlist, sorted.local, rel->relid,

@@ -160,6 +160,7 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	ForeignTable *table;
 	JobScan    *state;
 	JobSource	source = intVal(list_nth(private, SCAN_PRIVATE_SOURCE));
+	int			from_parent;
 	Oid			userid;
 
 	/* EXPLAIN alone needs no right to the data */
@@ -206,8 +207,10 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	use_source(state, source, api_clauses_of(plan, true));
 	state->wait_fd = -1;
 	release_scan_with_memory(state);
-	if (boolVal(list_nth(private, SCAN_PRIVATE_WITH_SISTERS)))
+	from_parent = intVal(list_nth(private, SCAN_PRIVATE_FROM_PARENT));
+	if (from_parent > 0)
 	{
+		state->parent = plan->scan.scanrelid - from_parent;
 		dlist_push_tail(&sisters, &state->sister);
 		state->with_sisters = true;
 	}
@@ -255,7 +258,10 @@ start_stream(JobScan *state)
 	MemoryContextSwitchTo(old);
 }
 
-/* Let the scans of the same query start that surely will. */
+/*
+ * Let the scans start that surely will: those that are merged with this one.  Others
+ * of the query may depend on parameters that are not computed yet.
+ */
 static void
 start_sisters(JobScan *state)
 {
@@ -265,7 +271,10 @@ start_sisters(JobScan *state)
 	{
 		JobScan    *sister = dlist_container(JobScan, sister, iter.cur);
 
-		if (sister->node->ss.ps.state != state->node->ss.ps.state)
+		if (sister->node->ss.ps.state != state->node->ss.ps.state || sister->parent != state->parent)
+			continue;
+		/* it will be started again, with other parameters, when it is asked for its first row */
+		if (sister->node->ss.ps.chgParam != NULL)
 			continue;
 		start_stream(sister);
 		if (sister->stream != NULL)

@@ -35,8 +35,9 @@ typedef enum ScanPrivateIndex
 	SCAN_PRIVATE_BOUND,
 	/* Boolean: may the query end before it has read all jobs? */
 	SCAN_PRIVATE_RAMP,
-	/* Boolean: is its first page to be asked for when a sister's is? */
-	SCAN_PRIVATE_WITH_SISTERS,
+	/* Integer: its range table index less the parent's, if its first page is to be
+	 * asked for when that of another child is; else 0 */
+	SCAN_PRIVATE_FROM_PARENT,
 	/* Float: calls of one scan, as estimated */
 	SCAN_PRIVATE_ESTIMATED_CALLS,
 	/* Boolean: does that rest on more than a guess? */
@@ -85,6 +86,8 @@ typedef struct JobScan
 	bool		fall_back;		/* to the list, where Search is denied */
 	bool		with_sisters;	/* is in the list of those that start together */
 	dlist_node	sister;			/* in it */
+	Index		parent;			/* these are children of one table in one plan: its
+								 * range table index */
 	int64		attempts[SMF_JOB_OPERATIONS];	/* requests, by operation, all loops */
 
 	/* for an asynchronous Append, which waits for several scans at a time */

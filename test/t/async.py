@@ -76,6 +76,27 @@ def test_concurrency(session, tap):
     control("config", {"latency_ms": 0})
 
 
+def test_merged(session, tap):
+    """Partitions that are merged start together, but not with those of another scan of the table."""
+    merged = "SELECT i.training_job_name FROM aws.jobs AS i WHERE %s ORDER BY i.creation_time DESC LIMIT 1"
+    query = "SELECT o.training_job_name, (%s) FROM aws.jobs AS o ORDER BY o.creation_time DESC LIMIT 5"
+    newest = ["bulk-%06d" % number for number in range(1, 7)]
+    before = query % merged % "i.creation_time < o.creation_time"
+    tap.equal(plan(session, before).count("Merge Append"), 2, "partitions are merged, and for each row once more")
+    control("calls")
+    tap.equal((session.run(before), control("calls").strip()),
+              (["%s|%s" % pair for pair in zip(newest, newest[1:])], "ListTrainingJobs=18"),
+              "... which waits for the row")
+    same = query % merged % "i.training_job_name ^@ o.training_job_name"
+    tap.equal(plan(session, same).count("Merge Append"), 2, "the row's value may be anything")
+    tap.equal(session.ask(same), (["%s|%s" % (name, name) for name in newest[:5]], "00000"), "... and is not used before it is there")
+    control("reset", b"")
+    control("config", {"latency_ms": 100})
+    session.run("SELECT training_job_name FROM aws.jobs ORDER BY creation_time DESC LIMIT 1")
+    tap.equal(counters()["most_in_flight"], 3, "the partitions' first pages are asked for at once")
+    control("reset", b"")
+
+
 def test_pruning(session, tap):
     for query, calls in (("region = 'eu-west-1'", "ListTrainingJobs=1"),
                          ("account_id = '345678901234'", "ListTrainingJobs=4"),
@@ -122,6 +143,7 @@ def test(session, tap):
     make_tables(session)
     test_rows(session, tap)
     test_concurrency(session, tap)
+    test_merged(session, tap)
     test_pruning(session, tap)
     test_failures(session, tap)
 
