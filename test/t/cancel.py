@@ -5,6 +5,8 @@ the postmaster, in each state that a scan can wait in.  The cluster is the test'
 own: its postmaster is killed, and its resolver gives no answer for some names.
 The figures printed are milliseconds from the order to its effect.
 """
+import hashlib
+import json
 import os
 import socket
 import signal
@@ -13,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import BULK, URL, Cluster, Session, Tap, control, fault, make_server, wait_for
+from harness import BULK, URL, Cluster, Session, Tap, control, fault, full_listener, make_server, runs, wait_for
 
 LIMIT_MS = 100
 REPEATS = 5
@@ -43,7 +45,22 @@ STATES = [
      "SELECT sagemaker_describe_training_job('sm', 'pytorch-ads-0001')"),
     ("the instance's metadata", [dict(kind="hang", operation="MetadataToken", times=0)], ONE % "instance"),
     ("an assumed role", [dict(kind="hang", operation="AssumeRole", times=0)], ONE % "role"),
+    ("a container's credentials", [dict(kind="hang", operation="ContainerCredentials", times=0)], ONE % "container"),
+    ("the portal of IAM Identity Center", [dict(kind="hang", operation="SsoCredentials", times=0)], ONE % "portal"),
+    ("a program of a profile", [], ONE % "program"),
 ]
+
+# no other test's
+PROGRAM = "/bin/sleep %d" % (100000 + os.getpid())
+START_URL = "https://example.awsapps.com/start"
+CONFIG = """[profile portal]
+sso_start_url = %s
+sso_region = us-east-1
+sso_account_id = 123456789012
+sso_role_name = reader
+[profile program]
+credential_process = %s
+""" % (START_URL, PROGRAM)
 
 
 def backend_waits(observer, pid):
@@ -112,6 +129,19 @@ def test_queries(tap, session, observer):
             tap.ok(works_on(session), "... and the session works on")
 
 
+def test_resolver(tap, session):
+    """The thread that asks a resolver outlives the statement, but not the resolver's patience."""
+    query = ONE % "slow"
+    session.ask(query)
+    descriptors, threads = session.descriptors(), session.threads()
+    session.run("SET statement_timeout = 5")
+    states = {session.ask(query)[1] for _ in range(50)}
+    session.run("RESET statement_timeout")
+    tap.equal(states, {"57014"}, "statements that wait for a slow resolver are cancelled")
+    wait_for(lambda: session.threads() == threads, "the threads end")
+    tap.equal(session.descriptors(), descriptors, "... and leave neither threads nor descriptors when it gives up")
+
+
 def gone(pid):
     """No such process, or a dead one that its parent has yet to bury."""
     try:
@@ -153,21 +183,20 @@ def test_ends(tap, cluster):
                 session.close()
                 observer.close()
             report(tap, state[0], how, figures)
+            if state[2] == ONE % "program":
+                wait_for(lambda: not runs(PROGRAM), "the program ends")
+                tap.ok(True, "... and the program ends with the backend")
     control("clear", b"")
 
 
-def full_listener():
-    """A listener whose backlog is full: a connect to it is not answered."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    fillers = [listener]
-    for _ in range(4):
-        filler = socket.socket()
-        filler.setblocking(False)
-        filler.connect_ex(listener.getsockname())
-        fillers.append(filler)
-    return fillers
+def make_home(directory):
+    """The files of the database server's home."""
+    cache = directory + "/.aws/sso/cache"
+    os.makedirs(cache)
+    with open("%s/%s.json" % (cache, hashlib.sha1(START_URL.encode()).hexdigest()), "w", encoding="utf-8") as file:
+        json.dump({"accessToken": "sso-access-token", "expiresAt": "2100-01-01T00:00:00Z", "region": "us-east-1"}, file)
+    with open(directory + "/config", "w", encoding="utf-8") as file:
+        file.write(CONFIG)
 
 
 def main():
@@ -176,9 +205,12 @@ def main():
         preload = directory + "/silent_resolver.so"
         subprocess.run(["cc", "-shared", "-fPIC", "-o", preload,
                         os.path.join(os.path.dirname(__file__), "silent_resolver.c"), "-ldl"], check=True)
+        make_home(directory)
         os.chmod(directory, 0o755)
-        cluster = Cluster(LD_PRELOAD=preload, AWS_EC2_METADATA_SERVICE_ENDPOINT=URL, AWS_ENDPOINT_URL_STS=URL,
-                          AWS_CONFIG_FILE="/none", AWS_SHARED_CREDENTIALS_FILE="/none")
+        cluster = Cluster(["sagemaker_fdw.allow_credential_process=on"], LD_PRELOAD=preload, HOME=directory,
+                          AWS_EC2_METADATA_SERVICE_ENDPOINT=URL, AWS_ENDPOINT_URL_STS=URL, AWS_ENDPOINT_URL_SSO=URL,
+                          AWS_CONTAINER_CREDENTIALS_FULL_URI=URL + "/v2/credentials/task",
+                          AWS_CONFIG_FILE=directory + "/config", AWS_SHARED_CREDENTIALS_FILE="/none")
         fillers = full_listener()
         silent = socket.socket()
         silent.bind(("127.0.0.1", 0))
@@ -191,17 +223,25 @@ def main():
             make_server(session, "sm", **patient)
             make_server(session, "bulk", keys=BULK)
             make_server(session, "resolver", url="https://silent.invalid", **patient)
+            make_server(session, "slow", url="https://slow.invalid", max_attempts=1)
             make_server(session, "backlog", url="http://127.0.0.1:%d" % fillers[0].getsockname()[1], **patient)
             make_server(session, "handshake", url="https://127.0.0.1:%d" % silent.getsockname()[1], **patient)
             make_server(session, "role")
-            make_server(session, "instance")
+            for name in ("instance", "container", "portal", "program"):
+                make_server(session, name, **patient)
             session.run("CREATE TABLE partitions (LIKE sm.training_jobs) PARTITION BY LIST (region); "
                         "CREATE FOREIGN TABLE partition_1 PARTITION OF partitions FOR VALUES IN ('us-east-1') SERVER sm; "
                         "CREATE FOREIGN TABLE partition_2 PARTITION OF partitions FOR VALUES IN ('eu-west-1') SERVER sm "
                         "OPTIONS (region 'eu-west-1')")
             session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER role OPTIONS (ADD role_arn "
-                        "'arn:aws:iam::123456789012:role/reader'); DROP USER MAPPING FOR CURRENT_USER SERVER instance")
+                        "'arn:aws:iam::123456789012:role/reader')")
+            for name, options in (("instance", "credential_source 'Ec2InstanceMetadata'"),
+                                  ("container", "credential_source 'EcsContainer'"),
+                                  ("portal", "profile 'portal'"), ("program", "profile 'program'")):
+                session.run("DROP USER MAPPING FOR CURRENT_USER SERVER %s; CREATE USER MAPPING FOR CURRENT_USER SERVER %s "
+                            "OPTIONS (allow_ambient_credentials 'true', %s)" % (name, name, options))
             test_queries(tap, session, observer)
+            test_resolver(tap, session)
             session.close()
             observer.close()
             test_ends(tap, cluster)

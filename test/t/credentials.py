@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import time
 
-from harness import CA, TLS_URL, URL, Cluster, Session, Tap, control, counters, fault, make_server, wait_for
+from harness import CA, TLS_URL, URL, Cluster, Session, Tap, control, counters, fault, make_server, runs, wait_for
 
 ROLE = "arn:aws:iam::123456789012:role/"
 ONE = ("AKIDONE0000000000001", "secret/of+the/first/key/0000000000000001")
@@ -342,18 +342,17 @@ def test_process_allowed(tap, world, server):
     tap.ok("not allowed to run" in ours.get("error", ""), "a program does not run unless that is allowed", ours)
     session.run("SET sagemaker_fdw.allow_credential_process = on")
 
-    def runs():
-        return subprocess.run(["pgrep", "-f", "^/bin/sleep 1000$"], stdout=subprocess.DEVNULL, check=False).returncode == 0
-
+    # no other test's
+    program = "/bin/sleep %d" % (100000 + os.getpid())
     other = Session()
-    for command, title in (("/bin/sleep 1000", "a program that does not end"),
-                           ("/bin/sh -c \"exec >&-; exec /bin/sleep 1000\"", "a program whose output ends before it does")):
+    for command, title in ((program, "a program that does not end"),
+                           ("/bin/sh -c \"exec >&-; exec %s\"" % program, "a program whose output ends before it does")):
         world.files("[profile p]\ncredential_process = %s\n" % command, "")
         session.send("SELECT count(*) FROM sm.training_jobs")
-        wait_for(runs, "the program runs")
+        wait_for(lambda: runs(program), "the program runs")
         other.run("SELECT pg_cancel_backend(%d)" % session.pid)
         tap.equal(session.receive()[1], "57014", "%s is cancelled" % title)
-        wait_for(lambda: not runs(), "the program is gone")
+        wait_for(lambda: not runs(program), "the program is gone")
         tap.ok(True, "... and ended")
     other.close()
     session.run("RESET sagemaker_fdw.allow_credential_process")

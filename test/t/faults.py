@@ -6,7 +6,7 @@ import base64
 import os
 import socket
 
-from harness import TLS_URL, control, fault, main, make_server
+from harness import TLS_URL, control, fault, full_listener, main, make_server
 
 JOB = "pytorch-ads-0001"
 ONE = "SELECT training_job_name FROM %%s.training_jobs WHERE training_job_name = '%s'" % JOB
@@ -150,19 +150,10 @@ def test_unreachable(session, tap):
     session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'http://127.0.0.1:1');")
     check(session, tap, "a connection that is refused", [], ONE, "08001", "other")
 
-    # a listener whose backlog is full lets nobody connect
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    fillers = []
-    for _ in range(4):
-        filler = socket.socket()
-        filler.setblocking(False)
-        filler.connect_ex(listener.getsockname())
-        fillers.append(filler)
-    session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'http://127.0.0.1:%d');" % listener.getsockname()[1])
+    fillers = full_listener()
+    session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'http://127.0.0.1:%d');" % fillers[0].getsockname()[1])
     check(session, tap, "a connect that is never answered", [], ONE, "08001", "other")
-    for filler in fillers + [listener]:
+    for filler in fillers:
         filler.close()
 
     # a listener that says nothing in a TLS handshake

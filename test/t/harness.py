@@ -8,6 +8,7 @@ import queue
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -150,6 +151,20 @@ def wait_for(condition, what, patience_s=30):
         time.sleep(0.005)
 
 
+def runs(command):
+    """Does a process run that was started by this command line, of words without blanks?"""
+    wanted = command.replace(" ", "\0") + "\0"
+    for entry in os.listdir("/proc"):
+        try:
+            with open("/proc/%s/cmdline" % entry, encoding="utf-8", errors="replace") as file:
+                if file.read() == wanted:
+                    return True
+        except OSError:
+            # no process, or one that has just ended
+            pass
+    return False
+
+
 def make_server(session, name, keys=HISTORY, url=URL, **options):
     """A server, a mapping for the current user, and the table NAME.training_jobs."""
     more = "".join(", %s '%s'" % pair for pair in options.items())
@@ -269,6 +284,20 @@ def main(test):
 
 def another_session():
     return Session(os.environ["SAGEMAKER_FDW_TEST_DATABASE"])
+
+
+def full_listener():
+    """A listener whose backlog is full, and what fills it: a connect to the first is not answered."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    fillers = [listener]
+    for _ in range(4):
+        filler = socket.socket()
+        filler.setblocking(False)
+        filler.connect_ex(listener.getsockname())
+        fillers.append(filler)
+    return fillers
 
 
 def host_and_port(url):

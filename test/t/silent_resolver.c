@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * silent_resolver.c
- *		For LD_PRELOAD: names below "silent.invalid" never resolve.
+ *		For LD_PRELOAD: names below "silent.invalid" never resolve, and those below
+ *		"slow.invalid" are unknown after a second.
  *
- * Stands for a name server that gives no answer.  Other names are looked up as
- * usual.
+ * Stands for a name server that gives no answer, for ever and until the resolver
+ * gives up.  Other names are looked up as usual.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +23,11 @@ getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 
 	while (node != NULL && strstr(node, "silent.invalid") != NULL)
 		pause();
+	if (node != NULL && strstr(node, "slow.invalid") != NULL)
+	{
+		sleep(1);
+		return EAI_AGAIN;
+	}
 	*(void **) &next = dlsym(RTLD_NEXT, "getaddrinfo");
 	return next(node, service, hints, result);
 }

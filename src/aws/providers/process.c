@@ -22,6 +22,7 @@
 #include "aws/providers/provider.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/wait_event.h"
 
@@ -33,6 +34,14 @@
 bool		smf_allow_credential_process = false;
 
 extern char **environ;
+
+/* A program that runs. */
+typedef struct Program
+{
+	pid_t		pid;			/* of it, and of its process group */
+	int			output;			/* where its output comes from; counted */
+	bool		ended;			/* and its status was fetched */
+} Program;
 
 /*
  * A command as its words: separated by blanks, "..." and '...' are one, and a
@@ -75,9 +84,9 @@ split_words(const char *command, char **words, int *nwords)
 	return *nwords > 0;
 }
 
-/* Start the program; its output comes from *output.  Returns errno, or 0. */
+/* Start the program.  Returns errno, or 0. */
 static int
-start_program(char **words, pid_t *pid, int *output)
+start_program(char **words, Program *program)
 {
 	int			pipe_fds[2];
 	int			error;
@@ -100,15 +109,30 @@ start_program(char **words, pid_t *pid, int *output)
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
 	posix_spawnattr_setpgroup(&attributes, 0);
-	error = posix_spawnp(pid, words[0], &actions, &attributes, words, environ);
+	error = posix_spawnp(&program->pid, words[0], &actions, &attributes, words, environ);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	close(pipe_fds[1]);
 	if (error != 0)
 		close(pipe_fds[0]);
 	else
-		*output = pipe_fds[0];
+		program->output = pipe_fds[0];
 	return error;
+}
+
+/* Let go of the program; one that runs yet is killed.  Also run when the backend exits. */
+static void
+release_program(int code, Datum arg)
+{
+	Program    *program = (Program *) DatumGetPointer(arg);
+
+	close(program->output);
+	ReleaseExternalFD();
+	if (program->ended)
+		return;
+	kill(-program->pid, SIGKILL);
+	while (waitpid(program->pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 /* Read the program's output to its end; false when it takes too long or is too much. */
@@ -168,14 +192,12 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 	const char *command = smf_profile_get(context, profile, "credential_process");
 	char	   *words[ARGUMENTS_MAX + 1];
 	int			nwords;
-	pid_t		pid = 0;
-	int			output = -1;
+	Program		program = {0};
 	int			error;
 	int			status = -1;
 	char	   *text = palloc(OUTPUT_SIZE_MAX + 1);
 	size_t		len = 0;
 	int64		until_us = smf_http_now() + TIMEOUT_US;
-	volatile bool ended = false;
 
 	if (command == NULL)
 		return false;
@@ -186,7 +208,7 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" is no command.", profile), NULL);
 	if (!AcquireExternalFD())
 		smf_provider_fail(context, "This process has too many files open.", NULL);
-	error = start_program(words, &pid, &output);
+	error = start_program(words, &program);
 	if (error != 0)
 	{
 		ReleaseExternalFD();
@@ -194,24 +216,16 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 											profile, strerror(error)), NULL);
 	}
 
-	PG_TRY();
+	/* an administrator's command ends the backend without passing here */
+	PG_ENSURE_ERROR_CLEANUP(release_program, PointerGetDatum(&program));
 	{
-		ended = read_output(output, until_us, text, &len) && await_end(pid, until_us, &status);
+		program.ended = read_output(program.output, until_us, text, &len) &&
+			await_end(program.pid, until_us, &status);
 	}
-	PG_FINALLY();
-	{
-		close(output);
-		ReleaseExternalFD();
-		if (!ended)
-		{
-			kill(-pid, SIGKILL);
-			while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-				;
-		}
-	}
-	PG_END_TRY();
+	PG_END_ENSURE_ERROR_CLEANUP(release_program, PointerGetDatum(&program));
+	release_program(0, PointerGetDatum(&program));
 
-	if (!ended || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+	if (!program.ended || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" failed.", profile), NULL);
 	if (!smf_provider_read_json(text, len, NULL, names, values, lengthof(names)) ||
 		values[0] == NULL || strcmp(values[0], "1") != 0 || values[1] == NULL || values[2] == NULL)
