@@ -19,6 +19,8 @@
  * - libcurl may start a resolver thread, which inherits the signal mask: all
  *   signals are blocked meanwhile, so that no Postgres handler runs there;
  * - sockets are counted with AcquireExternalFD, like any of the backend's own.
+ *   libcurl tells when it closes one, but not always while that is connecting
+ *   (7.88): what was closed silently is looked for.
  *
  * Not accounted for: the descriptors that libcurl opens for its own wake-ups
  * (two for the session, two while a name is being resolved) are not counted;
@@ -34,6 +36,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,6 +93,13 @@ struct HttpRequest
 	char		error[CURL_ERROR_SIZE]; /* libcurl's own words */
 };
 
+/* A socket of libcurl's that is counted. */
+typedef struct CountedSocket
+{
+	int			fd;
+	ino_t		inode;			/* tells it from whatever has the number later */
+} CountedSocket;
+
 /* What the session keeps.  All of it is made at the first request. */
 static struct
 {
@@ -109,6 +119,9 @@ static struct
 	int			nin_flight;
 	int			descriptor_limit;	/* in flight at most, since no further
 									 * descriptor was to be had; 0: none */
+	CountedSocket *sockets;		/* malloc'ed */
+	int			nsockets;
+	int			sockets_size;	/* allocated */
 	dlist_head	timers;			/* HttpTimer */
 	CURL	   *idle[IDLE_HANDLES_MAX]; /* easy handles to use again */
 	int			nidle;
@@ -163,12 +176,59 @@ timer_callback(CURLM *multi, long timeout_ms, void *arg)
 	return 0;
 }
 
+/* Count no longer what libcurl has closed without telling.  Raises no error. */
+static void
+forget_closed_sockets(void)
+{
+	int			i = 0;
+
+	while (i < http.nsockets)
+	{
+		CountedSocket *counted = &http.sockets[i];
+		struct stat status;
+
+		if (fstat(counted->fd, &status) == 0 && S_ISSOCK(status.st_mode) &&
+			status.st_ino == counted->inode)
+			i++;
+		else
+		{
+			*counted = http.sockets[--http.nsockets];
+			ReleaseExternalFD();
+		}
+	}
+}
+
+/* Remember a socket for which a descriptor was acquired; false without memory. */
+static bool
+count_socket(int fd)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) != 0)
+		return false;
+	if (http.nsockets == http.sockets_size)
+	{
+		int			size = http.sockets_size ? 2 * http.sockets_size : 64;
+		CountedSocket *grown = realloc(http.sockets, size * sizeof(CountedSocket));
+
+		if (grown == NULL)
+			return false;
+		http.sockets = grown;
+		http.sockets_size = size;
+	}
+	http.sockets[http.nsockets].fd = fd;
+	http.sockets[http.nsockets].inode = status.st_ino;
+	http.nsockets++;
+	return true;
+}
+
 static curl_socket_t
 open_socket_callback(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	HttpRequest *request = arg;
 	curl_socket_t fd;
 
+	forget_closed_sockets();
 	if (!AcquireExternalFD())
 	{
 		request->failure = SMF_HTTP_NO_DESCRIPTOR;
@@ -182,13 +242,27 @@ open_socket_callback(void *arg, curlsocktype purpose, struct curl_sockaddr *addr
 		ReleaseExternalFD();
 		return CURL_SOCKET_BAD;
 	}
+	if (!count_socket(fd))
+	{
+		request->failure = SMF_HTTP_NO_MEMORY;
+		close(fd);
+		ReleaseExternalFD();
+		return CURL_SOCKET_BAD;
+	}
 	return fd;
 }
 
 static int
 close_socket_callback(void *arg, curl_socket_t fd)
 {
-	ReleaseExternalFD();
+	for (int i = 0; i < http.nsockets; i++)
+	{
+		if (http.sockets[i].fd != fd)
+			continue;
+		http.sockets[i] = http.sockets[--http.nsockets];
+		ReleaseExternalFD();
+		break;
+	}
 	return close(fd);
 }
 
@@ -379,6 +453,7 @@ smf_http_disconnect(void)
 	if (http.multi != NULL)
 		curl_multi_cleanup(http.multi);
 	restore_signals(&before);
+	forget_closed_sockets();
 	http.multi = NULL;
 	http.curl_due_us = 0;
 	http.started = false;
@@ -504,6 +579,8 @@ end_request(HttpRequest *request, HttpResult result)
 	if (http.nin_flight == 0)
 		http.descriptor_limit = 0;
 	release_handle(request);
+	if (result != SMF_HTTP_OK)
+		forget_closed_sockets();
 	request->result = result;
 	http.told++;
 	start_requests();
@@ -688,6 +765,7 @@ smf_http_free(HttpRequest *request)
 	{
 		detach(request);
 		release_handle(request);
+		forget_closed_sockets();
 		start_requests();
 	}
 	free(request->body);

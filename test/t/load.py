@@ -6,10 +6,12 @@ The figures printed are measured in the backend that scans: VmRSS and VmHWM of
 import os
 import re
 
-from harness import BULK, Cluster, Session, another_session, control, counters, fault, main, make_server
+from harness import BULK, Cluster, Session, another_session, control, counters, fault, full_listener, main, make_server, wait_for
 
 SCANS = 1000
 WARM_UP = 200
+CANCELS = 200
+CANCEL_WARM_UP = 50
 LARGE = 50000
 BACKENDS = 40
 JOBS_EACH = 500
@@ -42,6 +44,80 @@ def test_sessions(session, tap):
     test_many_scans(session, tap, "cursors closed early",
                     "DECLARE r record; BEGIN FOR r IN SELECT role_arn FROM sm.training_jobs "
                     "LOOP EXIT; END LOOP; END;")
+
+
+def timed_out(session, query, times):
+    """The SQLSTATEs of statements that are cancelled by their own timeout."""
+    session.run("SET statement_timeout = 5")
+    states = {session.ask(query)[1] for _ in range(times)}
+    session.run("RESET statement_timeout")
+    return states
+
+
+def cancelled(session, query, times):
+    """The SQLSTATEs of statements that another session cancels."""
+    states = set()
+    other = another_session()
+    for _ in range(times):
+        # those of the one before have gone
+        wait_for(lambda: counters()["in_flight"] == 0, "no call is in flight")
+        session.send(query)
+        wait_for(lambda: counters()["in_flight"] > 0, "a call is in flight")
+        other.run("SELECT pg_cancel_backend(%d)" % session.pid)
+        states.add(session.receive()[1])
+    other.close()
+    return states
+
+
+# What is cancelled: faults, and how.
+CANCELLED = [
+    ("statements cancelled while calls hang", [dict(kind="hang", operation="DescribeTrainingJob", times=0)], cancelled),
+    ("statements timed out while calls hang", [dict(kind="hang", operation="DescribeTrainingJob", times=0)], timed_out),
+    ("statements timed out within a body", [dict(kind="drip", times=0)], timed_out),
+    ("statements timed out in a delay", [dict(kind="error", code="ThrottlingException", times=0)], timed_out),
+    ("statements timed out while calls go on", [], timed_out),
+]
+
+
+def test_cancels(session, tap):
+    """What a statement had begun goes with it."""
+    query = "SELECT count(role_arn) FROM sm.training_jobs"
+    for title, faults, cancel in CANCELLED:
+        for spec in faults:
+            fault(**spec)
+        control("config", {"latency_ms": 0 if faults else 2})
+        states = cancel(session, query, CANCEL_WARM_UP)
+        fds, threads, rss_kb = session.descriptors(), session.threads(), session.kb("VmRSS")
+        states |= cancel(session, query, CANCELS)
+        tap.equal(states, {"57014"}, "%d %s" % (CANCELS, title))
+        grown_kb = session.kb("VmRSS") - rss_kb
+        tap.ok(grown_kb < 512, "... resident memory is flat", "%d kB" % grown_kb)
+        grown = (session.descriptors() - fds, session.threads() - threads)
+        tap.equal(grown, (0, 0), "... and so are open descriptors and threads")
+        tap.note("%d %s: resident memory grew by %d kB, descriptors by %d, threads by %d"
+                 % (CANCELS, title, grown_kb, *grown))
+        wait_for(lambda: counters()["in_flight"] == 0, "no call is in flight")
+        control("clear", b"")
+        control("config", {"latency_ms": 0})
+        # a session that was throttled goes on slowly: forget that
+        session.run("SELECT sagemaker_fdw_disconnect()")
+        tap.equal(session.run(query), ["300"], "... and the session works on")
+
+
+def test_connects(session, tap):
+    """A connect that fails, is given up or is cancelled leaves no descriptor counted: the process may open some 300."""
+    fillers = full_listener()
+    make_server(session, "backlog", url="http://127.0.0.1:%d" % fillers[0].getsockname()[1], max_attempts=1,
+                connect_timeout=0.005)
+    make_server(session, "refused", url="http://127.0.0.1:1", max_attempts=1)
+    query = "SELECT count(role_arn) FROM %s.training_jobs"
+    tap.equal({session.ask(query % "refused")[1] for _ in range(500)}, {"08001"}, "500 connects that are refused")
+    tap.equal({session.ask(query % "backlog")[1] for _ in range(500)}, {"08001"}, "500 connects that are given up")
+    session.run("ALTER SERVER backlog OPTIONS (SET connect_timeout '60')")
+    tap.equal(timed_out(session, query % "backlog", 500), {"57014"}, "500 connects that are cancelled")
+    tap.equal(session.run(query % "sm"), ["300"], "... and the session works on")
+    for filler in fillers:
+        filler.close()
 
 
 def test_large(session, tap):
@@ -114,6 +190,8 @@ def test(session, tap):
     make_server(session, "bulk", keys=BULK)
     test_progress(session, tap)
     test_sessions(session, tap)
+    test_cancels(session, tap)
+    test_connects(session, tap)
     test_large(session, tap)
     test_backends(tap)
     test_few_descriptors(tap)
