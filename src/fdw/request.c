@@ -198,17 +198,22 @@ common_wanted(List *some, List *others)
 	return common;
 }
 
+/* Are both lists of names, or both of ARNs?  A list that has either is like none. */
 static bool
-all_by_name(List *wanted)
+same_kind(List *some, List *others)
 {
+	bool		names = false;
+	bool		arns = false;
 	ListCell   *lc;
 
-	foreach(lc, wanted)
+	foreach(lc, list_concat_copy(some, others))
 	{
-		if (((WantedJob *) lfirst(lc))->arn != NULL)
-			return false;
+		if (((WantedJob *) lfirst(lc))->arn == NULL)
+			names = true;
+		else
+			arns = true;
 	}
-	return true;
+	return !(names && arns);
 }
 
 /* The jobs that one clause allows. */
@@ -251,7 +256,7 @@ evaluate_lookups(Evaluation *evaluation, ExprContext *econtext)
 
 		if (lc == list_head(evaluation->request->lookups))
 			fewest = wanted;
-		else if (all_by_name(fewest) == all_by_name(wanted))
+		else if (same_kind(fewest, wanted))
 			fewest = common_wanted(fewest, wanted);
 		else if (list_length(wanted) < list_length(fewest))
 			fewest = wanted;

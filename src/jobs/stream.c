@@ -75,7 +75,8 @@ typedef struct JobEntry
 	bool		tags_complete;	/* the last page of tags is there */
 	bool		searched;		/* its ARN was looked for */
 	bool		cached;			/* document and cached_tags are from the cache */
-	Jsonb	   *cached_tags;
+	Jsonb	   *cached_tags;	/* NULL: not in there */
+	bool		refused;		/* gone, since it is not wanted */
 } JobEntry;
 
 /* A job that was listed, to know it again. */
@@ -104,6 +105,8 @@ struct JobStream
 
 	/* the source of entries */
 	ListCell   *next_wanted;	/* by name: the next to enter, or NULL */
+	bool		any_by_name;	/* is one wanted by its name alone? */
+	bool		any_by_arn;		/* is one by its ARN? */
 	AwsCall    *page;			/* the page in flight, or NULL */
 	char	   *next_token;		/* asks for the next page; NULL on the first */
 	bool		source_done;	/* no further entry will come */
@@ -221,6 +224,13 @@ static const char *
 wanted_key(const WantedJob *wanted)
 {
 	return wanted->arn ? wanted->arn : wanted->name;
+}
+
+static bool
+is_string(const JsonbValue *value, const char *string)
+{
+	return value->val.string.len == strlen(string) &&
+		memcmp(value->val.string.val, string, value->val.string.len) == 0;
 }
 
 static Jsonb *
@@ -435,6 +445,14 @@ still_wanted(JobStream *stream, const JobEntry *entry, JobTier tier)
 	return wanted;
 }
 
+/* The entry is not wanted: what is known of it may be of use another time. */
+static void
+refuse(JobEntry *entry)
+{
+	entry->state = ENTRY_GONE;
+	entry->refused = true;
+}
+
 /* Put one job of a page into the ring, if it is new and wanted. */
 static void
 take_listed(JobStream *stream, JsonbValue *value, SeenJob *seen)
@@ -626,18 +644,21 @@ take_wanted(JobStream *stream, const WantedJob *wanted)
 	entry->wanted = wanted;
 	if (stream->spec.cache != NULL)
 		cached = smf_cache_find(stream->spec.cache, wanted_key(wanted));
+	entry->cached = cached != NULL;
 	if (cached != NULL && cached->name == NULL)
 		entry->state = ENTRY_GONE;
 	else if (cached != NULL)
 	{
-		entry->state = ENTRY_COMPLETE;
 		pfree(entry->name);
 		entry->name = pstrdup(cached->name);
 		entry->document = copy_jsonb(cached->document);
 		entry->cached_tags = copy_jsonb(cached->tags);
+		entry->tags_complete = cached->tags != NULL;
 	}
-	entry->cached = cached != NULL;
 	MemoryContextSwitchTo(old);
+	/* conditions may have other parameters than when it was remembered */
+	if (entry->document != NULL && !still_wanted(stream, entry, SMF_TIER_DESCRIBED))
+		refuse(entry);
 }
 
 /* Bring in as many entries as there is room for, as far as they are at hand. */
@@ -694,7 +715,8 @@ read_document(JobStream *stream, JobEntry *entry)
 {
 	MemoryContext old = MemoryContextSwitchTo(stream->context);
 
-	entry->document = smf_document_describe(entry->describe, entry->name);
+	if (entry->document == NULL)
+		entry->document = smf_document_describe(entry->describe, entry->name);
 	if (entry->arn == NULL)
 		entry->arn = smf_document_required(entry->describe, &entry->document->root,
 										   "TrainingJobArn", entry->name);
@@ -713,6 +735,13 @@ arn_search_request(const char *arn)
 	return smf_page_request(SMF_OP_SEARCH, &query, SMF_PAGE_SIZE_MAX, NULL);
 }
 
+/* Is the job's document still to be asked for? */
+static bool
+lacks_document(const JobStream *stream, const JobEntry *entry)
+{
+	return stream->spec.want_document && entry->describe == NULL && entry->document == NULL;
+}
+
 /* Start the next call for the entry, or find that there is none to make. */
 static void
 start_next_call(JobStream *stream, JobEntry *entry)
@@ -722,7 +751,7 @@ start_next_call(JobStream *stream, JobEntry *entry)
 
 	if (entry->searched && entry->name == NULL)
 		start_entry_call(stream, entry, SMF_OP_SEARCH, arn_search_request(entry->wanted->arn));
-	else if (spec->want_document && entry->describe == NULL &&
+	else if (lacks_document(stream, entry) &&
 			 !(lacks_tags && spec->tags_first && entry->arn != NULL))
 		start_entry_call(stream, entry, SMF_OP_DESCRIBE_TRAINING_JOB,
 						 smf_describe_training_job_request(entry->name));
@@ -743,7 +772,7 @@ needs_call(const JobStream *stream, const JobEntry *entry)
 	const JobStreamSpec *spec = &stream->spec;
 
 	return (entry->searched && entry->name == NULL) ||
-		(spec->want_document && entry->describe == NULL) ||
+		lacks_document(stream, entry) ||
 		(spec->want_tags && !entry->tags_complete);
 }
 
@@ -789,7 +818,7 @@ take_description(JobStream *stream, JobEntry *entry)
 	if (stream->spec.check_tier[SMF_TIER_DESCRIBED] && entry->document == NULL)
 		read_document(stream, entry);
 	if (!still_wanted(stream, entry, SMF_TIER_DESCRIBED))
-		entry->state = ENTRY_GONE;
+		refuse(entry);
 }
 
 /* A page of tags has come. */
@@ -819,7 +848,7 @@ take_tags(JobStream *stream, JobEntry *entry)
 	entry->state = ENTRY_IDLE;
 	entry->tags_complete = entry->tags_token == NULL;
 	if (entry->tags_complete && !still_wanted(stream, entry, SMF_TIER_TAGGED))
-		entry->state = ENTRY_GONE;
+		refuse(entry);
 }
 
 /* The answer to the search for an ARN: the job's own name. */
@@ -1004,6 +1033,7 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 												  "sagemaker_fdw stream",
 												  ALLOCSET_DEFAULT_SIZES);
 	JobStream  *stream = MemoryContextAllocZero(context, sizeof(JobStream));
+	ListCell   *lc;
 
 	stream->client = client;
 	stream->spec = *spec;
@@ -1020,6 +1050,13 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	{
 		case SMF_FROM_NAMES:
 			stream->next_wanted = list_head(spec->wanted);
+			foreach(lc, spec->wanted)
+			{
+				if (((WantedJob *) lfirst(lc))->arn == NULL)
+					stream->any_by_name = true;
+				else
+					stream->any_by_arn = true;
+			}
 			break;
 		case SMF_FROM_LIST:
 			stream->list_operation = SMF_OP_LIST_TRAINING_JOBS;
@@ -1057,7 +1094,7 @@ describe_job(JobStream *stream, const JobEntry *entry, Job *job)
 	job->document = entry->document;
 	if (job->document == NULL && entry->describe != NULL)
 		job->document = smf_document_describe(entry->describe, entry->name);
-	if (entry->cached)
+	if (entry->cached_tags != NULL)
 		job->tags = entry->cached_tags;
 	else if (job->record != NULL)
 		job->tags = smf_document_record_tags(job->record);
@@ -1077,24 +1114,63 @@ hand_out(JobStream *stream, JobEntry *entry, Job *job)
 	job->record = copy_jsonb(job->record);
 	if (job->document != NULL && job->document == entry->document)
 		job->document = copy_jsonb(job->document);
-	if (entry->cached)
+	if (entry->cached_tags != NULL)
 		job->tags = copy_jsonb(job->tags);
 	MemoryContextSwitchTo(old);
 }
 
-/* Remember what the look-up of the first entry found: a job, or NULL for none. */
+/*
+ * Is what the first entry found a job that another look-up stands for?  Only the
+ * spelling that was asked for counts, and who is wanted by name and by ARN is one job.
+ */
+static bool
+is_of_another(const JobStream *stream, const JobEntry *entry, const Job *job)
+{
+	JsonbValue	name;
+	ListCell   *lc;
+
+	if (entry->wanted == NULL || job->document == NULL ||
+		!smf_document_member(&job->document->root, "TrainingJobName", &name) ||
+		name.type != jbvString)
+		return false;
+	if (entry->wanted->arn == NULL)
+		return !is_string(&name, entry->wanted->name);
+	if (!stream->any_by_name || !stream->any_by_arn)
+		return false;
+	foreach(lc, stream->spec.wanted)
+	{
+		const WantedJob *other = lfirst(lc);
+
+		if (other->arn == NULL && is_string(&name, other->name))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Remember what the look-up of the first entry found: a job, or NULL when it leaves
+ * none, since there is none or it was refused.
+ */
 static void
 remember(JobStream *stream, const JobEntry *entry, const Job *job)
 {
 	CachedJob	found = {0};
 
-	if (stream->spec.cache == NULL || entry->cached || entry->wanted == NULL)
+	if (stream->spec.cache == NULL || entry->wanted == NULL)
+		return;
+	/* but for its tags, which it may have been asked for now */
+	if (entry->cached && (job == NULL || entry->tag_pages == NIL))
 		return;
 	if (job != NULL)
 	{
 		found.name = job->name;
 		found.document = job->document;
 		found.tags = job->tags;
+	}
+	else if (entry->refused)
+	{
+		found.name = entry->name;
+		found.document = entry->document;
 	}
 	smf_cache_add(stream->spec.cache, wanted_key(entry->wanted), &found);
 }
@@ -1188,6 +1264,11 @@ next_job(JobStream *stream, Job *job, bool wait)
 			{
 				hand_out(stream, entry, job);
 				remember(stream, entry, job);
+				if (is_of_another(stream, entry, job))
+				{
+					pop_entry(stream);
+					continue;
+				}
 				pop_entry(stream);
 				count_taken(stream);
 				/* let the calls in flight move while the caller works */
