@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "fdw/request.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -580,6 +581,16 @@ filter_name(const Condition *condition)
 	return psprintf("%s.%s", condition->column->attribute->attribute, condition->key);
 }
 
+/*
+ * Is the text what the service has?  Not where it holds a character that stands for
+ * one that Postgres cannot have.
+ */
+static bool
+is_verbatim(const char *string)
+{
+	return strstr(string, GetDatabaseEncoding() == PG_UTF8 ? "\xef\xbf\xbd" : "?") == NULL;
+}
+
 /* A value as Search compares it; NULL when that cannot be said. */
 static char *
 filter_value(const Condition *condition, Datum value)
@@ -587,12 +598,14 @@ filter_value(const Condition *condition, Datum value)
 	const SmfAttribute *attribute = condition->column->attribute;
 	char	   *string;
 
-	if (condition->key != NULL)
-		return TextDatumGetCString(value);
+	if (condition->key != NULL || attribute->kind == SMF_KIND_STRING)
+	{
+		string = TextDatumGetCString(value);
+		return is_verbatim(string) && (condition->key == NULL || is_verbatim(condition->key)) ?
+			string : NULL;
+	}
 	switch (attribute->kind)
 	{
-		case SMF_KIND_STRING:
-			return TextDatumGetCString(value);
 		case SMF_KIND_ENUM:
 			string = condition->value_type == TEXTOID ? TextDatumGetCString(value) :
 				DatumGetCString(OidFunctionCall1(F_ENUM_OUT, value));
