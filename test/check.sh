@@ -87,6 +87,7 @@ regression
 tap document_differential "$top/test/with-service" -o "--generated 1000" \
 	/usr/bin/python3 -B "$top/test/differential/documents.py"
 tap queries "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/queries.py"
+tap planning "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/planning.py"
 tap query_differential "$top/test/with-service" \
 	/usr/bin/python3 -B "$top/test/differential/queries.py" --queries 2000
 tap async "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/async.py"

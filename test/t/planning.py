@@ -1,0 +1,278 @@
+"""Which calls plans make where the number alone does not show it, and rows that they could lose.
+
+Run below test/with-service --bulk 400.
+"""
+import json
+import math
+
+from harness import BULK, HISTORY, control, counters, fault, main, make_server
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/"
+REGIONS = ["us-east-1", "eu-west-1", "us-west-2"]
+# SEARCH_WALK_PAGES of src/jobs/stream.c
+WALK_PAGES = 100
+LATENCY_MS = 100
+
+
+def calls_of(session, query, key=HISTORY[0]):
+    """(rows, calls) of a query."""
+    control("calls", key=key)
+    lines = session.run(query)
+    return lines, control("calls", key=key).strip()
+
+
+def serve(name, members):
+    control("document?name=%s" % name, ('{"TrainingJobName": "%s", "TrainingJobArn": "%s%s", %s}'
+                                        % (name, ARN, name.lower(), members)).encode())
+
+
+def nodes(plan):
+    """The nodes of a plan in JSON."""
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def explained(session, query, options=""):
+    return json.loads("\n".join(session.run("EXPLAIN (%sFORMAT JSON) %s" % (options, query))))[0]["Plan"]
+
+
+# ----- rows -----
+
+def test_lookups(session, tap):
+    query = ("SELECT training_job_name FROM aws.training_jobs "
+             "WHERE training_job_name = 'pytorch-ads-0001' OR training_job_arn IN ('%spytorch-ads-0001', '%sxgboost-ads-0011')"
+             % (ARN, ARN))
+    tap.equal(sorted(session.run(query)), ["pytorch-ads-0001", "xgboost-ads-0011"],
+              "a job that is asked for by name and by ARN is one row")
+    tap.equal(session.run("SELECT training_job_name FROM aws.training_jobs WHERE training_job_arn = '%spytorch-ads-0001' "
+                          "AND (training_job_name = 'pytorch-ads-0001' OR training_job_arn = '%sxgboost-ads-0011')"
+                          % (ARN, ARN)), ["pytorch-ads-0001"], "an ARN meets a list of names and ARNs")
+
+    # a service that finds names in any case
+    document = control("document?name=pytorch-ads-0001")
+    fault(kind="body", operation="DescribeTrainingJob", job="PYTORCH-ads-0001", times=0, body=document)
+    tap.equal(session.run("SELECT training_job_name FROM aws.training_jobs "
+                          "WHERE training_job_name IN ('PYTORCH-ads-0001', 'pytorch-ads-0001')"),
+              ["pytorch-ads-0001"], "a job is found by its own spelling only")
+    control("clear", b"")
+
+    tap.equal(calls_of(session, "SELECT tags FROM aws.training_jobs WHERE training_job_name = 'pytorch-ads-0001' "
+                       "AND billable_time_in_seconds < 0"), ([], "DescribeTrainingJob=1"),
+              "a look-up that is refused asks for no tags")
+    names = sorted(session.run("SELECT training_job_name FROM aws.training_jobs LIMIT 4"))
+    session.run("CREATE TABLE arns AS SELECT '%s' || name AS arn FROM unnest('{%s}'::text[]) AS name; "
+                "ANALYZE arns" % (ARN, ",".join(names)))
+    rows, calls = calls_of(session, "SELECT training_job_name FROM aws.training_jobs "
+                           "WHERE training_job_arn = ANY (ARRAY(SELECT arn FROM arns)) AND role_arn <> ''")
+    tap.equal((sorted(rows), calls), (names, "DescribeTrainingJob=4"), "an array of ARNs is computed when the scan starts")
+    session.run("INSERT INTO arns SELECT replace(arn, 'us-east-1', 'eu-west-1') FROM arns; ANALYZE arns")
+    query = "SELECT training_job_name FROM arns JOIN aws.training_jobs ON training_job_arn = arn WHERE role_arn <> ''"
+    tap.equal([node["Actual Loops"] for node in nodes(explained(session, query, "ANALYZE, "))
+               if node["Node Type"] == "Foreign Scan"], [8], "each ARN of another table is looked up")
+    rows, calls = calls_of(session, query)
+    tap.equal((sorted(rows), calls), (names, "DescribeTrainingJob=4"), "but for those of another region")
+
+
+def test_repeated(session, tap):
+    """The same job again, in a nested loop."""
+    session.run("CREATE TABLE again AS SELECT n, name FROM generate_series(1, 4) AS n, "
+                "unnest('{pytorch-ads-0001,xgboost-ads-0011,no-such-job}'::text[]) AS name; ANALYZE again")
+    query = "SELECT n, role_arn FROM again JOIN aws.training_jobs ON training_job_name = name"
+    for memoize in ("on", "off"):
+        session.run("SET enable_memoize = %s" % memoize)
+        types = [node["Node Type"] for node in nodes(explained(session, query))]
+        tap.equal(("Nested Loop" in types, "Memoize" in types), (True, memoize == "on"), "a nested loop, Memoize %s" % memoize)
+        rows, calls = calls_of(session, query)
+        tap.equal((len(rows), calls), (8, "DescribeTrainingJob=3"), "... calls once for a name")
+    # conditions with other parameters than the last time
+    session.run("CREATE TABLE least AS SELECT n, least, 'pytorch-ads-0001' AS name "
+                "FROM unnest('{1000000000,1,1000000000,0}'::int[]) WITH ORDINALITY AS u (least, n); ANALYZE least")
+    query = ("SELECT n, tags IS NOT NULL FROM least JOIN aws.training_jobs "
+             "ON training_job_name = name AND billable_time_in_seconds > least")
+    session.run("SET enable_memoize = off; SET enable_mergejoin = off; SET enable_hashjoin = off")
+    tap.equal(calls_of(session, query), (["2|t", "4|t"], "DescribeTrainingJob=1 ListTags=1"),
+              "a job that is refused in one loop is a row of another one")
+    query = ("SELECT n, (SELECT tags IS NOT NULL FROM aws.training_jobs WHERE training_job_name = name "
+             "AND (role_arn = '' OR EXISTS (SELECT FROM least AS o WHERE o.n = least.n AND o.least < billable_time_in_seconds))) "
+             "FROM least ORDER BY n")
+    tap.equal(calls_of(session, query), (["1|", "2|t", "3|", "4|t"], "DescribeTrainingJob=1 ListTags=1"),
+              "a sub-plan decides anew in each")
+    tap.equal(calls_of(session, query.replace("ORDER BY n", "ORDER BY n DESC")),
+              (["4|t", "3|", "2|t", "1|"], "DescribeTrainingJob=1 ListTags=1"), "... in any order of them")
+    session.run("RESET enable_memoize; RESET enable_mergejoin; RESET enable_hashjoin")
+
+
+def test_cache(session, tap):
+    """Ten documents of 11 KB, asked for in turn, do not fit into 64 kB."""
+    session.run("SET enable_memoize = off; CREATE TABLE turns AS SELECT round, training_job_name AS name, role_arn "
+                "FROM (SELECT * FROM bulk.training_jobs ORDER BY creation_time DESC LIMIT 10) AS jobs, generate_series(1, 2) AS round")
+    query = ("SELECT round, name, jobs.role_arn = turns.role_arn FROM (SELECT * FROM turns ORDER BY round, name OFFSET 0) AS turns, "
+             "LATERAL (SELECT role_arn FROM bulk.training_jobs WHERE training_job_name = name OFFSET 0) AS jobs")
+    expected = session.run("SELECT round, name, true FROM turns ORDER BY 1, 2")
+    for work_mem, calls in (("4MB", 10), ("64kB", 20)):
+        session.run("SET work_mem = '%s'" % work_mem)
+        tap.equal(calls_of(session, query, BULK[0]), (expected, "DescribeTrainingJob=%d" % calls),
+                  "with work_mem %s, 20 look-ups of 10 jobs make %d calls" % (work_mem, calls))
+    session.run("RESET work_mem; RESET enable_memoize")
+
+
+def test_replaced_characters(session, tap):
+    """What stands for a character that Postgres cannot have is not what the service knows."""
+    serve("odd-text", '"TrainingJobStatus": "Failed", "CreationTime": 1750000000, "FailureReason": "a\\u0000b", '
+                      '"HyperParameters": {"k\\ud800": "v", "nul": "x\\u0000y"}')
+    for condition in ("failure_reason = E'a\\uFFFDb'", "failure_reason IN ('other', E'a\\uFFFDb')",
+                      "hyper_parameters->>E'k\\uFFFD' = 'v'", "hyper_parameters->>'nul' = E'x\\uFFFDy'"):
+        tap.equal(session.run("SELECT training_job_name FROM searched.training_jobs WHERE %s" % condition),
+                  ["odd-text"], "Search, %s" % condition)
+    control("delete?name=odd-text", b"")
+
+
+# ----- partitions -----
+
+def test_merge_append(session, tap):
+    session.run("CREATE TABLE parts (LIKE aws.training_jobs) PARTITION BY LIST (region)")
+    for number, region in enumerate(REGIONS):
+        session.run("CREATE FOREIGN TABLE part_%d PARTITION OF parts FOR VALUES IN ('%s') SERVER aws OPTIONS (region '%s')"
+                    % (number, region, region))
+
+    query = "SELECT training_job_name FROM parts ORDER BY creation_time DESC LIMIT 1"
+    tap.equal([node["Node Type"] for node in nodes(explained(session, query))],
+              ["Limit", "Merge Append"] + ["Foreign Scan"] * 3, "partitions are merged")
+    control("reset", b"")
+    control("config", {"latency_ms": LATENCY_MS})
+    newest, calls = calls_of(session, query)
+    tap.equal((calls, counters()["most_in_flight"]), ("ListTrainingJobs=3", 3), "each one's first page is asked for at once")
+    control("config", {"latency_ms": 0})
+
+    # another MergeAppend in the query is not asked, and has no parameters yet
+    query = ("SELECT training_job_name, (SELECT training_job_name FROM parts AS other "
+             "WHERE other.training_job_name LIKE left(parts.training_job_name, 4) || '%' ORDER BY creation_time DESC LIMIT 1) "
+             "FROM parts ORDER BY creation_time DESC LIMIT 1")
+    tap.equal(calls_of(session, query), (["%s|%s" % (newest[0], newest[0])], "ListTrainingJobs=6"),
+              "a sub-select of the merged partitions starts when its parameters are there")
+    query = ("SELECT CASE WHEN training_job_name = '' THEN (SELECT max(training_job_name) FROM "
+             "(SELECT training_job_name FROM parts ORDER BY creation_time DESC LIMIT 1) AS other) ELSE training_job_name END "
+             "FROM parts ORDER BY creation_time DESC LIMIT 1")
+    tap.equal(calls_of(session, query), (newest, "ListTrainingJobs=3"), "and not at all if it is not needed")
+
+
+# ----- Search -----
+
+def walked(times, oldest_first):
+    """Pages of one job that a scan of Search reads."""
+    sign = 1 if oldest_first else -1
+    times = sorted(sign * time for time in times)
+    bound = -math.inf
+    pages = 0
+    while True:
+        walk = [time for time in times if time >= bound]
+        for number, time in enumerate(walk, 1):
+            pages += 1
+            # a second before the one that the walk has come to: the service takes whole ones
+            next_bound = math.floor(time) - 1
+            if number >= WALK_PAGES and number < len(walk) and next_bound != bound:
+                bound = next_bound
+                break
+        else:
+            return pages
+
+
+def test_long_search(session, tap):
+    """More pages than one walk has."""
+    make_server(session, "single", scan_api="search", fetch_size=1)
+    times = session.run("SELECT creation_time FROM aws.training_jobs ORDER BY creation_time")
+    epochs = session.run("SELECT extract(epoch FROM creation_time) FROM aws.training_jobs ORDER BY creation_time")
+    tap.ok(len(times) > 2 * WALK_PAGES, "there are jobs for three walks", len(times))
+    # some that share a second, or the very time, with those where walks end
+    for place in (WALK_PAGES - 1, len(epochs) - WALK_PAGES):
+        for number, fraction in enumerate([".25", ".25", ".75", epochs[place][len(epochs[place]) - 7:]]):
+            serve("shared-%d-%d" % (place, number),
+                  '"TrainingJobStatus": "Completed", "CreationTime": %s%s' % (epochs[place].partition(".")[0], fraction))
+    expected = session.run("SELECT training_job_name, creation_time FROM aws.training_jobs")
+    epochs = [float(epoch) for epoch in session.run("SELECT extract(epoch FROM creation_time) FROM aws.training_jobs")]
+    for order in ("DESC", "ASC"):
+        rows, calls = calls_of(session, "SELECT training_job_name, creation_time FROM single.training_jobs "
+                               "ORDER BY creation_time %s" % order)
+        created = [row.split("|")[1] for row in rows]
+        tap.equal(sorted(rows), sorted(expected), "a long Search %s gives each job once" % order)
+        tap.equal(created, sorted(created, reverse=order == "DESC"), "... in order")
+        tap.equal(calls, "Search=%d" % walked(epochs, order == "ASC"), "... with the calls of walks of %d pages" % WALK_PAGES)
+    # all in one second: there is no time to begin another walk at
+    control("reset", b"")
+    for number in range(WALK_PAGES + 50):
+        serve("same-%03d" % number, '"TrainingJobStatus": "Completed", "CreationTime": 1800000000.5')
+    for order in ("DESC", "ASC"):
+        rows = session.run("SELECT training_job_name FROM single.training_jobs "
+                           "WHERE creation_time > '2027-01-01' ORDER BY creation_time %s" % order)
+        tap.equal(sorted(rows), ["same-%03d" % number for number in range(WALK_PAGES + 50)],
+                  "many jobs of one second are each a row, %s" % order)
+    control("reset", b"")
+
+
+def test_analyze(session, tap):
+    session.run("SET sagemaker_fdw.analyze_jobs = 20; CREATE SCHEMA sampled; "
+                "IMPORT FOREIGN SCHEMA sagemaker FROM SERVER searched INTO sampled OPTIONS (attributes 'search')")
+    tap.equal(calls_of(session, "ANALYZE sampled.training_jobs")[1], "Search=3", "ANALYZE takes its sample from Search's pages")
+    tap.equal(session.run("SELECT reltuples FROM pg_class WHERE oid = 'sampled.training_jobs'::regclass"), ["300"],
+              "... and counts the jobs there")
+    tap.equal(calls_of(session, "ANALYZE searched.training_jobs")[1], "DescribeTrainingJob=20 ListTags=20 ListTrainingJobs=3",
+              "where Search lacks a column, it describes a sample")
+    session.run("RESET sagemaker_fdw.analyze_jobs")
+
+
+# ----- concurrency, EXPLAIN -----
+
+def test_concurrency(session, tap):
+    names = sorted(session.run("SELECT training_job_name FROM aws.training_jobs LIMIT 8"))
+    control("reset", b"")
+    control("config", {"latency_ms": LATENCY_MS})
+    rows, calls = calls_of(session, "SELECT training_job_name FROM aws.training_jobs WHERE training_job_name IN ('%s') "
+                           "AND role_arn <> ''" % "','".join(names))
+    tap.equal((sorted(rows), calls, counters()["most_in_flight"]), (names, "DescribeTrainingJob=8", 8),
+              "the names of a list are asked for at once")
+    control("config", {"latency_ms": 0})
+
+
+def test_explain(session, tap):
+    query = ("SELECT training_job_name, role_arn FROM aws.training_jobs "
+             "WHERE training_job_status = 'Failed' AND training_job_name <> 'x' AND role_arn <> '' ORDER BY creation_time %s")
+    scan = list(nodes(explained(session, query % "DESC")))[-1]
+    tap.equal({key: scan.get(key) for key in ("API Operations", "API Filter", "API Early Filter", "API Order")},
+              {"API Operations": ["ListTrainingJobs", "DescribeTrainingJob"],
+               "API Filter": ["(training_job_status = 'Failed'::sagemaker_training_job_status)"],
+               "API Early Filter": ["(training_job_name <> 'x'::text)",
+                                    "(training_job_status = 'Failed'::sagemaker_training_job_status)"],
+               "API Order": "CreationTime Descending"}, "EXPLAIN in JSON")
+    tap.equal(session.run("EXPLAIN (COSTS OFF) SELECT training_job_name FROM aws.training_jobs ORDER BY creation_time"),
+              ["Foreign Scan on training_jobs", "  API Operations: ListTrainingJobs", "  API Order: CreationTime Ascending",
+               "  Estimated API Calls: 3"], "EXPLAIN of one table in order")
+
+    if int(session.run("SHOW server_version_num")[0]) < 160000:
+        tap.note("no GENERIC_PLAN before PostgreSQL 16")
+        return
+    control("calls")
+    tap.equal(session.run("EXPLAIN (GENERIC_PLAN, COSTS OFF) SELECT role_arn FROM aws.training_jobs WHERE training_job_name = $1"),
+              ["Foreign Scan on training_jobs", "  Filter: (training_job_name = $1)", "  API Operations: DescribeTrainingJob",
+               "  API Filter: (training_job_name = $1)", "  Estimated API Calls: 1"], "EXPLAIN of a plan for any parameter")
+    tap.equal(control("calls").strip(), "none", "... makes no call")
+
+
+def test(session, tap):
+    make_server(session, "aws")
+    make_server(session, "searched", scan_api="search")
+    make_server(session, "bulk", keys=BULK)
+    session.run("ANALYZE aws.training_jobs")
+    test_lookups(session, tap)
+    test_repeated(session, tap)
+    test_cache(session, tap)
+    test_replaced_characters(session, tap)
+    test_merge_append(session, tap)
+    test_concurrency(session, tap)
+    test_long_search(session, tap)
+    test_analyze(session, tap)
+    test_explain(session, tap)
+
+
+if __name__ == "__main__":
+    main(test)
