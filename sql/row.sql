@@ -88,6 +88,11 @@ SELECT billable_time_in_seconds FROM aws.typed WHERE training_job_name = 'typed'
 SELECT training_job_status FROM aws.typed WHERE training_job_name = 'typed';  -- ERROR
 SELECT training_image FROM aws.typed WHERE training_job_name = 'typed';  -- ERROR
 \echo :LAST_ERROR_SQLSTATE
+-- which may refuse NULL
+CREATE DOMAIN aws.given AS text CHECK (VALUE IS NOT NULL);
+CREATE FOREIGN TABLE aws.refused (training_job_name text, failure_reason aws.given) SERVER sm;
+SELECT training_job_name FROM aws.refused WHERE training_job_name = 'typed';
+SELECT failure_reason FROM aws.refused WHERE training_job_name = 'typed';  -- ERROR
 
 -- dropped columns are left out
 ALTER FOREIGN TABLE aws.typed DROP COLUMN billable_time_in_seconds;

@@ -57,6 +57,7 @@ typedef struct ColumnReader
 	int32		typmod;
 	Oid			enum_type;		/* the enum type below a domain; MODE_ENUM */
 	bool		numeric_category;	/* the type is a kind of number */
+	bool		domain;			/* a domain, which may refuse NULL */
 	FmgrInfo	input;			/* the type's input function */
 	Oid			input_param;	/* its second argument */
 	List	   *labels;			/* KnownLabel, in the reader's context */
@@ -679,6 +680,7 @@ smf_row_reader_create(Oid relid, TupleDesc tupdesc, List *attnums,
 			reader->enum_type = getBaseType(att->atttypid);
 		get_type_category_preferred(getBaseType(att->atttypid), &category, &preferred);
 		reader->numeric_category = category == TYPCATEGORY_NUMERIC;
+		reader->domain = get_typtype(att->atttypid) == TYPTYPE_DOMAIN;
 		getTypeInputInfo(att->atttypid, &input_function, &reader->input_param);
 		fmgr_info(input_function, &reader->input);
 	}
@@ -730,6 +732,8 @@ smf_row_read(RowReader *row, const Job *job, const Bitmapset *only, Datum *value
 			continue;
 		row->current = reader;
 		isnull[at] = !read_column(row, reader, job, &values[at]);
+		if (isnull[at] && reader->domain)
+			(void) read_by_input(reader, NULL);
 	}
 
 	row->current = NULL;
