@@ -73,12 +73,14 @@ smf_credential_config_clear(CredentialConfig *config)
 /*
  * smf_provide_from_profile
  *		What a profile gives, other than by role_arn and source_profile.
+ *
+ * "only_profile": the environment's web identity does not come before it.
  */
 bool
-smf_provide_from_profile(ProviderContext *context, const char *profile,
+smf_provide_from_profile(ProviderContext *context, const char *profile, bool only_profile,
 						 AwsCredentials *credentials)
 {
-	return smf_provide_web_identity(context, profile, credentials) ||
+	return smf_provide_web_identity(context, profile, only_profile, credentials) ||
 		smf_provide_sso(context, profile, credentials) ||
 		smf_provide_credentials_file(context, profile, credentials) ||
 		smf_provide_process(context, profile, credentials) ||
@@ -119,7 +121,7 @@ resolve_ambient(ProviderContext *context, AwsCredentials *credentials)
 						  context->unreadable ? psprintf("The file \"%s\" cannot be read.", context->unreadable) : NULL);
 	if (config->web_identity_token_file != NULL)
 	{
-		(void) smf_provide_web_identity(context, context->profile, credentials);
+		(void) smf_provide_web_identity(context, context->profile, true, credentials);
 		return;
 	}
 	if (config->credential_source != NULL)
@@ -131,7 +133,7 @@ resolve_ambient(ProviderContext *context, AwsCredentials *credentials)
 	if (config->profile == NULL && smf_provide_environment(context, credentials))
 		return;
 	if (smf_provide_profile_role(context, context->profile, credentials) ||
-		smf_provide_from_profile(context, context->profile, credentials) ||
+		smf_provide_from_profile(context, context->profile, false, credentials) ||
 		smf_provide_container(context, credentials) ||
 		smf_provide_instance(context, credentials))
 		return;

@@ -119,6 +119,14 @@ CASES = [
     ("a web identity without its file", {"AWS_WEB_IDENTITY_TOKEN_FILE": "@none", "AWS_ROLE_ARN": ROLE + "w"}, "", "", None),
     ("a web identity before a file's keys", {"AWS_WEB_IDENTITY_TOKEN_FILE": "@token", "AWS_ROLE_ARN": ROLE + "w"}, "",
      "[default]\n" + keys(ONE), None),
+    ("a source profile's keys before a web identity of the environment",
+     {"AWS_WEB_IDENTITY_TOKEN_FILE": "@token", "AWS_ROLE_ARN": ROLE + "w", "AWS_PROFILE": "p"},
+     BASE + "[profile p]\n" + assume("a"), "", None),
+    ("a web identity of the environment beside a source profile without credentials",
+     {"AWS_WEB_IDENTITY_TOKEN_FILE": "@token", "AWS_ROLE_ARN": ROLE + "w", "AWS_PROFILE": "p"},
+     "[profile q]\nregion = x\n[profile p]\n" + assume("a", "source_profile = q\n"), "", None),
+    ("a web identity of a source profile", {"AWS_PROFILE": "p"}, "[profile q]\nrole_arn = %sw\nweb_identity_token_file = @token\n"
+     "[profile p]\n%s" % (ROLE, assume("a", "source_profile = q\n")), "", None),
     # IAM Identity Center
     ("a start URL", {}, "[profile p]\n" + SSO + ACCOUNT, "", "p"),
     ("a session", {}, "[sso-session s]\n" + SSO + "[profile p]\nsso_session = s\n" + ACCOUNT, "", "p"),

@@ -44,7 +44,7 @@ from_source(ProviderContext *context, const char *profile, const char *source, L
 	if (has_keys(context, source) || !has_role(context, source))
 	{
 		/* a profile may be its own source, by its keys */
-		if (!smf_provide_from_profile(context, source, credentials))
+		if (!smf_provide_from_profile(context, source, true, credentials))
 			smf_provider_fail(context, psprintf("The source_profile \"%s\" of profile \"%s\" has no credentials.",
 												source, profile), NULL);
 		return;

@@ -65,7 +65,7 @@ extern bool smf_provide_environment(ProviderContext *context, AwsCredentials *cr
 extern bool smf_provide_profile_role(ProviderContext *context, const char *profile,
 									 AwsCredentials *credentials);
 extern bool smf_provide_web_identity(ProviderContext *context, const char *profile,
-									 AwsCredentials *credentials);
+									 bool only_profile, AwsCredentials *credentials);
 extern bool smf_provide_sso(ProviderContext *context, const char *profile,
 							AwsCredentials *credentials);
 extern bool smf_provide_credentials_file(ProviderContext *context, const char *profile,
@@ -79,7 +79,7 @@ extern bool smf_provide_instance(ProviderContext *context, AwsCredentials *crede
 
 /* credentials.c */
 extern bool smf_provide_from_profile(ProviderContext *context, const char *profile,
-									 AwsCredentials *credentials);
+									 bool only_profile, AwsCredentials *credentials);
 extern void smf_provide_named_source(ProviderContext *context, const char *source,
 									 AwsCredentials *credentials);
 

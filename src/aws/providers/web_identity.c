@@ -14,22 +14,29 @@
 
 #include "aws/providers/provider.h"
 
-/* A setting of the environment, unless a profile is wanted, or of the profile. */
+/* A setting of the environment, unless only the profile's counts, or of the profile. */
 static const char *
-setting(const ProviderContext *context, const char *profile, const char *variable, const char *key)
+setting(const ProviderContext *context, const char *profile, bool only_profile,
+		const char *variable, const char *key)
 {
-	const char *value = context->config->profile ? NULL : smf_environment(variable);
+	const char *value = only_profile || context->config->profile ? NULL : smf_environment(variable);
 
 	return value ? value : smf_profile_get(context, profile, key);
 }
 
-/* The role of AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or of the profile. */
+/*
+ * smf_provide_web_identity
+ *		The role of AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or of the profile.
+ *
+ * "only_profile": the environment has no say, as where the profile is the source of
+ * another one.
+ */
 bool
-smf_provide_web_identity(ProviderContext *context, const char *profile,
+smf_provide_web_identity(ProviderContext *context, const char *profile, bool only_profile,
 						 AwsCredentials *credentials)
 {
-	const char *token_file = setting(context, profile, "AWS_WEB_IDENTITY_TOKEN_FILE",
-									 "web_identity_token_file");
+	const char *token_file = setting(context, profile, only_profile,
+									 "AWS_WEB_IDENTITY_TOKEN_FILE", "web_identity_token_file");
 	RoleRequest request = {0};
 	size_t		len;
 	char	   *token;
@@ -38,8 +45,9 @@ smf_provide_web_identity(ProviderContext *context, const char *profile,
 		token_file = context->config->web_identity_token_file;
 	if (token_file == NULL)
 		return false;
-	request.role_arn = setting(context, profile, "AWS_ROLE_ARN", "role_arn");
-	request.session_name = setting(context, profile, "AWS_ROLE_SESSION_NAME", "role_session_name");
+	request.role_arn = setting(context, profile, only_profile, "AWS_ROLE_ARN", "role_arn");
+	request.session_name = setting(context, profile, only_profile, "AWS_ROLE_SESSION_NAME",
+								   "role_session_name");
 	if (context->config->web_identity_token_file != NULL)
 	{
 		request.role_arn = context->config->role_arn;
