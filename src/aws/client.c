@@ -35,6 +35,7 @@
 #include "common/pg_prng.h"
 #include "http/http.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #define SIGNING_NAME "sagemaker"
@@ -55,6 +56,7 @@ struct AwsClient
 	AwsEndpoint endpoint;
 	HttpTarget	target;
 	AwsSession *session;		/* our reference; NULL until acquired */
+	bool		echo_text;		/* may messages quote what is no AWS answer? */
 	AwsClientStats stats;
 	dlist_head	calls;			/* AwsCall */
 	HttpTimer	alarm;			/* ends a smf_client_wait, no more */
@@ -210,6 +212,14 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	if (config->endpoint_url == NULL && !config->use_fips_endpoint && !config->use_dualstack_endpoint)
 		client->config.endpoint_url = copy_string(client->session->endpoint_url);
 	resolve_endpoint(&client->config, &client->endpoint);
+
+	/*
+	 * What a custom endpoint answers may come from anywhere in the network: it is
+	 * for superusers.  Both the role that calls are made for and whoever is shown
+	 * the message must be one, whatever function runs meanwhile.
+	 */
+	client->echo_text = client->config.endpoint_url == NULL ||
+		(superuser_arg(userid) && superuser_arg(GetOuterUserId()));
 
 	client->target.url = client->endpoint.url;
 	client->target.ca_bundle = client->config.ca_bundle;
@@ -408,7 +418,7 @@ read_error(AwsCall *call)
 		if (message == NULL)
 			message = smf_json_member(json, "Message");
 	}
-	else if (client->config.echo_text && len > 0)
+	else if (client->echo_text && len > 0)
 		message = smf_text_from_utf8(body, Min(len, QUOTED_TEXT_MAX));
 
 	MemoryContextSwitchTo(client->context);
@@ -417,9 +427,11 @@ read_error(AwsCall *call)
 		char		cut[ERROR_CODE_SIZE];
 
 		smf_retry_error_code(code, cut, sizeof(cut));
-		call->error.code = smf_text_from_utf8(cut, strlen(cut));
+		if (client->echo_text || smf_retry_code_valid(cut))
+			call->error.code = smf_text_from_utf8(cut, strlen(cut));
 	}
-	if (message != NULL)
+	/* without a code it is no AWS error, and the message might be any text */
+	if (message != NULL && (client->echo_text || call->error.code != NULL))
 		call->error.message = pstrdup(message);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
@@ -477,6 +489,13 @@ note_answer(AwsCall *call)
 	}
 }
 
+/* Does it look like a request's id, rather than any text? */
+static bool
+request_id_valid(const char *id)
+{
+	return strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=") == strlen(id);
+}
+
 /* The request has ended: the call is done, or will try again. */
 static void
 request_done(HttpRequest *request, void *arg)
@@ -495,7 +514,7 @@ request_done(HttpRequest *request, void *arg)
 	{
 		const char *id = smf_http_header(request, "x-amzn-RequestId");
 
-		if (id != NULL)
+		if (id != NULL && (client->echo_text || request_id_valid(id)))
 			call->request_id = smf_text_from_utf8(id, strlen(id));
 		if (smf_http_status(request) >= 200 && smf_http_status(request) < 300)
 			succeeded = true;
@@ -803,7 +822,7 @@ smf_call_body(const AwsCall *call, size_t *len)
 bool
 smf_call_may_quote(const AwsCall *call)
 {
-	return call->client->config.echo_text;
+	return call->client->echo_text;
 }
 
 /* ----- errors ----- */

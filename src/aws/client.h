@@ -29,7 +29,6 @@ typedef struct AwsClientConfig
 	bool		adaptive;		/* follow the rate that the service bears? */
 	double		max_calls_per_second;	/* of an operation; 0: no ceiling */
 	int64		max_calls;		/* requests of the client; 0: any number */
-	bool		echo_text;		/* may messages quote what is no AWS answer? */
 } AwsClientConfig;
 
 /* What a client's calls have cost so far. */

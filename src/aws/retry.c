@@ -73,6 +73,19 @@ smf_retry_error_code(const char *raw, char *code, size_t size)
 	code[len] = '\0';
 }
 
+/*
+ * smf_retry_code_valid
+ *		Does it look like an error code, rather than any text: letters, digits, dots,
+ *		hyphens and underscores, a letter first?
+ */
+bool
+smf_retry_code_valid(const char *code)
+{
+	size_t		len = strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+
+	return len > 0 && code[len] == '\0' && strchr("0123456789._-", code[0]) == NULL;
+}
+
 static bool
 is_one_of(const char *code, const char *const *codes)
 {

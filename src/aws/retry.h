@@ -61,6 +61,7 @@ typedef struct CallRate
 } CallRate;
 
 extern void smf_retry_error_code(const char *raw, char *code, size_t size);
+extern bool smf_retry_code_valid(const char *code);
 extern RetryClass smf_retry_classify(int http_status, const char *code, const char *message);
 extern double smf_retry_delay(int attempt, double draw);
 extern double smf_retry_after(const char *milliseconds, const char *seconds);

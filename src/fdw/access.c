@@ -11,7 +11,6 @@
 #include "fdw/access.h"
 #include "fdw/scan.h"
 #include "foreign/fdwapi.h"
-#include "miscadmin.h"
 
 int			smf_max_calls = 100000;
 
@@ -35,8 +34,6 @@ client_config(const SmfSettings *settings)
 	config.adaptive = settings->retry_mode == SMF_RETRY_ADAPTIVE;
 	config.max_calls_per_second = settings->max_calls_per_second;
 	config.max_calls = smf_max_calls;
-	/* what a custom endpoint answers may come from anywhere in the network */
-	config.echo_text = settings->endpoint_url == NULL || superuser();
 	return config;
 }
 

@@ -576,6 +576,70 @@ def test_garbage(tap, world, server):
         control("clear", b"")
 
 
+INTERNAL = "the text of an internal page"
+PAGE = {"status": 500, "body": "<html>%s</html>" % INTERNAL}
+NAMELESS = {"status": 400, "body": {"message": INTERNAL}}
+TALKATIVE = {"status": 400, "body": {"__type": INTERNAL, "message": INTERNAL}}
+NO_JSON = {"status": 200, "body": "<html>%s</html>" % INTERNAL}
+AWS_ERROR = {"status": 400, "body": {"__type": "ValidationException", "message": "what AWS says"}}
+
+
+def test_echo(tap, world, server):
+    """What a custom endpoint answers is quoted to superusers only, unless it is an AWS error."""
+    configured = {
+        "the option": ({}, "", ""),
+        "AWS_ENDPOINT_URL": ({"AWS_ENDPOINT_URL": URL}, "", ""),
+        "AWS_ENDPOINT_URL_SAGEMAKER": ({"AWS_ENDPOINT_URL_SAGEMAKER": URL}, "", ""),
+        "the profile's services": ({}, "[default]\nservices = x\n[services x]\nsagemaker =\n  endpoint_url = %s\n" % URL, ""),
+    }
+    for where, (variables, config, credentials) in configured.items():
+        world.files(config, credentials)
+        session = server.start(world.environment({**env(ONE), **variables}))
+        if where == "the option":
+            session.run("CREATE VIEW as_plain AS SELECT count(*) FROM sm.training_jobs; ALTER VIEW as_plain OWNER TO plain; "
+                        "CREATE VIEW as_super AS SELECT count(*) FROM sm.training_jobs; ALTER VIEW as_super OWNER TO super; "
+                        "GRANT SELECT ON as_super, as_plain TO caller, super, plain; "
+                        "CREATE FUNCTION through_view() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT * FROM as_plain'; "
+                        "ALTER FUNCTION through_view OWNER TO super; ALTER SERVER sm OPTIONS (ADD max_attempts '1')")
+            for role in ("plain", "super"):
+                session.run("CREATE USER MAPPING FOR %s SERVER sm OPTIONS (allow_ambient_credentials 'true')" % role)
+        else:
+            session.run("ALTER SERVER sm OPTIONS (DROP endpoint_url)")
+        for who, way, query, quoted in (
+                ("super", "itself", "SELECT count(*) FROM sm.training_jobs", True),
+                ("plain", "itself", "SELECT count(*) FROM sm.training_jobs", False),
+                ("super", "a plain role's view", "SELECT * FROM as_plain", False),
+                ("caller", "a superuser's view", "SELECT * FROM as_super", False),
+                ("caller", "a superuser's function", "SELECT do_super()", False),
+                ("caller", "a superuser's function and a plain role's view", "SELECT through_view()", False),
+                ("plain", "the function", "SELECT sagemaker_describe_training_job('sm', 'x')", False),
+                ("super", "the function", "SELECT sagemaker_describe_training_job('sm', 'x')", True)):
+            for name, answer in (("a page", PAGE), ("an error without a code", NAMELESS), ("a code that is none", TALKATIVE),
+                                 ("what is no JSON", NO_JSON), ("an AWS error", AWS_ERROR)):
+                fault(kind="body", operation="*", times=0, **answer)
+                session.run("SET ROLE " + who)
+                lines, _state = session.ask(query)
+                session.run("RESET ROLE")
+                control("clear", b"")
+                text = "\n".join(lines)
+                if answer is AWS_ERROR:
+                    tap.ok("ValidationException: what AWS says" in text, "%s, %s by %s: an AWS error is told" % (where, who, way),
+                           text)
+                else:
+                    # of JSON that is none Postgres itself quotes nothing but a word or two
+                    tap.equal(INTERNAL in text or (answer is NO_JSON and 'Token "<"' in text), quoted,
+                              "%s, %s by %s: %s %s" % (where, who, way, name, "is quoted" if quoted else "is not quoted"))
+        if where != "the option":
+            session.run("ALTER SERVER sm OPTIONS (ADD endpoint_url '%s')" % URL)
+    # a request id may be anything, too
+    session.run("SET ROLE plain")
+    fault(kind="body", operation="*", times=1, headers=[["x-amzn-RequestId", INTERNAL]], **AWS_ERROR)
+    lines, _state = session.ask("SELECT count(*) FROM sm.training_jobs")
+    tap.ok(INTERNAL not in "\n".join(lines), "a request id that is none is not quoted", lines)
+    session.run("RESET ROLE; DROP VIEW as_plain, as_super CASCADE; DROP FUNCTION through_view; ALTER SERVER sm OPTIONS (DROP max_attempts); "
+                "DROP USER MAPPING FOR plain SERVER sm; DROP USER MAPPING FOR super SERVER sm")
+
+
 def check_rows(session):
     """The doctor's rows: name to (ok, detail)."""
     rows = [line.split("|", 2) for line in session.run("SELECT * FROM sagemaker_fdw_check_server('sm')")]
@@ -684,6 +748,7 @@ def main():
         test_rights(tap, world, server)
         test_tls(tap, world, server)
         test_garbage(tap, world, server)
+        test_echo(tap, world, server)
         test_check_server(tap, world, server)
         test_secrets(tap, world, server)
     finally:

@@ -107,6 +107,18 @@ test_retry_after(void)
 }
 
 static void
+test_code_valid(void)
+{
+	static const char *const good[] = {"ThrottlingException", "aws.error", "A", "a_b-c9"};
+	static const char *const bad[] = {"", "two words", "<html>", "404", "a\nb", "a:b", "\xc3\xa9", ".a", "a\"b"};
+
+	for (int i = 0; i < COUNT(good); i++)
+		tap_ok(smf_retry_code_valid(good[i]), "what may be an error code");
+	for (int i = 0; i < COUNT(bad); i++)
+		tap_ok(!smf_retry_code_valid(bad[i]), "what cannot be an error code");
+}
+
+static void
 test_quota(void)
 {
 	RetryQuota	quota = {SMF_RETRY_QUOTA};
@@ -346,6 +358,7 @@ main(void)
 	tap_ok(smf_retry_delay(1000000, 0.5) == 10, "however many there are");
 	tap_ok(smf_retry_delay(5, 0) == 0, "the draw may be nothing");
 	test_retry_after();
+	test_code_valid();
 	test_quota();
 	test_ceiling();
 	test_adaptive();

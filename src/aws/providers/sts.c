@@ -182,7 +182,8 @@ raise_refusal(ProviderContext *context, const RoleRequest *request, const FetchA
 	char	   *code = element(answer, "Code");
 	char	   *text = element(answer, "Message");
 
-	if (code == NULL)
+	/* any other text might come from anywhere in the network */
+	if (code == NULL || !smf_retry_code_valid(code))
 		smf_provider_unreachable(context, "STS", answer);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
