@@ -6,7 +6,7 @@
  * Pure.  A region ends up in a host name, so its syntax is checked first: one
  * with a dot or a slash in it could send signed requests anywhere.
  *
- * Not accounted for: the endpoints of services other than SageMaker.
+ * Not accounted for: dual stack of services other than SageMaker.
  *
  *-------------------------------------------------------------------------
  */
@@ -271,6 +271,19 @@ smf_endpoint_of_service(const char *service, const char *region, const char *cus
 	snprintf(endpoint->path, sizeof(endpoint->path), "/");
 	snprintf(endpoint->url, sizeof(endpoint->url), "https://%.250s/", endpoint->host);
 	return SMF_ENDPOINT_OK;
+}
+
+/*
+ * smf_endpoint_of_sts
+ *		The endpoint of STS in a region, or a custom one, which has no variants.
+ *
+ * In aws-us-gov the plain endpoint is the one with FIPS, and there is no other.
+ */
+EndpointError
+smf_endpoint_of_sts(const char *region, const char *custom_url, bool fips, AwsEndpoint *endpoint)
+{
+	return smf_endpoint_of_service(fips && !begins_with(region, "us-gov-") ? "sts-fips" : "sts",
+								   region, custom_url, endpoint);
 }
 
 /* What is accepted instead, as a sentence; a constant. */

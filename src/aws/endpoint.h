@@ -42,6 +42,8 @@ extern EndpointError smf_endpoint_resolve(const char *region, const char *custom
 										  bool fips, bool dualstack, AwsEndpoint *endpoint);
 extern EndpointError smf_endpoint_of_service(const char *service, const char *region,
 											 const char *custom_url, AwsEndpoint *endpoint);
+extern EndpointError smf_endpoint_of_sts(const char *region, const char *custom_url, bool fips,
+										 AwsEndpoint *endpoint);
 extern const char *smf_endpoint_error_text(EndpointError error);
 
 #endif							/* SMF_ENDPOINT_H */

@@ -2,7 +2,8 @@
 
 	endpoint_differential.py DRIVER
 
-Every region of SageMaker in every partition, with each variant, and custom endpoints.
+Every region of SageMaker in every partition, with each variant, and custom endpoints; and
+the region's own STS, with and without FIPS.
 Left out is where botocore's versions differ among each other, or know no answer: dual
 stack in the isolated partitions, and FIPS alone in aws-us-gov; and custom endpoints with
 a variant, which here are an error.
@@ -16,10 +17,10 @@ import botocore.exceptions
 import botocore.session
 
 
-def judge(session, region, fips, dualstack, custom):
+def judge(session, service, region, fips, dualstack, custom):
     try:
         client = session.create_client(
-            "sagemaker", region_name=region, aws_access_key_id="x", aws_secret_access_key="x",
+            service, region_name=region, aws_access_key_id="x", aws_secret_access_key="x",
             endpoint_url=None if custom == "-" else custom,
             config=botocore.config.Config(use_fips_endpoint=bool(fips), use_dualstack_endpoint=bool(dualstack)))
     except (botocore.exceptions.BotoCoreError, ValueError):
@@ -29,6 +30,7 @@ def judge(session, region, fips, dualstack, custom):
 
 def main():
     session = botocore.session.Session()
+    session.set_config_variable("sts_regional_endpoints", "regional")
     cases = []
     for partition in session.get_available_partitions():
         regions = session.get_available_regions("sagemaker", partition_name=partition) or []
@@ -36,20 +38,22 @@ def main():
             if (dualstack and partition.startswith("aws-iso")) or (partition == "aws-us-gov" and fips and not dualstack):
                 continue
             if "fips" not in region:
-                cases.append((region, fips, dualstack, "-"))
+                cases.append(("sagemaker", region, fips, dualstack, "-"))
+        cases += [("sts", region, fips, 0, "-") for region in session.get_available_regions("sts", partition_name=partition)
+                  for fips in (0, 1)]
     customs = ["https://vpce-1.api.sagemaker.us-east-1.vpce.amazonaws.com", "http://127.0.0.1:8000",
                "http://localhost/path", "https://[2001:db8::1]:8443"]
-    cases += [(region, 0, 0, custom) for region in ("us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "xx-new-1")
+    cases += [("sagemaker", region, 0, 0, custom) for region in ("us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "xx-new-1")
               for custom in customs]
-    lines = subprocess.run([sys.argv[1]], input="".join("%s %d %d %s\n" % case for case in cases), check=True,
+    lines = subprocess.run([sys.argv[1]], input="".join("%s %s %d %d %s\n" % case for case in cases), check=True,
                            stdout=subprocess.PIPE, encoding="utf-8").stdout.splitlines()
     failed = 0
     for number, (case, ours) in enumerate(zip(cases, lines), 1):
         theirs = judge(session, *case)
         same = ours.rstrip("/") == theirs.rstrip("/")
         failed += not same
-        print("%s %d - %s%s%s %s" % ("ok" if same else "not ok", number, case[0], " FIPS" * case[1], " dual stack" * case[2],
-                                     "" if case[3] == "-" else case[3]))
+        print("%s %d - %s in %s%s%s %s" % ("ok" if same else "not ok", number, case[0], case[1], " FIPS" * case[2],
+                                           " dual stack" * case[3], "" if case[4] == "-" else case[4]))
         if not same:
             print("# %s, and botocore says %s" % (ours, theirs))
     enough = len(lines) == len(cases) >= 120

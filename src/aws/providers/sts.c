@@ -61,8 +61,8 @@ static void
 find_endpoint(ProviderContext *context, const char *region, AwsEndpoint *endpoint)
 {
 	char	   *custom = smf_configured_endpoint(context, "sts", "STS");
-	EndpointError error = smf_endpoint_of_service(context->config->use_fips_endpoint ? "sts-fips" : "sts",
-												  region, custom, endpoint);
+	EndpointError error = smf_endpoint_of_sts(region, custom, context->config->use_fips_endpoint,
+											  endpoint);
 
 	if (error != SMF_ENDPOINT_OK)
 		smf_provider_fail(context, psprintf("The endpoint of STS is not usable. %s", smf_endpoint_error_text(error)),
