@@ -15,8 +15,12 @@
 #include "aws/fetch.h"
 #include "aws/json.h"
 #include "aws/retry.h"
+#include "aws/xml.h"
 #include "common/pg_prng.h"
 #include "utils/memutils.h"
+
+/* Longest AWS error code that is kept, with its NUL. */
+#define ERROR_CODE_SIZE 128
 
 /* A request on its way; it goes with its memory context. */
 typedef struct Fetch
@@ -58,11 +62,41 @@ wait_for(Fetch *fetch)
 	fetch->done = false;
 }
 
+/* An element of an XML answer as text of the database, palloc'ed; NULL without it. */
+static char *
+element(const FetchAnswer *answer, const char *name)
+{
+	size_t		len;
+	char	   *found = smf_xml_element(answer->body, answer->body_len, name, &len);
+	char	   *text = found ? smf_text_from_utf8(found, len) : NULL;
+
+	free(found);
+	return text;
+}
+
+/* What an answer that is an error calls it. */
+static void
+take_error(const HttpRequest *request, FetchAnswer *answer)
+{
+	const char *header = smf_http_header(request, "x-amzn-ErrorType");
+	char		cut[ERROR_CODE_SIZE];
+
+	if (header != NULL)
+	{
+		smf_retry_error_code(header, cut, sizeof(cut));
+		answer->code = smf_text_from_utf8(cut, strlen(cut));
+	}
+	else
+	{
+		answer->code = element(answer, "Code");
+		answer->message = element(answer, "Message");
+	}
+}
+
 static void
 take_answer(const HttpRequest *request, FetchAnswer *answer)
 {
 	const char *body;
-	const char *header;
 
 	memset(answer, 0, sizeof(FetchAnswer));
 	answer->date_s = -1;
@@ -77,18 +111,22 @@ take_answer(const HttpRequest *request, FetchAnswer *answer)
 	answer->body = palloc(answer->body_len + 1);
 	memcpy(answer->body, body, answer->body_len);
 	answer->body[answer->body_len] = '\0';
-	header = smf_http_header(request, "x-amzn-ErrorType");
-	answer->error_type = header ? smf_text_from_utf8(header, strlen(header)) : NULL;
+	if (answer->status >= 400)
+		take_error(request, answer);
 	answer->date_s = smf_http_date(request);
 }
 
+/* Other keys and another clock are the caller's business. */
 static bool
 may_pass(const FetchAnswer *answer)
 {
+	RetryClass	retry_class;
+
 	switch (answer->result)
 	{
 		case SMF_HTTP_OK:
-			return smf_retry_classify(answer->status, NULL, NULL) != SMF_RETRY_NO;
+			retry_class = smf_retry_classify(answer->status, answer->code, answer->message);
+			return retry_class == SMF_RETRY_TRANSIENT || retry_class == SMF_RETRY_THROTTLED;
 		case SMF_HTTP_CONNECT_FAILED:
 		case SMF_HTTP_CONNECT_TIMEOUT:
 		case SMF_HTTP_READ_TIMEOUT:

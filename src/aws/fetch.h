@@ -17,7 +17,8 @@ typedef struct FetchAnswer
 	int			status;			/* HTTP status; 0 unless result is SMF_HTTP_OK */
 	char	   *body;			/* NUL-terminated; may hold secrets */
 	size_t		body_len;
-	char	   *error_type;		/* the header x-amzn-ErrorType; or NULL */
+	char	   *code;			/* AWS error code, of a header or of XML; or NULL */
+	char	   *message;		/* the XML's, with it; or NULL */
 	char	   *error;			/* libcurl's words for a failure */
 	int64		date_s;			/* of the Date header, or -1 */
 } FetchAnswer;

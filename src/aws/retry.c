@@ -124,7 +124,7 @@ smf_retry_classify(int http_status, const char *code, const char *message)
 	};
 	static const char *const transient[] = {
 		"RequestTimeout", "RequestTimeoutException", "InternalFailure",
-		"InternalServerError", "ServiceUnavailable", NULL
+		"InternalServerError", "ServiceUnavailable", "IDPCommunicationError", NULL
 	};
 	static const char *const skewed[] = {
 		"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", NULL

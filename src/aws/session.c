@@ -273,6 +273,7 @@ replace_credentials(AwsSession *session, bool must)
 
 		smf_credentials_clear(&fresh);
 		if (must || (code != ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION &&
+					 code != ERRCODE_INSUFFICIENT_RESOURCES &&
 					 code != ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION))
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
@@ -288,7 +289,7 @@ replace_credentials(AwsSession *session, bool must)
  * smf_session_refresh
  *		Replace the session's credentials if they are about to expire, or have.
  *
- * Raises 28000 or 08001 when they must be replaced and cannot.
+ * Raises 28000, 08001 or 53000 when they must be replaced and cannot.
  */
 void
 smf_session_refresh(AwsSession *session)

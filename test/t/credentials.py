@@ -576,6 +576,46 @@ def test_garbage(tap, world, server):
         control("clear", b"")
 
 
+def calls_for_credentials(operation):
+    return counters()["credentials"].get(operation, 0)
+
+
+def sts_error(code, message):
+    return "<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>" % (code, message)
+
+
+def test_throttled(tap, world, server):
+    """STS says by a code, and with status 400, that it is to be asked again."""
+    world.files("", "")
+    session = server.start(world.environment({"AWS_WEB_IDENTITY_TOKEN_FILE": "@token", "AWS_ROLE_ARN": ROLE + "w"}))
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
+    for operation, options, code, asked, expected in (
+            ("AssumeRole", "aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%sm'" % (*ONE, ROLE),
+             "Throttling", 3, "00000"),
+            ("AssumeRoleWithWebIdentity", "allow_ambient_credentials 'true'", "Throttling", 3, "00000"),
+            ("AssumeRoleWithWebIdentity", "allow_ambient_credentials 'true'", "IDPCommunicationError", 3, "00000"),
+            ("AssumeRole", "aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%sm'" % (*ONE, ROLE),
+             "AccessDenied", 1, "28000")):
+        session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (%s)" % options)
+        before = calls_for_credentials(operation)
+        fault(kind="body", operation=operation, status=400, body=sts_error(code, "Rate exceeded"), times=2)
+        _lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
+        tap.equal((state, calls_for_credentials(operation) - before), (expected, asked),
+                  "%s answers %s twice" % (operation, code))
+        control("clear", b"")
+        session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
+    session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (allow_ambient_credentials 'true')")
+    before = calls_for_credentials("AssumeRoleWithWebIdentity")
+    fault(kind="body", operation="AssumeRoleWithWebIdentity", status=400, body=sts_error("Throttling", "Rate exceeded"), times=0)
+    lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
+    tap.equal((state, lines, calls_for_credentials("AssumeRoleWithWebIdentity") - before), ("53000", [
+        'ERROR:  no AWS credentials for server "sm"',
+        'DETAIL:  AssumeRoleWithWebIdentity to "%sw" failed: Throttling: Rate exceeded' % ROLE,
+        'HINT:  Other programs may share the account\'s quota of STS.'], 4), "STS that throttles to the end")
+    control("clear", b"")
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
+
+
 INTERNAL = "the text of an internal page"
 PAGE = {"status": 500, "body": "<html>%s</html>" % INTERNAL}
 NAMELESS = {"status": 400, "body": {"message": INTERNAL}}
@@ -748,6 +788,7 @@ def main():
         test_rights(tap, world, server)
         test_tls(tap, world, server)
         test_garbage(tap, world, server)
+        test_throttled(tap, world, server)
         test_echo(tap, world, server)
         test_check_server(tap, world, server)
         test_secrets(tap, world, server)

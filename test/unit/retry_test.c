@@ -42,6 +42,7 @@ static const AnswerCase answers[] = {
 	{400, "InternalFailure", NULL, SMF_RETRY_TRANSIENT},
 	{400, "InternalServerError", NULL, SMF_RETRY_TRANSIENT},
 	{400, "ServiceUnavailable", NULL, SMF_RETRY_TRANSIENT},
+	{400, "IDPCommunicationError", NULL, SMF_RETRY_TRANSIENT},
 	{500, NULL, NULL, SMF_RETRY_TRANSIENT},
 	{502, NULL, "<html>", SMF_RETRY_TRANSIENT},
 	{503, NULL, NULL, SMF_RETRY_TRANSIENT},

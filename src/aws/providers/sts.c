@@ -147,10 +147,7 @@ send_form(ProviderContext *context, const AwsCredentials *with, const char *regi
 static bool
 is_skew(const FetchAnswer *answer)
 {
-	char	   *code = element(answer, "Code");
-	char	   *text = element(answer, "Message");
-
-	return code != NULL && smf_retry_classify(answer->status, code, text) == SMF_RETRY_CLOCK_SKEW;
+	return smf_retry_classify(answer->status, answer->code, answer->message) == SMF_RETRY_CLOCK_SKEW;
 }
 
 /* Send the form and wait for an answer; "with" signs it, NULL: nobody.  "why" is for messages. */
@@ -175,23 +172,21 @@ ask(ProviderContext *context, const AwsCredentials *with, const StringInfo form,
 		smf_provider_unreachable(context, "STS", answer);
 }
 
-/* STS says no. */
+/* STS says no to what was asked, in words; "hint" is what may help. */
 smf_noreturn static void
-raise_refusal(ProviderContext *context, const RoleRequest *request, const FetchAnswer *answer)
+raise_refusal(ProviderContext *context, const char *asked, const char *hint, const FetchAnswer *answer)
 {
-	char	   *code = element(answer, "Code");
-	char	   *text = element(answer, "Message");
+	bool		throttled = smf_retry_classify(answer->status, answer->code, answer->message) ==
+		SMF_RETRY_THROTTLED;
 
 	/* any other text might come from anywhere in the network */
-	if (code == NULL || !smf_retry_code_valid(code))
+	if (answer->code == NULL || !smf_retry_code_valid(answer->code))
 		smf_provider_unreachable(context, "STS", answer);
 	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			(errcode(throttled ? ERRCODE_INSUFFICIENT_RESOURCES : ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("no AWS credentials for server \"%s\"", context->config->server_name),
-			 errdetail("%s to \"%s\" failed: %s: %s",
-					   request->web_identity_token ? "AssumeRoleWithWebIdentity" : "AssumeRole",
-					   request->role_arn, code, text ? text : ""),
-			 errhint("The role's trust policy must allow it, and with keys the permission sts:AssumeRole.")));
+			 errdetail("%s failed: %s: %s", asked, answer->code, answer->message ? answer->message : ""),
+			 errhint("%s", throttled ? "Other programs may share the account's quota of STS." : hint)));
 }
 
 /*
@@ -212,7 +207,9 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 	build_form(context, request, &form);
 	ask(context, with, &form, "assume a role", &answer);
 	if (answer.status != 200)
-		raise_refusal(context, request, &answer);
+		raise_refusal(context, psprintf("%s to \"%s\"", request->web_identity_token ?
+										"AssumeRoleWithWebIdentity" : "AssumeRole", request->role_arn),
+					  "The role's trust policy must allow it, and with keys the permission sts:AssumeRole.", &answer);
 
 	access_key_id = element(&answer, "AccessKeyId");
 	secret_access_key = element(&answer, "SecretAccessKey");
@@ -232,7 +229,8 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
  * smf_sts_caller_account
  *		The account that credentials belong to, palloc'ed.
  *
- * Raises 28000 when STS refuses them, 08001 when it does not answer.
+ * Raises 28000 when STS refuses them, 53000 when it throttles to the end, 08001 when
+ * it does not answer.
  */
 char *
 smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with)
@@ -246,17 +244,8 @@ smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with)
 	append_parameter(&form, "Version", API_VERSION);
 	ask(context, with, &form, "ask STS for the account", &answer);
 	if (answer.status != 200)
-	{
-		char	   *code = element(&answer, "Code");
-		char	   *text = element(&answer, "Message");
-
-		if (code == NULL)
-			smf_provider_unreachable(context, "STS", &answer);
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("STS does not tell the AWS account of server \"%s\"", context->config->server_name),
-				 errdetail("GetCallerIdentity failed: %s: %s", code, text ? text : "")));
-	}
+		raise_refusal(context, "GetCallerIdentity",
+					  "It needs no permission, but keys that STS knows.", &answer);
 	account = element(&answer, "Account");
 	smf_fetch_forget(&answer);
 	if (account == NULL)
