@@ -41,6 +41,7 @@ OBJS = \
 	src/aws/providers/container.o \
 	src/aws/providers/environment.o \
 	src/aws/providers/instance_metadata.o \
+	src/aws/providers/login.o \
 	src/aws/providers/process.o \
 	src/aws/providers/profile_role.o \
 	src/aws/providers/provider.o \

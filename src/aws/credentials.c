@@ -9,8 +9,7 @@
  * with that.  Whether the server's own identity may be used for a role is not
  * decided here.
  *
- * Not accounted for: the "aws login" command's sessions; tokens of IAM Identity
- * Center are not refreshed.
+ * Not accounted for: tokens of IAM Identity Center are not refreshed.
  *
  *-------------------------------------------------------------------------
  */
@@ -83,6 +82,7 @@ smf_provide_from_profile(ProviderContext *context, const char *profile, bool onl
 	return smf_provide_web_identity(context, profile, only_profile, credentials) ||
 		smf_provide_sso(context, profile, credentials) ||
 		smf_provide_credentials_file(context, profile, credentials) ||
+		smf_provide_login(context, profile) ||
 		smf_provide_process(context, profile, credentials) ||
 		smf_provide_config_file(context, profile, credentials);
 }

@@ -576,6 +576,43 @@ def test_garbage(tap, world, server):
         control("clear", b"")
 
 
+# Title, config file, DETAIL and HINT of the error for profile p.
+SIGNED_IN = "[profile p]\nlogin_session = arn:aws:iam::123456789012:user/me\n"
+NOBODY_THERE = [
+    ("a code of an MFA device", BASE + "[profile p]\n" + assume("a", "source_profile = base\nmfa_serial = arn:aws:iam::1:mfa/me\n"),
+     'Profile "p" needs a code from an MFA device, which a database cannot ask for.',
+     "Use a role that needs none, or temporary keys in the user mapping."),
+    ("a token that has expired", "[sso-session old]\n" + SSO + "[profile p]\nsso_session = old\n" + ACCOUNT,
+     'The token of IAM Identity Center for profile "p" has expired.',
+     'Run "aws sso login" as the database server\'s operating system user.'),
+    ("no token", "[sso-session none]\n" + SSO + "[profile p]\nsso_session = none\n" + ACCOUNT,
+     'There is no token of IAM Identity Center for profile "p".',
+     'Run "aws sso login" as the database server\'s operating system user.'),
+    ("a session of aws login", SIGNED_IN,
+     'Profile "p" is signed in to by "aws login", whose sessions are not read.',
+     'Use "aws sso login", a role, or the keys that "aws configure export-credentials --profile p" prints, in the user mapping.'),
+    ("a session of aws login as the source of a role", SIGNED_IN + "[profile q]\n" + assume("a", "source_profile = p\n"),
+     'Profile "p" is signed in to by "aws login", whose sessions are not read.',
+     'Use "aws sso login", a role, or the keys that "aws configure export-credentials --profile p" prints, in the user mapping.'),
+]
+
+
+def test_nobody_there(tap, world, server):
+    """What only a person at a terminal could do is said, and what to do instead."""
+    world.cache("old", PAST)
+    for title, config, detail, hint in NOBODY_THERE:
+        world.files(config, "")
+        session = server.start(world.environment({}))
+        session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
+                    "OPTIONS (allow_ambient_credentials 'true', profile '%s')" % ("q" if "[profile q]" in config else "p"))
+        tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs"),
+                  (['ERROR:  no AWS credentials for server "sm"', "DETAIL:  " + detail, "HINT:  " + hint], "28000"), title)
+    world.files(SIGNED_IN, "[p]\n" + keys(ONE))
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
+                "OPTIONS (allow_ambient_credentials 'true', profile 'p')")
+    tap.equal(ask_extension(session), {"access_key_id": ONE[0]}, "keys beside a session of aws login are used")
+
+
 def calls_for_credentials(operation):
     return counters()["credentials"].get(operation, 0)
 
@@ -784,6 +821,7 @@ def main():
         test_unreadable(tap, world, server)
         test_mapping(tap, world, server)
         test_process_allowed(tap, world, server)
+        test_nobody_there(tap, world, server)
         test_refresh(tap, world, server)
         test_rights(tap, world, server)
         test_tls(tap, world, server)

@@ -72,6 +72,7 @@ extern bool smf_provide_credentials_file(ProviderContext *context, const char *p
 										 AwsCredentials *credentials);
 extern bool smf_provide_config_file(ProviderContext *context, const char *profile,
 									AwsCredentials *credentials);
+extern bool smf_provide_login(ProviderContext *context, const char *profile);
 extern bool smf_provide_process(ProviderContext *context, const char *profile,
 								AwsCredentials *credentials);
 extern bool smf_provide_container(ProviderContext *context, AwsCredentials *credentials);

@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * login.c
+ *		Profiles that somebody has signed in to with "aws login": refused.
+ *
+ * Their sessions last for hours, and are renewed by a browser on the machine where
+ * they were begun: nothing to run a database on.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "aws/providers/provider.h"
+
+/* Raises an error for a profile with login_session; false without one. */
+bool
+smf_provide_login(ProviderContext *context, const char *profile)
+{
+	if (smf_profile_get(context, profile, "login_session") == NULL)
+		return false;
+	smf_provider_fail(context, psprintf("Profile \"%s\" is signed in to by \"aws login\", whose sessions are not read.",
+										profile),
+					  psprintf("Use \"aws sso login\", a role, or the keys that \"aws configure export-credentials --profile %s\" prints, in the user mapping.",
+							   profile));
+}
