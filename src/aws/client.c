@@ -56,6 +56,7 @@ struct AwsClient
 	AwsEndpoint endpoint;
 	HttpTarget	target;
 	AwsSession *session;		/* our reference; NULL until acquired */
+	const char *problem;		/* why it can make no calls, a constant; NULL: it can */
 	bool		echo_text;		/* may messages quote what is no AWS answer? */
 	AwsClientStats stats;
 	dlist_head	calls;			/* AwsCall */
@@ -129,19 +130,32 @@ alarm_rings(HttpTimer *timer)
 {
 }
 
-static void
+/* Find the endpoint; returns what is wrong with it, a constant, or NULL. */
+static const char *
 resolve_endpoint(const AwsClientConfig *config, AwsEndpoint *endpoint)
 {
-	EndpointError error = smf_endpoint_resolve(config->region, config->endpoint_url,
-											   config->use_fips_endpoint,
-											   config->use_dualstack_endpoint, endpoint);
+	EndpointError error;
 
+	if (config->region == NULL)
+	{
+		if (!config->may_be_unusable)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
+					 errmsg("no AWS region for server \"%s\"", config->server_name),
+					 errhint("Set the option \"region\" of the server or of the foreign table.")));
+		return "There is no region.";
+	}
+	error = smf_endpoint_resolve(config->region, config->endpoint_url, config->use_fips_endpoint,
+								 config->use_dualstack_endpoint, endpoint);
+	if (error == SMF_ENDPOINT_OK)
+		return NULL;
 	/* options were checked when they were set; together they may still clash */
-	if (error != SMF_ENDPOINT_OK)
+	if (!config->may_be_unusable)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("server \"%s\" has no usable endpoint", config->server_name),
 				 errdetail("%s", smf_endpoint_error_text(error))));
+	return smf_endpoint_error_text(error);
 }
 
 /*
@@ -153,7 +167,7 @@ smf_client_endpoint(const AwsClientConfig *config)
 {
 	AwsEndpoint endpoint;
 
-	resolve_endpoint(config, &endpoint);
+	(void) resolve_endpoint(config, &endpoint);
 	return pstrdup(endpoint.url);
 }
 
@@ -204,14 +218,9 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	/* what no option says, the database server's own configuration may */
 	if (config->region == NULL)
 		client->config.region = copy_string(client->session->region);
-	if (client->config.region == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
-				 errmsg("no AWS region for server \"%s\"", config->server_name),
-				 errhint("Set the option \"region\" of the server or of the foreign table.")));
 	if (config->endpoint_url == NULL && !config->use_fips_endpoint && !config->use_dualstack_endpoint)
 		client->config.endpoint_url = copy_string(client->session->endpoint_url);
-	resolve_endpoint(&client->config, &client->endpoint);
+	client->problem = resolve_endpoint(&client->config, &client->endpoint);
 
 	/*
 	 * What a custom endpoint answers may come from anywhere in the network: it is
@@ -230,6 +239,13 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 
 	MemoryContextSwitchTo(old);
 	return client;
+}
+
+/* Why the client can make no calls, a sentence; NULL when it can. */
+const char *
+smf_client_problem(const AwsClient *client)
+{
+	return client->problem;
 }
 
 /* The URL that calls go to; the client's own. */
@@ -260,7 +276,7 @@ smf_client_calls_made(void)
 	return calls_made;
 }
 
-/* The region that calls go to; the client's own. */
+/* The region that calls go to; the client's own, NULL if it can make none. */
 const char *
 smf_client_region(const AwsClient *client)
 {
@@ -457,6 +473,7 @@ transport_class(HttpResult result)
 	{
 		case SMF_HTTP_CONNECT_FAILED:
 		case SMF_HTTP_CONNECT_TIMEOUT:
+		case SMF_HTTP_TLS_FAILED:
 		case SMF_HTTP_READ_TIMEOUT:
 		case SMF_HTTP_BROKEN:
 			return SMF_RETRY_TRANSIENT;
@@ -901,6 +918,25 @@ smf_call_denied(const AwsCall *call)
 	return call->result == SMF_HTTP_OK && code_is_one_of(call->error.code, denied_codes);
 }
 
+/*
+ * smf_call_tls_problem
+ *		What to do about a connection that TLS prevented, a constant; NULL when it was
+ *		not that.
+ */
+const char *
+smf_call_tls_problem(const AwsCall *call)
+{
+	switch (call->result)
+	{
+		case SMF_HTTP_TLS_REFUSED:
+			return "Option ca_bundle of the server names the certificates to trust.";
+		case SMF_HTTP_TLS_FAILED:
+			return "The endpoint must speak TLS 1.2 or later.";
+		default:
+			return NULL;
+	}
+}
+
 /* The service said no, in an answer. */
 smf_noreturn static void
 raise_answer(const AwsCall *call, const char *subject)
@@ -975,13 +1011,14 @@ smf_call_raise(const AwsCall *call, const char *subject)
 			break;
 		case SMF_HTTP_CONNECT_FAILED:
 		case SMF_HTTP_CONNECT_TIMEOUT:
+		case SMF_HTTP_TLS_FAILED:
 		case SMF_HTTP_TLS_REFUSED:
 			ereport(ERROR,
 					(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
 					 errmsg("could not connect to %s", url),
 					 smf_call_errdetail(call, subject, NULL),
 					 call->result == SMF_HTTP_TLS_REFUSED ?
-					 errhint("Option ca_bundle of the server names the certificates to trust.") :
+					 errhint("%s", smf_call_tls_problem(call)) :
 					 errhint("Check the region, the endpoint_url and the proxy_url of server \"%s\", and the network.",
 							 call->client->config.server_name)));
 			break;

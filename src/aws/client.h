@@ -16,6 +16,8 @@ typedef struct AwsClientConfig
 {
 	const char *server_name;	/* for messages */
 	const char *region;			/* AWS region; NULL: as the session's says */
+	bool		may_be_unusable;	/* without a region or an endpoint it is no error to
+									 * make the client, which can make no calls then */
 	const char *endpoint_url;	/* NULL: derived from the region */
 	bool		use_fips_endpoint;
 	bool		use_dualstack_endpoint;
@@ -54,6 +56,7 @@ typedef struct AwsCall AwsCall;
 
 extern AwsClient *smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 									const ForeignServer *server, Oid userid);
+extern const char *smf_client_problem(const AwsClient *client);
 extern const char *smf_client_url(const AwsClient *client);
 extern const AwsCredentials *smf_client_credentials(const AwsClient *client);
 extern char *smf_client_account(const AwsClient *client);
@@ -71,6 +74,7 @@ extern AwsCall *smf_call_start(AwsClient *client, const char *operation, const c
 extern bool smf_call_done(const AwsCall *call);
 extern bool smf_call_failed(const AwsCall *call);
 extern bool smf_call_denied(const AwsCall *call);
+extern const char *smf_call_tls_problem(const AwsCall *call);
 extern const AwsError *smf_call_error(const AwsCall *call);
 extern void smf_call_wait(AwsCall *call);
 extern const char *smf_call_operation(const AwsCall *call);

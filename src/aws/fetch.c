@@ -129,6 +129,7 @@ may_pass(const FetchAnswer *answer)
 			return retry_class == SMF_RETRY_TRANSIENT || retry_class == SMF_RETRY_THROTTLED;
 		case SMF_HTTP_CONNECT_FAILED:
 		case SMF_HTTP_CONNECT_TIMEOUT:
+		case SMF_HTTP_TLS_FAILED:
 		case SMF_HTTP_READ_TIMEOUT:
 		case SMF_HTTP_BROKEN:
 			return true;

@@ -37,6 +37,19 @@ client_config(const SmfSettings *settings)
 	return config;
 }
 
+static AwsClient *
+make_client(SmfSettings *settings, Oid userid, bool may_be_unusable)
+{
+	AwsClientConfig config = client_config(settings);
+	AwsClient  *client;
+
+	config.may_be_unusable = may_be_unusable;
+	client = smf_client_create(CurrentMemoryContext, &config,
+							   GetForeignServer(settings->serverid), userid);
+	settings->region = smf_client_region(client);
+	return client;
+}
+
 /*
  * smf_access_client
  *		A client for calls on behalf of a role, in the current memory context.
@@ -48,12 +61,18 @@ client_config(const SmfSettings *settings)
 AwsClient *
 smf_access_client(SmfSettings *settings, Oid userid)
 {
-	AwsClientConfig config = client_config(settings);
-	AwsClient  *client = smf_client_create(CurrentMemoryContext, &config,
-										   GetForeignServer(settings->serverid), userid);
+	return make_client(settings, userid, false);
+}
 
-	settings->region = smf_client_region(client);
-	return client;
+/*
+ * smf_access_probe
+ *		The same, but where no region or no endpoint is to be found, the client is made
+ *		all the same, for its credentials: smf_client_problem says so.
+ */
+AwsClient *
+smf_access_probe(SmfSettings *settings, Oid userid)
+{
+	return make_client(settings, userid, true);
 }
 
 /*

@@ -15,6 +15,7 @@
 extern int	smf_max_calls;
 
 extern AwsClient *smf_access_client(SmfSettings *settings, Oid userid);
+extern AwsClient *smf_access_probe(SmfSettings *settings, Oid userid);
 extern char *smf_access_endpoint(const SmfSettings *settings);
 extern ForeignServer *smf_access_server(const char *server_name, Oid userid);
 

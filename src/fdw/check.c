@@ -72,7 +72,7 @@ get_client(Check *check, Oid userid)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		check->client = smf_access_client(check->settings, userid);
+		check->client = smf_access_probe(check->settings, userid);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -181,6 +181,9 @@ check_connection(Check *check, const AwsCall *made, int64 took_us)
 	put_row(check, "endpoint", answered(made),
 			answered(made) ? psprintf("%s answers", url) :
 			psprintf("%s does not answer. %s", url, smf_call_outcome(made, NULL, NULL)));
+	if (smf_call_tls_problem(made) != NULL)
+		put_row(check, "tls", false,
+				psprintf("%s %s", smf_call_outcome(made, NULL, NULL), smf_call_tls_problem(made)));
 	if (!answered(made))
 		return;
 	put_row(check, "tls", true, https ? "the endpoint's certificate is trusted" :
@@ -206,12 +209,13 @@ check_calls(Check *check)
 {
 	int64		start_us = smf_http_now();
 	AwsCall    *made = call(check, SMF_OP_LIST_TRAINING_JOBS, list_request(SMF_OP_LIST_TRAINING_JOBS));
+	bool		listed = !smf_call_failed(made);
 
 	check_connection(check, made, smf_http_now() - start_us);
 	if (!answered(made))
 		return;
 	check_permission(check, SMF_OP_LIST_TRAINING_JOBS, made);
-	if (!smf_call_failed(made))
+	if (listed)
 		take_job(check, made);
 
 	made = call(check, SMF_OP_DESCRIBE_TRAINING_JOB,
@@ -221,7 +225,9 @@ check_calls(Check *check)
 	check_permission(check, SMF_OP_SEARCH, made);
 	if (check->job_arn == NULL)
 	{
-		put_row(check, "permission ListTags", true, "not tried: there is no job to list the tags of");
+		put_row(check, "permission ListTags", listed,
+				listed ? "not tried: there is no job to list the tags of" :
+				"not tried: ListTrainingJobs fails, and so there is no job to list the tags of");
 		return;
 	}
 	made = call(check, SMF_OP_LIST_TAGS, smf_list_tags_request(check->job_arn, NULL));
@@ -251,10 +257,12 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	check_credentials(&check, userid);
 	if (check.settings->region != NULL)
 		put_row(&check, "region", true, check.settings->region);
-	else if (check.client == NULL)
-		put_row(&check, "region", false, "No option gives a region. Set the option \"region\" of the server or of the foreign table.");
-	if (check.client != NULL)
+	else
+		put_row(&check, "region", false, "Nothing gives a region. Set the option \"region\" of the server or of the foreign table.");
+	if (check.client != NULL && smf_client_problem(check.client) == NULL)
 		check_calls(&check);
+	else if (check.client != NULL && check.settings->region != NULL)
+		put_row(&check, "endpoint", false, psprintf("not usable. %s", smf_client_problem(check.client)));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return (Datum) 0;

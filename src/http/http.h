@@ -17,8 +17,9 @@ typedef enum HttpResult
 {
 	SMF_HTTP_PENDING,			/* not ended yet */
 	SMF_HTTP_OK,				/* a complete response, whatever its status */
-	SMF_HTTP_CONNECT_FAILED,	/* name resolution, connect or TLS handshake */
+	SMF_HTTP_CONNECT_FAILED,	/* name resolution or connect */
 	SMF_HTTP_CONNECT_TIMEOUT,	/* no connection within the connect timeout */
+	SMF_HTTP_TLS_FAILED,		/* no TLS connection, for another reason than the next */
 	SMF_HTTP_TLS_REFUSED,		/* the peer's certificate, or the CA bundle */
 	SMF_HTTP_READ_TIMEOUT,		/* response not complete in time */
 	SMF_HTTP_BROKEN,			/* the connection broke off */

@@ -758,9 +758,49 @@ def test_check_server(tap, world, server):
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()}, {"credentials": True, "region": True, "endpoint": False},
               "an endpoint that does not answer")
-    session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s', DROP max_attempts, DROP region)" % URL)
-    tap.equal(check_rows(session)["region"][0], False, "no region")
-    session.run("ALTER SERVER sm OPTIONS (ADD region 'us-east-1')")
+    session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s')" % TLS_URL)
+    rows = check_rows(session)
+    tap.equal({name: ok for name, (ok, _) in rows.items()},
+              {"credentials": True, "region": True, "endpoint": False, "tls": False}, "a certificate that is not trusted")
+    tap.ok("Option ca_bundle of the server names the certificates to trust." in rows["tls"][1], "... and what to do", rows["tls"])
+    session.run("ALTER SERVER sm OPTIONS (ADD ca_bundle '/no/such/file')")
+    tap.equal(check_rows(session)["tls"][0], False, "certificates that cannot be read")
+    session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s', DROP ca_bundle, DROP max_attempts)" % URL)
+
+    # what is not known without a list is not said to be allowed
+    fault(kind="error", operation="ListTrainingJobs", code="AccessDeniedException", message="no", times=0)
+    rows = check_rows(session)
+    tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTrainingJobs", "permission ListTags"],
+              "without a list ListTags is not tried")
+    tap.equal(rows["permission ListTags"][1], "not tried: ListTrainingJobs fails, and so there is no job to list the tags of",
+              "... and is said not to be")
+    control("clear", b"")
+    fault(kind="body", operation="ListTrainingJobs", body={"TrainingJobSummaries": []}, times=0)
+    rows = check_rows(session)
+    tap.equal(rows["permission ListTags"], (True, "not tried: there is no job to list the tags of"), "an account without jobs")
+    control("clear", b"")
+
+    # each row is about its own: where nothing gives a region the credentials are good all the same
+    session.run("ALTER SERVER sm OPTIONS (DROP region)")
+    rows = check_rows(session)
+    tap.equal(({name: ok for name, (ok, _) in rows.items()}, rows["credentials"][1]),
+              ({"credentials": True, "region": False}, "from the user mapping, access key ending in 0001"), "no region")
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
+    tap.equal({name: ok for name, (ok, _) in check_rows(session).items()}, {"credentials": False, "region": False},
+              "neither credentials nor a region")
+    session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (allow_ambient_credentials 'true'); "
+                "ALTER SERVER sm OPTIONS (ADD region 'us-east-1', DROP endpoint_url)")
+    for variables, config, detail in (
+            ({"AWS_ENDPOINT_URL_SAGEMAKER": "http://192.0.2.1"}, "",
+             "not usable. Plain http is accepted to a loopback address only (127.0.0.1, [::1], localhost)."),
+            ({}, "[default]\nendpoint_url = nonsense\n",
+             "not usable. An endpoint is https://host, with a port and a path if need be, and nothing else.")):
+        world.files(config, "")
+        session = server.start(world.environment({**env(ONE), **variables}))
+        rows = check_rows(session)
+        tap.equal(({name: ok for name, (ok, _) in rows.items()}, rows["endpoint"][1]),
+                  ({"credentials": True, "region": True, "endpoint": False}, detail), "an endpoint of %s that is none" % ("the environment" if variables else "the profile"))
+    session.run("ALTER SERVER sm OPTIONS (ADD endpoint_url '%s'); DROP USER MAPPING FOR CURRENT_USER SERVER sm" % URL)
 
 
 def test_secrets(tap, world, server):

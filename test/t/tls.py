@@ -105,6 +105,8 @@ def test(session, tap):
             tap.equal(state, expected, title)
             if expected == "00000":
                 tap.equal(lines, ["0"], "... and it answers")
+            tap.equal(session.run("SELECT ok FROM sagemaker_fdw_check_server('%s') WHERE check_name = 'tls'" % name),
+                      ["t" if expected == "00000" else "f"], "... and the server's check says so")
 
 
 if __name__ == "__main__":
