@@ -42,6 +42,38 @@ fetch_gone(void *arg)
 	fetch->request = NULL;
 }
 
+/* A body in memory, which is overwritten before it is freed. */
+typedef struct FetchBody
+{
+	MemoryContextCallback callback;
+	size_t		len;
+	char		text[FLEXIBLE_ARRAY_MEMBER];
+} FetchBody;
+
+/* Memory context callback: raises no error. */
+static void
+body_gone(void *arg)
+{
+	FetchBody  *body = arg;
+
+	OPENSSL_cleanse(body->text, body->len);
+}
+
+/* A copy of a body, with a NUL behind it. */
+static char *
+keep_body(const char *text, size_t len)
+{
+	FetchBody  *body = palloc(offsetof(FetchBody, text) + len + 1);
+
+	memcpy(body->text, text, len);
+	body->text[len] = '\0';
+	body->len = len;
+	body->callback.func = body_gone;
+	body->callback.arg = body;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &body->callback);
+	return body->text;
+}
+
 static void
 request_done(HttpRequest *request, void *arg)
 {
@@ -108,9 +140,7 @@ take_answer(const HttpRequest *request, FetchAnswer *answer)
 	}
 	answer->status = smf_http_status(request);
 	body = smf_http_body(request, &answer->body_len);
-	answer->body = palloc(answer->body_len + 1);
-	memcpy(answer->body, body, answer->body_len);
-	answer->body[answer->body_len] = '\0';
+	answer->body = keep_body(body, answer->body_len);
 	if (answer->status >= 400)
 		take_error(request, answer);
 	answer->date_s = smf_http_date(request);
@@ -179,14 +209,11 @@ smf_fetch(const HttpTarget *target, const HttpMessage *message, int attempts,
 	MemoryContextDelete(context);
 }
 
-/* Overwrite and free an answer's body. */
+/* Overwrite an answer's body, before its memory context goes. */
 void
 smf_fetch_forget(FetchAnswer *answer)
 {
 	if (answer->body != NULL)
-	{
 		OPENSSL_cleanse(answer->body, answer->body_len);
-		pfree(answer->body);
-	}
 	answer->body = NULL;
 }

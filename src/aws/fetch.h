@@ -15,7 +15,8 @@ typedef struct FetchAnswer
 {
 	HttpResult	result;
 	int			status;			/* HTTP status; 0 unless result is SMF_HTTP_OK */
-	char	   *body;			/* NUL-terminated; may hold secrets */
+	char	   *body;			/* NUL-terminated; may hold secrets, and is overwritten
+								 * when its memory context goes */
 	size_t		body_len;
 	char	   *code;			/* AWS error code, of a header or of XML; or NULL */
 	char	   *message;		/* the XML's, with it; or NULL */

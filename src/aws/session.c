@@ -15,15 +15,19 @@
 
 #include <time.h>
 
+#include <openssl/crypto.h>
+
 #include "access/htup_details.h"
-#include "access/reloptions.h"
 #include "aws/pace.h"
 #include "aws/session.h"
+#include "catalog/pg_type.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -322,6 +326,93 @@ use_session(AwsSession *session)
 }
 
 /*
+ * A mapping's options.  Core's untransformRelOptions would leave copies behind that
+ * cannot be overwritten.
+ */
+static List *
+mapping_options(Datum array)
+{
+	List	   *options = NIL;
+	Datum	   *texts;
+	int			ntexts;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
+					  &texts, NULL, &ntexts);
+	for (int i = 0; i < ntexts; i++)
+	{
+		char	   *name = TextDatumGetCString(texts[i]);
+		char	   *value = strchr(name, '=');
+
+		if (value == NULL)
+			continue;
+		*value++ = '\0';
+		options = lappend(options, makeDefElem(name, (Node *) makeString(value), -1));
+	}
+	return options;
+}
+
+/* Overwrite the mapping's options, keys among them. */
+static void
+forget_options(List *options)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		char	   *value = defGetString(lfirst_node(DefElem, lc));
+
+		OPENSSL_cleanse(value, strlen(value));
+	}
+}
+
+/* A session that may be used on, or a new one; held. */
+static AwsSession *
+hold_session(const ForeignServer *server, Oid userid, Oid mappingid, List *options,
+			 bool ambient, const SessionNetwork *network)
+{
+	dlist_mutable_iter iter;
+	AwsSession *found = NULL;
+
+	dlist_foreach_modify(iter, &sessions)
+	{
+		AwsSession *session = dlist_container(AwsSession, node, iter.cur);
+
+		if (!session->stale && session->serverid == server->serverid &&
+			session->mappingid == mappingid && session->userid == userid)
+			found = session;
+		else
+			drop_if_unused(session);
+	}
+	if (found == NULL)
+		return create_session(server, userid, mappingid, options, ambient, network);
+	use_session(found);
+	return found;
+}
+
+/* What the role has a right to, by its mapping's options, which are overwritten. */
+static AwsSession *
+acquire(const ForeignServer *server, Oid userid, bool has_mapping, Oid mappingid, List *options,
+		const SessionNetwork *network)
+{
+	AwsSession *volatile session = NULL;
+
+	PG_TRY();
+	{
+		bool		ambient = check_right(server, userid, has_mapping, options);
+
+		session = hold_session(server, userid, mappingid, options, ambient, network);
+	}
+	PG_CATCH();
+	{
+		forget_options(options);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	forget_options(options);
+	return session;
+}
+
+/*
  * smf_session_acquire
  *		What is kept for the role on the server, made if need be.
  *
@@ -332,12 +423,9 @@ AwsSession *
 smf_session_acquire(const ForeignServer *server, Oid userid, const SessionNetwork *network)
 {
 	static bool callbacks_registered = false;
-	dlist_mutable_iter iter;
 	HeapTuple	mapping;
 	Oid			mappingid = InvalidOid;
 	List	   *options = NIL;
-	bool		ambient;
-	AwsSession *found = NULL;
 
 	if (!callbacks_registered)
 	{
@@ -355,25 +443,10 @@ smf_session_acquire(const ForeignServer *server, Oid userid, const SessionNetwor
 											Anum_pg_user_mapping_umoptions, &isnull);
 
 		mappingid = ((Form_pg_user_mapping) GETSTRUCT(mapping))->oid;
-		options = isnull ? NIL : untransformRelOptions(datum);
+		options = isnull ? NIL : mapping_options(datum);
 		ReleaseSysCache(mapping);
 	}
-	ambient = check_right(server, userid, mapping != NULL, options);
-
-	dlist_foreach_modify(iter, &sessions)
-	{
-		AwsSession *session = dlist_container(AwsSession, node, iter.cur);
-
-		if (!session->stale && session->serverid == server->serverid &&
-			session->mappingid == mappingid && session->userid == userid)
-			found = session;
-		else
-			drop_if_unused(session);
-	}
-	if (found == NULL)
-		return create_session(server, userid, mappingid, options, ambient, network);
-	use_session(found);
-	return found;
+	return acquire(server, userid, mapping != NULL, mappingid, options, network);
 }
 
 /*

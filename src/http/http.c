@@ -24,8 +24,8 @@
  *
  * Not accounted for: the descriptors that libcurl opens for its own wake-ups
  * (two for the session, two while a name is being resolved) are not counted;
- * libcurl's copies of request headers are freed without being cleansed; only
- * Linux is supported (epoll, timerfd).
+ * libcurl's copies of what is sent and its receive buffers are freed without being
+ * cleansed; only Linux is supported (epoll, timerfd).
  *
  *-------------------------------------------------------------------------
  */
@@ -275,6 +275,16 @@ sent_callback(void *arg, char *peer, char *local, int peer_port, int local_port)
 }
 #endif
 
+/* Overwrite and free a buffer; NULL is ignored. */
+static void
+forget(char *buffer, size_t size)
+{
+	if (buffer == NULL)
+		return;
+	OPENSSL_cleanse(buffer, size);
+	free(buffer);
+}
+
 /* Make room for "more" bytes and a NUL behind "len"; false when there is none. */
 static bool
 reserve(char **buffer, size_t *size, size_t len, size_t more, size_t initial)
@@ -286,9 +296,13 @@ reserve(char **buffer, size_t *size, size_t len, size_t more, size_t initial)
 		return true;
 	while (want <= len + more)
 		want *= 2;
-	grown = realloc(*buffer, want);
+	/* not realloc: it may leave a copy behind, and there are secrets in responses */
+	grown = malloc(want);
 	if (grown == NULL)
 		return false;
+	if (*buffer != NULL)
+		memcpy(grown, *buffer, len);
+	forget(*buffer, *size);
 	*buffer = grown;
 	*size = want;
 	return true;
@@ -506,12 +520,20 @@ start_requests(void)
 	}
 }
 
+static void
+free_headers(HttpRequest *request)
+{
+	for (struct curl_slist *item = request->headers; item != NULL; item = item->next)
+		OPENSSL_cleanse(item->data, strlen(item->data));
+	curl_slist_free_all(request->headers);
+	request->headers = NULL;
+}
+
 /* Let go of what a request that has ended needs no more. */
 static void
 release_handle(HttpRequest *request)
 {
 	sigset_t	before;
-	struct curl_slist *item;
 
 	if (request->easy == NULL)
 		return;
@@ -526,10 +548,7 @@ release_handle(HttpRequest *request)
 	restore_signals(&before);
 	request->easy = NULL;
 
-	for (item = request->headers; item != NULL; item = item->next)
-		OPENSSL_cleanse(item->data, strlen(item->data));
-	curl_slist_free_all(request->headers);
-	request->headers = NULL;
+	free_headers(request);
 }
 
 /*
@@ -737,7 +756,7 @@ smf_http_send(const HttpTarget *target, const HttpMessage *message, HttpDone don
 	restore_signals(&before);
 	if (request->easy == NULL)
 	{
-		curl_slist_free_all(request->headers);
+		free_headers(request);
 		free(request);
 		return NULL;
 	}
@@ -769,8 +788,8 @@ smf_http_free(HttpRequest *request)
 		forget_closed_sockets();
 		start_requests();
 	}
-	free(request->body);
-	free(request->head);
+	forget(request->body, request->body_size);
+	forget(request->head, request->head_size);
 	free(request);
 	if (http.disconnect)
 		smf_http_disconnect();

@@ -5,6 +5,9 @@
  *
  * The environment and the files are those of the database server's own process.
  *
+ * Secrets are overwritten where they were.  Not accounted for: what Postgres's JSON
+ * parser copies on its way, and its caches of the catalogs.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -303,20 +306,18 @@ smf_provider_read_json(const char *body, size_t len, const char *below,
 {
 	const char *reason;
 	Jsonb	   *json = smf_json_parse(body, len, &reason);
-	JsonbContainer *object;
+	JsonbContainer *object = json && JB_ROOT_IS_OBJECT(json) ? &json->root : NULL;
 	JsonbValue	value;
 
-	if (json == NULL || !JB_ROOT_IS_OBJECT(json))
-		return false;
-	object = &json->root;
-	if (below != NULL)
+	if (object != NULL && below != NULL)
 	{
-		if (getKeyJsonValueFromContainer(object, below, strlen(below), &value) == NULL ||
-			value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
-			return false;
-		object = value.val.binary.data;
+		if (getKeyJsonValueFromContainer(object, below, strlen(below), &value) != NULL &&
+			value.type == jbvBinary && JsonContainerIsObject(value.val.binary.data))
+			object = value.val.binary.data;
+		else
+			object = NULL;
 	}
-	for (int i = 0; i < nvalues; i++)
+	for (int i = 0; object != NULL && i < nvalues; i++)
 	{
 		values[i] = NULL;
 		if (getKeyJsonValueFromContainer(object, names[i], strlen(names[i]), &value) == NULL)
@@ -327,7 +328,9 @@ smf_provider_read_json(const char *body, size_t len, const char *below,
 			values[i] = DatumGetCString(DirectFunctionCall1(numeric_out,
 															NumericGetDatum(value.val.numeric)));
 	}
-	return true;
+	if (json != NULL)
+		OPENSSL_cleanse(json, VARSIZE(json));
+	return object != NULL;
 }
 
 /* Raise that a source which is set up gives no credentials. */
