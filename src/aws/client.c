@@ -158,17 +158,51 @@ resolve_endpoint(const AwsClientConfig *config, AwsEndpoint *endpoint)
 	return smf_endpoint_error_text(error);
 }
 
+/* What no option says, the database server's own configuration may. */
+static void
+apply_settings(AwsClientConfig *config, const char *region, const char *endpoint_url)
+{
+	if (config->region == NULL)
+		config->region = region;
+	if (config->endpoint_url == NULL && !config->use_fips_endpoint && !config->use_dualstack_endpoint)
+		config->endpoint_url = endpoint_url;
+}
+
 /*
  * smf_client_endpoint
- *		URL that calls of such a client go to, palloc'ed.
+ *		URL that calls of such a client would go to, palloc'ed, or why there is none.
+ *		Asks nobody.
  */
 char *
-smf_client_endpoint(const AwsClientConfig *config)
+smf_client_endpoint(const AwsClientConfig *config, const ForeignServer *server, Oid userid)
 {
+	MemoryContext context = CurrentMemoryContext;
+	AwsClientConfig resolved = *config;
+	AmbientSettings settings;
 	AwsEndpoint endpoint;
+	const char *problem;
+	ErrorData  *volatile error = NULL;
 
-	(void) resolve_endpoint(config, &endpoint);
-	return pstrdup(endpoint.url);
+	PG_TRY();
+	{
+		smf_session_settings(server, userid, &settings);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		/* a file that cannot be read holds nothing: anything else is not ours to catch */
+		if (error->sqlerrcode != ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (error != NULL)
+		return psprintf("not known. %s", error->detail ? error->detail : error->message);
+	apply_settings(&resolved, settings.region, settings.endpoint_url);
+	resolved.may_be_unusable = true;
+	problem = resolve_endpoint(&resolved, &endpoint);
+	return problem ? psprintf("none. %s", problem) : pstrdup(endpoint.url);
 }
 
 static const char *
@@ -215,11 +249,8 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	network.read_timeout_ms = config->read_timeout_ms;
 	client->session = smf_session_acquire(server, userid, &network);
 
-	/* what no option says, the database server's own configuration may */
-	if (config->region == NULL)
-		client->config.region = copy_string(client->session->region);
-	if (config->endpoint_url == NULL && !config->use_fips_endpoint && !config->use_dualstack_endpoint)
-		client->config.endpoint_url = copy_string(client->session->endpoint_url);
+	apply_settings(&client->config, copy_string(client->session->region),
+				   copy_string(client->session->endpoint_url));
 	client->problem = resolve_endpoint(&client->config, &client->endpoint);
 
 	/*

@@ -67,7 +67,8 @@ extern void smf_client_wait(AwsClient *client);
 extern void smf_client_poll(AwsClient *client);
 extern void smf_client_waited(AwsClient *client, int64 us);
 extern void smf_client_wake_at(AwsClient *client, int64 at_us);
-extern char *smf_client_endpoint(const AwsClientConfig *config);
+extern char *smf_client_endpoint(const AwsClientConfig *config, const ForeignServer *server,
+								 Oid userid);
 
 extern AwsCall *smf_call_start(AwsClient *client, const char *operation, const char *body,
 							   int64 *attempts);

@@ -118,12 +118,9 @@ option_value(List *options, const char *name)
 	return NULL;
 }
 
-/*
- * May the role use the database server's own identity?  Raises 28000 if it has
- * nothing else to use.
- */
+/* Does the role use the database server's own identity, and may it? */
 static bool
-check_right(const ForeignServer *server, Oid userid, bool has_mapping, List *options)
+uses_ambient(const ForeignServer *server, Oid userid, List *options)
 {
 	const char *allow = option_value(options, "allow_ambient_credentials");
 	bool		allowed = false;
@@ -132,7 +129,16 @@ check_right(const ForeignServer *server, Oid userid, bool has_mapping, List *opt
 		return false;
 	if (allow != NULL && parse_bool(allow, &allowed) && allowed)
 		return true;
-	if (superuser_arg(userid) && superuser_arg(server->owner))
+	return superuser_arg(userid) && superuser_arg(server->owner);
+}
+
+/* The same; raises 28000 if the role has nothing else to use. */
+static bool
+check_right(const ForeignServer *server, Oid userid, bool has_mapping, List *options)
+{
+	if (option_value(options, "aws_access_key_id") != NULL)
+		return false;
+	if (uses_ambient(server, userid, options))
 		return true;
 	if (!has_mapping)
 		ereport(ERROR,
@@ -351,6 +357,27 @@ mapping_options(Datum array)
 	return options;
 }
 
+/* The role's mapping, or PUBLIC's, and its options; false when there is none. */
+static bool
+read_mapping(Oid userid, Oid serverid, Oid *mappingid, List **options)
+{
+	HeapTuple	mapping = find_mapping(userid, serverid);
+	bool		isnull;
+	Datum		datum;
+
+	*mappingid = InvalidOid;
+	*options = NIL;
+	if (mapping == NULL)
+		return false;
+	datum = SysCacheGetAttr(USERMAPPINGUSERSERVER, mapping,
+							Anum_pg_user_mapping_umoptions, &isnull);
+	*mappingid = ((Form_pg_user_mapping) GETSTRUCT(mapping))->oid;
+	if (!isnull)
+		*options = mapping_options(datum);
+	ReleaseSysCache(mapping);
+	return true;
+}
+
 /* Overwrite the mapping's options, keys among them. */
 static void
 forget_options(List *options)
@@ -423,9 +450,9 @@ AwsSession *
 smf_session_acquire(const ForeignServer *server, Oid userid, const SessionNetwork *network)
 {
 	static bool callbacks_registered = false;
-	HeapTuple	mapping;
-	Oid			mappingid = InvalidOid;
-	List	   *options = NIL;
+	Oid			mappingid;
+	List	   *options;
+	bool		has_mapping;
 
 	if (!callbacks_registered)
 	{
@@ -435,18 +462,34 @@ smf_session_acquire(const ForeignServer *server, Oid userid, const SessionNetwor
 		callbacks_registered = true;
 	}
 
-	mapping = find_mapping(userid, server->serverid);
-	if (mapping != NULL)
-	{
-		bool		isnull;
-		Datum		datum = SysCacheGetAttr(USERMAPPINGUSERSERVER, mapping,
-											Anum_pg_user_mapping_umoptions, &isnull);
+	has_mapping = read_mapping(userid, server->serverid, &mappingid, &options);
+	return acquire(server, userid, has_mapping, mappingid, options, network);
+}
 
-		mappingid = ((Form_pg_user_mapping) GETSTRUCT(mapping))->oid;
-		options = isnull ? NIL : mapping_options(datum);
-		ReleaseSysCache(mapping);
-	}
-	return acquire(server, userid, mapping != NULL, mappingid, options, network);
+/*
+ * smf_session_settings
+ *		What the database server's own configuration says to the role of region and
+ *		endpoint: nothing, if the role does not use it or may not.  Asks nobody.
+ *
+ * Raises 28000 when that configuration cannot be read.
+ */
+void
+smf_session_settings(const ForeignServer *server, Oid userid, AmbientSettings *settings)
+{
+	CredentialConfig config = {0};
+	Oid			mappingid;
+	List	   *options;
+	const char *profile;
+
+	memset(settings, 0, sizeof(AmbientSettings));
+	(void) read_mapping(userid, server->serverid, &mappingid, &options);
+	config.ambient = uses_ambient(server, userid, options);
+	profile = option_value(options, "profile");
+	config.profile = profile ? pstrdup(profile) : NULL;
+	forget_options(options);
+	config.server_name = server->servername;
+	if (config.ambient)
+		smf_credentials_settings(&config, settings);
 }
 
 /*

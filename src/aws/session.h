@@ -56,6 +56,8 @@ typedef struct SessionNetwork
 
 extern AwsSession *smf_session_acquire(const ForeignServer *server, Oid userid,
 									   const SessionNetwork *network);
+extern void smf_session_settings(const ForeignServer *server, Oid userid,
+								 AmbientSettings *settings);
 extern void smf_session_refresh(AwsSession *session);
 extern void smf_session_release(AwsSession *session);
 extern void smf_session_forget(Oid serverid);

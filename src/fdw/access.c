@@ -11,6 +11,7 @@
 #include "fdw/access.h"
 #include "fdw/scan.h"
 #include "foreign/fdwapi.h"
+#include "miscadmin.h"
 
 int			smf_max_calls = 100000;
 
@@ -77,17 +78,26 @@ smf_access_probe(SmfSettings *settings, Oid userid)
 
 /*
  * smf_access_endpoint
- *		URL that calls go to by the options alone, palloc'ed; NULL when these do not
- *		say.
+ *		URL that calls on behalf of a role would go to, palloc'ed, or why there is none.
  */
 char *
-smf_access_endpoint(const SmfSettings *settings)
+smf_access_endpoint(const SmfSettings *settings, Oid userid)
 {
 	AwsClientConfig config = client_config(settings);
 
-	if (config.region == NULL)
-		return NULL;
-	return smf_client_endpoint(&config);
+	return smf_client_endpoint(&config, GetForeignServer(settings->serverid), userid);
+}
+
+/*
+ * smf_access_role
+ *		The role that a scan's calls are made for.
+ */
+Oid
+smf_access_role(ForeignScanState *node)
+{
+	Oid			userid = smf_scan_check_as_user(node);
+
+	return OidIsValid(userid) ? userid : GetUserId();
 }
 
 /*

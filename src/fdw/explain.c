@@ -136,10 +136,7 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 		ForeignTable *table = GetForeignTable(RelationGetRelid(node->ss.ss_currentRelation));
 		SmfSettings *settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
 
-		char	   *endpoint = smf_access_endpoint(settings);
-
-		if (endpoint != NULL)
-			ExplainPropertyText("API Endpoint", endpoint, es);
+		ExplainPropertyText("API Endpoint", smf_access_endpoint(settings, smf_access_role(node)), es);
 	}
 	if (es->analyze && state != NULL)
 		explain_costs(state, es);

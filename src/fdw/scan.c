@@ -161,7 +161,6 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	JobScan    *state;
 	JobSource	source = intVal(list_nth(private, SCAN_PRIVATE_SOURCE));
 	int			from_parent;
-	Oid			userid;
 
 	/* EXPLAIN alone needs no right to the data */
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
@@ -174,10 +173,7 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	state->columns = smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation));
 	state->attnums = list_nth(private, SCAN_PRIVATE_ATTNUMS);
 
-	userid = smf_scan_check_as_user(node);
-	if (!OidIsValid(userid))
-		userid = GetUserId();
-	state->client = smf_access_client(state->settings, userid);
+	state->client = smf_access_client(state->settings, smf_access_role(node));
 
 	state->spec.ordered = boolVal(list_nth(private, SCAN_PRIVATE_ORDERED));
 	state->spec.query.oldest_first = boolVal(list_nth(private, SCAN_PRIVATE_OLDEST_FIRST));

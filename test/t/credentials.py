@@ -576,6 +576,120 @@ def test_garbage(tap, world, server):
         control("clear", b"")
 
 
+HOST = "https://api.sagemaker.%s.amazonaws.com/"
+NOWHERE = "http://127.0.0.1:1"
+SERVICES = "[%sservices x]\n%s =\n  endpoint_url = %s\n"
+REGION = {"AWS_REGION": "us-east-1"}
+
+# Title, environment, config file, options of server and mapping, and where calls go.
+ENDPOINTS = [
+    ("nothing", {}, "", "", "", "none. There is no region."),
+    ("AWS_REGION", {"AWS_REGION": "eu-west-1"}, "", "", "", HOST % "eu-west-1"),
+    ("AWS_DEFAULT_REGION", {"AWS_DEFAULT_REGION": "eu-west-1"}, "", "", "", HOST % "eu-west-1"),
+    ("AWS_REGION before AWS_DEFAULT_REGION", {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, "", "", "",
+     HOST % "eu-west-1"),
+    ("a profile's region", {}, "[default]\nregion = eu-west-1\n", "", "", HOST % "eu-west-1"),
+    ("the region of the mapping's profile", {}, "[default]\nregion = eu-west-1\n[profile p]\nregion = eu-west-2\n", "",
+     ", profile 'p'", HOST % "eu-west-2"),
+    ("AWS_REGION before a profile's region", {"AWS_REGION": "eu-west-1"}, "[default]\nregion = eu-west-2\n", "", "",
+     HOST % "eu-west-1"),
+    ("an option before AWS_REGION", {"AWS_REGION": "eu-west-1"}, "", "ADD region 'eu-west-2'", "", HOST % "eu-west-2"),
+    ("a region that is none", {"AWS_REGION": "x.example.com/"}, "", "", "",
+     "none. A region is 1 to 63 letters, digits and hyphens, such as us-east-1."),
+    ("AWS_ENDPOINT_URL", {**REGION, "AWS_ENDPOINT_URL": URL}, "", "", "", URL),
+    ("AWS_ENDPOINT_URL_SAGEMAKER", {**REGION, "AWS_ENDPOINT_URL_SAGEMAKER": URL}, "", "", "", URL),
+    ("AWS_ENDPOINT_URL_SAGEMAKER before AWS_ENDPOINT_URL",
+     {**REGION, "AWS_ENDPOINT_URL_SAGEMAKER": URL, "AWS_ENDPOINT_URL": NOWHERE}, "", "", "", URL),
+    ("another service's endpoint", {**REGION, "AWS_ENDPOINT_URL_S3": NOWHERE}, "", "", "", HOST % "us-east-1"),
+    ("AWS_ENDPOINT_URL before a profile's", {**REGION, "AWS_ENDPOINT_URL": URL},
+     "[default]\nservices = x\nendpoint_url = %s\n" % NOWHERE + SERVICES % ("", "sagemaker", NOWHERE), "", "", URL),
+    ("a profile's services", REGION, "[default]\nservices = x\n" + SERVICES % ("", "sagemaker", URL), "", "", URL),
+    ("a profile's services before its endpoint_url", REGION,
+     "[default]\nservices = x\nendpoint_url = %s\n" % NOWHERE + SERVICES % ("", "sagemaker", URL), "", "", URL),
+    ("a profile's services without this one", REGION,
+     "[default]\nservices = x\nendpoint_url = %s\n" % URL + SERVICES % ("", "s3", NOWHERE), "", "", URL),
+    ("a profile's services that there are none of", REGION, "[default]\nservices = y\n" + SERVICES % ("", "sagemaker", NOWHERE),
+     "", "", HOST % "us-east-1"),
+    ("a profile's endpoint_url", REGION, "[default]\nendpoint_url = %s\n" % URL, "", "", URL),
+    ("an option before all of them", {**REGION, "AWS_ENDPOINT_URL_SAGEMAKER": NOWHERE}, "", "ADD endpoint_url '%s'" % URL, "", URL),
+    ("endpoints that are to be ignored", {**REGION, "AWS_ENDPOINT_URL": NOWHERE, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+     "", "", "", HOST % "us-east-1"),
+    ("endpoints that the profile ignores", {**REGION, "AWS_ENDPOINT_URL_SAGEMAKER": NOWHERE},
+     "[default]\nignore_configured_endpoint_urls = true\nendpoint_url = %s\n" % NOWHERE, "", "", HOST % "us-east-1"),
+    ("endpoints that are not to be ignored", {**REGION, "AWS_ENDPOINT_URL": URL, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false"},
+     "[default]\nignore_configured_endpoint_urls = true\n", "", "", URL),
+    ("FIPS, which no configured endpoint has", {**REGION, "AWS_ENDPOINT_URL": NOWHERE}, "", "ADD use_fips_endpoint 'true'", "",
+     "https://api-fips.sagemaker.us-east-1.amazonaws.com/"),
+    ("an endpoint that is none", {**REGION, "AWS_ENDPOINT_URL": "http://192.0.2.1"}, "", "", "",
+     "none. Plain http is accepted to a loopback address only (127.0.0.1, [::1], localhost)."),
+    ("a file that is none", REGION, "\0\1\2", "", "", "not known. Line 1 of the file \"@config\" is no setting."),
+]
+
+
+def shown_endpoint(session):
+    """Where EXPLAIN says that calls go."""
+    for line in session.run("EXPLAIN (VERBOSE, COSTS off) SELECT count(*) FROM sm.training_jobs"):
+        if line.strip().startswith("API Endpoint: "):
+            return line.partition(": ")[2]
+    return None
+
+
+def test_endpoints(tap, world, server):
+    """Region and endpoint of environment and files: EXPLAIN tells where a scan goes, and calls nobody."""
+    bare = True
+    for title, variables, config, options, mapping, expected in ENDPOINTS:
+        world.files(config, "")
+        session = server.start(world.environment({**env(ONE), **variables}))
+        if bare:
+            session.run("ALTER SERVER sm OPTIONS (DROP endpoint_url, DROP region, ADD max_attempts '1')")
+            bare = False
+        session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
+                    "OPTIONS (allow_ambient_credentials 'true'%s)" % mapping)
+        if mapping:
+            world.files(config, "[p]\n" + keys(ONE))
+        if options:
+            session.run("ALTER SERVER sm OPTIONS (%s)" % options)
+        control("calls")
+        tap.equal(shown_endpoint(session), expected.replace("@", world.home + "/"), "%s: where calls go" % title)
+        tap.equal(control("calls"), "none", "... which is no call")
+        if expected == URL:
+            tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs"), (["300"], "00000"), "... and they go there")
+        elif expected.startswith("n"):
+            tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1],
+                      {"none. There is no region.": "HV00J", "not known": "28000"}.get(expected.partition(". Line")[0], "22023"),
+                      "... which is an error")
+        if options:
+            session.run("ALTER SERVER sm OPTIONS (DROP %s)" % options.split()[1])
+
+    # who may not use the server's configuration is not told of it
+    world.files("", "")
+    session = server.start(world.environment({**env(ONE), "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": URL}))
+    session.run("CREATE ROLE asks; GRANT USAGE ON SCHEMA sm TO asks; GRANT SELECT ON sm.training_jobs TO asks; "
+                "CREATE VIEW as_asks AS SELECT * FROM sm.training_jobs; ALTER VIEW as_asks OWNER TO asks")
+    for mapping, expected in ((None, "none. There is no region."), ("", "none. There is no region."),
+                              ("aws_access_key_id '%s', aws_secret_access_key '%s'" % TWO, "none. There is no region."),
+                              ("allow_ambient_credentials 'true'", URL)):
+        session.run("DROP USER MAPPING IF EXISTS FOR asks SERVER sm")
+        if mapping is not None:
+            session.run("CREATE USER MAPPING FOR asks SERVER sm" + (" OPTIONS (%s)" % mapping if mapping else ""))
+        title = {None: "no mapping", "": "an empty mapping"}.get(mapping, mapping.partition(" ")[0] if mapping else "")
+        session.run("SET ROLE asks")
+        tap.equal(shown_endpoint(session), expected, "a plain role with %s is told: %s" % (title, expected))
+        session.run("RESET ROLE")
+        shown = [line.partition(": ")[2] for line in session.run("EXPLAIN (VERBOSE, COSTS off) SELECT count(*) FROM as_asks")
+                 if "API Endpoint" in line]
+        tap.equal(shown, [expected], "... and so is a superuser who reads the role's view")
+    session.run("DROP VIEW as_asks; DROP USER MAPPING FOR asks SERVER sm; DROP OWNED BY asks; DROP ROLE asks; "
+                "ALTER SERVER sm OPTIONS (ADD endpoint_url '%s', ADD region 'us-east-1', DROP max_attempts)" % URL)
+
+    # the region that nothing but the environment gives is the one that is signed
+    session.run("ALTER SERVER sm OPTIONS (DROP region)")
+    session.ask("SELECT count(*) FROM sm.training_jobs")
+    signed = json.loads(control("requests"))[-1]["headers"]["authorization"]
+    tap.equal(re.search(r"Credential=[^/]+/\d+/([^/]+)/", signed).group(1), "eu-west-1", "the environment's region is signed")
+    session.run("ALTER SERVER sm OPTIONS (ADD region 'us-east-1')")
+
+
 # Title, config file, DETAIL and HINT of the error for profile p.
 SIGNED_IN = "[profile p]\nlogin_session = arn:aws:iam::123456789012:user/me\n"
 NOBODY_THERE = [
@@ -861,6 +975,7 @@ def main():
         test_unreadable(tap, world, server)
         test_mapping(tap, world, server)
         test_process_allowed(tap, world, server)
+        test_endpoints(tap, world, server)
         test_nobody_there(tap, world, server)
         test_refresh(tap, world, server)
         test_rights(tap, world, server)
