@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import time
 
-from harness import CA, TLS_URL, URL, Cluster, Session, Tap, control, counters, fault, make_server, runs, wait_for
+from harness import CA, TLS_URL, URL, Cluster, Session, Tap, control, counters, fault, link_local, make_server, runs, wait_for
 
 ROLE = "arn:aws:iam::123456789012:role/"
 ONE = ("AKIDONE0000000000001", "secret/of+the/first/key/0000000000000001")
@@ -187,12 +187,13 @@ class World:
         self.own()
 
     def environment(self, more):
-        """Nothing of this process's own environment but the path."""
-        given = {name: value.replace("@", self.home + "/") for name, value in more.items()}
-        return {"HOME": self.home, "PATH": os.environ["PATH"], "AWS_CONFIG_FILE": self.home + "/config",
-                "AWS_SHARED_CREDENTIALS_FILE": self.home + "/credentials", "AWS_EC2_METADATA_DISABLED": "true",
-                "AWS_EC2_METADATA_SERVICE_ENDPOINT": URL + "/", "AWS_ENDPOINT_URL_STS": URL,
-                "AWS_ENDPOINT_URL_SSO": URL, "BOTOCORE_ENDPOINT": URL, **given}
+        """Nothing of this process's own environment but the path; None is a variable that is not set."""
+        given = {name: value and value.replace("@", self.home + "/") for name, value in more.items()}
+        variables = {"HOME": self.home, "PATH": os.environ["PATH"], "AWS_CONFIG_FILE": self.home + "/config",
+                     "AWS_SHARED_CREDENTIALS_FILE": self.home + "/credentials", "AWS_EC2_METADATA_DISABLED": "true",
+                     "AWS_EC2_METADATA_SERVICE_ENDPOINT": URL + "/", "AWS_ENDPOINT_URL_STS": URL,
+                     "AWS_ENDPOINT_URL_SSO": URL, "BOTOCORE_ENDPOINT": URL, **given}
+        return {name: value for name, value in variables.items() if value is not None}
 
 
 def as_issued(access_key_id, session_names=False):
@@ -690,6 +691,132 @@ def test_endpoints(tap, world, server):
     session.run("ALTER SERVER sm OPTIONS (ADD region 'us-east-1')")
 
 
+RELATIVE = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/task"}
+POD = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v2/credentials/authorized",
+       "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "@container-token"}
+INSTANCE = {**IMDS, "AWS_EC2_METADATA_SERVICE_ENDPOINT": None}
+IPV6 = "[fd00:ec2::254]"
+
+# Title, environment, config file, and what is asked: the host and the operation, or the error's detail.  The
+# judge says whether botocore knows all of it: its older versions lack Pod Identity.
+MACHINES = [
+    ("a container by a path", RELATIVE, "", ("169.254.170.2", "ContainerCredentials"), True),
+    ("a path before a URL", {**RELATIVE, "AWS_CONTAINER_CREDENTIALS_FULL_URI": NOWHERE}, "",
+     ("169.254.170.2", "ContainerCredentials"), True),
+    ("Pod Identity", POD, "", ("169.254.170.23", "ContainerCredentials"), False),
+    ("Pod Identity by IPv6", {**POD, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://[fd00:ec2::23]/v2/credentials/authorized"}, "",
+     ("[fd00:ec2::23]", "ContainerCredentials"), False),
+    ("a token's file before a token", {**POD, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "another"}, "",
+     ("169.254.170.23", "ContainerCredentials"), False),
+    ("a token's file that is not there", {**POD, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "@none"}, "",
+     'DETAIL:  The token file "@none" cannot be read: No such file or directory', False),
+    ("a container before the instance", {**RELATIVE, **INSTANCE}, "", ("169.254.170.2", "ContainerCredentials"), True),
+    ("an instance", INSTANCE, "", ("169.254.169.254", "MetadataCredentials"), True),
+    ("an instance by IPv6", {**INSTANCE, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"}, "",
+     (IPV6, "MetadataCredentials"), True),
+    ("an instance by IPv4", {**INSTANCE, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv4"}, "",
+     ("169.254.169.254", "MetadataCredentials"), True),
+    ("an instance by IPv6, as the profile says", INSTANCE, "[default]\nec2_metadata_service_endpoint_mode = ipv6\n",
+     (IPV6, "MetadataCredentials"), True),
+    ("the environment's mode before the profile's", {**INSTANCE, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv4"},
+     "[default]\nec2_metadata_service_endpoint_mode = ipv6\n", ("169.254.169.254", "MetadataCredentials"), True),
+    ("an endpoint before a mode", {**INSTANCE, "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://169.254.169.254",
+                                   "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"}, "",
+     ("169.254.169.254", "MetadataCredentials"), True),
+    ("an endpoint of the profile", INSTANCE, "[default]\nec2_metadata_service_endpoint = http://%s/\n" % IPV6,
+     (IPV6, "MetadataCredentials"), True),
+]
+
+
+def asked_for_credentials():
+    """Host and operation of the latest request for credentials."""
+    for request in reversed(json.loads(control("requests"))):
+        if request["operation"] in ("ContainerCredentials", "MetadataCredentials"):
+            return request["headers"]["host"], request["operation"]
+    return None
+
+
+def test_machines(tap, world, server):
+    """Which address of the machine is asked, as botocore asks it."""
+    preload = link_local(world.cluster.directory)
+    world.write("container-token", "container-authorization-token\n")
+    for title, variables, config, expected, judged in MACHINES:
+        world.files(config, "")
+        environment = world.environment({**preload, **variables})
+        session = server.start(environment)
+        session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
+                    "OPTIONS (allow_ambient_credentials 'true')")
+        session.run("SELECT sagemaker_fdw_disconnect()")
+        lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
+        if isinstance(expected, str):
+            tap.equal((state, lines[1]), ("28000", expected.replace("@", world.home + "/")), title)
+        else:
+            tap.equal((state, asked_for_credentials()), ("00000", expected), title)
+        if judged:
+            tap.ok("access_key_id" in ask_botocore(world, environment, None), "... botocore finds some")
+            tap.equal(asked_for_credentials(), expected, "... there, too")
+
+
+def issued_session_name(session):
+    """The session's name of the role that was assumed last."""
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    session.run("SELECT count(*) FROM sm.training_jobs")
+    return json.loads(control("issued"))[-1]["session_name"]
+
+
+def test_session_names(tap, world, server):
+    """Under which name an assumed role's calls are logged."""
+    world.files("[profile p]\nrole_arn = %sw\nweb_identity_token_file = @token\nrole_session_name = of-profile\n" % ROLE, "")
+    web = {"AWS_WEB_IDENTITY_TOKEN_FILE": "@token", "AWS_ROLE_ARN": ROLE + "w"}
+    for variables, options, expected in (
+            ({**web, "AWS_ROLE_SESSION_NAME": "of-environment"}, "", "of-environment"),
+            (web, "", "pg-postgres-postgres"),
+            ({**web, "AWS_ROLE_SESSION_NAME": "of-environment"}, ", profile 'p'", "of-profile"),
+            ({**web, "AWS_ROLE_SESSION_NAME": "of-environment"}, ", role_arn '%sm', role_session_name 'of-mapping'" % ROLE,
+             "of-mapping")):
+        session = server.start(world.environment(variables))
+        session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
+                    "OPTIONS (allow_ambient_credentials 'true'%s)" % options)
+        tap.equal(issued_session_name(session), expected, "session name: " + expected)
+
+    # names of databases and roles may be anything; STS takes up to 64 of few characters
+    session.run('CREATE DATABASE "d\u00e4 ta/b:1"')
+    for role, expected in (("r\u00f6 le+/x", "pg-d---ta-b-1-r---le--x"), ("Some_One=,.@x", "pg-d---ta-b-1-Some_One=,.@x"),
+                           ("r" * 63, "pg-d---ta-b-1-" + "r" * 50), ("\u20ac" * 21, "pg-d---ta-b-1-" + "-" * 50)):
+        session.run('CREATE ROLE "%s" SUPERUSER' % role)
+        other = Session("d\u00e4 ta/b:1")
+        other.run("CREATE EXTENSION IF NOT EXISTS sagemaker_fdw; DROP SCHEMA IF EXISTS sm CASCADE; DROP SERVER IF EXISTS sm CASCADE")
+        make_server(other, "sm")
+        other.run('SET ROLE "%s"; CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (aws_access_key_id \'%s\', '
+                  "aws_secret_access_key '%s', role_arn '%sm')" % (role, *ONE, ROLE))
+        tap.equal(issued_session_name(other), expected, "the default session name of %s" % role)
+        other.close()
+    session.run('DROP DATABASE "d\u00e4 ta/b:1"')
+
+
+def test_advisory(tap, world, server):
+    """Credentials that cannot be replaced in time are used on until they must be."""
+    world.files("", "")
+    session = server.start(world.environment(IMDS))
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
+                "OPTIONS (allow_ambient_credentials 'true'); SELECT sagemaker_fdw_disconnect()")
+    # the last quarter of their life, and the last sixth
+    control("config", {"session_seconds": 24, "latency_ms": 50})
+    session.run("SELECT count(*) FROM sm.training_jobs")
+    fault(kind="error", operation="MetadataToken", status=500, code="InternalFailure", times=0)
+    before = calls_for_credentials("MetadataToken")
+    seen = []
+    deadline = time.monotonic() + 60
+    while (not seen or seen[-1][0] == "00000") and time.monotonic() < deadline:
+        seen.append((session.ask("SELECT count(*) FROM sm.training_jobs")[1], calls_for_credentials("MetadataToken") - before))
+    control("clear", b"")
+    control("config", {"session_seconds": 3600, "latency_ms": 0})
+    steps = [pair for number, pair in enumerate(seen) if number == 0 or pair != seen[number - 1]]
+    tap.equal(steps, [("00000", 0), ("00000", 1), ("28000", 2)],
+              "a failure to replace credentials early is borne, tried again not at once, and an error once they must be")
+    tap.equal(session.run("SELECT count(*) FROM sm.training_jobs"), ["300"], "... and the session works on")
+
+
 # Title, config file, DETAIL and HINT of the error for profile p.
 SIGNED_IN = "[profile p]\nlogin_session = arn:aws:iam::123456789012:user/me\n"
 NOBODY_THERE = [
@@ -977,7 +1104,10 @@ def main():
         test_process_allowed(tap, world, server)
         test_endpoints(tap, world, server)
         test_nobody_there(tap, world, server)
+        test_machines(tap, world, server)
+        test_session_names(tap, world, server)
         test_refresh(tap, world, server)
+        test_advisory(tap, world, server)
         test_rights(tap, world, server)
         test_tls(tap, world, server)
         test_garbage(tap, world, server)

@@ -235,6 +235,14 @@ class Cluster:
         shutil.rmtree(self.directory)
 
 
+def link_local(directory):
+    """Environment in which the addresses of metadata and containers are the endpoint's."""
+    preload = os.path.join(directory, "link_local.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", preload, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                                                          "link_local.c"), "-ldl"], check=True)
+    return {"LD_PRELOAD": preload, "LINK_LOCAL_PORT": str(host_and_port(URL)[1])}
+
+
 class Tap:
     """Results as TAP."""
 

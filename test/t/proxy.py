@@ -11,7 +11,7 @@ import socket
 import tempfile
 import threading
 
-from harness import CA, TLS_URL, URL, Cluster, Session, Tap, control, host_and_port, make_server
+from harness import CA, TLS_URL, URL, Cluster, Session, Tap, control, host_and_port, link_local, make_server
 from tls import Authority, serve
 
 COUNT = "SELECT count(*) FROM %s.training_jobs"
@@ -69,8 +69,9 @@ def main():
     os.chmod(directory, 0o755)
     trap = Proxy()
     cluster = Cluster(HOME=directory, http_proxy=trap.url, https_proxy=trap.url, HTTPS_PROXY=trap.url,
-                      all_proxy=trap.url, ALL_PROXY=trap.url, AWS_EC2_METADATA_SERVICE_ENDPOINT=URL,
-                      AWS_ENDPOINT_URL_STS=URL)
+                      all_proxy=trap.url, ALL_PROXY=trap.url,
+                      AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="/v2/credentials/task",
+                      AWS_ENDPOINT_URL_STS=URL, **link_local(directory))
     try:
         with open(directory + "/.netrc", "w", encoding="ascii") as file:
             file.write("default login somebody password of-the-netrc\n")
@@ -108,13 +109,17 @@ def main():
         trap.requests.clear()
         session.run("ALTER SERVER here OPTIONS (ADD proxy_url '%s')" % trap.url)
         tap.equal(session.run(COUNT % "here"), ["300"], "proxy_url is not used on the way to this machine")
-        session.run("DROP USER MAPPING FOR CURRENT_USER SERVER here")
-        control("reset", b"")
-        tap.equal(session.run(COUNT % "here"), ["300"], "... nor to the instance's metadata")
-        unsigned = [request for request in requests_seen() if request["operation"].startswith("Metadata")]
-        tap.ok(len(unsigned) == 3 and not any("authorization" in request["headers"] for request in unsigned),
-               "a .netrc has no effect on the instance's metadata", unsigned)
-        session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER here OPTIONS (allow_ambient_credentials 'true', "
+        # these services are on no loopback address, which no proxy is used for anyway
+        for source, operation, host, count in (("Ec2InstanceMetadata", "Metadata", "169.254.169.254", 3),
+                                               ("EcsContainer", "Container", "169.254.170.2", 1)):
+            session.run("DROP USER MAPPING FOR CURRENT_USER SERVER here; CREATE USER MAPPING FOR CURRENT_USER SERVER here "
+                        "OPTIONS (allow_ambient_credentials 'true', credential_source '%s')" % source)
+            control("reset", b"")
+            tap.equal(session.run(COUNT % "here"), ["300"], "... nor to %s" % source)
+            unsigned = [request["headers"] for request in requests_seen() if request["operation"].startswith(operation)]
+            tap.equal([headers["host"] for headers in unsigned], [host] * count, "... which is asked itself")
+            tap.ok(not any("authorization" in headers for headers in unsigned), "a .netrc has no effect on %s" % source, unsigned)
+        session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER here OPTIONS (ADD "
                     "role_arn 'arn:aws:iam::123456789012:role/reader')")
         tap.equal(session.run(COUNT % "here"), ["300"], "... nor to STS on this machine")
         tap.equal(trap.requests, [], "... and it was not")
