@@ -36,6 +36,7 @@ OBJS = \
 	src/aws/client.o \
 	src/aws/config_file.o \
 	src/aws/credentials.o \
+	src/aws/expiry.o \
 	src/aws/fetch.o \
 	src/aws/xml.o \
 	src/aws/providers/container.o \

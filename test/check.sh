@@ -76,7 +76,7 @@ start_cluster -o "-c log_min_messages=debug5 -c log_min_error_statement=panic"
 say "testing"
 unit=$work/build/test/unit
 quietly make -C "$unit"
-for program in sigv4_test endpoint_test retry_test; do
+for program in sigv4_test endpoint_test expiry_test retry_test; do
 	tap "$program" "$unit/build/$program"
 done
 tap sigv4_differential /usr/bin/python3 -B "$unit/sigv4_differential.py" "$unit/build/sigv4_driver"

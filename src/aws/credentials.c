@@ -18,11 +18,8 @@
 #include <openssl/crypto.h>
 
 #include "aws/credentials.h"
+#include "aws/expiry.h"
 #include "aws/providers/provider.h"
-
-/* Seconds before they expire at which credentials are, and must be, replaced. */
-#define REFRESH_S 900
-#define REFRESH_MUST_S 600
 
 static void
 clear_string(char **string)
@@ -290,25 +287,15 @@ smf_credentials_refreshable(const CredentialConfig *config)
 
 /*
  * smf_credentials_due
- *		Are the credentials to be replaced, and must they be?
- *
- * As the SDKs do, a quarter of an hour before they expire, and from ten minutes
- * before there is no way without; of short-lived ones a part of their life.
+ *		Are the credentials to be replaced, or to be obtained, and must they be?
  */
 bool
 smf_credentials_due(const AwsCredentials *credentials, int64 now_s, bool *must)
 {
-	int64		life_s = credentials->expires_at_s - credentials->obtained_at_s;
-	int64		left_s = credentials->expires_at_s - now_s;
-
-	*must = false;
 	if (credentials->source == NULL)
 	{
 		*must = true;
 		return true;
 	}
-	if (credentials->expires_at_s == 0)
-		return false;
-	*must = left_s <= Min(REFRESH_MUST_S, life_s / 6);
-	return left_s <= Min(REFRESH_S, life_s / 4);
+	return smf_expiry_due(credentials->obtained_at_s, credentials->expires_at_s, now_s, must);
 }
