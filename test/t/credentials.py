@@ -516,6 +516,98 @@ def test_rights(tap, world, server):
     session.run("RESET ROLE; GRANT USAGE ON FOREIGN SERVER sm TO plain; DROP VIEW as_super, as_plain")
 
 
+def signers(ask):
+    """(what ask() returned, the access keys that signed its requests to SageMaker)."""
+    before = sum(counters()["calls"].values())
+    answer = ask()
+    number = sum(counters()["calls"].values()) - before
+    keys_used = []
+    for request in json.loads(control("requests")):
+        keys_used += re.findall(r"Credential=([^/]+)/\d+/[^/]+/sagemaker/", request["headers"].get("authorization", ""))
+    return answer, set(keys_used[len(keys_used) - number:])
+
+
+def test_whose(tap, world, server):
+    """Whose key signs, whoever asks by whatever way."""
+    world.files("", "[p]\n" + keys(TWO))
+    session = server.start(world.environment(env(THREE, TOKEN)))
+    mine = "aws_access_key_id '%s', aws_secret_access_key '%s'"
+    session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm; GRANT SELECT ON sm.training_jobs TO caller; "
+                "CREATE USER MAPPING FOR plain SERVER sm OPTIONS (%s); CREATE USER MAPPING FOR caller SERVER sm OPTIONS (%s)"
+                % (mine % ONE, mine % TWO))
+    for role in ("super", "plain"):
+        session.run("CREATE VIEW as_{0} AS SELECT count(*) FROM sm.training_jobs; ALTER VIEW as_{0} OWNER TO {0}; "
+                    "GRANT SELECT ON as_{0} TO super, plain, caller; "
+                    "CREATE VIEW by_{0} WITH (security_invoker) AS SELECT count(*) FROM sm.training_jobs; "
+                    "ALTER VIEW by_{0} OWNER TO {0}; GRANT SELECT ON by_{0} TO super, plain, caller; "
+                    "CREATE FUNCTION opens_{0}(refcursor) RETURNS refcursor LANGUAGE plpgsql SECURITY DEFINER AS "
+                    "'BEGIN OPEN $1 FOR SELECT count(role_arn) FROM sm.training_jobs; RETURN $1; END'; "
+                    "ALTER FUNCTION opens_{0} OWNER TO {0}".format(role))
+    session.run("CREATE FUNCTION through_view() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT * FROM as_plain'; "
+                "ALTER FUNCTION through_view OWNER TO super")
+    names = {"super": THREE, "plain": ONE, "caller": TWO}
+    for who, query, whose in (
+            *((who, "SELECT count(*) FROM sm.training_jobs", who) for who in names),
+            *((who, "SELECT * FROM as_%s" % owner, owner) for who in names for owner in ("super", "plain")),
+            *((who, "SELECT * FROM by_%s" % owner, who) for who in names for owner in ("super", "plain")),
+            *((who, "SELECT do_%s()" % owner, owner) for who in names for owner in ("super", "plain")),
+            *((who, "SELECT through_view()", "plain") for who in names)):
+        session.run("SET ROLE " + who)
+        answer, used = signers(lambda: session.ask(query))
+        session.run("RESET ROLE")
+        tap.equal((answer, used), ((["300"], "00000"), {names[whose][0]}), "%s asks %s: %s's key signs" % (who, query, whose))
+
+    # a statement that was prepared, and a cursor, by one role and run, or read, by another
+    for first, then in (("super", "plain"), ("plain", "super"), ("caller", "plain")):
+        session.run("SET ROLE %s; PREPARE counting AS SELECT count(*) FROM sm.training_jobs; EXECUTE counting; SET ROLE %s"
+                    % (first, then))
+        answer, used = signers(lambda: session.ask("EXECUTE counting"))
+        session.run("RESET ROLE; DEALLOCATE counting")
+        tap.equal((answer, used), ((["300"], "00000"), {names[then][0]}), "prepared by %s, run by %s: %s's key signs"
+                  % (first, then, then))
+        session.run("BEGIN; SET ROLE %s; DECLARE reading CURSOR FOR SELECT role_arn FROM sm.training_jobs; FETCH 1 FROM reading; "
+                    "SET ROLE %s" % (first, then))
+        answer, used = signers(lambda: session.ask("MOVE ALL FROM reading"))
+        tap.equal((answer[1], used), ("00000", {names[first][0]}), "a cursor of %s, read by %s: %s's key signs" % (first, then, first))
+        session.run("COMMIT; RESET ROLE")
+    for owner in ("super", "plain"):
+        session.run("BEGIN; SET ROLE caller; SELECT opens_%s('handed')" % owner)
+        answer, used = signers(lambda: session.ask("FETCH ALL FROM handed"))
+        session.run("COMMIT; RESET ROLE")
+        tap.equal((answer, used), ((["300"], "00000"), {names[owner][0]}), "a cursor that a function of %s opened" % owner)
+
+    # ANALYZE is its table's owner's
+    for owner in ("super", "plain", "caller"):
+        session.run("ALTER TABLE sm.training_jobs OWNER TO " + owner)
+        answer, used = signers(lambda: session.ask("ANALYZE sm.training_jobs"))
+        tap.equal((answer[1], used), ("00000", {names[owner][0]}), "ANALYZE of a table of %s: its key signs" % owner)
+    session.run("DROP USER MAPPING FOR caller SERVER sm")
+    answer, used = signers(lambda: session.ask("ANALYZE sm.training_jobs"))
+    tap.equal((answer[1], used), ("28000", set()), "ANALYZE by a superuser lends the table's owner nothing")
+    session.run("ALTER TABLE sm.training_jobs OWNER TO postgres; GRANT SELECT ON sm.training_jobs TO super, plain, caller")
+
+    # one's own keys come before what one may use besides
+    for more in ("allow_ambient_credentials 'true'", "allow_ambient_credentials 'true', profile 'p'",
+                 "allow_ambient_credentials 'true', credential_source 'Environment'"):
+        session.run("DROP USER MAPPING FOR plain SERVER sm")
+        _lines, state = session.ask("CREATE USER MAPPING FOR plain SERVER sm OPTIONS (%s, %s)" % (mine % ONE, more))
+        tap.equal(state, "00000", "own keys and %s" % more)
+        session.run("SET ROLE plain")
+        answer, used = signers(lambda: session.ask("SELECT count(*) FROM sm.training_jobs"))
+        session.run("RESET ROLE")
+        tap.equal((answer, used), ((["300"], "00000"), {ONE[0]}), "... are one's own keys")
+    session.run("DROP USER MAPPING FOR plain SERVER sm; CREATE USER MAPPING FOR plain SERVER sm OPTIONS (%s, "
+                "allow_ambient_credentials 'true', role_arn '%sm'); SET ROLE plain" % (mine % ONE, ROLE))
+    answer, used = signers(lambda: session.ask("SELECT count(*) FROM sm.training_jobs"))
+    tap.equal([as_issued(key)["requested_by"] for key in used], [ONE[0]], "... and assume the mapping's role")
+    session.run("RESET ROLE; DROP USER MAPPING FOR plain SERVER sm; SET ROLE super")
+    for query in ("SELECT * FROM as_plain", "SELECT do_plain()", "SELECT through_view()"):
+        answer, used = signers(lambda: session.ask(query))
+        tap.equal((answer[1], used), ("28000", set()), "a superuser lends nothing to a role without keys: " + query)
+    session.run("RESET ROLE; DROP VIEW as_super, as_plain, by_super, by_plain CASCADE; "
+                "DROP FUNCTION opens_super, opens_plain; DROP FUNCTION IF EXISTS through_view")
+
+
 def test_tls(tap, world, server):
     """Credentials come over TLS, too, with the server's ca_bundle."""
     over_tls = {"AWS_ENDPOINT_URL_STS": TLS_URL, "AWS_ENDPOINT_URL_SSO": TLS_URL,
@@ -1109,6 +1201,7 @@ def main():
         test_refresh(tap, world, server)
         test_advisory(tap, world, server)
         test_rights(tap, world, server)
+        test_whose(tap, world, server)
         test_tls(tap, world, server)
         test_garbage(tap, world, server)
         test_throttled(tap, world, server)
