@@ -3,10 +3,10 @@
 --
 -- No statement here reaches the network: the table is made of the catalogue.
 --
-CREATE SCHEMA "sage ""maker""";
+CREATE SCHEMA "Sage Maker";
 CREATE SCHEMA aws;
 CREATE SCHEMA aws_more;
-CREATE EXTENSION sagemaker_fdw SCHEMA "sage ""maker""";
+CREATE EXTENSION sagemaker_fdw SCHEMA "Sage Maker";
 CREATE SERVER "my server" FOREIGN DATA WRAPPER sagemaker_fdw;
 
 --
@@ -96,7 +96,7 @@ SELECT count(*) FROM pg_class WHERE relnamespace = 'aws_more'::regnamespace;
 --
 CREATE ROLE regress_sagemaker_reader;
 GRANT USAGE ON FOREIGN SERVER "my server" TO regress_sagemaker_reader;
-GRANT USAGE ON SCHEMA "sage ""maker""" TO regress_sagemaker_reader;
+GRANT USAGE ON SCHEMA "Sage Maker" TO regress_sagemaker_reader;
 GRANT ALL ON SCHEMA aws_more TO regress_sagemaker_reader;
 SET ROLE regress_sagemaker_reader;
 IMPORT FOREIGN SCHEMA sagemaker FROM SERVER "my server" INTO aws_more;
@@ -108,15 +108,15 @@ RESET ROLE;
 --
 SELECT t.typname, string_agg(e.enumlabel, ' < ' ORDER BY e.enumsortorder) AS labels
 	FROM pg_type t JOIN pg_enum e ON e.enumtypid = t.oid
-	WHERE t.typnamespace = '"sage ""maker"""'::regnamespace GROUP BY t.typname ORDER BY t.typname;
+	WHERE t.typnamespace = '"Sage Maker"'::regnamespace GROUP BY t.typname ORDER BY t.typname;
 
 --
 -- the status of each secondary status, whatever the search_path
 --
 SET search_path = '';
-SELECT s AS secondary_status, "sage ""maker""".sagemaker_primary_status(s)
-	FROM pg_catalog.unnest(pg_catalog.enum_range(NULL::"sage ""maker""".sagemaker_secondary_status)) AS s;
-SELECT "sage ""maker""".sagemaker_primary_status(NULL) IS NULL AS null_of_null;
+SELECT s AS secondary_status, "Sage Maker".sagemaker_primary_status(s)
+	FROM pg_catalog.unnest(pg_catalog.enum_range(NULL::"Sage Maker".sagemaker_secondary_status)) AS s;
+SELECT "Sage Maker".sagemaker_primary_status(NULL) IS NULL AS null_of_null;
 RESET search_path;
 
 --
@@ -124,15 +124,15 @@ RESET search_path;
 --
 SELECT oid::regprocedure AS function, provolatile AS volatile, proparallel AS parallel, proisstrict AS strict,
 		has_function_privilege('regress_sagemaker_reader', oid, 'EXECUTE') AS everybody
-	FROM pg_proc WHERE pronamespace = '"sage ""maker"""'::regnamespace
+	FROM pg_proc WHERE pronamespace = '"Sage Maker"'::regnamespace
 		AND proname IN ('sagemaker_describe_training_job', 'sagemaker_fdw_disconnect', 'sagemaker_primary_status')
 	ORDER BY proname;
 SET ROLE regress_sagemaker_reader;
-SELECT "sage ""maker""".sagemaker_describe_training_job('my server', 'job'); -- ERROR
+SELECT "Sage Maker".sagemaker_describe_training_job('my server', 'job'); -- ERROR
 \echo :LAST_ERROR_SQLSTATE
 RESET ROLE;
-SELECT "sage ""maker""".sagemaker_describe_training_job(NULL, 'job') IS NULL AS null_server,
-	"sage ""maker""".sagemaker_describe_training_job('my server', NULL) IS NULL AS null_name;
+SELECT "Sage Maker".sagemaker_describe_training_job(NULL, 'job') IS NULL AS null_server,
+	"Sage Maker".sagemaker_describe_training_job('my server', NULL) IS NULL AS null_name;
 
 --
 -- the extension stays where it is, and leaves nothing behind
@@ -141,13 +141,13 @@ ALTER EXTENSION sagemaker_fdw SET SCHEMA public; -- ERROR
 DROP FOREIGN TABLE aws.training_jobs;
 DROP SERVER "my server";
 DROP EXTENSION sagemaker_fdw;
-SELECT count(*) FROM pg_depend WHERE refobjid = '"sage ""maker"""'::regnamespace;
+SELECT count(*) FROM pg_depend WHERE refobjid = '"Sage Maker"'::regnamespace;
 
 -- clean up
 REVOKE ALL ON SCHEMA aws_more FROM regress_sagemaker_reader;
-REVOKE ALL ON SCHEMA "sage ""maker""" FROM regress_sagemaker_reader;
+REVOKE ALL ON SCHEMA "Sage Maker" FROM regress_sagemaker_reader;
 DROP ROLE regress_sagemaker_reader;
 SET client_min_messages = warning;
 DROP SCHEMA decoy CASCADE;
-DROP SCHEMA aws, aws_more, "sage ""maker""";
+DROP SCHEMA aws, aws_more, "Sage Maker";
 RESET client_min_messages;
