@@ -783,9 +783,12 @@ smf_http_free(HttpRequest *request)
 		return;
 	if (request->easy != NULL)
 	{
+		bool		broken_off = request->in_flight;
+
 		detach(request);
 		release_handle(request);
-		forget_closed_sockets();
+		if (broken_off)
+			forget_closed_sockets();
 		start_requests();
 	}
 	forget(request->body, request->body_size);
