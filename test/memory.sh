@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the regression and fault suites under valgrind, and with the module built with
-# the address and undefined behaviour sanitizers.
+# Runs the regression suite, and those of faults, partitions and cursors, under
+# valgrind, and with the module built with the address and undefined behaviour
+# sanitizers.
 #
 #	bash test/memory.sh [valgrind] [sanitizers]
 #
@@ -17,7 +18,19 @@ install_packages valgrind libc6-dbg
 
 problems=0
 
-# Both suites, in the cluster that runs.
+# Run one that writes TAP, with an endpoint of so many bulk jobs; what is not well is shown.
+#	tap NAME BULK
+tap() {
+	local status=0
+	say "running test/t/$1.py"
+	# what is slow here is not the service
+	SAGEMAKER_FDW_TEST_SLOWNESS=10 "$top/test/with-service" -o "--bulk $2" \
+		/usr/bin/python3 -B "$top/test/t/$1.py" >"$work/$1.log" 2>&1 || status=$?
+	grep -v '^ok' "$work/$1.log" || true
+	[ $status = 0 ] || problems=$((problems + 1))
+}
+
+# All suites, in the cluster that runs.
 suites() {
 	local status=0
 	[ "$(id -u)" != 0 ] || chown -R postgres "$work/build"
@@ -28,13 +41,9 @@ suites() {
 		problems=$((problems + 1))
 		cat "$work/regression.log" "$work/build/regression.diffs"
 	fi
-	say "running the fault suite"
-	status=0
-	# what is slow here is not the service
-	SAGEMAKER_FDW_TEST_SLOWNESS=10 "$top/test/with-service" -o "--bulk 2000" \
-		/usr/bin/python3 -B "$top/test/t/faults.py" >"$work/faults.log" 2>&1 || status=$?
-	grep -v '^ok' "$work/faults.log" || true
-	[ $status = 0 ] || problems=$((problems + 1))
+	tap faults 2000
+	tap async 400
+	tap change 400
 }
 
 stop() {
