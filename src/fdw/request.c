@@ -549,8 +549,9 @@ prefix_of_regex(const char *pattern)
 		return NULL;
 	while (is_fragment_char(*end))
 		end++;
-	/* a quantifier may want none of the last one */
-	if (end > begin && (*end == '*' || *end == '?' || *end == '{' || *end == '+'))
+	/* a quantifier may want none of the last one, behind a comment, too */
+	if (end > begin && (*end == '*' || *end == '?' || *end == '{' || *end == '+' ||
+						strncmp(end, "(?#", 3) == 0))
 		end--;
 	return end > begin ? pnstrdup(begin, Min(end - begin, SMF_NAME_CONTAINS_MAX)) : NULL;
 }

@@ -184,7 +184,7 @@ class Generator:
     def regex(self):
         if self.random.random() < 0.1:
             return "^odd-"
-        return self.pick("^", "", "(?i)^") + self.fragment() + self.pick("", "*", "?", ".", "|odd", "{2}", "+")
+        return self.pick("^", "", "(?i)^") + self.fragment() + self.pick("", "*", "?", ".", "|odd", "{2}", "+", "(?#-)*")
 
     def arn(self):
         name = self.name()

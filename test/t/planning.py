@@ -74,6 +74,12 @@ def test_lookups(session, tap):
     tap.equal((sorted(rows), calls), (names, "DescribeTrainingJob=4"), "but for those of another region")
 
 
+def test_patterns(session, tap):
+    for pattern in ("^pytorch-ads-0001x*", "^pytorch-ads-0001x(?#comment)*"):
+        tap.equal(session.run("SELECT training_job_name FROM aws.training_jobs WHERE training_job_name ~ '%s'" % pattern),
+                  ["pytorch-ads-0001"], "what %s begins with" % pattern)
+
+
 def test_repeated(session, tap):
     """The same job again, in a nested loop."""
     session.run("CREATE TABLE again AS SELECT n, name FROM generate_series(1, 4) AS n, "
@@ -264,6 +270,7 @@ def test(session, tap):
     make_server(session, "bulk", keys=BULK)
     session.run("ANALYZE aws.training_jobs")
     test_lookups(session, tap)
+    test_patterns(session, tap)
     test_repeated(session, tap)
     test_cache(session, tap)
     test_replaced_characters(session, tap)
