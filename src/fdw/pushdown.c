@@ -141,7 +141,8 @@ match_subject(Node *node, const SmfColumn *columns, Index varno, Condition *cond
 		return false;
 	condition->column = column;
 	condition->key = TextDatumGetCString(key->constvalue);
-	return true;
+	/* the empty key has no name of its own */
+	return condition->key[0] != '\0';
 }
 
 static bool

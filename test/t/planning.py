@@ -123,12 +123,13 @@ def test_cache(session, tap):
     session.run("RESET work_mem; RESET enable_memoize")
 
 
-def test_replaced_characters(session, tap):
-    """What stands for a character that Postgres cannot have is not what the service knows."""
+def test_odd_texts(session, tap):
+    """What stands for a character that Postgres cannot have, or has no name, is not what Search knows."""
     serve("odd-text", '"TrainingJobStatus": "Failed", "CreationTime": 1750000000, "FailureReason": "a\\u0000b", '
-                      '"HyperParameters": {"k\\ud800": "v", "nul": "x\\u0000y"}')
+                      '"HyperParameters": {"k\\ud800": "v", "nul": "x\\u0000y", "": "z"}')
     for condition in ("failure_reason = E'a\\uFFFDb'", "failure_reason IN ('other', E'a\\uFFFDb')",
-                      "hyper_parameters->>E'k\\uFFFD' = 'v'", "hyper_parameters->>'nul' = E'x\\uFFFDy'"):
+                      "hyper_parameters->>E'k\\uFFFD' = 'v'", "hyper_parameters->>'nul' = E'x\\uFFFDy'",
+                      "hyper_parameters->>'' = 'z'"):
         tap.equal(session.run("SELECT training_job_name FROM searched.training_jobs WHERE %s" % condition),
                   ["odd-text"], "Search, %s" % condition)
     control("delete?name=odd-text", b"")
@@ -273,7 +274,7 @@ def test(session, tap):
     test_patterns(session, tap)
     test_repeated(session, tap)
     test_cache(session, tap)
-    test_replaced_characters(session, tap)
+    test_odd_texts(session, tap)
     test_merge_append(session, tap)
     test_concurrency(session, tap)
     test_long_search(session, tap)
