@@ -82,6 +82,7 @@ done
 tap sigv4_differential /usr/bin/python3 -B "$unit/sigv4_differential.py" "$unit/build/sigv4_driver"
 tap endpoint_differential /usr/bin/python3 -B "$unit/endpoint_differential.py" "$unit/build/endpoint_driver"
 tap attribute_model /usr/bin/python3 -B "$unit/attribute_model.py" "$unit/build/attribute_dump"
+tap iam_policy /usr/bin/python3 -B "$unit/iam_policy.py" "$top"
 tap service /usr/bin/python3 -B "$top/test/service/selftest.py"
 regression
 tap document_differential "$top/test/with-service" -o "--generated 1000" \

@@ -1165,8 +1165,12 @@ def test_secrets(tap, world, server):
     for relation in relations:
         tap.equal(session.run("SELECT count(*) FROM %s r WHERE strpos(r::text, 'secret/of') + strpos(r::text, '%s') > 0"
                               % (relation, TOKEN)), ["0"], "%s holds no secret" % relation)
+    session.run("RESET ROLE; ALTER SERVER sm OWNER TO plain; CREATE USER MAPPING FOR plain SERVER sm OPTIONS "
+                "(aws_access_key_id '%s', aws_secret_access_key '%s'); SET ROLE plain" % ONE)
+    tap.equal(session.run("SELECT usename, umoptions IS NOT NULL FROM pg_user_mappings WHERE srvname = 'sm' ORDER BY 1"),
+              ["plain|t", "postgres|f", "public|t"], "a server's owner reads its own keys and those of PUBLIC, and no others")
     session.run("RESET ROLE; ALTER SERVER sm OWNER TO postgres; DROP USER MAPPING FOR PUBLIC SERVER sm; "
-                "DROP USER MAPPING FOR CURRENT_USER SERVER sm")
+                "DROP USER MAPPING FOR CURRENT_USER SERVER sm; DROP USER MAPPING FOR plain SERVER sm")
     server.stop()
     done = subprocess.run(["/usr/bin/python3", "-B", os.path.join(HERE, "..", "secrets.py"), world.cluster.directory + "/log"],
                           stdout=subprocess.PIPE, encoding="utf-8", check=False)
