@@ -136,7 +136,8 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 		ForeignTable *table = GetForeignTable(RelationGetRelid(node->ss.ss_currentRelation));
 		SmfSettings *settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
 
-		ExplainPropertyText("API Endpoint", smf_access_endpoint(settings, smf_access_role(node)), es);
+		ExplainPropertyText("API Endpoint", state ? smf_client_url(state->client) :
+							smf_access_endpoint(settings, smf_access_role(node)), es);
 	}
 	if (es->analyze && state != NULL)
 		explain_costs(state, es);

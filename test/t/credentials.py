@@ -1041,6 +1041,21 @@ def test_echo(tap, world, server):
                               "%s, %s by %s: %s %s" % (where, who, way, name, "is quoted" if quoted else "is not quoted"))
         if where != "the option":
             session.run("ALTER SERVER sm OPTIONS (ADD endpoint_url '%s')" % URL)
+    # STS is asked at a configured endpoint, too
+    session.run("ALTER USER MAPPING FOR plain SERVER sm OPTIONS (ADD role_arn '%sm')" % ROLE)
+    session.run("SET ROLE plain")
+    for name, status, body, detail in (
+            ("a page", 403, PAGE["body"], "STS answered with HTTP status 403."),
+            ("a code that is none", 400, sts_error(INTERNAL, INTERNAL), "STS answered with HTTP status 400."),
+            ("a code", 400, sts_error("AccessDenied", "what AWS says"),
+             'AssumeRole to "%sm" failed: AccessDenied: what AWS says' % ROLE)):
+        fault(kind="body", operation="AssumeRole", status=status, body=body, times=0)
+        session.run("SELECT sagemaker_fdw_disconnect()")
+        lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
+        control("clear", b"")
+        tap.equal((state, lines[1]), ("28000", "DETAIL:  " + detail), "STS answers with %s" % name)
+    session.run("RESET ROLE")
+    session.run("ALTER USER MAPPING FOR plain SERVER sm OPTIONS (DROP role_arn)")
     # a request id may be anything, too
     session.run("SET ROLE plain")
     fault(kind="body", operation="*", times=1, headers=[["x-amzn-RequestId", INTERNAL]], **AWS_ERROR)
