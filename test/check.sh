@@ -10,6 +10,7 @@
 
 passed=0
 failed=0
+since=0						# when the suite before has ended, in $SECONDS
 
 # Count a suite's results, and show its output if not all is well.
 #	count NAME STATUS PASSED FAILED LOG
@@ -21,7 +22,8 @@ count() {
 	fi
 	passed=$((passed + good))
 	failed=$((failed + bad))
-	printf '    %-28s %d passed, %d failed\n' "$name" "$good" "$bad"
+	printf '    %-28s %d passed, %d failed (%d s)\n' "$name" "$good" "$bad" $((SECONDS - since))
+	since=$SECONDS
 	if [ "$bad" != 0 ]; then
 		printf -- '---- %s (exit status %d)\n' "$name" "$status"
 		cat "$log"
@@ -74,6 +76,7 @@ quietly make -C "$work/clang" -j2 PG_CONFIG="$pg_bin/pg_config" CC=clang WERROR=
 start_cluster -o "-c log_min_messages=debug5 -c log_min_error_statement=panic"
 
 say "testing"
+since=$SECONDS
 unit=$work/build/test/unit
 quietly make -C "$unit"
 for program in sigv4_test endpoint_test expiry_test retry_test; do
