@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 
-from harness import HISTORY, URL, Cluster, Session, Tap, control, make_server
+from harness import HISTORY, URL, Cluster, Session, Tap, control, make_server, wait_for
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 UNFINISHED = ("SELECT count(*) FROM reports.jobs WHERE (training_job_status NOT IN ('Completed', 'Failed', 'Stopped') "
@@ -90,9 +90,35 @@ def test_drop(tap):
     session.close()
 
 
+def test_hub(session, tap, cluster):
+    """A database without the extension has the kept table by logical replication, as doc/operations.md says."""
+    environment = dict(os.environ)
+    schema = command("pg_dump", "--schema-only", "--table=reports.jobs", "postgres")
+    managed = Cluster()
+    try:
+        managed.start()
+        other = Session()
+        other.run("CREATE SCHEMA reports")
+        command("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres", input=schema)
+        session.run("CREATE PUBLICATION training_jobs FOR TABLE reports.jobs")
+        other.run("CREATE SUBSCRIPTION training_jobs CONNECTION 'host=%s port=5432 dbname=postgres user=postgres' "
+                  "PUBLICATION training_jobs" % cluster.directory)
+        rows = "SELECT count(*), md5(string_agg(j::text, '' ORDER BY training_job_arn, creation_time)) FROM reports.jobs AS j"
+        wait_for(lambda: other.run(rows) == session.run(rows), "the rows have arrived")
+        tap.equal(other.run("SELECT count(*) FROM reports.jobs"), ["340"], "a managed database has the rows of its hub")
+        session.run("UPDATE reports.jobs SET deleted_at = now() WHERE region = 'eu-west-1'")
+        wait_for(lambda: other.run(rows) == session.run(rows), "the changes have arrived")
+        tap.equal(other.run("SELECT count(deleted_at) FROM reports.jobs"), ["40"], "... and their changes")
+        other.run("DROP SUBSCRIPTION training_jobs")
+        other.close()
+    finally:
+        managed.remove()
+        os.environ.update(environment)
+
+
 def main():
     tap = Tap()
-    cluster = Cluster(AWS_ENDPOINT_URL_STS=URL, AWS_CONFIG_FILE="/none", AWS_SHARED_CREDENTIALS_FILE="/none")
+    cluster = Cluster(["wal_level=logical"], AWS_ENDPOINT_URL_STS=URL, AWS_CONFIG_FILE="/none", AWS_SHARED_CREDENTIALS_FILE="/none")
     try:
         cluster.start()
         session = Session()
@@ -101,6 +127,7 @@ def main():
         test_dump(session, tap, cluster)
         test_update(session, tap)
         test_drop(tap)
+        test_hub(session, tap, cluster)
         session.close()
     finally:
         cluster.remove()
