@@ -893,7 +893,7 @@ def test_advisory(tap, world, server):
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
                 "OPTIONS (allow_ambient_credentials 'true'); SELECT sagemaker_fdw_disconnect()")
     # the last quarter of their life, and the last sixth
-    control("config", {"session_seconds": 24, "latency_ms": 50})
+    control("config", {"session_seconds": 36, "latency_ms": 50})
     session.run("SELECT count(*) FROM sm.training_jobs")
     fault(kind="error", operation="MetadataToken", status=500, code="InternalFailure", times=0)
     before = calls_for_credentials("MetadataToken")

@@ -87,6 +87,7 @@ smf_provide_instance(ProviderContext *context, AwsCredentials *credentials)
 		return false;
 	smf_fetch_forget(&answer);
 	header = psprintf("x-aws-ec2-metadata-token: %s", token);
+	OPENSSL_cleanse(token, strlen(token));
 	if (!ask(context, "GET", CREDENTIALS_PATH, header, &answer) ||
 		(role = first_line(&answer)) == NULL)
 		return false;

@@ -198,6 +198,7 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 	char	   *text = palloc(OUTPUT_SIZE_MAX + 1);
 	size_t		len = 0;
 	int64		until_us = smf_http_now() + TIMEOUT_US;
+	bool		good;
 
 	if (command == NULL)
 		return false;
@@ -225,13 +226,14 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 	PG_END_ENSURE_ERROR_CLEANUP(release_program, PointerGetDatum(&program));
 	release_program(0, PointerGetDatum(&program));
 
+	good = smf_provider_read_json(text, len, NULL, names, values, lengthof(names));
+	OPENSSL_cleanse(text, len);
 	if (!program.ended || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" failed.", profile), NULL);
-	if (!smf_provider_read_json(text, len, NULL, names, values, lengthof(names)) ||
+	if (!good ||
 		values[0] == NULL || strcmp(values[0], "1") != 0 || values[1] == NULL || values[2] == NULL)
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" printed no credentials of version 1.",
 											profile), NULL);
-	OPENSSL_cleanse(text, len);
 	smf_provider_keep(credentials, "a credential_process", values[1], values[2], values[3],
 					  values[4] ? smf_provider_time(values[4]) : 0);
 	OPENSSL_cleanse(values[2], strlen(values[2]));
