@@ -11,7 +11,7 @@ import os
 import re
 import sys
 
-TOP = sys.argv[1]
+TOP = os.path.abspath(sys.argv[1])
 
 
 def read(*path):
