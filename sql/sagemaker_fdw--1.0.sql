@@ -428,19 +428,13 @@ $$;
 
 CREATE FUNCTION sagemaker_fdw_refresh_hold(locks bigint[])
 RETURNS void
-LANGUAGE SQL VOLATILE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT pg_advisory_lock(lock) FROM unnest(locks) AS lock;
-END;
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
 
-CREATE FUNCTION sagemaker_fdw_refresh_resume(locks bigint[])
+CREATE FUNCTION sagemaker_fdw_refresh_resume()
 RETURNS void
-LANGUAGE SQL VOLATILE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT pg_advisory_xact_lock(lock), pg_advisory_unlock(lock) FROM unnest(locks) AS lock;
-END;
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 -- Check the arguments, make the target if there is none, begin a run for each partition.
 -- "existing" is the target if there is one.  Locks are the transaction's.
@@ -782,7 +776,7 @@ BEGIN
 		WHILE more LOOP
 			PERFORM @extschema@.sagemaker_fdw_refresh_hold(locks);
 			COMMIT;
-			PERFORM @extschema@.sagemaker_fdw_refresh_resume(locks);
+			PERFORM @extschema@.sagemaker_fdw_refresh_resume();
 			SELECT s.more, s.failure, s.code INTO more, failure, code
 			  FROM @extschema@.sagemaker_fdw_refresh_step(kept, leaf, since, "full") AS s;
 		END LOOP;

@@ -229,6 +229,21 @@ def test_changes(session, tap):
     control("reset", b"")
 
 
+def test_atomic(session, tap):
+    """Where nothing can be committed."""
+    call = "CALL sagemaker_fdw_refresh('%s', 'aws.jobs', since => '%s')"
+    session.run("CREATE FUNCTION in_function() RETURNS void LANGUAGE plpgsql AS $$ BEGIN %s; END $$" % (call % ("reports.jobs", SINCE)))
+    message, state = ask(session, "SELECT in_function()")
+    tap.equal((state, "cannot run inside a function" in message), ("25001", True), "a function is refused")
+    tap.equal(ask(session, "DO $$ BEGIN %s; END $$" % (call % ("reports.jobs", SINCE)))[1], "00000", "... a DO block is not")
+    session.run(call % ("reports.refusing", "2030-01-01"))
+    session.run("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused at commit'; END $$; "
+                "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON reports.refusing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()")
+    message, state = ask(session, call % ("reports.refusing", SINCE))
+    tap.equal((state, "refused at commit" in message), ("P0001", True), "what cannot be committed is an error")
+    tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... after which no lock is held")
+
+
 def test_limits(session, tap):
     """Windows that are too large for sagemaker_fdw.max_calls, and partitions that come later."""
     moment = int(time.time()) - 1000
@@ -410,6 +425,7 @@ def test(session, tap):
                 "regions => ARRAY['us-east-1', 'eu-west-1'])")
     test_refresh(session, tap)
     test_changes(session, tap)
+    test_atomic(session, tap)
     test_limits(session, tap)
     test_search(session, tap)
     test_failures(session, tap)
