@@ -338,7 +338,8 @@ CREATE TABLE sagemaker_fdw_refresh_state (
 COMMENT ON TABLE sagemaker_fdw_refresh_state IS
 	'where the tables that sagemaker_fdw_refresh keeps stand, by partition';
 
-SELECT pg_catalog.pg_extension_config_dump('sagemaker_fdw_refresh_state', '');
+-- not of a target that is gone: its number may be another table's after a restore
+SELECT pg_catalog.pg_extension_config_dump('sagemaker_fdw_refresh_state', 'WHERE target IN (SELECT oid FROM pg_catalog.pg_class)');
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON sagemaker_fdw_refresh_state TO PUBLIC;
 
