@@ -321,7 +321,7 @@ CREATE TABLE sagemaker_fdw_refresh_state (
 	filled_from timestamptz NOT NULL,	-- the target has what was created from here on
 	window_width interval NOT NULL,	-- how much earlier the next window begins
 	batch integer NOT NULL,			-- most jobs that a window may have
-	compared_at timestamptz NOT NULL,	-- when the last whole comparison with the source began
+	compared_at timestamptz NOT NULL,	-- when the last run began that compared everything; at first, the first run
 	pass_from timestamptz,			-- of the comparison under way: how far back it goes
 	pass_to timestamptz,			-- ... and what is left of it is older than this
 	run_started_at timestamptz,
@@ -559,6 +559,47 @@ BEGIN ATOMIC
 	  FROM sagemaker_fdw_refresh_columns(leaf);
 END;
 
+-- What the ARNs of a partition's jobs begin with.  Once that is known, another account's jobs are
+-- an error: the jobs that the target has would seem to be gone.
+CREATE FUNCTION sagemaker_fdw_refresh_prefix(state sagemaker_fdw_refresh_state, arns text[])
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	prefix text := state.arn_prefix;
+	read_prefix text;
+BEGIN
+	FOR read_prefix IN SELECT DISTINCT substring(arn FROM '^(?:[^:]*:){5}') FROM unnest(arns) AS arn LOOP
+		prefix := coalesce(prefix, read_prefix);
+		IF read_prefix <> prefix THEN
+			RAISE EXCEPTION 'another account or region is read than before' USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = format('It was %s and is %s.', prefix, read_prefix),
+				HINT = 'Correct the user mapping, or name another target. To keep both in this one, delete the partition''s row from sagemaker_fdw_refresh_state.';
+		END IF;
+	END LOOP;
+	RETURN prefix;
+END;
+$$;
+
+-- See whose jobs are read, before any of them is.
+CREATE FUNCTION sagemaker_fdw_refresh_identify(INOUT state sagemaker_fdw_refresh_state, leaf regclass)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	arn text;
+BEGIN
+	EXECUTE format('SELECT training_job_arn FROM %s ORDER BY creation_time DESC LIMIT 1', leaf) INTO arn;
+	IF arn IS NULL AND state.arn_prefix IS NOT NULL THEN
+		-- no job is left, or the account is another one
+		arn := regexp_replace(state.arn_prefix, '[^:]*:$',
+			@extschema@.sagemaker_fdw_account_id(state.server, nullif(state.region, '')) || ':');
+	END IF;
+	state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, ARRAY[arn]);
+END;
+$$;
+
 -- Take the next window of the history into the target.
 CREATE FUNCTION sagemaker_fdw_refresh_fill(INOUT state sagemaker_fdw_refresh_state, leaf regclass, since timestamptz)
 LANGUAGE plpgsql VOLATILE
@@ -578,7 +619,7 @@ BEGIN
 	state.inserted := state.inserted + got.inserted;
 	state.updated := state.updated + got.updated;
 	state.unchanged := state.unchanged + got.jobs - got.inserted - got.updated;
-	state.arn_prefix := coalesce(state.arn_prefix, @extschema@.sagemaker_fdw_refresh_prefix(got.arns[1]));
+	state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, got.arns);
 	IF got.jobs = state.batch THEN
 		-- too large: there may be more, created at the same moment too
 		window_from := least(got.oldest + '1 microsecond', state.filled_from);
@@ -601,8 +642,9 @@ DECLARE
 	listed record;
 	asked record;
 	got record;
+	arns text[];
+	times timestamptz[];
 	gone bigint;
-	newest text;
 	most integer := state.batch;
 	pass_to timestamptz := state.pass_from;	-- what is compared now was created from here on
 BEGIN
@@ -619,11 +661,7 @@ BEGIN
 		most := most * 2;
 		pass_to := state.pass_from;
 	END LOOP;
-	IF state.arn_prefix IS NULL THEN
-		-- the target may have jobs of the partition all the same
-		EXECUTE format('SELECT training_job_arn FROM %s ORDER BY creation_time DESC LIMIT 1', leaf) INTO newest;
-		state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(newest);
-	END IF;
+	state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, listed.arns);
 
 	EXECUTE format('WITH listed AS (SELECT * FROM unnest($1, $2, $3, $4) AS l(name, arn, created, modified) WHERE created >= $6), '
 		'asked AS (SELECT name, arn FROM listed WHERE NOT EXISTS (SELECT FROM %1$s WHERE training_job_arn = arn AND creation_time = created '
@@ -640,25 +678,26 @@ BEGIN
 	state.unchanged := state.unchanged + asked.unchanged;
 
 	IF asked.names IS NOT NULL THEN
-		EXECUTE @extschema@.sagemaker_fdw_refresh_statement(state.target, leaf, 's.training_job_name = ANY ($1)')
-		   INTO got USING asked.names;
+		-- no more in one scan than max_calls allows
+		FOR n IN 1 .. cardinality(asked.names) BY state.batch LOOP
+			EXECUTE @extschema@.sagemaker_fdw_refresh_statement(state.target, leaf, 's.training_job_name = ANY ($1)', '')
+			   INTO got USING asked.names[n : n + state.batch - 1];
+			state.inserted := state.inserted + got.inserted;
+			state.updated := state.updated + got.updated;
+			state.unchanged := state.unchanged + got.jobs - got.inserted - got.updated;
+			arns := arns || got.arns;
+			times := times || got.times;
+		END LOOP;
+		state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, arns);
 		EXECUTE format('WITH gone AS (UPDATE %s SET deleted_at = clock_timestamp() WHERE training_job_arn = ANY ($1) AND deleted_at IS NULL '
 			'AND NOT EXISTS (SELECT FROM unnest($2, $3) AS g(arn, created) WHERE arn = training_job_arn AND created = creation_time) '
 			'RETURNING 1) SELECT count(*) FROM gone', state.target)
-		   INTO gone USING asked.arns, got.arns, got.times;
-		state.inserted := state.inserted + got.inserted;
-		state.updated := state.updated + got.updated;
-		state.unchanged := state.unchanged + got.jobs - got.inserted - got.updated;
+		   INTO gone USING asked.arns, arns, times;
 		state.deleted := state.deleted + gone;
 	END IF;
 	state.pass_to := pass_to;
 END;
 $$;
-
-CREATE FUNCTION sagemaker_fdw_refresh_prefix(arn text)
-RETURNS text
-LANGUAGE SQL IMMUTABLE PARALLEL SAFE
-RETURN substring(arn FROM '^(?:[^:]*:){5}');
 
 -- One transaction's work for a partition; "more" says that there is more to do.  What goes
 -- wrong is kept in the state and told in "failure", with its SQLSTATE.
@@ -670,25 +709,37 @@ AS $$
 DECLARE
 	-- a job runs, and waits, for 28 days at most
 	longest CONSTANT interval := '30 days';
+	dropped CONSTANT text := format('%s, %s or its refresh state was dropped meanwhile.', leaf, target);
 	state @extschema@.sagemaker_fdw_refresh_state;
+	before @extschema@.sagemaker_fdw_refresh_state;
 	calls bigint := @extschema@.sagemaker_fdw_session_calls();
 	message text;
 	detail text;
+	hint text;
 BEGIN
-	SELECT s.* INTO STRICT state
+	SELECT s.* INTO state
 	  FROM @extschema@.sagemaker_fdw_refresh_leaves(ARRAY[leaf]) AS l
 		JOIN @extschema@.sagemaker_fdw_refresh_state AS s ON s.server = l.server AND s.region = l.region
+		JOIN pg_class AS c ON c.oid = s.target
 	 WHERE s.target = sagemaker_fdw_refresh_step.target;
+	IF NOT FOUND THEN
+		more := false;
+		failure := dropped;
+		code := 'undefined_table';
+		RETURN;
+	END IF;
 	-- there were no training jobs before
 	since := greatest(since, '2017-11-01 00:00:00+00');
 	IF state.filled_from <= since AND state.pass_from IS NULL THEN
 		state.pass_from := CASE WHEN whole THEN state.filled_from ELSE greatest(state.filled_from, state.compared_at - longest) END;
 		state.pass_to := 'infinity';
-		state.compared_at := clock_timestamp();
 	END IF;
+	before := state;
 
 	BEGIN
-		IF state.filled_from > since THEN
+		IF state.calls = 0 THEN
+			state := @extschema@.sagemaker_fdw_refresh_identify(state, leaf);
+		ELSIF state.filled_from > since THEN
 			state := @extschema@.sagemaker_fdw_refresh_fill(state, leaf, since);
 		ELSE
 			state := @extschema@.sagemaker_fdw_refresh_compare(state, leaf);
@@ -697,7 +748,8 @@ BEGIN
 		  FROM @extschema@.sagemaker_fdw_refresh_state AS s
 		 WHERE s.target = state.target AND s.arn_prefix = state.arn_prefix AND (s.server, s.region) <> (state.server, state.region);
 		IF FOUND THEN
-			RAISE EXCEPTION 'an account and region is read twice' USING ERRCODE = 'invalid_parameter_value', DETAIL = detail;
+			RAISE EXCEPTION 'an account and region is read twice' USING ERRCODE = 'invalid_parameter_value', DETAIL = detail,
+				HINT = 'Where only one of them is still to be read, delete the row of the other from sagemaker_fdw_refresh_state.';
 		END IF;
 	EXCEPTION
 	WHEN query_canceled THEN
@@ -705,13 +757,22 @@ BEGIN
 		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
 		RAISE EXCEPTION USING ERRCODE = 'query_canceled', MESSAGE = message;
 	WHEN OTHERS THEN
-		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, code = RETURNED_SQLSTATE;
-		IF code = '54000' AND state.batch > 1 THEN
+		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, code = RETURNED_SQLSTATE;
+		-- what was written is undone
+		state := before;
+		IF (SELECT count(*) FROM pg_class WHERE oid IN (leaf, target)) < 2 THEN
+			more := false;
+			failure := dropped;
+			code := 'undefined_table';
+			RETURN;
+		END IF;
+		IF code = '54000' AND state.batch > 1 AND state.calls > 0 THEN
 			-- more calls than one scan may make
 			state.batch := state.batch / 2;
 			code := NULL;
 		ELSE
-			failure := format('Server "%s", region "%s": %s. %s', state.server, state.region, message, detail);
+			failure := format('Server "%s", region "%s": %s.', state.server, state.region, message) ||
+				concat(' ' || nullif(detail, ''), ' ' || nullif(hint, ''));
 			state.error := message;
 		END IF;
 	END;
@@ -720,6 +781,9 @@ BEGIN
 	more := failure IS NULL AND (state.pass_to IS NULL OR state.pass_to > state.pass_from);
 	IF NOT more THEN
 		state.run_ended_at := clock_timestamp();
+		IF failure IS NULL THEN
+			state.compared_at := state.run_started_at;
+		END IF;
 	END IF;
 	UPDATE @extschema@.sagemaker_fdw_refresh_state AS s
 	   SET (arn_prefix, filled_from, window_width, batch, compared_at, pass_from, pass_to, run_ended_at,
@@ -739,7 +803,8 @@ AS $$
 DECLARE
 	did record;
 BEGIN
-	SELECT sum(inserted) AS inserted, sum(updated) AS updated, sum(unchanged) AS unchanged, sum(deleted) AS deleted, sum(calls) AS calls INTO did
+	SELECT coalesce(sum(inserted), 0) AS inserted, coalesce(sum(updated), 0) AS updated, coalesce(sum(unchanged), 0) AS unchanged,
+			coalesce(sum(deleted), 0) AS deleted, coalesce(sum(calls), 0) AS calls INTO did
 	  FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves) AS l
 		JOIN @extschema@.sagemaker_fdw_refresh_state AS s ON s.server = l.server AND s.region = l.region
 	 WHERE s.target = sagemaker_fdw_refresh_end.target;

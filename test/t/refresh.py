@@ -229,6 +229,48 @@ def test_changes(session, tap):
     control("reset", b"")
 
 
+def test_stopped(session, tap):
+    """Refreshes that fail, after a long time without one."""
+    target, source = "reports.stopped", "history.training_jobs"
+    refresh(session, target, source)
+    session.run("UPDATE sagemaker_fdw_refresh_state SET compared_at = now() - interval '60 days' WHERE target = '%s'::regclass" % target)
+    missed = int(session.run("WITH d AS (DELETE FROM %s WHERE creation_time BETWEEN now() - interval '59 days' AND now() - interval '31 days' "
+                             "RETURNING 1) SELECT count(*) FROM d" % target)[0])
+    tap.ok(missed > 0, "jobs have come since the last refresh, two months ago", missed)
+    for skip in 0, 2:
+        fault(kind="error", operation="ListTrainingJobs", code="AccessDeniedException", message="not today", skip=skip, times=0)
+        tap.equal(ask(session, "CALL sagemaker_fdw_refresh('%s', '%s', since => '%s')" % (target, source, SINCE))[1], "42501",
+                  "the next one fails after %d pages" % skip)
+        control("clear", b"")
+    tap.equal(refresh(session, target, source)[0], missed, "... and the one after it has them all")
+    tap.equal(differences(session, target, source), 0, "... as the source has them")
+
+
+def test_other_account(session, tap):
+    """A mapping that comes to mean another account, and an API that lists nothing."""
+    make_server(session, "moved")
+    call = "CALL sagemaker_fdw_refresh('reports.moved', 'moved.training_jobs', since => '%s')"
+    refresh(session, "reports.moved", "moved.training_jobs")
+    session.run("UPDATE sagemaker_fdw_refresh_state SET filled_from = now() - interval '20 days' WHERE target = 'reports.moved'::regclass")
+    before = session.run("SELECT filled_from, compared_at FROM sagemaker_fdw_refresh_state WHERE target = 'reports.moved'::regclass")
+    control("keys", {"access_key_id": "AKIDEMPTY00000000001", "secret_access_key": HISTORY[1], "session_token": None, "account": "700000000000"})
+    for key, secret, account in (*BULK, "345678901234"), ("AKIDEMPTY00000000001", HISTORY[1], "700000000000"):
+        session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER moved OPTIONS (SET aws_access_key_id '%s', SET aws_secret_access_key '%s')" % (key, secret))
+        for since in "2024-01-01", "2030-01-01":
+            message, state = ask(session, call % since)
+            tap.equal((state, "another account or region is read than before" in message and "is arn:aws:sagemaker:us-east-1:%s:" % account in message),
+                      ("22023", True), "account %s in place of the target's is an error" % account)
+    tap.equal(session.run("SELECT count(*), count(deleted_at) FROM reports.moved"), ["300|0"], "... and no job seems to be gone")
+    tap.equal(session.run("SELECT filled_from, compared_at FROM sagemaker_fdw_refresh_state WHERE target = 'reports.moved'::regclass"), before,
+              "... or to be had already")
+    session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER moved OPTIONS (SET aws_access_key_id '%s', SET aws_secret_access_key '%s')" % HISTORY)
+    fault(kind="body", operation="ListTrainingJobs", body='{"TrainingJobSummaries": []}', times=0)
+    numbers = refresh(session, "reports.moved", "moved.training_jobs", more=', "full" => true')
+    control("clear", b"")
+    tap.equal(numbers[:4], [0, 0, 300, 0], "when nothing is listed for a moment, each job is asked for before it is gone")
+    tap.equal(differences(session, "reports.moved", "moved.training_jobs"), 0, "... as the source has them")
+
+
 def test_atomic(session, tap):
     """Where nothing can be committed."""
     call = "CALL sagemaker_fdw_refresh('%s', 'aws.jobs', since => '%s')"
@@ -242,6 +284,26 @@ def test_atomic(session, tap):
     message, state = ask(session, call % ("reports.refusing", SINCE))
     tap.equal((state, "refused at commit" in message), ("P0001", True), "what cannot be committed is an error")
     tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... after which no lock is held")
+
+
+def test_dropped(session, tap):
+    """What a refresh needs goes away meanwhile."""
+    for what in "FOREIGN TABLE going_1", "TABLE reports.going":
+        session.run("CREATE TABLE going (LIKE aws.jobs) PARTITION BY LIST (region); CREATE FOREIGN TABLE going_1 PARTITION OF going "
+                    "FOR VALUES IN ('us-east-1') SERVER history; CREATE FOREIGN TABLE going_2 PARTITION OF going FOR VALUES IN ('eu-west-1') "
+                    "SERVER history OPTIONS (region 'eu-west-1')")
+        other = Session()
+        other.run("SET client_min_messages = notice")
+        fault(kind="delay", operation="ListTrainingJobs", delay_ms=500, skip=1)
+        other.send("CALL sagemaker_fdw_refresh('reports.going', 'going', since => '%s')" % SINCE)
+        wait_for(lambda: session.run("SELECT count(*) FROM sagemaker_fdw_refresh_state WHERE target = to_regclass('reports.going') AND arn_prefix <> ''") == ["1"],
+                 "the first partition is read")
+        session.run("DROP " + what)
+        lines, state = other.receive()
+        control("clear", b"")
+        tap.equal((state, "its refresh state was dropped meanwhile" in " ".join(lines)), ("42P01", True), "DROP %s ends its refresh with an error" % what)
+        other.close()
+        session.run("DROP TABLE going; DROP TABLE IF EXISTS reports.going")
 
 
 def test_limits(session, tap):
@@ -299,6 +361,7 @@ def test_failures(session, tap):
     message, state = ask(session, "CALL sagemaker_fdw_refresh('reports.twice', 'twice', since => '%s')" % SINCE)
     tap.equal((state, 'Servers "again" and "history" both read arn:aws:sagemaker:us-east-1:123456789012:' in message), ("22023", True),
               "two servers of one account and region are an error")
+    tap.equal(refresh(session, "reports.twice", "history.training_jobs")[:2], [0, 0], "... which leaves the first one as it was")
 
     other = Session()
     fault(kind="hang", operation="ListTrainingJobs", times=0)
@@ -425,7 +488,10 @@ def test(session, tap):
                 "regions => ARRAY['us-east-1', 'eu-west-1'])")
     test_refresh(session, tap)
     test_changes(session, tap)
+    test_stopped(session, tap)
+    test_other_account(session, tap)
     test_atomic(session, tap)
+    test_dropped(session, tap)
     test_limits(session, tap)
     test_search(session, tap)
     test_failures(session, tap)
