@@ -218,6 +218,45 @@ COMMENT ON FUNCTION sagemaker_fdw_refuse_transaction(text) IS
 -- Several accounts and regions as one table.  A procedure finds names by its caller's
 -- search_path, and leaves the rest to a function that has none but pg_catalog.
 
+-- Where a table is to be made.
+CREATE FUNCTION sagemaker_fdw_new_table(name_parts text[], default_schema name, OUT schema_name text, OUT table_name text)
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF name_parts IS NULL THEN
+		RAISE EXCEPTION 'the table''s name must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF cardinality(name_parts) > 2 THEN
+		RAISE EXCEPTION '"%" has too many parts', array_to_string(name_parts, '.') USING ERRCODE = 'invalid_name',
+			HINT = 'Give the table''s name, with a schema or without.';
+	END IF;
+	schema_name := CASE WHEN cardinality(name_parts) > 1 THEN name_parts[1] ELSE default_schema END;
+	table_name := name_parts[cardinality(name_parts)];
+	IF schema_name IS NULL THEN
+		RAISE EXCEPTION 'no schema has been selected to create "%" in', table_name USING ERRCODE = 'invalid_schema_name',
+			HINT = 'Give the table''s name with its schema: search_path has none.';
+	END IF;
+END;
+$$;
+
+-- Run a statement that is pages long: its errors do not show it.
+CREATE FUNCTION sagemaker_fdw_execute(statement text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	message text;
+	code text;
+BEGIN
+	EXECUTE statement;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, code = RETURNED_SQLSTATE;
+	RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message;
+END;
+$$;
+
 CREATE FUNCTION sagemaker_fdw_make_partitions(name_parts text[], default_schema name, servers text[],
 	regions text[])
 RETURNS void
@@ -225,8 +264,8 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	schema_name text := CASE WHEN cardinality(name_parts) > 1 THEN name_parts[1] ELSE default_schema END;
-	table_name text := name_parts[cardinality(name_parts)];
+	schema_name text;
+	table_name text;
 	-- a server, a region and an account for each partition
 	part_servers text[] := '{}';
 	part_regions text[] := '{}';
@@ -236,10 +275,8 @@ DECLARE
 	account text;
 	part record;
 BEGIN
-	IF cardinality(name_parts) > 2 THEN
-		RAISE EXCEPTION '"%" has too many parts', array_to_string(name_parts, '.') USING ERRCODE = 'invalid_name',
-			HINT = 'Give the table''s name, with a schema or without.';
-	END IF;
+	SELECT n.schema_name, n.table_name INTO schema_name, table_name
+	  FROM @extschema@.sagemaker_fdw_new_table(name_parts, default_schema) AS n;
 	IF coalesce(cardinality(servers), 0) = 0 OR array_position(servers, NULL) IS NOT NULL THEN
 		RAISE EXCEPTION 'no server is given' USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'Name one server for each AWS account: servers => ARRAY[''prod'', ''research''].';
@@ -273,8 +310,8 @@ BEGIN
 				HINT = 'Name each account and each region once.';
 	END IF;
 
-	EXECUTE format('CREATE TABLE %I.%I (%s) PARTITION BY LIST (account_id)', schema_name, table_name,
-		(SELECT string_agg(format('%I %s', column_name, column_type), ', ') FROM @extschema@.sagemaker_fdw_columns()));
+	PERFORM @extschema@.sagemaker_fdw_execute(format('CREATE TABLE %I.%I (%s) PARTITION BY LIST (account_id)', schema_name, table_name,
+		(SELECT string_agg(format('%I %s', column_name, column_type), ', ') FROM @extschema@.sagemaker_fdw_columns())));
 	FOR part IN
 		SELECT s, r, a, row_number() OVER (PARTITION BY a ORDER BY n) = 1 AS first,
 			table_name || '_' || a AS middle, table_name || '_' || a || '_' || replace(r, '-', '_') AS leaf
@@ -354,7 +391,8 @@ DECLARE
 		ELSE ARRAY(SELECT oid::regclass FROM pg_class WHERE oid = OLD.target) END;
 BEGIN
 	IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-		AND NOT (SELECT coalesce(bool_and(coalesce(has_table_privilege(t, 'INSERT'), false)), true) FROM unnest(changed) AS t)
+		AND NOT (SELECT coalesce(bool_and(coalesce(has_table_privilege(t, 'INSERT') AND has_table_privilege(t, 'UPDATE'), false)), true)
+				FROM unnest(changed) AS t)
 	THEN
 		RAISE EXCEPTION 'permission denied for the refresh state of %', changed[1] USING ERRCODE = 'insufficient_privilege';
 	END IF;
@@ -374,7 +412,10 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	SELECT a.attname,
 		CASE WHEN label THEN 'text' ELSE format_type(a.atttypid, a.atttypmod) END,
-		CASE WHEN label THEN format('s.raw_response #>> %L', string_to_array(path, '.'))
+		CASE WHEN label AND path = 'ProfilingStatus'
+				-- the one status that what Search sends lacks
+				THEN format('coalesce(s.raw_response #>> %L, s.%I::text)', string_to_array(path, '.'), a.attname)
+			WHEN label THEN format('s.raw_response #>> %L', string_to_array(path, '.'))
 			ELSE format('s.%I', a.attname) END
 	  FROM pg_attribute AS a
 		LEFT JOIN sagemaker_fdw_columns() AS c ON c.column_name = a.attname
@@ -445,8 +486,8 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	schema_name text := CASE WHEN cardinality(name_parts) > 1 THEN name_parts[1] ELSE default_schema END;
-	table_name text := name_parts[cardinality(name_parts)];
+	schema_name text;
+	table_name text;
 	-- five pages, with room for what bounds in whole seconds repeat
 	largest CONSTANT integer := 495;
 	missing text;
@@ -487,15 +528,17 @@ BEGIN
 	-- the target
 	target := existing;
 	IF target IS NULL THEN
+		SELECT n.schema_name, n.table_name INTO schema_name, table_name
+		  FROM @extschema@.sagemaker_fdw_new_table(name_parts, default_schema) AS n;
 		IF NOT pg_try_advisory_xact_lock(hashtextextended(format('sagemaker_fdw_refresh %I.%I', schema_name, table_name), 0)) THEN
 			RAISE EXCEPTION 'a refresh of "%" is already under way', table_name USING ERRCODE = 'lock_not_available';
 		END IF;
 		target := to_regclass(format('%I.%I', schema_name, table_name));
 	END IF;
 	IF target IS NULL THEN
-		EXECUTE format('CREATE TABLE %I.%I (%s, refreshed_at timestamptz NOT NULL, deleted_at timestamptz, '
+		PERFORM @extschema@.sagemaker_fdw_execute(format('CREATE TABLE %I.%I (%s, refreshed_at timestamptz NOT NULL, deleted_at timestamptz, '
 			'PRIMARY KEY (training_job_arn, creation_time))', schema_name, table_name,
-			(SELECT string_agg(format('%I %s', name, type), ', ') FROM @extschema@.sagemaker_fdw_refresh_columns(source)));
+			(SELECT string_agg(format('%I %s', name, type), ', ') FROM @extschema@.sagemaker_fdw_refresh_columns(source))));
 		target := to_regclass(format('%I.%I', schema_name, table_name));
 		EXECUTE format('CREATE INDEX ON %s (creation_time)', target);
 		EXECUTE format('CREATE INDEX ON %s (training_job_arn) WHERE %s', target,
@@ -504,18 +547,20 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = target AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL
 			AND indnkeyatts = 2 AND (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute
 				WHERE attrelid = target AND attnum = ANY (indkey)) = ARRAY['creation_time', 'training_job_arn']::name[])
-		OR (SELECT relkind FROM pg_class WHERE oid = target) <> 'r' THEN
+		OR (SELECT relkind <> 'r' OR relpersistence <> 'p' FROM pg_class WHERE oid = target) THEN
 		RAISE EXCEPTION '% is no table that sagemaker_fdw_refresh keeps', target USING ERRCODE = 'wrong_object_type',
-			DETAIL = 'It is no plain table with the primary key (training_job_arn, creation_time).',
+			DETAIL = 'It is no plain, permanent table with the primary key (training_job_arn, creation_time).',
 			HINT = 'Name another target: sagemaker_fdw_refresh makes it.';
 	END IF;
 	SELECT string_agg(format('%I %s', name, type), ', ') INTO missing
 	  FROM (SELECT name, type FROM @extschema@.sagemaker_fdw_refresh_columns(source)
 			UNION ALL VALUES ('refreshed_at', 'timestamp with time zone'), ('deleted_at', 'timestamp with time zone')) AS c
-	 WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = target AND attname = name AND NOT attisdropped);
+	 WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = target AND attname = name AND NOT attisdropped
+		AND (name NOT IN ('training_job_arn', 'creation_time', 'last_modified_time', 'refreshed_at', 'deleted_at')
+			OR format_type(atttypid, atttypmod) = type));
 	IF missing IS NOT NULL THEN
 		RAISE EXCEPTION 'target % lacks columns', target USING ERRCODE = 'undefined_column',
-			DETAIL = format('Missing: %s.', missing),
+			DETAIL = format('Missing, or of another type: %s.', missing),
 			HINT = 'Add them, or name another target: sagemaker_fdw_refresh makes it.';
 	END IF;
 
@@ -528,9 +573,10 @@ BEGIN
 	SELECT array_agg(hashtextextended(format('sagemaker_fdw_refresh %s %s %s', target::oid, server, region), 0) ORDER BY n)
 	  INTO locks FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves);
 	PERFORM @extschema@.sagemaker_fdw_refresh_lock(target, locks);
-	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = s.target);
+	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = s.target)
+		OR s.target = sagemaker_fdw_refresh_begin.target AND NOT EXISTS (SELECT FROM pg_foreign_server WHERE srvname = s.server);
 	INSERT INTO @extschema@.sagemaker_fdw_refresh_state AS s (target, server, region, filled_from, window_width, batch, compared_at, run_started_at)
-	SELECT sagemaker_fdw_refresh_begin.target, server, region, clock_timestamp(), step, largest, clock_timestamp(), clock_timestamp()
+	SELECT sagemaker_fdw_refresh_begin.target, server, region, clock_timestamp(), least(step, '100 years'), largest, clock_timestamp(), clock_timestamp()
 	  FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves)
 	ON CONFLICT ON CONSTRAINT sagemaker_fdw_refresh_state_pkey DO UPDATE
 	   SET window_width = EXCLUDED.window_width, batch = EXCLUDED.batch, pass_from = NULL, pass_to = NULL,
@@ -541,7 +587,7 @@ $$;
 
 -- Read jobs of a partition into the target: those that a condition on "s" selects.
 -- "clauses" follow it; $1 to $4 are the values that both may use.
-CREATE FUNCTION sagemaker_fdw_refresh_statement(target regclass, leaf regclass, condition text, clauses text DEFAULT '')
+CREATE FUNCTION sagemaker_fdw_refresh_statement(target regclass, leaf regclass, condition text, clauses text)
 RETURNS text
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
@@ -550,7 +596,7 @@ BEGIN ATOMIC
 		'written AS (INSERT INTO %5$s AS t (%6$s, refreshed_at) SELECT %6$s, clock_timestamp() FROM read '
 			'ON CONFLICT (training_job_arn, creation_time) '
 			'DO UPDATE SET (%6$s, refreshed_at, deleted_at) = ROW (%7$s, EXCLUDED.refreshed_at, NULL) '
-			'WHERE (%8$s) IS DISTINCT FROM (%7$s) OR t.deleted_at IS NOT NULL RETURNING xmax = 0 AS inserted) '
+			'WHERE record_image_ne(ROW (%8$s), ROW (%7$s)) OR t.deleted_at IS NOT NULL RETURNING xmax = 0 AS inserted) '
 		'SELECT r.*, w.* FROM (SELECT count(*) AS jobs, min(creation_time) AS oldest, array_agg(training_job_arn) AS arns, '
 				'array_agg(creation_time) AS times FROM read) AS r, '
 			'(SELECT count(*) FILTER (WHERE inserted) AS inserted, count(*) FILTER (WHERE NOT inserted) AS updated FROM written) AS w',
@@ -625,7 +671,7 @@ BEGIN
 		window_from := least(got.oldest + '1 microsecond', state.filled_from);
 		state.window_width := state.filled_from - window_from;
 	END IF;
-	IF got.jobs < state.batch / 4 OR state.window_width = '0' THEN
+	IF got.jobs <= state.batch / 4 OR state.window_width = '0' THEN
 		state.window_width := greatest(state.window_width * 2, '1 second');
 	END IF;
 	state.filled_from := window_from;
@@ -823,15 +869,16 @@ CREATE PROCEDURE sagemaker_fdw_refresh(target text, source regclass, since times
 LANGUAGE plpgsql
 AS $$
 DECLARE
-	kept regclass;
-	leaves regclass[];
+	-- qualified, as all names here: they are looked up by the caller's search_path
+	kept pg_catalog.regclass;
+	leaves pg_catalog.regclass[];
 	locks bigint[];
-	leaf regclass;
+	leaf pg_catalog.regclass;
 	more boolean;
-	failure text;
-	code text;
-	failures text[] := '{}';
-	first_code text;
+	failure pg_catalog.text;
+	code pg_catalog.text;
+	failures pg_catalog.text[] := '{}';
+	first_code pg_catalog.text;
 BEGIN
 	PERFORM @extschema@.sagemaker_fdw_refuse_transaction('sagemaker_fdw_refresh');
 	SELECT b.target, b.leaves, b.locks INTO kept, leaves, locks

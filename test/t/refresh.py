@@ -149,9 +149,9 @@ def test_many_accounts(session, tap):
     tap.ok(16 < most <= 64, "... read side by side, within max_session_connections", most)
 
 
-def unfinished(session):
-    return int(session.run("SELECT count(*) FROM reports.jobs WHERE deleted_at IS NULL AND (training_job_status NOT IN "
-                           "('Completed', 'Failed', 'Stopped') OR warm_pool_status->>'Status' IN ('Available', 'InUse'))")[0])
+def unfinished(session, target="reports.jobs"):
+    return int(session.run("SELECT count(*) FROM %s WHERE deleted_at IS NULL AND (training_job_status NOT IN "
+                           "('Completed', 'Failed', 'Stopped') OR warm_pool_status->>'Status' IN ('Available', 'InUse'))" % target)[0])
 
 
 def test_refresh(session, tap):
@@ -286,6 +286,47 @@ def test_atomic(session, tap):
     tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... after which no lock is held")
 
 
+def test_callers(session, tap):
+    """Settings, roles and places that a refresh is called with, in and from."""
+    call = "CALL public.sagemaker_fdw_refresh('%s', '%s', since => '2017-11-01'%s)"
+    other = Session()
+    other.run("SET timezone = 'Asia/Kolkata'; SET datestyle = 'SQL, DMY'; SET intervalstyle = 'sql_standard'; SET extra_float_digits = -15; "
+              "SET default_transaction_isolation = 'serializable'; CREATE TEMP TABLE text (); CREATE TEMP TABLE regclass (); CREATE SCHEMA evil; "
+              "CREATE DOMAIN evil.text AS text CHECK (value IS NULL); CREATE DOMAIN evil.regclass AS regclass CHECK (value IS NULL); "
+              "CREATE FUNCTION evil.never(anyelement, anyelement) RETURNS boolean LANGUAGE SQL RETURN false; "
+              "CREATE OPERATOR evil.= (FUNCTION = evil.never, LEFTARG = anyelement, RIGHTARG = anyelement); SET search_path = evil, pg_catalog, public")
+    other.run(call % ("reports.settings", "aws.jobs", ", step => '1 month'"))
+    tap.equal(differences(session, "reports.settings"), 0, "the caller's settings and search_path change nothing")
+    message, state = ask(other, "SET search_path = nowhere; " + call % ("jobs", "aws.jobs", ""))
+    tap.equal((state, 'no schema has been selected to create "jobs" in' in message), ("3F000", True), "without a schema there is no place for a target")
+    message, state = ask(other, "CALL public.sagemaker_fdw_create_partitioned_table('jobs', '{history}')")
+    tap.equal((state, 'no schema has been selected to create "jobs" in' in message), ("3F000", True), "... and none for a partitioned table")
+    other.close()
+
+    session.run("CREATE ROLE app; GRANT CREATE ON DATABASE postgres TO app; GRANT USAGE ON FOREIGN SERVER history TO app; "
+                "GRANT USAGE ON SCHEMA reports TO app; GRANT SELECT, INSERT ON reports.jobs TO app; SET ROLE app; "
+                "CREATE USER MAPPING FOR app SERVER history OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s'); "
+                'CREATE SCHEMA "App"; SET search_path = "App"' % HISTORY)
+    session.run("CALL public.sagemaker_fdw_create_partitioned_table('\"All Jobs\"', '{history}')")
+    session.run(call % ('"Kept Jobs"', '"All Jobs"', ""))
+    session.run(call % ('"Kept Jobs"', '"All Jobs"', ""))
+    tap.equal(session.run('SELECT count(*) FROM "Kept Jobs" WHERE deleted_at IS NULL'), ["300"], "a role that is no superuser can do all of it")
+    message, state = ask(session, call % ("reports.jobs", '"All Jobs"', ""))
+    tap.equal((state, "permission denied for the refresh state of reports.jobs" in message), ("42501", True), "... but not with a target that it may not change")
+    message, state = ask(session, call % ("reports.apps", '"All Jobs"', ""))
+    tap.equal((state, "permission denied for schema reports" in message, "hyper_parameters" in message), ("42501", True, False),
+              "... or make, which it is told without the whole statement")
+    session.run("RESET ROLE; RESET search_path")
+
+    session.run("CREATE FOREIGN TABLE retyped (training_job_name text, training_job_arn text, creation_time timestamptz, last_modified_time timestamptz, "
+                "training_job_status text, raw_response jsonb, resource_config json, \"Rate\" float OPTIONS (attribute 'HyperParameters.learning_rate')) SERVER history")
+    tap.equal(refresh(session, "reports.retyped", "retyped")[0], 300, "columns of other names and types are kept")
+    tap.equal(refresh(session, "reports.retyped", "retyped")[:2], [0, 0], "... and compared")
+    tap.equal(session.run("SELECT count(*) FROM ((SELECT resource_config::text, \"Rate\" FROM retyped EXCEPT ALL SELECT resource_config::text, \"Rate\" "
+                          "FROM reports.retyped) UNION ALL (SELECT resource_config::text, \"Rate\" FROM reports.retyped EXCEPT ALL SELECT resource_config::text, "
+                          "\"Rate\" FROM retyped)) AS d"), ["0"], "... as the source has them")
+
+
 def test_dropped(session, tap):
     """What a refresh needs goes away meanwhile."""
     for what in "FOREIGN TABLE going_1", "TABLE reports.going":
@@ -315,6 +356,10 @@ def test_limits(session, tap):
     tap.equal(refresh(session, "reports.limited", more=", step => '10 years'")[0], 340, "windows shrink to what max_calls allows, and to less than one moment's jobs")
     session.run("RESET sagemaker_fdw.max_calls")
     tap.equal(differences(session, "reports.limited"), 0, "... and nothing is lost")
+    session.run("SET sagemaker_fdw.max_calls = 8")
+    tap.equal(refresh(session, "reports.tiny", "ireland.training_jobs", more=", step => '1 microsecond'")[0], 40, "the smallest window grows where there is nothing")
+    session.run("UPDATE reports.tiny SET training_job_status = 'Dreaming'")
+    tap.equal(refresh(session, "reports.tiny", "ireland.training_jobs")[:2], [0, 40], "... and more jobs that had not ended than max_calls allows are asked for in parts")
     session.run("SET sagemaker_fdw.max_calls = 1")
     message, state = ask(session, "CALL sagemaker_fdw_refresh('reports.never', 'aws.jobs', since => '%s')" % SINCE)
     session.run("RESET sagemaker_fdw.max_calls")
@@ -327,7 +372,12 @@ def test_limits(session, tap):
     session.run("CREATE FOREIGN TABLE growing_2 PARTITION OF growing FOR VALUES IN ('eu-west-1') SERVER history OPTIONS (region 'eu-west-1')")
     tap.equal(refresh(session, "reports.growing", "growing")[0], 40, "... that gets another one is filled from there too")
     tap.equal(differences(session, "reports.growing", "growing"), 0, "... and has all")
-    tap.equal(refresh(session, "reports.one", "ireland.training_jobs")[0], 40, "a plain foreign table is a source, too")
+    tap.equal(refresh(session, "reports.one", "ireland.training_jobs", more=", step => '100000 years'")[0], 40, "a plain foreign table is a source, too")
+    session.run("ALTER SERVER ireland RENAME TO eire")
+    calls()
+    tap.equal(refresh(session, "reports.one", "ireland.training_jobs")[:2], [0, 0], "... whose server may get another name")
+    tap.equal(calls().get("DescribeTrainingJob", 0), unfinished(session, "reports.one"), "... without asking for its jobs again")
+    session.run("ALTER SERVER eire RENAME TO ireland")
 
 
 def test_search(session, tap):
@@ -340,6 +390,10 @@ def test_search(session, tap):
     made = calls()
     tap.equal(sorted(made), ["ListTrainingJobs", "Search"] if "ListTrainingJobs" in made else ["Search"], "... and describes none")
     tap.note("300 jobs by Search: %r" % made)
+    session.run("CREATE FOREIGN TABLE searched_all (%s) SERVER history OPTIONS (scan_api 'search')"
+                % session.run("SELECT string_agg(column_name || ' ' || column_type, ', ') FROM sagemaker_fdw_columns()")[0])
+    refresh(session, "reports.searched_all", "searched_all")
+    tap.equal(differences(session, "reports.searched_all", "searched_all"), 0, "what Search lacks is kept, too")
 
 
 def test_failures(session, tap):
@@ -378,7 +432,9 @@ def test_failures(session, tap):
               "... in the session that was cancelled, too")
     other.close()
 
-    session.run("CREATE TABLE mine (a integer); CREATE FOREIGN TABLE few (training_job_name text, training_job_arn text) SERVER history")
+    session.run("CREATE TABLE mine (a integer); CREATE FOREIGN TABLE few (training_job_name text, training_job_arn text) SERVER history; "
+                "CREATE UNLOGGED TABLE reports.unlogged (LIKE reports.jobs INCLUDING ALL); CREATE TABLE reports.rounded (LIKE reports.jobs INCLUDING ALL); "
+                "ALTER TABLE reports.rounded ALTER creation_time TYPE timestamptz(0)")
     call = "CALL sagemaker_fdw_refresh(%s)"
     for arguments, state, words in [
             ("'reports.jobs', 'nowhere', '2020-01-01'", "42P01", 'relation "nowhere" does not exist'),
@@ -387,6 +443,9 @@ def test_failures(session, tap):
             ("'mine', 'aws.jobs', '2020-01-01'", "42809", "mine is no table that sagemaker_fdw_refresh keeps"),
             ("'before', 'aws.jobs', '2020-01-01'", "42809", "before is no table that sagemaker_fdw_refresh keeps"),
             ("'nowhere.jobs', 'aws.jobs', '2020-01-01'", "3F000", 'schema "nowhere" does not exist'),
+            ("'postgres.reports.more', 'aws.jobs', '2020-01-01'", "42602", "too many parts"),
+            ("'reports.unlogged', 'aws.jobs', '2020-01-01'", "42809", "It is no plain, permanent table"),
+            ("'reports.rounded', 'aws.jobs', '2020-01-01'", "42703", "Missing, or of another type: creation_time timestamp with time zone."),
             ("'reports.jobs', 'aws.jobs', NULL", "22004", "must not be NULL"),
             ("'reports.jobs', 'aws.jobs', '2020-01-01', '0'", "22023", "step must be longer than nothing")]:
         message, got = ask(session, call % arguments)
@@ -394,7 +453,7 @@ def test_failures(session, tap):
         tap.ok(words in message, "... and says so", message)
     session.run("ALTER TABLE reports.growing DROP COLUMN role_arn")
     message, state = ask(session, call % "'reports.growing', 'growing', '2020-01-01'")
-    tap.equal((state, "Missing: role_arn text." in message), ("42703", True), "a column that the target lacks is named")
+    tap.equal((state, "Missing, or of another type: role_arn text." in message), ("42703", True), "a column that the target lacks is named")
     statement = call % "'reports.jobs', 'aws.jobs', '2020-01-01'"
     session.run("BEGIN")
     message, state = ask(session, statement)
@@ -491,6 +550,7 @@ def test(session, tap):
     test_stopped(session, tap)
     test_other_account(session, tap)
     test_atomic(session, tap)
+    test_callers(session, tap)
     test_dropped(session, tap)
     test_limits(session, tap)
     test_search(session, tap)
