@@ -121,9 +121,11 @@ append_time_filter(StringInfo body, const char *name, const char *operator, int6
 static void
 append_search(StringInfo body, const JobQuery *query)
 {
+	static const char *const begin = ", \"SearchExpression\": {\"Filters\": [";
 	ListCell   *lc;
 
-	appendStringInfoString(body, ", \"Resource\": \"TrainingJob\", \"SearchExpression\": {\"Filters\": [");
+	appendStringInfoString(body, ", \"Resource\": \"TrainingJob\"");
+	appendStringInfoString(body, begin);
 	append_time_filter(body, "CreationTime", "GreaterThanOrEqualTo", query->created_after);
 	append_time_filter(body, "CreationTime", "LessThanOrEqualTo", query->created_before);
 	append_time_filter(body, "LastModifiedTime", "GreaterThanOrEqualTo", query->modified_after);
@@ -134,7 +136,14 @@ append_search(StringInfo body, const JobQuery *query)
 
 		append_filter(body, filter->name, filter->operator, filter->value);
 	}
-	appendStringInfoString(body, "]}");
+	/* the service refuses an expression without a filter */
+	if (body->data[body->len - 1] == '[')
+	{
+		body->len -= strlen(begin);
+		body->data[body->len] = '\0';
+	}
+	else
+		appendStringInfoString(body, "]}");
 }
 
 /*

@@ -344,6 +344,11 @@ def check_expression(expression):
     if len(filters) > MOST_FILTERS:
         raise invalid("1 validation error detected: Value at 'searchExpression.filters' failed to "
                       "satisfy constraint: Member must have length less than or equal to 20")
+    for members in ("Filters", "SubExpressions"):
+        if expression.get(members) == []:
+            raise invalid("1 validation error detected: Value '[]' at 'searchExpression.%s' failed to satisfy "
+                          "constraint: Member must have length greater than or equal to 1"
+                          % (members[0].lower() + members[1:]))
     for condition in filters:
         operator = condition.get("Operator", "Equals")
         first = str(condition.get("Name")).partition(".")[0]

@@ -656,11 +656,11 @@ def search_refuses_what_the_service_refuses():
     status = {"Name": "TrainingJobStatus", "Operator": "Equals", "Value": "Failed"}
     name = {"Name": "TrainingJobName", "Operator": "Contains", "Value": "a"}
     equal(search(*[status] * 20).status, 200)
-    for answer in (search(*[status] * 21), search(name, name), search({**status, "Operator": "Like"}),
+    for answer in (search(), search(*[status] * 21), search(name, name), search({**status, "Operator": "Like"}),
                    search({**status, "Name": "Colour"}), search({**status, "Operator": "Exists"}),
                    search({"Name": "CreationTime", "Operator": "GreaterThan", "Value": "1751284800"}),
                    search({"Name": "BillableTimeInSeconds", "Operator": "GreaterThan", "Value": "many"}),
-                   search(MaxResults=101), search(SortBy="Colour"), search(Resource="Endpoint"),
+                   search(status, MaxResults=101), search(status, SortBy="Colour"), search(status, Resource="Endpoint"),
                    service.call("Search", {})):
         equal((answer.status, answer.code), (400, "ValidationException"))
     equal(search({**status, "Value": 7}).code, "SerializationException")
