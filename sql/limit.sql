@@ -95,6 +95,12 @@ ALTER FOREIGN TABLE aws.training_jobs OPTIONS (ADD max_concurrency '5');
 SELECT count(role_arn) FROM aws.training_jobs;
 \set counters `$SAGEMAKER_FDW_CTL counters`
 SELECT (:'counters'::json)->>'most_in_flight' AS most_in_flight, (:'counters'::json)->>'connections' AS connections;
+-- a LIMIT that is sure to be reached is no reason to begin with few of them
+\set answer `$SAGEMAKER_FDW_CTL reset`
+\set answer `$SAGEMAKER_FDW_CTL config '{"request_id": "test-request", "latency_ms": 10}'`
+SELECT count(role_arn) FROM (SELECT role_arn FROM aws.training_jobs ORDER BY creation_time DESC LIMIT 5) AS newest;
+\set counters `$SAGEMAKER_FDW_CTL counters`
+SELECT (:'counters'::json)->>'most_in_flight' AS most_in_flight, (:'counters'::json)->'calls' AS calls;
 ALTER FOREIGN TABLE aws.training_jobs OPTIONS (DROP max_concurrency);
 
 \i test/teardown.sql

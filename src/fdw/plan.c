@@ -554,13 +554,13 @@ rows_bound(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool all
 }
 
 /*
- * Is the query likely to stop before it has read all rows?  Under a LIMIT above
- * joins or sorts, in an EXISTS, for a cursor: it may, or it may not.
+ * Is the query likely to stop before it has read all rows that it may read?  Under a
+ * LIMIT above joins or sorts, in an EXISTS, for a cursor: it may, or it may not.
  */
 static bool
-may_end_early(PlannerInfo *root)
+may_end_early(PlannerInfo *root, double bound)
 {
-	return root->limit_tuples >= 1 || root->tuple_fraction > 0;
+	return bound == 0 && (root->limit_tuples >= 1 || root->tuple_fraction > 0);
 }
 
 /*
@@ -609,7 +609,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 						 makeBoolean(oldest_first));
 	private = lappend(private, makeBoolean(sorted.filters != NIL || sorted.known != NIL));
 	private = lappend(private, makeFloat(psprintf("%.0f", bound)));
-	private = lappend(private, makeBoolean(may_end_early(root)));
+	private = lappend(private, makeBoolean(may_end_early(root, bound)));
 	private = lappend(private, makeInteger(distance_from_parent(root, rel, best_path)));
 	private = lappend(private, makeFloat(psprintf("%.0f", total_calls(&estimate))));
 	private = lappend(private, makeBoolean(state->has_statistics || source == SMF_FROM_NAMES));
