@@ -1,0 +1,944 @@
+/*-------------------------------------------------------------------------
+ *
+ * endpoint.c
+ *		A SageMaker-compatible endpoint that is fast enough to measure others with.
+ *
+ *	endpoint TEMPLATES READY_FILE ANCHOR
+ *
+ * One process, one epoll loop, HTTP/1.1 with kept connections, on 127.0.0.1.  It serves
+ * ListTrainingJobs, DescribeTrainingJob, Search and ListTags for any number of jobs, made
+ * from templates when they are asked for (templates.py), each region having the same ones:
+ * job 1 is the newest, ANCHOR (epoch seconds) less a minute old, and a minute lies between
+ * two jobs.  READY_FILE is written with the URL.
+ *
+ *	POST /_control/config?latency_ms=20&jobs=10000		before each answer; how many there are
+ *	POST /_control/change?jobs=50		so many, evenly spread, are modified a second later
+ *	GET /_control/calls		the calls since this was last asked: "Search=3", or "none"
+ *
+ * Not accounted for: signatures are not verified (the tests' own endpoint does that; the
+ * region is taken from their scope), there are no faults and no throttling, requests are not
+ * pipelined, and what a request may hold beside the page, its order and the bounds on creation
+ * time is refused rather than overlooked.
+ *
+ *-------------------------------------------------------------------------
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REQUEST_MAX (64 * 1024)
+#define JOBS_MAX 1000000
+#define TEMPLATES_MAX 64
+#define REGION_MAX 32
+#define DEFAULT_PAGE 10
+#define LARGEST_PAGE 100
+#define SECONDS_BETWEEN_JOBS 60
+/* every job is created that far into its second */
+#define CREATED_MS 123
+#define NAME_PREFIX "bulk-"
+#define NAME_DIGITS 6
+#define EVENTS_MAX 256
+
+/* What stands for a hole in a template. */
+#define HOLE_INDEX 0x01
+#define HOLE_REGION 0x02
+#define HOLE_TIME 0x03
+#define HOLE_MODIFIED 0x04
+
+typedef enum Operation
+{
+	OP_LIST,
+	OP_DESCRIBE,
+	OP_SEARCH,
+	OP_LIST_TAGS,
+	OP_NONE						/* also their number */
+} Operation;
+
+static const char *const operation_names[] = {
+	"ListTrainingJobs", "DescribeTrainingJob", "Search", "ListTags"
+};
+
+/* The texts about one job. */
+typedef enum Text
+{
+	TEXT_DOCUMENT,
+	TEXT_SUMMARY,
+	TEXT_RECORD,
+	TEXTS
+} Text;
+
+/* A stretch of a template, and the hole behind it. */
+typedef struct Piece
+{
+	const char *text;
+	size_t		len;
+	char		hole;			/* 0: none, it is the last */
+	int64_t		offset_ms;		/* HOLE_TIME, HOLE_MODIFIED: after the creation */
+} Piece;
+
+typedef struct Template
+{
+	Piece	   *pieces;
+	int			npieces;
+} Template;
+
+typedef struct Buffer
+{
+	char	   *data;
+	size_t		len;
+	size_t		size;
+} Buffer;
+
+/* A request, as far as it was understood. */
+typedef struct Request
+{
+	Operation	operation;
+	bool		close;			/* the client wants no further one */
+	char		region[REGION_MAX];
+	int			max_results;
+	long		next;			/* NextToken: the job that the page begins with; 0: none */
+	double		after;			/* bounds on creation time, epoch seconds */
+	double		before;
+	bool		ascending;
+	char		name[512];		/* TrainingJobName, or the end of ResourceArn */
+} Request;
+
+typedef struct Connection
+{
+	int			fd;
+	bool		writing;		/* out has more than the socket took */
+	char		in[REQUEST_MAX];
+	size_t		in_len;
+	Buffer		out;
+	size_t		out_sent;
+	Request		request;		/* that waits for its time */
+	const char *refused;		/* why it cannot be served, or NULL */
+	int64_t		due_us;
+	struct Connection *next;	/* in the queue of those that wait */
+} Connection;
+
+/* All answers wait equally long, so that they leave in the order of arrival: a queue will do. */
+static Connection *queue_head;
+static Connection *queue_tail;
+
+static Template templates[TEXTS][TEMPLATES_MAX];
+static int	ntemplates;
+static int64_t anchor_s;
+static long njobs;
+static int64_t latency_us;
+static uint8_t changes[JOBS_MAX + 1];	/* how often each job was modified */
+static long calls[OP_NONE];
+static int	epoll_fd;
+static int	timer_fd;
+
+static void
+die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static int64_t
+now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* ----- buffers ----- */
+
+static char *
+room(Buffer *buffer, size_t len)
+{
+	if (buffer->len + len > buffer->size)
+	{
+		buffer->size = 2 * (buffer->len + len);
+		buffer->data = realloc(buffer->data, buffer->size);
+		if (buffer->data == NULL)
+			die("memory");
+	}
+	return buffer->data + buffer->len;
+}
+
+static void
+put(Buffer *buffer, const char *text, size_t len)
+{
+	memcpy(room(buffer, len), text, len);
+	buffer->len += len;
+}
+
+static void
+put_string(Buffer *buffer, const char *text)
+{
+	put(buffer, text, strlen(text));
+}
+
+/* Append what fits into 512 bytes. */
+static void
+put_format(Buffer *buffer, const char *format,...)
+{
+	char		text[512];
+	va_list		arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	put_string(buffer, text);
+}
+
+/* Exactly so many digits. */
+static void
+put_digits(Buffer *buffer, int64_t number, int digits)
+{
+	char	   *at = room(buffer, digits);
+
+	for (int i = digits - 1; i >= 0; i--, number /= 10)
+		at[i] = '0' + number % 10;
+	buffer->len += digits;
+}
+
+/* ----- jobs ----- */
+
+static void
+add_piece(Template *template, const char *text, size_t len, char hole, int64_t offset_ms)
+{
+	template->pieces = realloc(template->pieces, (template->npieces + 1) * sizeof(Piece));
+	if (template->pieces == NULL)
+		die("memory");
+	template->pieces[template->npieces++] = (Piece) {text, len, hole, offset_ms};
+}
+
+/* Cut a text at its holes. */
+static void
+cut(Template *template, char *text, size_t len)
+{
+	char	   *begin = text;
+	char	   *end = text + len;
+
+	for (char *at = text; at < end; at++)
+	{
+		char		hole = *at;
+		char	   *behind = at + 1;
+		int64_t		offset_ms = 0;
+
+		if (hole < HOLE_INDEX || hole > HOLE_MODIFIED)
+			continue;
+		if (hole >= HOLE_TIME)
+		{
+			offset_ms = strtoll(at + 1, &behind, 10);
+			behind++;
+		}
+		add_piece(template, begin, at - begin, hole, offset_ms);
+		begin = behind;
+		at = behind - 1;
+	}
+	add_piece(template, begin, end - begin, 0, 0);
+}
+
+static void
+read_templates(const char *path)
+{
+	FILE	   *file = fopen(path, "r");
+
+	if (file == NULL)
+		die(path);
+	if (fscanf(file, "%d%*c", &ntemplates) != 1 || ntemplates < 1 || ntemplates > TEMPLATES_MAX)
+		die("number of templates");
+	for (int i = 0; i < ntemplates; i++)
+	{
+		for (int text = 0; text < TEXTS; text++)
+		{
+			size_t		len;
+			char	   *data;
+
+			if (fscanf(file, "%zu%*c", &len) != 1)
+				die("length of a template");
+			data = calloc(len + 1, 1);
+			if (data == NULL || fread(data, 1, len, file) != len)
+				die("template");
+			cut(&templates[text][i], data, len);
+		}
+	}
+	fclose(file);
+}
+
+/* A text about a job. */
+static void
+put_job(Buffer *buffer, Text text, long index, const char *region)
+{
+	const Template *template = &templates[text][index % ntemplates];
+	int64_t		created_ms = (anchor_s - index * SECONDS_BETWEEN_JOBS) * 1000 + CREATED_MS;
+
+	for (int i = 0; i < template->npieces; i++)
+	{
+		const Piece *piece = &template->pieces[i];
+		int64_t		ms = created_ms + piece->offset_ms;
+
+		put(buffer, piece->text, piece->len);
+		switch (piece->hole)
+		{
+			case HOLE_INDEX:
+				put_digits(buffer, index, NAME_DIGITS);
+				break;
+			case HOLE_REGION:
+				put_string(buffer, region);
+				break;
+			case HOLE_MODIFIED:
+				ms += changes[index] * 1000;
+				/* FALLTHROUGH */
+			case HOLE_TIME:
+				put_digits(buffer, ms / 1000, 10);
+				put(buffer, ".", 1);
+				put_digits(buffer, ms % 1000, 3);
+				break;
+		}
+	}
+}
+
+/* The number of the job with the name; 0 when there is none. */
+static long
+job_index(const char *name)
+{
+	long		index = 0;
+
+	if (strncmp(name, NAME_PREFIX, strlen(NAME_PREFIX)) != 0)
+		return 0;
+	name += strlen(NAME_PREFIX);
+	if (strlen(name) != NAME_DIGITS)
+		return 0;
+	for (; *name; name++)
+	{
+		if (*name < '0' || *name > '9')
+			return 0;
+		index = index * 10 + (*name - '0');
+	}
+	return index <= njobs ? index : 0;
+}
+
+static double
+created_s(long index)
+{
+	return anchor_s - index * SECONDS_BETWEEN_JOBS + CREATED_MS / 1000.0;
+}
+
+/* The first job, in descending order, that was created at that time or before. */
+static long
+first_created_by(double time_s)
+{
+	long		low = 1;
+	long		high = njobs + 1;
+
+	while (low < high)
+	{
+		long		middle = (low + high) / 2;
+
+		if (created_s(middle) <= time_s)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+/* ----- requests ----- */
+
+static void
+skip_space(const char **at)
+{
+	while (**at == ' ' || **at == '\n' || **at == '\t' || **at == '\r')
+		(*at)++;
+}
+
+/* A string without escapes; false when there is none, or too long a one. */
+static bool
+read_string(const char **at, char *string, size_t size)
+{
+	size_t		len = 0;
+
+	if (**at != '"')
+		return false;
+	for ((*at)++; **at != '"'; (*at)++)
+	{
+		if (**at == '\0' || **at == '\\' || len + 1 >= size)
+			return false;
+		string[len++] = **at;
+	}
+	(*at)++;
+	string[len] = '\0';
+	return true;
+}
+
+/* A member of the request; returns what is wrong with it, or NULL. */
+static const char *
+read_member(Request *request, const char *key, const char **at)
+{
+	char		text[512];
+	char	   *end;
+
+	if (**at == '{' || **at == '[')
+		return "Not served here";
+	if (**at != '"')
+	{
+		double		number = strtod(*at, &end);
+
+		if (end == *at)
+			return "A number or a string is expected";
+		*at = end;
+		if (strcmp(key, "MaxResults") == 0 && number >= 1 && number <= LARGEST_PAGE)
+			request->max_results = number;
+		else if (strcmp(key, "CreationTimeAfter") == 0)
+			request->after = number;
+		else if (strcmp(key, "CreationTimeBefore") == 0)
+			request->before = number;
+		else
+			return "Not served here";
+		return NULL;
+	}
+	if (!read_string(at, text, sizeof(text)))
+		return "Too long a string";
+	if (strcmp(key, "NextToken") == 0)
+	{
+		request->next = atol(text);
+		return request->next > 0 ? NULL : "Invalid NextToken.";
+	}
+	if (strcmp(key, "TrainingJobName") == 0 || strcmp(key, "ResourceArn") == 0)
+	{
+		const char *slash = strrchr(text, '/');
+
+		snprintf(request->name, sizeof(request->name), "%s", slash ? slash + 1 : text);
+		return NULL;
+	}
+	if (strcmp(key, "SortOrder") == 0)
+	{
+		request->ascending = strcmp(text, "Ascending") == 0;
+		return NULL;
+	}
+	if ((strcmp(key, "SortBy") == 0 && strcmp(text, "CreationTime") == 0) ||
+		(strcmp(key, "Resource") == 0 && strcmp(text, "TrainingJob") == 0))
+		return NULL;
+	return "Not served here";
+}
+
+/* The body, a JSON object; returns what is wrong with it, or NULL. */
+static const char *
+read_body(Request *request, const char *at)
+{
+	char		key[64];
+	const char *problem;
+
+	skip_space(&at);
+	if (*at++ != '{')
+		return "An object is expected";
+	for (skip_space(&at); *at != '}'; skip_space(&at))
+	{
+		if (!read_string(&at, key, sizeof(key)))
+			return "A member is expected";
+		skip_space(&at);
+		if (*at++ != ':')
+			return "A colon is expected";
+		skip_space(&at);
+		problem = read_member(request, key, &at);
+		if (problem != NULL)
+			return problem;
+		skip_space(&at);
+		if (*at == ',')
+			at++;
+		skip_space(&at);
+	}
+	return NULL;
+}
+
+/* The value of a header, up to its line's end; NULL when it is not there. */
+static const char *
+header(const char *head, const char *name)
+{
+	size_t		len = strlen(name);
+
+	for (const char *line = strstr(head, "\r\n"); line != NULL; line = strstr(line, "\r\n"))
+	{
+		line += 2;
+		if (strncasecmp(line, name, len) == 0 && line[len] == ':')
+		{
+			line += len + 1;
+			skip_space(&line);
+			return line;
+		}
+	}
+	return NULL;
+}
+
+/* Which operation is asked for, and in which region. */
+static void
+read_head(Request *request, const char *head)
+{
+	const char *target = header(head, "X-Amz-Target");
+	const char *scope = header(head, "Authorization");
+	const char *connection = header(head, "Connection");
+
+	memset(request, 0, sizeof(Request));
+	request->operation = OP_NONE;
+	request->max_results = DEFAULT_PAGE;
+	request->after = -1e18;
+	request->before = 1e18;
+	request->close = connection != NULL && strncasecmp(connection, "close", 5) == 0;
+	strcpy(request->region, "us-east-1");
+	/* Credential=KEY/DATE/REGION/... */
+	if (scope != NULL)
+	{
+		const char *line_end = strstr(scope, "\r\n");
+		const char *begin = strchr(scope, '/');
+		const char *end;
+
+		begin = begin != NULL ? strchr(begin + 1, '/') : NULL;
+		end = begin != NULL ? strchr(begin + 1, '/') : NULL;
+		if (end != NULL && end < line_end && end - begin - 1 < REGION_MAX)
+		{
+			memcpy(request->region, begin + 1, end - begin - 1);
+			request->region[end - begin - 1] = '\0';
+		}
+	}
+	target = target != NULL ? strchr(target, '.') : NULL;
+	for (int i = 0; target != NULL && i < OP_NONE; i++)
+	{
+		size_t		len = strlen(operation_names[i]);
+
+		if (strncmp(target + 1, operation_names[i], len) == 0 && target[1 + len] == '\r')
+			request->operation = i;
+	}
+}
+
+/* ----- answers ----- */
+
+/* A page of jobs; "text" is what is told of each. */
+static void
+put_page(Buffer *body, const Request *request, Text text)
+{
+	long		low = first_created_by(request->before);
+	long		high = first_created_by(request->after);	/* the one behind the last */
+	long		step = request->ascending ? -1 : 1;
+	long		at;
+	long		behind;
+
+	/* the bounds are inclusive, and a job is never created at a whole second */
+	at = request->ascending ? high - 1 : low;
+	behind = request->ascending ? low - 1 : high;
+	if (request->next != 0)
+		at = request->next;
+	put_string(body, text == TEXT_SUMMARY ? "{\"TrainingJobSummaries\":[" : "{\"Results\":[");
+	for (int i = 0; i < request->max_results && (behind - at) * step > 0; i++, at += step)
+	{
+		if (i > 0)
+			put(body, ",", 1);
+		if (text == TEXT_RECORD)
+			put_string(body, "{\"TrainingJob\":");
+		put_job(body, text, at, request->region);
+		if (text == TEXT_RECORD)
+			put(body, "}", 1);
+	}
+	put(body, "]", 1);
+	if ((behind - at) * step > 0)
+		put_format(body, ",\"NextToken\":\"%ld\"", at);
+	put(body, "}", 1);
+}
+
+/* The answer's status. */
+static int
+put_answer(Buffer *body, const Request *request, const char *refused)
+{
+	long		index = job_index(request->name);
+
+	if (refused == NULL && index == 0 &&
+		(request->operation == OP_DESCRIBE || request->operation == OP_LIST_TAGS))
+		refused = "Requested resource not found.";
+	if (refused != NULL || request->operation == OP_NONE)
+	{
+		put_format(body, "{\"__type\":\"ValidationException\",\"message\":\"%s\"}",
+				   refused ? refused : "No such operation");
+		return 400;
+	}
+	switch (request->operation)
+	{
+		case OP_LIST:
+			put_page(body, request, TEXT_SUMMARY);
+			break;
+		case OP_SEARCH:
+			put_page(body, request, TEXT_RECORD);
+			break;
+		case OP_DESCRIBE:
+			put_job(body, TEXT_DOCUMENT, index, request->region);
+			break;
+		case OP_LIST_TAGS:
+			put_string(body, "{\"Tags\":[{\"Key\":\"team\",\"Value\":\"bulk\"}]}");
+			break;
+		case OP_NONE:
+			break;
+	}
+	return 200;
+}
+
+static void
+watch(Connection *connection, bool writing)
+{
+	struct epoll_event event = {.events = writing ? EPOLLOUT : EPOLLIN, .data.ptr = connection};
+
+	if (connection->writing == writing)
+		return;
+	connection->writing = writing;
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, connection->fd, &event) != 0)
+		die("epoll_ctl");
+}
+
+static void
+drop(Connection *connection)
+{
+	Connection *before = NULL;
+
+	/* it may still wait for its time */
+	for (Connection *at = queue_head; at != NULL; before = at, at = at->next)
+	{
+		if (at != connection)
+			continue;
+		if (before != NULL)
+			before->next = at->next;
+		else
+			queue_head = at->next;
+		if (queue_tail == at)
+			queue_tail = before;
+		break;
+	}
+	close(connection->fd);
+	free(connection->out.data);
+	free(connection);
+}
+
+/* Send what the socket takes; the connection may be gone afterwards. */
+static void
+flush(Connection *connection)
+{
+	while (connection->out_sent < connection->out.len)
+	{
+		ssize_t		sent = send(connection->fd, connection->out.data + connection->out_sent,
+								connection->out.len - connection->out_sent, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EAGAIN)
+		{
+			watch(connection, true);
+			return;
+		}
+		if (sent < 0)
+		{
+			drop(connection);
+			return;
+		}
+		connection->out_sent += sent;
+	}
+	if (connection->request.close)
+		drop(connection);
+	else
+		watch(connection, false);
+}
+
+/* The head needs the body's length: room is left for it, and what is not needed skipped. */
+#define HEAD_ROOM 256
+
+static void
+send_answer(Connection *connection, int (*fill) (Buffer *, Connection *))
+{
+	Buffer	   *out = &connection->out;
+	char		head[HEAD_ROOM];
+	int			status;
+	int			len;
+
+	out->len = 0;
+	room(out, HEAD_ROOM);
+	out->len = HEAD_ROOM;
+	status = fill(out, connection);
+	len = snprintf(head, sizeof(head),
+				   "HTTP/1.1 %d %s\r\nContent-Type: application/x-amz-json-1.1\r\n"
+				   "x-amzn-RequestId: 00000000-0000-4000-8000-000000000000\r\n"
+				   "Content-Length: %zu\r\n\r\n",
+				   status, status == 200 ? "OK" : "Bad Request", out->len - HEAD_ROOM);
+	connection->out_sent = HEAD_ROOM - len;
+	memcpy(out->data + connection->out_sent, head, len);
+	flush(connection);
+}
+
+static int
+fill_answer(Buffer *body, Connection *connection)
+{
+	return put_answer(body, &connection->request, connection->refused);
+}
+
+/* ----- control ----- */
+
+/* The number that a parameter of the path has, or "otherwise". */
+static long
+parameter(const char *path, const char *name, long otherwise)
+{
+	const char *line_end = strstr(path, "\r\n");
+	const char *at = strstr(path, name);
+
+	return at != NULL && at < line_end ? atol(at + strlen(name)) : otherwise;
+}
+
+static int
+fill_control(Buffer *body, Connection *connection)
+{
+	const char *path = strchr(connection->in, ' ') + strlen(" /_control/");
+
+	if (strncmp(path, "config", 6) == 0)
+	{
+		latency_us = parameter(path, "latency_ms=", latency_us / 1000) * 1000;
+		njobs = parameter(path, "jobs=", njobs);
+		if (njobs < 0 || njobs >= JOBS_MAX || latency_us < 0)
+			return 400;
+	}
+	else if (strncmp(path, "change", 6) == 0)
+	{
+		long		n = parameter(path, "jobs=", 0);
+
+		if (n < 1 || n > njobs)
+			return 400;
+		for (long i = 0; i < n; i++)
+			changes[1 + i * (njobs / n)]++;
+	}
+	else if (strncmp(path, "calls", 5) == 0)
+	{
+		for (int i = 0; i < OP_NONE; i++)
+		{
+			if (calls[i] > 0)
+				put_format(body, "%s%s=%ld", body->len > HEAD_ROOM ? " " : "", operation_names[i], calls[i]);
+		}
+		if (body->len == HEAD_ROOM)
+			put_string(body, "none");
+		memset(calls, 0, sizeof(calls));
+	}
+	else
+		return 400;
+	return 200;
+}
+
+/* ----- the loop ----- */
+
+static void
+arm_timer(void)
+{
+	struct itimerspec when = {0};
+
+	/* at zero it would be disarmed */
+	if (queue_head != NULL)
+	{
+		when.it_value.tv_sec = queue_head->due_us / 1000000;
+		when.it_value.tv_nsec = queue_head->due_us % 1000000 * 1000;
+	}
+	timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void
+enqueue(Connection *connection)
+{
+	connection->due_us = now_us() + latency_us;
+	connection->next = NULL;
+	if (queue_tail != NULL)
+		queue_tail->next = connection;
+	else
+		queue_head = connection;
+	queue_tail = connection;
+	if (queue_head == connection)
+		arm_timer();
+}
+
+static void
+send_due(void)
+{
+	uint64_t	expired;
+	int64_t		now = now_us();
+
+	(void) !read(timer_fd, &expired, sizeof(expired));
+	while (queue_head != NULL && queue_head->due_us <= now)
+	{
+		Connection *connection = queue_head;
+
+		queue_head = connection->next;
+		if (queue_head == NULL)
+			queue_tail = NULL;
+		connection->next = NULL;
+		send_answer(connection, fill_answer);
+	}
+	arm_timer();
+}
+
+/* A request has come in whole. */
+static void
+serve(Connection *connection, char *body)
+{
+	Request    *request = &connection->request;
+
+	connection->refused = NULL;
+	read_head(request, connection->in);
+	if (strstr(connection->in, " /_control/") == strchr(connection->in, ' '))
+	{
+		send_answer(connection, fill_control);
+		return;
+	}
+	if (request->operation != OP_NONE)
+	{
+		calls[request->operation]++;
+		connection->refused = read_body(request, body);
+	}
+	if (latency_us > 0)
+		enqueue(connection);
+	else
+		send_answer(connection, fill_answer);
+}
+
+static void
+receive(Connection *connection)
+{
+	ssize_t		got = recv(connection->fd, connection->in + connection->in_len,
+						   REQUEST_MAX - 1 - connection->in_len, 0);
+	char	   *body;
+	const char *length;
+	size_t		body_len;
+
+	if (got < 0 && errno == EAGAIN)
+		return;
+	if (got <= 0)
+	{
+		drop(connection);
+		return;
+	}
+	connection->in_len += got;
+	connection->in[connection->in_len] = '\0';
+	body = strstr(connection->in, "\r\n\r\n");
+	if (body == NULL)
+	{
+		if (connection->in_len >= REQUEST_MAX - 1)
+			drop(connection);
+		return;
+	}
+	body += 4;
+	length = header(connection->in, "Content-Length");
+	body_len = length != NULL && length < body ? strtoul(length, NULL, 10) : 0;
+	if (body_len >= REQUEST_MAX)
+		drop(connection);
+	else if (connection->in_len >= body - connection->in + body_len)
+	{
+		connection->in_len = 0;
+		serve(connection, body);
+	}
+}
+
+static void
+accept_all(int listener)
+{
+	int			fd;
+
+	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+	{
+		Connection *connection = calloc(1, sizeof(Connection));
+		struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+		int			on = 1;
+
+		if (connection == NULL)
+			die("memory");
+		connection->fd = fd;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+			die("epoll_ctl");
+	}
+}
+
+static int
+listen_somewhere(const char *ready_file)
+{
+	int			listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t	len = sizeof(address);
+	char		temporary[PATH_MAX];
+	FILE	   *file;
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (listener < 0 || bind(listener, (struct sockaddr *) &address, sizeof(address)) != 0 ||
+		listen(listener, 1024) != 0 ||
+		getsockname(listener, (struct sockaddr *) &address, &len) != 0)
+		die("listen");
+	/* it must not be seen half written */
+	snprintf(temporary, sizeof(temporary), "%s.new", ready_file);
+	file = fopen(temporary, "w");
+	if (file == NULL)
+		die(temporary);
+	fprintf(file, "http://127.0.0.1:%d\n", ntohs(address.sin_port));
+	if (fclose(file) != 0 || rename(temporary, ready_file) != 0)
+		die(ready_file);
+	return listener;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct epoll_event events[EVENTS_MAX];
+	struct epoll_event event = {.events = EPOLLIN};
+	int			listener;
+
+	if (argc != 4)
+	{
+		fprintf(stderr, "usage: endpoint TEMPLATES READY_FILE ANCHOR\n");
+		return 2;
+	}
+	read_templates(argv[1]);
+	anchor_s = atoll(argv[3]);
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (epoll_fd < 0 || timer_fd < 0)
+		die("epoll");
+	listener = listen_somewhere(argv[2]);
+	/* these two are told from connections by where they point */
+	event.data.ptr = &epoll_fd;
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &event) != 0)
+		die("epoll_ctl");
+	event.data.ptr = &timer_fd;
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, timer_fd, &event) != 0)
+		die("epoll_ctl");
+
+	for (;;)
+	{
+		int			n = epoll_wait(epoll_fd, events, EVENTS_MAX, -1);
+		bool		due = false;
+
+		if (n < 0 && errno != EINTR)
+			die("epoll_wait");
+		for (int i = 0; i < n; i++)
+		{
+			void	   *about = events[i].data.ptr;
+
+			if (about == &epoll_fd)
+				accept_all(listener);
+			else if (about == &timer_fd)
+				due = true;
+			else if (((Connection *) about)->writing)
+				flush(about);
+			else
+				receive(about);
+		}
+		/* what this drops must not be among the events of this round */
+		if (due)
+			send_due();
+	}
+}

@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * floor.c
+ *		The least that the calls of a scan can take: libcurl alone.
+ *
+ *	floor URL JOBS CONCURRENCY all|list|search
+ *
+ * A bare multi loop makes the calls that a scan of so many jobs makes (pages one after
+ * another, a job's Describe once the page with it has come), and throws the bodies away.
+ * It knows names and tokens beforehand, reads nothing, and signs nothing.  Prints one line:
+ * calls, seconds, seconds to the first job, seconds of CPU, peak resident memory in kB.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define PAGE 100
+
+/* One connection's worth of calls. */
+typedef struct Slot
+{
+	CURL	   *easy;
+	struct curl_slist *headers[3];	/* by what is asked for */
+	bool		page;			/* the call in flight is for a page */
+	char		body[256];
+} Slot;
+
+typedef enum Call
+{
+	CALL_LIST,
+	CALL_DESCRIBE,
+	CALL_SEARCH
+} Call;
+
+static const char *const targets[] = {
+	"X-Amz-Target: SageMaker.ListTrainingJobs",
+	"X-Amz-Target: SageMaker.DescribeTrainingJob",
+	"X-Amz-Target: SageMaker.Search"
+};
+
+static long jobs;
+static bool describe;			/* each job, too */
+static bool search;
+static long listed;				/* by pages that have come */
+static long asked;				/* jobs whose Describe has begun */
+static bool page_in_flight;
+static long calls;
+
+static double
+now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static size_t
+throw_away(char *data, size_t size, size_t n, void *arg)
+{
+	return size * n;
+}
+
+/* Begin the slot's next call; false when there is none to make now. */
+static bool
+begin(CURLM *multi, Slot *slot)
+{
+	Call		call;
+
+	/* a page is asked for before the jobs of the one before are through, as a scan does */
+	if (!page_in_flight && listed < jobs && (!describe || listed - asked < PAGE))
+	{
+		char		token[64] = "";
+
+		if (listed > 0)
+			snprintf(token, sizeof(token), ", \"NextToken\": \"%ld\"", listed + 1);
+		snprintf(slot->body, sizeof(slot->body),
+				 "{\"MaxResults\": %d%s, \"SortBy\": \"CreationTime\", \"SortOrder\": \"Descending\"%s}",
+				 PAGE, search ? ", \"Resource\": \"TrainingJob\"" : "", token);
+		slot->page = page_in_flight = true;
+		call = search ? CALL_SEARCH : CALL_LIST;
+	}
+	else if (describe && asked < listed)
+	{
+		snprintf(slot->body, sizeof(slot->body), "{\"TrainingJobName\": \"bulk-%06ld\"}", ++asked);
+		slot->page = false;
+		call = CALL_DESCRIBE;
+	}
+	else
+		return false;
+	curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers[call]);
+	curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDS, slot->body);
+	curl_multi_add_handle(multi, slot->easy);
+	calls++;
+	return true;
+}
+
+static struct curl_slist *
+make_headers(const char *target)
+{
+	struct curl_slist *headers = curl_slist_append(NULL, target);
+
+	headers = curl_slist_append(headers, "Content-Type: application/x-amz-json-1.1");
+	return curl_slist_append(headers, "Expect:");
+}
+
+int
+main(int argc, char **argv)
+{
+	CURLM	   *multi;
+	Slot	   *slots;
+	Slot	  **idle;
+	int			concurrency;
+	int			nidle = 0;
+	double		started;
+	double		first = 0;
+	struct rusage usage;
+
+	if (argc != 5 || (jobs = atol(argv[2])) < 1 || (concurrency = atoi(argv[3])) < 1)
+	{
+		fprintf(stderr, "usage: floor URL JOBS CONCURRENCY all|list|search\n");
+		return 2;
+	}
+	describe = strcmp(argv[4], "all") == 0;
+	search = strcmp(argv[4], "search") == 0;
+
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	multi = curl_multi_init();
+	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long) concurrency);
+	slots = calloc(concurrency, sizeof(Slot));
+	idle = calloc(concurrency, sizeof(Slot *));
+	for (int i = 0; i < concurrency; i++)
+	{
+		Slot	   *slot = &slots[i];
+
+		slot->easy = curl_easy_init();
+		for (int call = 0; call < 3; call++)
+			slot->headers[call] = make_headers(targets[call]);
+		curl_easy_setopt(slot->easy, CURLOPT_URL, argv[1]);
+		curl_easy_setopt(slot->easy, CURLOPT_WRITEFUNCTION, throw_away);
+		curl_easy_setopt(slot->easy, CURLOPT_FAILONERROR, 1L);
+		curl_easy_setopt(slot->easy, CURLOPT_NOPROXY, "*");
+		curl_easy_setopt(slot->easy, CURLOPT_PRIVATE, slot);
+		idle[nidle++] = slot;
+	}
+
+	started = now_s();
+	do
+	{
+		CURLMsg    *message;
+		int			running;
+		int			left;
+
+		while (nidle > 0 && begin(multi, idle[nidle - 1]))
+			nidle--;
+		if (curl_multi_perform(multi, &running) != CURLM_OK)
+			return 1;
+		while ((message = curl_multi_info_read(multi, &left)) != NULL)
+		{
+			Slot	   *slot;
+
+			if (message->data.result != CURLE_OK)
+			{
+				fprintf(stderr, "floor: %s\n", curl_easy_strerror(message->data.result));
+				return 1;
+			}
+			curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot);
+			curl_multi_remove_handle(multi, slot->easy);
+			idle[nidle++] = slot;
+			if (slot->page)
+			{
+				page_in_flight = false;
+				listed = listed + PAGE < jobs ? listed + PAGE : jobs;
+			}
+			if (first == 0 && slot->page != describe)
+				first = now_s() - started;
+		}
+		if (nidle < concurrency && running > 0)
+			curl_multi_poll(multi, NULL, 0, 1000, NULL);
+	} while (nidle < concurrency || listed < jobs || (describe && asked < jobs));
+
+	getrusage(RUSAGE_SELF, &usage);
+	printf("%ld %.6f %.6f %.6f %ld\n", calls, now_s() - started, first,
+		   usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
+		   usage.ru_maxrss);
+	return 0;
+}

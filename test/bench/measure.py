@@ -1,0 +1,491 @@
+"""Measures the extension and its peers; run.sh starts it.
+
+    measure.py --output DIRECTORY [--quick] [--note TEXT ...]
+
+Every measurement is taken in turn by each of those that are compared, and that as often as there are
+runs, so that what else the machine does falls on all alike.  A run that has not all rows, or that
+made other calls than it should, ends the benchmark.
+"""
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "t"))
+from harness import BULK, URL, Session
+
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+DATABASE = "bench"
+CONCURRENCY = 32
+PARTITION_CONCURRENCY = 16      # four of these are what a session may have
+REGIONS = ["us-east-1", "us-west-2", "eu-west-1", "eu-central-1"]
+NEWEST, JOINED, CHANGED, LOOKUPS, CLI_JOBS = 20, 20, 50, 200, 10
+SUMMARY = "training_job_name, training_job_arn, training_job_status, creation_time, last_modified_time"
+REFRESH = "CALL sagemaker_fdw_refresh('kept', 'aws.training_jobs', since => now() - interval '20 days')"
+PATIENCE_S = 1800
+FDW, BOTO3, CLI, FLOOR = "sagemaker_fdw", "boto3 and COPY", "AWS CLI", "bare libcurl"
+
+
+# -- the endpoint --------------------------------------------------------------
+
+def control(path, data=None):
+    with urllib.request.urlopen(urllib.request.Request("%s/_control/%s" % (URL, path), data=data)) as answer:
+        return answer.read().decode()
+
+
+def serve(jobs, latency_ms):
+    control("config?jobs=%d&latency_ms=%d" % (jobs, latency_ms), b"")
+
+
+def calls_made():
+    return sum(int(count) for count in re.findall(r"=(\d+)", control("calls")))
+
+
+# -- the extension -------------------------------------------------------------
+
+def cpu_s(pid):
+    """User and system time of a process."""
+    with open("/proc/%d/stat" % pid, encoding="utf-8") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * TICK_S
+
+
+def in_session(work):
+    """What work(session) returns, and what it took, in a session that has made one call."""
+    session = Session(DATABASE)
+    session.run("SELECT training_job_status FROM aws.training_jobs WHERE training_job_name = 'bulk-000001'")
+    control("calls")
+    before_s = cpu_s(session.pid)
+    start = time.monotonic()
+    taken = work(session)
+    taken["seconds"] = time.monotonic() - start
+    taken["cpu_s"] = cpu_s(session.pid) - before_s
+    taken["peak_kb"] = session.kb("VmHWM")
+    session.close()
+    return taken
+
+
+def ask(session, sql):
+    lines, state = session.ask(sql, PATIENCE_S)
+    if state != "00000":
+        sys.exit("%s failed: %r" % (sql, lines))
+    return lines
+
+
+def reading(query):
+    """A query whose rows are thrown away by the executor."""
+    def work(session):
+        plan = json.loads("".join(ask(session, "EXPLAIN (ANALYZE, FORMAT JSON) " + query)))[0]["Plan"]
+        return {"rows": plan["Actual Rows"], "first_s": plan["Actual Startup Time"] / 1000}
+    return lambda: in_session(work)
+
+
+def counting(query):
+    return lambda: in_session(lambda session: {"rows": int(ask(session, query)[0])})
+
+
+def loading(query, table):
+    """A query whose rows go into a table."""
+    def run():
+        prepare("DROP TABLE IF EXISTS %s" % table)
+        return in_session(lambda session: {"rows": int(ask(
+            session, "CREATE TABLE %s AS %s; SELECT count(*) FROM %s" % (table, query, table))[-1])})
+    return run
+
+
+def looking_up(n):
+    def work(session):
+        ask(session, "DO $$ DECLARE r record; BEGIN FOR i IN 1..%d LOOP SELECT %s INTO STRICT r FROM "
+                     "aws.training_jobs WHERE training_job_name = 'bulk-' || lpad(i::text, 6, '0'); "
+                     "END LOOP; END $$" % (n, columns("aws.training_jobs")))
+        return {"rows": n}
+    return lambda: in_session(work)
+
+
+def refreshing(changed):
+    def work(session):
+        session.run("SET client_min_messages = notice")
+        lines = ask(session, REFRESH)
+        summary = re.search(r"(\d+) inserted, (\d+) updated", " ".join(lines))
+        return {"rows": int(summary.group(1)) + int(summary.group(2))}
+
+    def run():
+        control("change?jobs=%d" % changed, b"")
+        return in_session(work)
+    return run
+
+
+def prepare(sql):
+    session = Session(DATABASE)
+    lines = ask(session, "SET client_min_messages = warning; " + sql)
+    session.close()
+    return lines
+
+
+def columns(table, but=("tags",)):
+    return ", ".join(prepare("SELECT attname FROM pg_attribute WHERE attrelid = '%s'::regclass AND attnum > 0 "
+                             "AND attname <> ALL ('{%s}') ORDER BY attnum" % (table, ",".join(but))))
+
+
+# columns that are no attribute of their own
+DERIVED = ("instance_type", "instance_count", "tags", "region", "account_id", "raw_response")
+
+
+def make_schema(jobs):
+    subprocess.run(["psql", "-X", "-q", "-d", "postgres", "-c", "CREATE DATABASE %s" % DATABASE], check=True)
+    server = ("CREATE SERVER {0} FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', endpoint_url '{1}', "
+              "max_concurrency '{2}'{3}); CREATE USER MAPPING FOR CURRENT_USER SERVER {0} OPTIONS (aws_access_key_id "
+              "'{4}', aws_secret_access_key '{5}'); CREATE SCHEMA {0}; IMPORT FOREIGN SCHEMA sagemaker FROM SERVER {0} "
+              "INTO {0}{6};")
+    prepare("CREATE EXTENSION sagemaker_fdw; SET sagemaker_fdw.max_calls = 0;" +
+            server.format("aws", URL, CONCURRENCY, "", *BULK, "") +
+            server.format("searched", URL, CONCURRENCY, ", scan_api 'search'", *BULK, " OPTIONS (attributes 'search')"))
+    prepare("CREATE TABLE everywhere (LIKE aws.training_jobs) PARTITION BY LIST (region)")
+    for number, region in enumerate(REGIONS):
+        prepare("CREATE FOREIGN TABLE part_%d PARTITION OF everywhere FOR VALUES IN ('%s') SERVER aws OPTIONS "
+                "(region '%s', max_concurrency '%d')" % (number, region, region, PARTITION_CONCURRENCY))
+    prepare("CREATE TABLE price AS SELECT 'bulk-' || lpad((i * %d)::text, 6, '0') AS job, i * 0.25 AS price "
+            "FROM generate_series(1, %d) AS i; ANALYZE price" % (jobs // JOINED, JOINED))
+
+
+# -- its peers -----------------------------------------------------------------
+
+def boto3(workload, jobs, table=None, like=None):
+    def run():
+        if table:
+            prepare("DROP TABLE IF EXISTS {0}; CREATE TABLE {0} AS SELECT {1} FROM {2} LIMIT 0".format(
+                table, columns(like, DERIVED), like))
+        control("calls")
+        done = subprocess.run([sys.executable, "-B", os.path.join(HERE, "boto3_copy.py"), URL, workload, str(jobs),
+                               str(CONCURRENCY), *([table] if table else [])], check=True, stdout=subprocess.PIPE,
+                              encoding="utf-8", env={**os.environ, "PGDATABASE": DATABASE})
+        taken = json.loads(done.stdout)
+        taken["warm_up"] = 1
+        return taken
+    return run
+
+
+def floor(mode, jobs, concurrency=CONCURRENCY):
+    def run():
+        control("calls")
+        done = subprocess.run([os.path.join(os.environ["BENCH_BUILD"], "floor"), URL, str(jobs), str(concurrency),
+                               mode], check=True, stdout=subprocess.PIPE, encoding="utf-8")
+        _, seconds, first, cpu, peak = done.stdout.split()
+        return {"rows": jobs, "seconds": float(seconds), "first_s": float(first), "cpu_s": float(cpu),
+                "peak_kb": int(peak)}
+    return run
+
+
+def command_line(jobs):
+    """A loop of the AWS CLI over so many jobs."""
+    def run():
+        environment = {**os.environ, "AWS_ACCESS_KEY_ID": BULK[0], "AWS_SECRET_ACCESS_KEY": BULK[1],
+                       "AWS_DEFAULT_REGION": "us-east-1", "AWS_PAGER": "", "AWS_CONFIG_FILE": "/dev/null",
+                       "AWS_EC2_METADATA_DISABLED": "true"}
+        before = os.times()
+        control("calls")
+        start = time.monotonic()
+        first = None
+        for number in range(1, jobs + 1):
+            subprocess.run(["aws", "sagemaker", "describe-training-job", "--endpoint-url", URL, "--training-job-name",
+                            "bulk-%06d" % number], check=True, stdout=subprocess.DEVNULL, env=environment)
+            first = first or time.monotonic() - start
+        after = os.times()
+        return {"rows": jobs, "seconds": time.monotonic() - start, "first_s": first,
+                "cpu_s": after.children_user + after.children_system - before.children_user - before.children_system}
+    return run
+
+
+# -- workloads -----------------------------------------------------------------
+
+class Workload:
+    """The same rows, by each of those that are compared."""
+
+    def __init__(self, title, jobs, latency_ms, rows, calls, peers, served=None):
+        self.title, self.jobs, self.latency_ms = title, jobs, latency_ms
+        self.rows, self.calls, self.peers = rows, calls, peers
+        self.served = served or jobs
+        self.runs = {name: [] for name in peers}
+
+    def measure(self, runs):
+        serve(self.served, self.latency_ms)
+        for _ in range(runs):
+            for name, run in self.peers.items():
+                taken = run()
+                taken["calls"] = calls_made() - taken.pop("warm_up", 0)
+                if taken["rows"] != self.rows:
+                    sys.exit("%s, %s: %s rows, not %d" % (self.title, name, taken["rows"], self.rows))
+                if name != CLI and self.calls is not None and taken["calls"] != self.calls:
+                    sys.exit("%s, %s: %d calls, not %d" % (self.title, name, taken["calls"], self.calls))
+                taken["rate"] = taken["rows"] / taken["seconds"]
+                taken["cpu_us"] = taken["cpu_s"] / taken["rows"] * 1e6 if taken.get("cpu_s") is not None else None
+                self.runs[name].append(taken)
+
+    def figures(self, name, key):
+        """(median, least, most), or None."""
+        values = [taken[key] for taken in self.runs.get(name, []) if taken.get(key) is not None]
+        return (statistics.median(values), min(values), max(values)) if values else None
+
+    def median(self, name, key):
+        figures = self.figures(name, key)
+        return figures and figures[0]
+
+    def ratio(self, other, key="rate"):
+        mine, its = self.median(FDW, key), self.median(other, key)
+        return mine / its if mine and its else None
+
+
+def pages(jobs):
+    return -(-jobs // 100)
+
+
+def workloads(sizes, latencies):
+    everything = columns("aws.training_jobs")
+    attributes = columns("aws.training_jobs", DERIVED)
+    largest = sizes[-1]
+    some = sizes[0]
+    last_latency = latencies[-1]
+
+    for latency_ms in latencies:
+        n = LOOKUPS if latency_ms == 0 else LOOKUPS // 4
+        yield "lookup%d" % latency_ms, Workload(
+            "point look-ups, one after another", n, latency_ms, n, n,
+            {FDW: looking_up(n), BOTO3: boto3("lookup", n)}, served=largest)
+    for jobs in sizes:
+        for latency_ms in latencies:
+            calls = pages(jobs) + jobs
+            yield "all%d-%d" % (jobs, latency_ms), Workload(
+                "all columns, rows thrown away", jobs, latency_ms, jobs, calls,
+                {FDW: reading("SELECT %s FROM aws.training_jobs" % everything), BOTO3: boto3("all", jobs),
+                 FLOOR: floor("all", jobs)})
+    for latency_ms in latencies:
+        yield "load%d" % latency_ms, Workload(
+            "all attributes, into a table", largest, latency_ms, largest, pages(largest) + largest,
+            {FDW: loading("SELECT %s FROM aws.training_jobs" % attributes, "loaded"),
+             BOTO3: boto3("all", largest, "copied", "aws.training_jobs")})
+    yield "summary", Workload(
+        "summary columns", largest, last_latency, largest, pages(largest),
+        {FDW: reading("SELECT %s FROM aws.training_jobs" % SUMMARY), BOTO3: boto3("summary", largest),
+         FLOOR: floor("list", largest)})
+    yield "newest", Workload(
+        "the newest %d" % NEWEST, NEWEST, last_latency, NEWEST, NEWEST + 1,
+        {FDW: reading("SELECT %s FROM aws.training_jobs ORDER BY creation_time DESC LIMIT %d" % (everything, NEWEST)),
+         BOTO3: boto3("newest", NEWEST)}, served=largest)
+    yield "search", Workload(
+        "Search, all its columns", largest, last_latency, largest, pages(largest),
+        {FDW: reading("SELECT * FROM searched.training_jobs"), BOTO3: boto3("search", largest),
+         FLOOR: floor("search", largest)})
+    cost = ("SELECT count(cost) FROM (SELECT price * sagemaker_billable_instance_seconds(billable_time_in_seconds, "
+            "resource_config) AS cost FROM price JOIN aws.training_jobs ON training_job_name = job%s) AS costs")
+    yield "join", Workload(
+        "a join with %d rows by name" % JOINED, JOINED, last_latency, JOINED, JOINED,
+        {FDW: counting(cost % ""), BOTO3: boto3("names", JOINED)}, served=largest)
+    yield "join_array", Workload(
+        "… and training_job_name = ANY (ARRAY(SELECT job FROM price))", JOINED, last_latency, JOINED, JOINED,
+        {FDW: counting(cost % " WHERE training_job_name = ANY (ARRAY(SELECT job FROM price))"),
+         BOTO3: boto3("names", JOINED)}, served=largest)
+    serve(largest, 0)
+    prepare(REFRESH)
+    yield "refresh", Workload(
+        "sagemaker_fdw_refresh, %d of %d changed" % (CHANGED, largest), CHANGED, last_latency, CHANGED, None,
+        {FDW: refreshing(CHANGED)}, served=largest)
+    yield "one", Workload(
+        "one partition, 16 calls at once", some, last_latency, some, pages(some) + some,
+        {FDW: counting("SELECT count(role_arn) FROM part_0"), FLOOR: floor("all", some, PARTITION_CONCURRENCY)})
+    yield "four", Workload(
+        "four asynchronous partitions", 4 * some, last_latency, 4 * some, 4 * (pages(some) + some),
+        {FDW: counting("SELECT count(role_arn) FROM everywhere")}, served=some)
+    yield "cli", Workload(
+        "a loop of the AWS CLI", CLI_JOBS, 0, CLI_JOBS, CLI_JOBS, {CLI: command_line(CLI_JOBS)}, served=largest)
+
+
+# -- the report ----------------------------------------------------------------
+
+def number(value):
+    if value is None:
+        return "–"
+    if value >= 100:
+        return "{:,.0f}".format(value)
+    return "%.1f" % value if value >= 10 else "%.2f" % value
+
+
+def spread(figures, factor=1):
+    """A median with its extremes."""
+    if figures is None:
+        return "–"
+    middle, least, most = (number(value * factor) for value in figures)
+    return middle if least == most else "%s (%s to %s)" % (middle, least, most)
+
+
+def table(done):
+    yield ("| workload | jobs | latency, ms | by | calls | jobs/s | CPU a job, µs | first row, ms | peak memory, MB "
+           "| jobs/s of sagemaker_fdw to this |")
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for workload in done.values():
+        for name in workload.peers:
+            cpu = workload.figures(name, "cpu_us")
+            # the kernel counts a backend's time in hundredths of a second
+            if cpu is not None and workload.median(name, "cpu_s") < 0.1:
+                cpu = None
+            ratio = workload.ratio(name) if name != FDW else None
+            yield "| %s | %s | %d | %s | %s | %s | %s | %s | %s | %s |" % (
+                workload.title, "{:,}".format(workload.jobs), workload.latency_ms, name,
+                "{:,.0f}".format(workload.median(name, "calls")), spread(workload.figures(name, "rate")),
+                spread(cpu), spread(workload.figures(name, "first_s"), 1000),
+                spread(workload.figures(name, "peak_kb"), 1 / 1024), number(ratio) if ratio else "")
+
+
+def targets(done, largest, latencies):
+    """(what is to hold, what was measured, whether it holds)."""
+    local = done["all%d-0" % largest]
+    rate, cpu, ratio = local.median(FDW, "rate"), local.median(FDW, "cpu_us"), local.ratio(BOTO3)
+    yield "no latency, all columns: at least 5,000 jobs/s in one backend", "%s jobs/s" % number(rate), rate >= 5000
+    yield "… at most 200 µs of the backend's CPU a job", "%s µs" % number(cpu), cpu <= 200
+    yield "… at least 15 times the jobs/s of boto3 in threads", "%s times" % number(ratio), ratio >= 15
+    if 50 in latencies:
+        ratio = done["all%d-50" % largest].ratio(FLOOR)
+        yield ("50 ms a call, 32 at once: at least 0.95 of the jobs/s of bare libcurl", "%.3f" % ratio, ratio >= 0.95)
+    times = done["four"].median(FDW, "seconds") / done["one"].median(FDW, "seconds")
+    yield "four asynchronous partitions take at most 1.3 times one", "%.2f times" % times, times <= 1.3
+
+
+def output_of(*command):
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
+    return done.stdout.strip().splitlines()[0] if done.returncode == 0 and done.stdout.strip() else None
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        models = re.findall(r"^model name\s*: (.*)$", file.read(), re.M)
+    with open("/proc/meminfo", encoding="utf-8") as file:
+        memory_kb = int(re.search(r"MemTotal:\s+(\d+)", file.read()).group(1))
+    with open("/etc/os-release", encoding="utf-8") as file:
+        system = re.search(r'^PRETTY_NAME="(.*)"$', file.read(), re.M).group(1)
+    yield "%d × %s, %.1f GB of memory" % (len(models), models[0] if models else os.uname().machine, memory_kb / 1e6)
+    yield "%s, Linux %s" % (system, os.uname().release)
+    yield prepare("SHOW server_version")[0].join(["PostgreSQL ", ", shared_buffers 128 MB, fsync off"])
+    for package in ("libcurl4", "libcurl4t64", "libssl3", "libssl3t64", "python3-boto3", "awscli"):
+        version = output_of("dpkg-query", "-W", "-f", "${Version}", package)
+        if version:
+            yield "%s %s" % (package, version)
+
+
+def report(done, arguments, runs, sizes, latencies, load):
+    yield "# Benchmark"
+    yield ""
+    yield "```sh"
+    yield "bash test/bench/run.sh%s" % (" --quick" if arguments.quick else "")
+    yield "```"
+    yield ""
+    yield ("Written by that command on %s. Each figure is the median of %d run%s, with the least and the most in "
+           "brackets." % (time.strftime("%Y-%m-%d", time.gmtime()), runs, "" if runs == 1 else "s"))
+    yield ""
+    yield "## What is to hold"
+    yield ""
+    yield "| | measured | |"
+    yield "| --- | --- | --- |"
+    for what, measured, held in targets(done, sizes[-1], latencies):
+        yield "| %s | %s | %s |" % (what, measured, "holds" if held else "**does not hold**")
+    yield ""
+    yield "![jobs a second](throughput.svg)"
+    yield ""
+    yield "![CPU a job](cpu.svg)"
+    yield ""
+    yield "## All figures"
+    yield ""
+    yield from table(done)
+    yield ""
+    yield "## How it was measured"
+    yield ""
+    for line in machine():
+        yield "- " + line
+    yield "- load average when it began: %.2f" % load
+    for note in arguments.note:
+        yield "- " + note
+    yield ""
+    yield from HOW.format(concurrency=CONCURRENCY, cli=CLI_JOBS).splitlines()
+
+
+HOW = """\
+Jobs are documents of about 11 KB. The endpoint (`test/bench/endpoint`) is a process of its own on the same machine, speaks
+HTTP without TLS, answers each call after the given latency, and does not verify signatures; the tests' own endpoint does.
+
+- **sagemaker_fdw**: a session of its own for each run, that has made one call before. `max_concurrency` is {concurrency}.
+  Rows that are "thrown away" are read by `EXPLAIN (ANALYZE)`, all columns decoded. All columns are all but `tags`, which
+  would cost another call a job. CPU is the backend's, from `/proc/PID/stat`, memory its VmHWM, shared memory that it
+  touched included. The time to the first row is the plan's.
+- **boto3 and COPY** (`test/bench/boto3_copy.py`): {concurrency} threads, as many pooled connections, one client; rows are
+  loaded by `COPY` through psql where they go into a table, else thrown away as dictionaries. CPU and memory are those of
+  the Python process; the CPU of psql and of the backend come on top. Its start and imports are not counted.
+- **bare libcurl** (`test/bench/floor.c`): a multi loop that makes the same calls, {concurrency} at once (16 for one
+  partition), knows names and tokens beforehand, signs nothing, and throws bodies away unread: the floor.
+- **AWS CLI**: `aws sagemaker describe-training-job` for {cli} jobs, one after another.
+
+CPU is left out where a run took less than a tenth of a second of it."""
+
+PLOT = """\
+set terminal svg size 760,400 font "sans-serif,13" background "#ffffff"
+set output "{output}"
+set style data histograms
+set style histogram clustered gap 1
+set style fill solid 0.9 border -1
+set boxwidth 0.9
+set grid ytics
+set key top right
+set title "{title}"
+set ylabel "{ylabel}"
+set xlabel "latency of a call"
+set yrange [{low}:*]
+{more}
+plot "{data}" using 2:xtic(1) title columnheader(2) linecolor rgb "#2f6fab", \\
+	"" using 3 title columnheader(3) linecolor rgb "#d9822b", "" using 4 title columnheader(4) linecolor rgb "#999999"
+"""
+
+
+def plot(directory, name, title, ylabel, done, key, keys, logarithmic):
+    data = os.path.join(os.environ["BENCH_BUILD"], name + ".dat")
+    with open(data, "w", encoding="utf-8") as file:
+        file.write('x "%s" "%s" "%s"\n' % (FDW, BOTO3, FLOOR))
+        for workload in keys:
+            file.write('"%d ms" %s\n' % (done[workload].latency_ms, " ".join(
+                "%g" % done[workload].median(peer, key) for peer in (FDW, BOTO3, FLOOR))))
+    script = PLOT.format(output=os.path.join(directory, name + ".svg"), title=title, ylabel=ylabel, data=data,
+                         low="100" if logarithmic else "0", more="set logscale y" if logarithmic else "")
+    subprocess.run(["gnuplot"], input=script, check=True, encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--output", required=True)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--note", action="append", default=[])
+    arguments = parser.parse_args()
+    runs, sizes, latencies = (1, [200, 1000], [0, 20]) if arguments.quick else (5, [1000, 10000], [0, 20, 50])
+    load = os.getloadavg()[0]
+    os.environ["NO_PROXY"] = "*"
+
+    serve(sizes[-1], 0)
+    make_schema(sizes[-1])
+    done = {}
+    for key, workload in workloads(sizes, latencies):
+        print("    %s: %d jobs, %d ms" % (workload.title, workload.jobs, workload.latency_ms), flush=True)
+        workload.measure(runs)
+        done[key] = workload
+
+    os.makedirs(arguments.output, exist_ok=True)
+    with open(os.path.join(arguments.output, "README.md"), "w", encoding="utf-8") as file:
+        file.write("\n".join(report(done, arguments, runs, sizes, latencies, load)) + "\n")
+    scans = ["all%d-%d" % (sizes[-1], latency_ms) for latency_ms in latencies]
+    jobs = "{:,} jobs, all columns".format(sizes[-1])
+    plot(arguments.output, "throughput", jobs, "jobs a second", done, "rate", scans, True)
+    plot(arguments.output, "cpu", jobs, "CPU a job, µs", done, "cpu_us", scans, False)
+
+
+if __name__ == "__main__":
+    main()
