@@ -99,6 +99,11 @@ SELECT failure_reason FROM aws.job;
 -- keys as well as values
 \set document `$SAGEMAKER_FDW_CTL document odd '{"TrainingJobName": "odd", "Environment": {"\u0000": "\u0000"}}'`
 SELECT environment FROM aws.job;
+-- what an escape cannot be made of does not get into the message as it is
+\set document `printf '{"TrainingJobName": "odd", "FailureReason": "a\\\377b"}' | $SAGEMAKER_FDW_CTL document odd -`
+SELECT failure_reason FROM aws.job;  -- ERROR
+\set document `printf '{"TrainingJobName": "odd", "FailureReason": "a\\\000b"}' | $SAGEMAKER_FDW_CTL document odd -`
+SELECT failure_reason FROM aws.job;  -- ERROR
 -- a raw control character in a string is no JSON, nor is a NUL outside of one
 \set document `printf '{"TrainingJobName": "odd", "FailureReason": "a\nb"}' | $SAGEMAKER_FDW_CTL document odd -`
 SELECT failure_reason FROM aws.job;  -- ERROR

@@ -92,8 +92,11 @@ clean_escape(StringInfo out, const char *at, const char *end)
 
 	if (unit == NO_CODE_UNIT)
 	{
-		/* a short escape, or a broken one that the parser will refuse */
-		int			len = Min(end - at, 2);
+		/*
+		 * A short escape, or a broken one that the parser will refuse.  What stands
+		 * behind the backslash then may need cleaning itself.
+		 */
+		int			len = end - at > 1 && at[1] != '\0' && !IS_HIGHBIT_SET(at[1]) ? 2 : 1;
 
 		appendBinaryStringInfo(out, at, len);
 		return at + len;
