@@ -17,6 +17,11 @@ SELECT creation_time, training_start_time, training_end_time, last_modified_time
 SELECT creation_time, training_start_time, training_end_time, last_modified_time
   FROM aws.training_jobs WHERE training_job_name = 'times';
 
+-- as far as timestamptz goes
+\set document `$SAGEMAKER_FDW_CTL document times '{"TrainingJobName": "times", "TrainingJobArn": "a", "CreationTime": 9224318015999.999999, "TrainingStartTime": -210866803200, "TrainingEndTime": 9223372036855}'`
+SELECT creation_time, training_start_time, training_end_time
+  FROM aws.training_jobs WHERE training_job_name = 'times';
+
 -- timestamps in lists are strings that cast, at the documented places and nowhere else
 \set document `$SAGEMAKER_FDW_CTL document nested '{"TrainingJobName": "nested", "TrainingJobArn": "n", "SecondaryStatusTransitions": [{"Status": "Starting", "StartTime": 1598463412.123, "EndTime": 1598463413, "StatusMessage": "x"}, {"Status": "Training", "StartTime": 1598463413.000250, "Other": 1598463413, "Deep": {"StartTime": 1}}], "FinalMetricDataList": [{"MetricName": "auc", "Value": 0.5, "Timestamp": 1.5984634125E9}], "DebugRuleEvaluationStatuses": [{"LastModifiedTime": 1, "StartTime": 1}], "ProfilerRuleEvaluationStatuses": [{"LastModifiedTime": 1598463412.1}], "HyperParameters": {"StartTime": "1598463412"}, "InputDataConfig": [{"StartTime": 1598463412}]}'`
 \x on

@@ -85,6 +85,9 @@ struct RowReader
 /* No timestamp needs more digits before the point. */
 #define SECONDS_DIGITS_MAX 14
 
+/* Where Postgres begins to count, in epoch seconds. */
+#define POSTGRES_EPOCH_S ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400))
+
 /*
  * Epoch seconds, written as a decimal, as a timestamp; rounded to the
  * microsecond, half away from zero.
@@ -93,7 +96,8 @@ static TimestampTz
 timestamp_from_decimal(const char *text)
 {
 	bool		negative = *text == '-';
-	int64		us = 0;
+	int64		seconds = 0;
+	int64		us = 0;			/* beyond the seconds, up to a whole one */
 	int			ndigits = 0;
 	TimestampTz result;
 
@@ -105,22 +109,20 @@ timestamp_from_decimal(const char *text)
 	{
 		if (++ndigits > SECONDS_DIGITS_MAX)
 			goto out_of_range;
-		us = us * 10 + (*text - '0');
+		seconds = seconds * 10 + (*text - '0');
 	}
 	if (*text == '.')
 		text++;
 	for (int i = 0; i < MICROSECOND_DIGITS; i++)
-	{
-		if (us > PG_INT64_MAX / 10 - 1)
-			goto out_of_range;
 		us = us * 10 + (*text ? *text++ - '0' : 0);
-	}
 	if (*text >= '5')
 		us++;
-	if (negative)
-		us = -us;
 
-	result = us - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	/* microseconds of what lies further off might not fit */
+	seconds = (negative ? -seconds : seconds) - POSTGRES_EPOCH_S;
+	if (seconds < MIN_TIMESTAMP / USECS_PER_SEC || seconds > END_TIMESTAMP / USECS_PER_SEC)
+		goto out_of_range;
+	result = seconds * USECS_PER_SEC + (negative ? -us : us);
 	if (IS_VALID_TIMESTAMP(result))
 		return result;
 
