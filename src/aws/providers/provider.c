@@ -279,6 +279,9 @@ smf_provider_time(const char *text)
 				hour,
 				minute,
 				second;
+	int			offset_hours = 0;
+	int			offset_minutes = 0;
+	int64		offset_s = 0;
 	int			used = 0;
 
 	if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute,
@@ -287,11 +290,17 @@ smf_provider_time(const char *text)
 	text += used;
 	if (*text == '.')
 		text += 1 + strspn(text + 1, "0123456789");
+	if (*text == '+' || *text == '-')
+	{
+		/* "+02:30", "+0230" or "+02" */
+		if (sscanf(text + 1, "%2d:%2d", &offset_hours, &offset_minutes) != 2)
+			(void) sscanf(text + 1, "%2d%2d", &offset_hours, &offset_minutes);
+		offset_s = offset_hours * SECS_PER_HOUR + offset_minutes * SECS_PER_MINUTE;
+		if (*text == '-')
+			offset_s = -offset_s;
+	}
 	return (int64) (date2j(year, month, day) - UNIX_EPOCH_JDATE) * SECS_PER_DAY +
-		hour * SECS_PER_HOUR + minute * SECS_PER_MINUTE + second -
-		(*text == '+' || *text == '-' ?
-		 (*text == '-' ? -1 : 1) * (atoi(text + 1) * SECS_PER_HOUR +
-									(strchr(text, ':') ? atoi(strchr(text, ':') + 1) : 0) * SECS_PER_MINUTE) : 0);
+		hour * SECS_PER_HOUR + minute * SECS_PER_MINUTE + second - offset_s;
 }
 
 /*
