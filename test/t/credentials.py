@@ -313,6 +313,19 @@ def test_unreadable(tap, world, server):
     os.unlink(path)
 
 
+def test_line_break(tap, world, server):
+    """A value that goes on in another line would begin another header."""
+    world.files("", "[default]\n" + keys(THREE, "aws_session_token = %s\n  X-Another: header\n" % TOKEN))
+    session = server.start(world.environment({}))
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; "
+                "CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (allow_ambient_credentials 'true')")
+    control("calls")
+    ours = ask_extension(session)
+    tap.ok(ours.get("error", "").startswith("28000") and "the shared credentials file" in ours["error"],
+           "a token with a line break is an error that says where it is", ours)
+    tap.equal(control("calls").strip(), "none", "and no request is made with it")
+
+
 def test_mapping(tap, world, server):
     """What the mapping itself says."""
     world.files("", "")
@@ -1211,6 +1224,7 @@ def main():
         make_server(session, "sm")
         test_cases(tap, world, server)
         test_unreadable(tap, world, server)
+        test_line_break(tap, world, server)
         test_mapping(tap, world, server)
         test_process_allowed(tap, world, server)
         test_endpoints(tap, world, server)

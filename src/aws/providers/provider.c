@@ -252,11 +252,32 @@ copy_string(const char *string)
 	return copy;
 }
 
-/* Fill in what a source has given; the strings are copied. */
+/* May it stand in a header's line?  As the keys of a user mapping it is visible ASCII. */
+static bool
+is_visible_ascii(const char *string)
+{
+	for (; *string; string++)
+	{
+		if (*string <= ' ' || *string >= 0x7F)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Fill in what a source has given; the strings are copied.  Raises 28000 when they
+ * cannot be sent: a line break in one would begin another header.
+ */
 void
 smf_provider_keep(AwsCredentials *credentials, const char *source, const char *access_key_id,
 				  const char *secret_access_key, const char *session_token, int64 expires_at_s)
 {
+	if (!is_visible_ascii(access_key_id) || !is_visible_ascii(secret_access_key) ||
+		(session_token != NULL && !is_visible_ascii(session_token)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("the credentials from %s are not usable", source),
+				 errdetail("One of them has a blank, a line break or another character that AWS's have not.")));
 	smf_credentials_clear(credentials);
 	credentials->access_key_id = copy_string(access_key_id);
 	credentials->secret_access_key = copy_string(secret_access_key);
