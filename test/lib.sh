@@ -131,7 +131,8 @@ install_packages() {
 build() {
 	mkdir -p "$work/build"
 	(cd "$top" && tar -cf - --exclude=.git --exclude='*.o' --exclude='*.bc' --exclude='*.so' \
-		--exclude=./results --exclude=./test/unit/build --exclude=./test/bench/build .) | tar -xf - -C "$work/build"
+		--exclude=./results --exclude=./test/unit/build --exclude=./test/bench/build \
+		--exclude=./test/fuzz/build .) | tar -xf - -C "$work/build"
 	quietly make -C "$work/build" -j2 PG_CONFIG="$pg_bin/pg_config" "$@"
 	quietly as_root make -C "$work/build" install PG_CONFIG="$pg_bin/pg_config" "$@"
 }

@@ -1,0 +1,110 @@
+/*-------------------------------------------------------------------------
+ *
+ * document_fuzz.c
+ *		The pass over JSON from the service, before Postgres's parser sees it.
+ *
+ * Input: a byte that chooses the database encoding, then the text.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "backend.h"
+
+#include "aws/json.c"
+
+/* Did the parser refuse what the pass is there to keep from it? */
+static bool
+is_unicode_error(JsonParseErrorType error)
+{
+	return error == JSON_UNICODE_CODE_POINT_ZERO || error == JSON_UNICODE_HIGH_ESCAPE ||
+		error == JSON_UNICODE_HIGH_SURROGATE || error == JSON_UNICODE_LOW_SURROGATE;
+}
+
+static bool
+is_valid(int encoding, const char *text, size_t len)
+{
+	return pg_encoding_verifymbstr(encoding, text, len) == len && memchr(text, '\0', len) == NULL;
+}
+
+static void
+check_pass(const char *text, size_t len)
+{
+	StringInfoData once;
+	StringInfoData twice;
+	Jsonb	   *parsed;
+
+	initStringInfo(&once);
+	initStringInfo(&twice);
+	if (clean(&once, text, len) != NULL)
+		return;
+	FUZZ_CHECK(is_valid(PG_UTF8, once.data, once.len));
+	FUZZ_CHECK(!is_unicode_error(fuzz_parse_json(once.data, once.len, PG_UTF8, &parsed)));
+
+	/* what is clean stays as it is */
+	FUZZ_CHECK(clean(&twice, once.data, once.len) == NULL);
+	FUZZ_CHECK(twice.len == once.len && memcmp(twice.data, once.data, once.len) == 0);
+
+	/* and what the parser takes by itself, it takes from the pass */
+	if (is_valid(PG_UTF8, text, len) && fuzz_parse_json(text, len, PG_UTF8, &parsed) == JSON_SUCCESS)
+		FUZZ_CHECK(fuzz_parse_json(once.data, once.len, PG_UTF8, &parsed) == JSON_SUCCESS);
+}
+
+static void
+check_parse(const char *text, size_t len)
+{
+	const char *reason = NULL;
+	Jsonb	   *json;
+	char	   *member;
+
+	fuzz_json_error = JSON_SUCCESS;
+	json = smf_json_parse(text, len, &reason);
+	FUZZ_CHECK(json != NULL || reason != NULL);
+	FUZZ_CHECK(!is_unicode_error(fuzz_json_error));
+	if (json == NULL)
+		return;
+	member = smf_json_member(json, "message");
+	if (member != NULL)
+		FUZZ_CHECK(is_valid(fuzz_encoding, member, strlen(member)));
+}
+
+static void
+check_text(const char *text, size_t len)
+{
+	char	   *shown = smf_text_from_utf8(text, len);
+
+	FUZZ_CHECK(is_valid(fuzz_encoding, shown, strlen(shown)));
+	for (char *c = shown; *c; c++)
+		FUZZ_CHECK((unsigned char) *c >= ' ' && *c != 0x7F);
+	if (fuzz_encoding == PG_SQL_ASCII)
+		FUZZ_CHECK(pg_is_ascii(shown));
+}
+
+typedef struct Text
+{
+	const char *bytes;
+	size_t		len;
+} Text;
+
+static void
+check(void *arg)
+{
+	Text	   *text = arg;
+
+	check_pass(text->bytes, text->len);
+	check_parse(text->bytes, text->len);
+	check_text(text->bytes, text->len);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const int encodings[] = {PG_UTF8, PG_LATIN1, PG_SQL_ASCII};
+	FuzzInput	input = {data, size};
+	Text		text;
+
+	fuzz_encoding = encodings[fuzz_byte(&input) % lengthof(encodings)];
+	text.bytes = (const char *) input.at;
+	text.len = input.left;
+	FUZZ_CHECK(!fuzz_raises(check, &text));
+	fuzz_reset();
+	return 0;
+}
