@@ -9,6 +9,7 @@
 
 #include <float.h>
 
+#include "aws/client.h"
 #include "aws/credentials.h"
 #include "fdw/access.h"
 #include "fdw/analyze.h"
@@ -52,6 +53,13 @@ _PG_init(void)
 							&smf_analyze_jobs,
 							300, 1, INT_MAX,
 							PGC_USERSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("sagemaker_fdw.log_min_duration",
+							"Sets the time after which an AWS call is logged.",
+							"Minus one turns this off, zero logs all calls.",
+							&smf_log_min_duration_ms,
+							-1, -1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("sagemaker_fdw.max_calls",
 							"Sets the number of AWS calls that one scan may make.",

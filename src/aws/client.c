@@ -68,6 +68,7 @@ struct AwsCall
 	dlist_node	node;			/* in the client's list */
 	AwsClient  *client;
 	const char *operation;		/* a constant of the caller's */
+	char	   *subject;		/* the job it is for, palloc'ed; or NULL */
 	char	   *body;			/* palloc'ed */
 	size_t		body_len;
 	int64	   *attempts_counter;	/* the caller's; counted up for each request */
@@ -97,6 +98,8 @@ struct AwsCall
 	char	   *request_id;		/* the service's, of the last answer; or NULL */
 	char	   *transport_error;	/* libcurl's words; or NULL */
 };
+
+int			smf_log_min_duration_ms = -1;
 
 /* Requests of all clients since the process began. */
 static int64 calls_made = 0;
@@ -405,11 +408,48 @@ forget_answer(AwsCall *call)
 	call->error.http_status = 0;
 }
 
+/* Does it look like a request's id, rather than any text? */
+static bool
+request_id_valid(const char *id)
+{
+	return strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=") == strlen(id);
+}
+
+/*
+ * Log a call that took long, from its first attempt on.  The statement is not logged
+ * with it: there may be secrets in it.
+ */
+static void
+log_slow_call(const AwsCall *call)
+{
+	int64		took_us = smf_http_now() - call->first_sent_us;
+	bool		has_id = call->request_id != NULL && request_id_valid(call->request_id);
+
+	if (smf_log_min_duration_ms < 0 || call->attempt == 0 ||
+		took_us < smf_log_min_duration_ms * INT64CONST(1000))
+		return;
+	ereport(LOG,
+			(errmsg("%s%s%s%s on server \"%s\" %s after %.3f ms: %d %s, %s%s",
+					call->operation,
+					call->subject ? " of training job \"" : "",
+					call->subject ? call->subject : "",
+					call->subject ? "\"" : "",
+					call->client->config.server_name,
+					call->failed ? "failed" : "succeeded",
+					took_us / 1000.0,
+					call->attempt, call->attempt == 1 ? "attempt" : "attempts",
+					has_id ? "request id " : "no request id",
+					has_id ? call->request_id : ""),
+			 errhidestmt(true),
+			 errhidecontext(true)));
+}
+
 static void
 end_call(AwsCall *call, bool failed)
 {
 	call->done = true;
 	call->failed = failed;
+	log_slow_call(call);
 }
 
 static void
@@ -535,13 +575,6 @@ note_answer(AwsCall *call)
 		if (call->retry_class == SMF_RETRY_NO)
 			pacer->success_us = now_us;
 	}
-}
-
-/* Does it look like a request's id, rather than any text? */
-static bool
-request_id_valid(const char *id)
-{
-	return strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=") == strlen(id);
 }
 
 /* The request has ended: the call is done, or will try again. */
@@ -783,17 +816,21 @@ send_request(PaceTurn *turn)
  * smf_call_start
  *		Start a call.
  *
- * "operation" is a constant, "body" JSON in UTF-8, copied.  "*attempts" is
- * counted up for each request that is sent, and must outlive the call.  The
- * call is the client's, and freed with it at the latest.
+ * "operation" is a constant, "subject" the job that the call is for, or NULL, and
+ * "body" JSON in UTF-8; both are copied.  "*attempts" is counted up for each
+ * request that is sent, and must outlive the call.  The call is the client's, and
+ * freed with it at the latest.
  */
 AwsCall *
-smf_call_start(AwsClient *client, const char *operation, const char *body, int64 *attempts)
+smf_call_start(AwsClient *client, const char *operation, const char *subject,
+			   const char *body, int64 *attempts)
 {
 	AwsCall    *call = MemoryContextAllocZero(client->context, sizeof(AwsCall));
 
 	call->client = client;
 	call->operation = operation;
+	if (subject != NULL)
+		call->subject = MemoryContextStrdup(client->context, subject);
 	call->body = MemoryContextStrdup(client->context, body);
 	call->body_len = strlen(body);
 	call->attempts_counter = attempts;
@@ -816,6 +853,7 @@ smf_call_free(AwsCall *call)
 	smf_http_timer_cancel(&call->backoff);
 	forget_answer(call);
 	dlist_delete(&call->node);
+	free_string(&call->subject);
 	pfree(call->body);
 	pfree(call);
 }

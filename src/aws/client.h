@@ -51,6 +51,9 @@ typedef struct AwsError
 	const char *message;		/* may be NULL */
 } AwsError;
 
+/* Setting sagemaker_fdw.log_min_duration: milliseconds; -1: no call is logged. */
+extern int	smf_log_min_duration_ms;
+
 typedef struct AwsClient AwsClient;
 typedef struct AwsCall AwsCall;
 
@@ -70,8 +73,8 @@ extern void smf_client_wake_at(AwsClient *client, int64 at_us);
 extern char *smf_client_endpoint(const AwsClientConfig *config, const ForeignServer *server,
 								 Oid userid);
 
-extern AwsCall *smf_call_start(AwsClient *client, const char *operation, const char *body,
-							   int64 *attempts);
+extern AwsCall *smf_call_start(AwsClient *client, const char *operation, const char *subject,
+							   const char *body, int64 *attempts);
 extern bool smf_call_done(const AwsCall *call);
 extern bool smf_call_failed(const AwsCall *call);
 extern bool smf_call_denied(const AwsCall *call);

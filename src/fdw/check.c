@@ -123,8 +123,8 @@ check_credentials(Check *check, Oid userid)
 static AwsCall *
 call(Check *check, JobOperation operation, char *body)
 {
-	AwsCall    *made = smf_call_start(check->client, smf_operation_name(operation), body,
-									  &check->attempts);
+	AwsCall    *made = smf_call_start(check->client, smf_operation_name(operation), NULL,
+									  body, &check->attempts);
 
 	smf_call_wait(made);
 	return made;

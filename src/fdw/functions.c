@@ -70,7 +70,7 @@ sagemaker_describe_training_job(PG_FUNCTION_ARGS)
 	context = AllocSetContextCreate(caller, "sagemaker_fdw function", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
 	client = smf_access_client(smf_settings_resolve(server, NULL), userid);
-	call = smf_call_start(client, smf_operation_name(SMF_OP_DESCRIBE_TRAINING_JOB),
+	call = smf_call_start(client, smf_operation_name(SMF_OP_DESCRIBE_TRAINING_JOB), job_name,
 						  smf_describe_training_job_request(job_name), &attempts);
 	smf_call_wait(call);
 	MemoryContextSwitchTo(caller);

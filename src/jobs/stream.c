@@ -690,7 +690,7 @@ fill(JobStream *stream)
 											stream->next_token);
 
 		stream->page = smf_call_start(stream->client, smf_operation_name(stream->list_operation),
-									  body, &spec->attempts[stream->list_operation]);
+									  NULL, body, &spec->attempts[stream->list_operation]);
 		stream->in_flight++;
 		pfree(body);
 	}
@@ -702,7 +702,8 @@ static void
 start_entry_call(JobStream *stream, JobEntry *entry, JobOperation operation, char *body)
 {
 	entry->operation = operation;
-	entry->call = smf_call_start(stream->client, smf_operation_name(operation), body,
+	entry->call = smf_call_start(stream->client, smf_operation_name(operation),
+								 entry->name ? entry->name : entry->wanted->name, body,
 								 &stream->spec.attempts[operation]);
 	entry->state = ENTRY_CALLING;
 	stream->in_flight++;
