@@ -23,6 +23,7 @@ OBJS = \
 	src/fdw/explain.o \
 	src/fdw/functions.o \
 	src/fdw/import.o \
+	src/fdw/monitor.o \
 	src/fdw/plan.o \
 	src/fdw/pushdown.o \
 	src/fdw/request.o \
@@ -55,7 +56,10 @@ OBJS = \
 	src/aws/pace.o \
 	src/aws/retry.o \
 	src/aws/session.o \
+	src/aws/shared.o \
 	src/aws/sigv4.o \
+	src/aws/stats.o \
+	src/aws/table.o \
 	src/http/http.o
 
 # one topic a file; each is run with an endpoint of its own

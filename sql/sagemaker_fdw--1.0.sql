@@ -181,6 +181,53 @@ RETURN round((1 - billable_time_in_seconds::numeric / nullif(training_time_in_se
 COMMENT ON FUNCTION sagemaker_spot_savings_percent(integer, integer) IS
 	'percent of the training time that was not billed';
 
+-- What calls have cost.  The function tells each role what it may know.
+
+CREATE FUNCTION sagemaker_fdw_stats_figures(OUT serverid oid, OUT region text, OUT operation text,
+	OUT calls bigint, OUT rows bigint, OUT retries bigint, OUT throttles bigint, OUT errors bigint,
+	OUT bytes_received bigint, OUT wait_ms double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 20;
+
+COMMENT ON FUNCTION sagemaker_fdw_stats_figures() IS
+	'what AWS calls have cost, for sagemaker_fdw_stats';
+
+CREATE VIEW sagemaker_fdw_stats AS
+	SELECT s.srvname AS server, f.region, f.operation,
+		sum(f.calls)::bigint AS calls,
+		sum(f.rows)::bigint AS rows,
+		sum(f.retries)::bigint AS retries,
+		sum(f.throttles)::bigint AS throttles,
+		sum(f.errors)::bigint AS errors,
+		sum(f.bytes_received)::bigint AS bytes_received,
+		sum(f.wait_ms) AS wait_ms
+	  FROM sagemaker_fdw_stats_figures() AS f
+	  JOIN pg_foreign_server AS s ON s.oid = f.serverid
+	 GROUP BY s.srvname, f.region, f.operation;
+
+COMMENT ON VIEW sagemaker_fdw_stats IS
+	'what AWS calls have cost, by server, region and operation: of all sessions where the library is preloaded, else of this one';
+COMMENT ON COLUMN sagemaker_fdw_stats.calls IS 'requests sent, retries included';
+COMMENT ON COLUMN sagemaker_fdw_stats.rows IS 'jobs in the answers';
+COMMENT ON COLUMN sagemaker_fdw_stats.retries IS 'attempts after the first one of a call';
+COMMENT ON COLUMN sagemaker_fdw_stats.throttles IS 'answers that said that there were too many calls';
+COMMENT ON COLUMN sagemaker_fdw_stats.errors IS 'calls that failed for good; that a job does not exist is no failure';
+COMMENT ON COLUMN sagemaker_fdw_stats.bytes_received IS 'bytes of the answers'' bodies';
+COMMENT ON COLUMN sagemaker_fdw_stats.wait_ms IS 'milliseconds in which queries had nothing to do but wait';
+
+GRANT SELECT ON sagemaker_fdw_stats TO PUBLIC;
+
+CREATE FUNCTION sagemaker_fdw_stats_reset()
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+REVOKE EXECUTE ON FUNCTION sagemaker_fdw_stats_reset() FROM PUBLIC;
+
+COMMENT ON FUNCTION sagemaker_fdw_stats_reset() IS
+	'forgets what sagemaker_fdw_stats has of the current database';
+
 -- What the procedures below ask for.
 
 CREATE FUNCTION sagemaker_fdw_columns(OUT column_name name, OUT column_type text, OUT attribute text)

@@ -11,6 +11,7 @@
 
 #include "aws/client.h"
 #include "aws/credentials.h"
+#include "aws/stats.h"
 #include "fdw/access.h"
 #include "fdw/analyze.h"
 #include "fdw/explain.h"
@@ -83,6 +84,8 @@ _PG_init(void)
 							PGC_USERSET, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("sagemaker_fdw");
+
+	smf_stats_request();
 }
 
 /* The foreign data wrapper's callbacks. */

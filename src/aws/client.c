@@ -32,6 +32,7 @@
 #include "aws/endpoint.h"
 #include "aws/json.h"
 #include "aws/pace.h"
+#include "aws/stats.h"
 #include "common/pg_prng.h"
 #include "http/http.h"
 #include "lib/stringinfo.h"
@@ -237,6 +238,7 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	client->callback.func = client_gone;
 	client->callback.arg = client;
 	MemoryContextRegisterResetCallback(context, &client->callback);
+	smf_stats_attach();
 
 	client->config = *config;
 	client->config.server_name = copy_string(config->server_name);
@@ -324,6 +326,14 @@ smf_client_stats(const AwsClient *client)
 	return &client->stats;
 }
 
+/* Count a retry of the call. */
+static void
+count_retry(AwsCall *call)
+{
+	call->client->stats.retries++;
+	smf_stats_add(&call->pacer->key, SMF_FIGURE_RETRIES, 1);
+}
+
 /* See to it that the credentials are good, and let go on who waits for that. */
 static void
 renew_credentials(AwsClient *client)
@@ -338,9 +348,33 @@ renew_credentials(AwsClient *client)
 		if (!call->parked)
 			continue;
 		call->parked = false;
-		client->stats.retries++;
+		count_retry(call);
 		smf_pacer_enter(call->pacer, &call->turn, true);
 	}
+}
+
+/* The operation whose calls are waited for: the oldest one's, since jobs leave in order. */
+static const CallKey *
+awaited_key(const AwsClient *client)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &unconstify(AwsClient *, client)->calls)
+	{
+		const AwsCall *call = dlist_container(AwsCall, node, iter.cur);
+
+		if (!call->done)
+			return &call->pacer->key;
+	}
+	return NULL;
+}
+
+static void
+count_wait(AwsClient *client, const CallKey *key, int64 us)
+{
+	client->stats.wait_us += us;
+	if (key != NULL)
+		smf_stats_add(key, SMF_FIGURE_WAIT_US, us);
 }
 
 /*
@@ -354,9 +388,11 @@ smf_client_wait(AwsClient *client)
 {
 	int64		start_us = smf_http_now();
 
+	const CallKey *key = awaited_key(client);
+
 	renew_credentials(client);
 	smf_http_wait();
-	client->stats.wait_us += smf_http_now() - start_us;
+	count_wait(client, key, smf_http_now() - start_us);
 }
 
 /*
@@ -375,7 +411,7 @@ smf_client_poll(AwsClient *client)
 void
 smf_client_waited(AwsClient *client, int64 us)
 {
-	client->stats.wait_us += us;
+	count_wait(client, awaited_key(client), us);
 }
 
 /* Let smf_client_wait return at "at_us" (of smf_http_now) at the latest, once. */
@@ -449,6 +485,9 @@ end_call(AwsCall *call, bool failed)
 {
 	call->done = true;
 	call->failed = failed;
+	if (failed && !call->over_limit &&
+		!(call->client->config.not_found && call->client->config.not_found(&call->error)))
+		smf_stats_add(&call->pacer->key, SMF_FIGURE_ERRORS, 1);
 	log_slow_call(call);
 }
 
@@ -474,7 +513,7 @@ backoff_over(HttpTimer *timer)
 {
 	AwsCall    *call = (AwsCall *) ((char *) timer - offsetof(AwsCall, backoff));
 
-	call->client->stats.retries++;
+	count_retry(call);
 	smf_pacer_enter(call->pacer, &call->turn, true);
 }
 
@@ -566,6 +605,7 @@ note_answer(AwsCall *call)
 	if (throttled)
 	{
 		call->client->stats.throttles++;
+		smf_stats_add(&pacer->key, SMF_FIGURE_THROTTLES, 1);
 		call->throttles++;
 	}
 	else
@@ -591,6 +631,7 @@ request_done(HttpRequest *request, void *arg)
 	call->retry_class = SMF_RETRY_NO;
 	(void) smf_http_body(request, &len);
 	client->stats.bytes_received += len;
+	smf_stats_add(&call->pacer->key, SMF_FIGURE_BYTES_RECEIVED, len);
 	if (call->result == SMF_HTTP_OK)
 	{
 		const char *id = smf_http_header(request, "x-amzn-RequestId");
@@ -801,6 +842,7 @@ send_request(PaceTurn *turn)
 	if (call->request != NULL)
 	{
 		client->stats.calls++;
+		smf_stats_add(&call->pacer->key, SMF_FIGURE_CALLS, 1);
 		calls_made++;
 		(*call->attempts_counter)++;
 	}
@@ -826,6 +868,7 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 			   const char *body, int64 *attempts)
 {
 	AwsCall    *call = MemoryContextAllocZero(client->context, sizeof(AwsCall));
+	CallKey		key;
 
 	call->client = client;
 	call->operation = operation;
@@ -836,8 +879,9 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	call->attempts_counter = attempts;
 	call->backoff.fire = backoff_over;
 	call->turn.go = send_request;
-	call->pacer = smf_pacer_find(&client->session->pacers, client->config.region, operation,
-								 client->config.max_calls_per_second);
+	smf_call_key(&key, client->session->serverid, client->session->userid, client->config.region,
+				 operation);
+	call->pacer = smf_pacer_find(&client->session->pacers, &key, client->config.max_calls_per_second);
 	dlist_push_tail(&client->calls, &call->node);
 	smf_pacer_enter(call->pacer, &call->turn, false);
 	return call;
@@ -885,6 +929,13 @@ smf_call_wait(AwsCall *call)
 {
 	while (!call->done)
 		smf_client_wait(call->client);
+}
+
+/* Count the jobs that the call's answer held. */
+void
+smf_call_count_rows(const AwsCall *call, int64 nrows)
+{
+	smf_stats_add(&call->pacer->key, SMF_FIGURE_ROWS, nrows);
 }
 
 /* The operation's name in the API. */

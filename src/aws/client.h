@@ -11,6 +11,14 @@
 #include "aws/session.h"
 #include "compat.h"
 
+/* Why a call failed, in the service's words where it gave any. */
+typedef struct AwsError
+{
+	int			http_status;	/* 0: there was no response */
+	const char *code;			/* AWS error code; NULL: none was given */
+	const char *message;		/* may be NULL */
+} AwsError;
+
 /* Where a client's calls go and what each may cost. */
 typedef struct AwsClientConfig
 {
@@ -31,6 +39,8 @@ typedef struct AwsClientConfig
 	bool		adaptive;		/* follow the rate that the service bears? */
 	double		max_calls_per_second;	/* of an operation; 0: no ceiling */
 	int64		max_calls;		/* requests of the client; 0: any number */
+	bool		(*not_found) (const AwsError *error);	/* does it only say that there is
+														 * no such thing? */
 } AwsClientConfig;
 
 /* What a client's calls have cost so far. */
@@ -42,14 +52,6 @@ typedef struct AwsClientStats
 	int64		bytes_received; /* of bodies */
 	int64		wait_us;		/* time the client's user had nothing to do but wait */
 } AwsClientStats;
-
-/* Why a call failed, in the service's words where it gave any. */
-typedef struct AwsError
-{
-	int			http_status;	/* 0: there was no response */
-	const char *code;			/* AWS error code; NULL: none was given */
-	const char *message;		/* may be NULL */
-} AwsError;
 
 /* Setting sagemaker_fdw.log_min_duration: milliseconds; -1: no call is logged. */
 extern int	smf_log_min_duration_ms;
@@ -81,6 +83,7 @@ extern bool smf_call_denied(const AwsCall *call);
 extern const char *smf_call_tls_problem(const AwsCall *call);
 extern const AwsError *smf_call_error(const AwsCall *call);
 extern void smf_call_wait(AwsCall *call);
+extern void smf_call_count_rows(const AwsCall *call, int64 nrows);
 extern const char *smf_call_operation(const AwsCall *call);
 extern const char *smf_call_body(const AwsCall *call, size_t *len);
 extern bool smf_call_may_quote(const AwsCall *call);

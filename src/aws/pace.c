@@ -50,11 +50,11 @@ timer_fired(HttpTimer *timer)
 
 /*
  * smf_pacer_find
- *		The pacer for the operation in the region, made if need be.  "ceiling"
- *		is calls a second, 0 for none.  Raises an error without memory.
+ *		The pacer for such calls, made if need be.  "ceiling" is calls a second, 0 for
+ *		none.  Raises an error without memory.
  */
 AwsPacer *
-smf_pacer_find(dlist_head *pacers, const char *region, const char *operation, double ceiling)
+smf_pacer_find(dlist_head *pacers, const CallKey *key, double ceiling)
 {
 	dlist_iter	iter;
 	AwsPacer   *pacer;
@@ -62,21 +62,16 @@ smf_pacer_find(dlist_head *pacers, const char *region, const char *operation, do
 	dlist_foreach(iter, pacers)
 	{
 		pacer = dlist_container(AwsPacer, node, iter.cur);
-		if (strcmp(pacer->operation, operation) == 0 && strcmp(pacer->region, region) == 0)
+		if (memcmp(&pacer->key, key, sizeof(CallKey)) == 0)
 			return pacer;
 	}
 
 	pacer = calloc(1, sizeof(AwsPacer));
-	if (pacer != NULL)
-		pacer->region = strdup(region);
-	if (pacer == NULL || pacer->region == NULL)
-	{
-		free(pacer);
+	if (pacer == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
-	}
-	pacer->operation = operation;
+	pacer->key = *key;
 	pacer->quota.left = SMF_RETRY_QUOTA;
 	smf_rate_init(&pacer->rate, ceiling, now_s());
 	dlist_init(&pacer->queue);
@@ -95,7 +90,6 @@ smf_pacer_free_all(dlist_head *pacers)
 
 		Assert(dlist_is_empty(&pacer->queue));
 		smf_http_timer_cancel(&pacer->timer);
-		free(pacer->region);
 		free(pacer);
 	}
 }

@@ -9,6 +9,7 @@
 #define SMF_PACE_H
 
 #include "aws/retry.h"
+#include "aws/table.h"
 #include "http/http.h"
 #include "lib/ilist.h"
 
@@ -28,8 +29,7 @@ typedef struct PaceTurn
 typedef struct AwsPacer
 {
 	dlist_node	node;			/* in the session's list */
-	char	   *region;			/* malloc'ed */
-	const char *operation;		/* a constant */
+	CallKey		key;			/* of the calls that are paced */
 
 	CallRate	rate;
 	RetryQuota	quota;
@@ -40,8 +40,7 @@ typedef struct AwsPacer
 	HttpTimer	timer;			/* armed while somebody waits */
 } AwsPacer;
 
-extern AwsPacer *smf_pacer_find(dlist_head *pacers, const char *region,
-								const char *operation, double ceiling);
+extern AwsPacer *smf_pacer_find(dlist_head *pacers, const CallKey *key, double ceiling);
 extern void smf_pacer_free_all(dlist_head *pacers);
 extern void smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn, bool again);
 extern void smf_pacer_leave(PaceTurn *turn);

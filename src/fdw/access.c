@@ -11,6 +11,7 @@
 #include "fdw/access.h"
 #include "fdw/scan.h"
 #include "foreign/fdwapi.h"
+#include "jobs/stream.h"
 #include "miscadmin.h"
 
 int			smf_max_calls = 100000;
@@ -35,6 +36,7 @@ client_config(const SmfSettings *settings)
 	config.adaptive = settings->retry_mode == SMF_RETRY_ADAPTIVE;
 	config.max_calls_per_second = settings->max_calls_per_second;
 	config.max_calls = smf_max_calls;
+	config.not_found = smf_job_not_found;
 	return config;
 }
 

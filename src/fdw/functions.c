@@ -75,7 +75,10 @@ sagemaker_describe_training_job(PG_FUNCTION_ARGS)
 	smf_call_wait(call);
 	MemoryContextSwitchTo(caller);
 	if (!smf_call_failed(call))
+	{
+		smf_call_count_rows(call, 1);
 		document = smf_document_describe(call, job_name);
+	}
 	else if (!smf_job_not_found(smf_call_error(call)))
 		smf_call_raise(call, job_name);
 	MemoryContextDelete(context);

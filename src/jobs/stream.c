@@ -546,6 +546,8 @@ take_page(JobStream *stream)
 						smf_call_operation(stream->page)),
 				 smf_call_errdetail(stream->page, NULL, NULL)));
 
+	smf_call_count_rows(stream->page, n);
+
 	/* of what was seen before, what may come again after another walk's beginning */
 	seen = palloc0((n + stream->nseen) * sizeof(SeenJob) + 1);
 	for (int i = 0; i < n; i++)
@@ -804,6 +806,7 @@ take_description(JobStream *stream, JobEntry *entry)
 {
 	const WantedJob *wanted = entry->wanted;
 
+	smf_call_count_rows(entry->call, 1);
 	entry->describe = entry->call;
 	entry->call = NULL;
 	entry->state = ENTRY_IDLE;
@@ -844,6 +847,9 @@ take_tags(JobStream *stream, JobEntry *entry)
 	entry->tags_token = smf_document_next_token(call, response, entry->name);
 	MemoryContextSwitchTo(old);
 
+	/* the tags of one job, in however many pages */
+	if (entry->tags_token == NULL)
+		smf_call_count_rows(call, 1);
 	smf_call_free(entry->call);
 	entry->call = NULL;
 	entry->state = ENTRY_IDLE;
@@ -863,6 +869,7 @@ take_search(JobStream *stream, JobEntry *entry)
 	JsonbContainer *results = smf_document_list(entry->call, response, "Results", NULL);
 	int			n = results ? JsonContainerSize(results) : 0;
 
+	smf_call_count_rows(entry->call, n);
 	for (int i = 0; i < n && entry->name == NULL; i++)
 	{
 		JsonbValue *result = getIthJsonbValueFromContainer(results, i);

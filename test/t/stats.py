@@ -1,13 +1,18 @@
-"""What tells an operator how things stand: log lines of slow calls.
+"""What tells an operator how things stand: log lines of slow calls, and what calls cost.
 
-The clusters are the test's own.
+The clusters are the test's own: one that preloads the library, whose sessions share
+what they know, and one that does not.
 """
+import json
+import os
 import re
+import signal
 
-from harness import HISTORY, Cluster, Session, Tap, control, fault, make_server
+from harness import HISTORY, URL, Cluster, Died, Session, Tap, control, fault, make_server, wait_for
 
 JOB = "pytorch-ads-0001"
 ONE = "SELECT role_arn FROM sm.training_jobs WHERE training_job_name = '%s'"
+DESCRIBE, LIST = ("sm", "us-east-1", "DescribeTrainingJob"), ("sm", "us-east-1", "ListTrainingJobs")
 FIGURES = re.compile(r"\d+[.]\d{3} ms")
 
 
@@ -64,21 +69,207 @@ def test_log(tap, cluster):
     session.close()
 
 
-def test_alone():
+def figures(session):
+    """The view, as (server, region, operation) to [calls, rows, retries, throttles, errors]."""
+    lines = session.run("SELECT server, region, operation, calls, rows, retries, throttles, errors FROM sagemaker_fdw_stats")
+    found = [line.split("|") for line in lines]
+    if len({tuple(row[:3]) for row in found}) != len(found):
+        raise Died("not a row for each server, region and operation: %r" % found)
+    return {tuple(row[:3]): [int(figure) for figure in row[3:]] for row in found}
+
+
+def counted(session, query):
+    """What a query costs, as figures() gives it; (what it says itself)."""
+    session.run("SELECT sagemaker_fdw_stats_reset()")
+    plan = json.loads("".join(session.run("EXPLAIN (ANALYZE, FORMAT JSON) " + query)))[0]["Plan"]
+    while plan["Node Type"] != "Foreign Scan":
+        plan = plan["Plans"][0]
+    return figures(session), plan
+
+
+def test_figures(session, tap):
+    """What is counted, and under which name; the session is all there is."""
+    session.run("SELECT sagemaker_fdw_stats_reset()")
+    tap.equal(figures(session), {}, "nothing is counted before there is a call")
+    found, _ = counted(session, "SELECT count(role_arn) FROM sm.training_jobs")
+    tap.equal(found, {LIST: [3, 300, 0, 0, 0], DESCRIBE: [300, 300, 0, 0, 0]}, "pages and documents are counted")
+    session.run("SELECT role_arn FROM sm.training_jobs WHERE training_job_name = '%s'" % JOB)
+    session.run("SELECT sagemaker_describe_training_job('sm', '%s')" % JOB)
+    tap.equal(figures(session), {LIST: [3, 300, 0, 0, 0], DESCRIBE: [302, 302, 0, 0, 0]}, "... and added up, those of functions, too")
+
+    fault(kind="error", code="ThrottlingException", operation="ListTrainingJobs", times=1)
+    fault(kind="error", status=500, code="InternalFailure", operation="DescribeTrainingJob", skip=7, times=2)
+    found, plan = counted(session, "SELECT count(role_arn) FROM sm.training_jobs")
+    tap.equal(found, {LIST: [4, 300, 1, 1, 0], DESCRIBE: [302, 300, 2, 0, 0]}, "retries and throttles are, each with its operation")
+    tap.equal([plan["API Calls"], plan["API Retries"], plan["API Throttles"]], [306, 3, 1], "EXPLAIN counts the same in sum")
+    received, waited = session.run("SELECT sum(bytes_received), sum(wait_ms) FROM sagemaker_fdw_stats")[0].split("|")
+    tap.equal(int(received), plan["API Bytes Received"], "... and the same bytes")
+    tap.ok(plan["API Wait Time"] > 0 and abs(float(waited) - plan["API Wait Time"]) < 0.01, "... and the same time waited",
+           (waited, plan["API Wait Time"]))
+
+    found, _ = counted(session, "SELECT role_arn FROM sm.training_jobs WHERE training_job_name = 'no-such-job'")
+    tap.equal(found, {DESCRIBE: [1, 0, 0, 0, 0]}, "that a job does not exist is no error")
+    session.run("SELECT sagemaker_fdw_stats_reset()")
+    fault(kind="error", code="AccessDeniedException", times=0)
+    tap.equal(session.ask(ONE % JOB)[1], "42501", "a call is denied")
+    control("clear", b"")
+    tap.equal(figures(session), {DESCRIBE: [1, 0, 0, 0, 1]}, "... which is one")
+    session.run("SELECT sagemaker_fdw_stats_reset(); SET sagemaker_fdw.max_calls = 2")
+    tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1], "54000", "a scan makes as many calls as it may")
+    session.run("RESET sagemaker_fdw.max_calls")
+    tap.equal(figures(session), {LIST: [2, 200, 0, 0, 0]}, "... and a call that was not made is no error")
+
+    found, _ = counted(session, "SELECT training_job_name, tags FROM sm.training_jobs WHERE training_job_name = '%s'" % JOB)
+    tap.equal(found, {DESCRIBE: [1, 1, 0, 0, 0], ("sm", "us-east-1", "ListTags"): [1, 1, 0, 0, 0]}, "tags are a job's")
+    found, _ = counted(session, "SELECT count(role_arn) FROM searched.training_jobs")
+    tap.equal(found, {("searched", "us-east-1", "Search"): [3, 300, 0, 0, 0]}, "each server has its own row")
+    session.run("CREATE FOREIGN TABLE elsewhere (training_job_name text) SERVER sm OPTIONS (region 'eu-west-1')")
+    found, _ = counted(session, "SELECT count(*) FROM elsewhere")
+    tap.equal(list(found), [("sm", "eu-west-1", "ListTrainingJobs")], "... and each region")
+    session.run("ALTER SERVER sm RENAME TO other; DROP FOREIGN TABLE elsewhere")
+    tap.equal(list(figures(session)), [("other", "eu-west-1", "ListTrainingJobs")], "a server that is renamed keeps it")
+    session.run("ALTER SERVER other RENAME TO sm; DROP SERVER searched CASCADE")
+    tap.equal([key for key in figures(session) if key[0] != "sm"], [], "one that is dropped does not")
+
+
+def test_roles(session, tap):
+    session.run("CREATE ROLE alice; CREATE ROLE bob; CREATE ROLE auditor IN ROLE pg_read_all_stats; CREATE ROLE boss IN ROLE bob; "
+                "GRANT USAGE ON FOREIGN SERVER sm TO alice, bob; GRANT USAGE ON SCHEMA sm TO PUBLIC; "
+                "GRANT SELECT ON sm.training_jobs TO alice, bob")
+    for role in ("alice", "bob"):
+        session.run("CREATE USER MAPPING FOR %s SERVER sm OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s')"
+                    % (role, *HISTORY))
+    session.run("SELECT sagemaker_fdw_stats_reset(); SET ROLE alice; %s; SET ROLE bob; %s; %s; RESET ROLE"
+                % (ONE % JOB, ONE % JOB, ONE % JOB))
+    session.run("GRANT SELECT ON sm.training_jobs TO boss; CREATE VIEW bobs AS %s; ALTER VIEW bobs OWNER TO bob; "
+                "GRANT SELECT ON bobs TO alice; SET ROLE alice; SELECT * FROM bobs; RESET ROLE" % (ONE % JOB))
+    for role, calls in (("alice", 1), ("bob", 3), ("boss", 3), ("auditor", 4), ("postgres", 4)):
+        session.run("SET ROLE %s" % role)
+        tap.equal(figures(session), {DESCRIBE: [calls, calls, 0, 0, 0]}, "%s is shown the calls that are made for roles it has" % role)
+    session.run("RESET ROLE; CREATE ROLE nobody; SET ROLE nobody")
+    tap.equal(figures(session), {}, "... and nobody is shown none")
+    tap.equal(session.ask("SELECT sagemaker_fdw_stats_reset()")[1], "42501", "a plain role forgets nothing")
+    session.run("RESET ROLE; DROP VIEW bobs; DROP OWNED BY alice, bob, boss; DROP ROLE nobody, boss, alice, bob, auditor")
+
+
+def test_full(session, tap, capacity):
+    """More regions than there is room for."""
+    session.run("SELECT sagemaker_fdw_stats_reset()")
+    number = capacity + 50
+    session.run("DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('CREATE FOREIGN TABLE region_%%s (training_job_name text) "
+                "SERVER sm OPTIONS (region %%L)', i, 'us-east-' || i); END LOOP; END $$" % number)
+    session.run("DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('SELECT FROM region_%%s', i); END LOOP; END $$" % number)
+    tap.equal(sorted(int(key[1][8:]) for key in figures(session)), list(range(51, number + 1)),
+              "where there are too many, those leave that were not used for the longest time")
+    session.run("DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('DROP FOREIGN TABLE region_%%s', i); END LOOP; END $$" % number)
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    found, _ = counted(session, ONE % JOB)
+    tap.equal(found, {DESCRIBE: [1, 1, 0, 0, 0]}, "a reset makes room for all")
+
+
+def prepare(cluster):
+    """A session of a cluster that is started for it."""
+    cluster.start()
+    session = Session()
+    session.run("CREATE EXTENSION sagemaker_fdw")
+    make_server(session, "sm")
+    make_server(session, "searched", scan_api="search")
+    return session
+
+
+def test_shared(session, tap):
+    """What sessions know of each other."""
+    session.run("SELECT sagemaker_fdw_stats_reset(); CREATE DATABASE other")
+    one, another, elsewhere = Session(), Session(), Session("other")
+    elsewhere.run("CREATE EXTENSION sagemaker_fdw")
+    make_server(elsewhere, "sm")
+    for who in (one, another, another, elsewhere):
+        who.run(ONE % JOB)
+    another.close()
+    wait_for(lambda: session.run("SELECT count(*) FROM pg_stat_activity WHERE pid = %d" % another.pid) == ["0"], "the session ends")
+    tap.equal([figures(who)[DESCRIBE][0] for who in (session, one, elsewhere)], [3, 3, 1],
+              "calls of all sessions are added up, by database, also of those that have ended")
+    elsewhere.run("SELECT sagemaker_fdw_stats_reset()")
+    tap.equal([figures(who) for who in (one, elsewhere)], [{DESCRIBE: [3, 3, 0, 0, 0]}, {}], "... and forgotten by database")
+    one.close()
+    elsewhere.close()
+    session.run("DROP DATABASE other WITH (FORCE)")
+
+
+def has_ended(session):
+    try:
+        session.run("SELECT 1")
+    except (Died, OSError):
+        return True
+    return False
+
+
+def test_crash(session, tap):
+    """A backend that is killed takes all others down, and the memory is made anew."""
+    victim = Session()
+    victim.run(ONE % JOB)
+    os.kill(victim.pid, signal.SIGKILL)
+    wait_for(lambda: has_ended(session), "the cluster goes down")
+    after = []
+
+    def works():
+        try:
+            after.append(Session())
+            return True
+        except Died:
+            return False
+
+    wait_for(works, "the cluster works again")
+    tap.equal(figures(after[0]), {}, "after a crash nothing is left")
+    found, _ = counted(after[0], ONE % JOB)
+    tap.equal(found, {DESCRIBE: [1, 1, 0, 0, 0]}, "... and counting goes on")
+    after[0].close()
+
+
+def test_alone(tap):
     """A cluster that does not preload the library."""
-    tap = Tap()
     cluster = Cluster()
     try:
-        cluster.start()
-        session = Session()
-        session.run("CREATE EXTENSION sagemaker_fdw")
-        make_server(session, "sm")
-        session.close()
+        session = prepare(cluster)
         test_log(tap, cluster)
+        test_figures(session, tap)
+        test_roles(session, tap)
+        # from version 17 on, sessions find each other all the same
+        shared = int(session.run("SHOW server_version_num")[0]) >= 170000
+        test_full(session, tap, 1000 if shared else 200)
+        if shared:
+            test_shared(session, tap)
+            test_crash(session, tap)
+        else:
+            session.run(ONE % JOB)
+            other = Session()
+            tap.equal(figures(other), {}, "without the library preloaded a session knows its own calls only")
+            other.close()
     finally:
         cluster.remove()
+
+
+def test_preloaded(tap):
+    cluster = Cluster(["shared_preload_libraries=sagemaker_fdw"])
+    try:
+        session = prepare(cluster)
+        tap.equal(session.run("SELECT name FROM pg_shmem_allocations WHERE name LIKE 'sagemaker_fdw%' ORDER BY 1"),
+                  ["sagemaker_fdw stats 1"], "shared memory has names with versions")
+        test_figures(session, tap)
+        test_roles(session, tap)
+        test_full(session, tap, 1000)
+        test_shared(session, tap)
+        test_crash(session, tap)
+    finally:
+        cluster.remove()
+
+
+def main():
+    tap = Tap()
+    test_alone(tap)
+    test_preloaded(tap)
     tap.end()
 
 
 if __name__ == "__main__":
-    test_alone()
+    main()

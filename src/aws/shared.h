@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * shared.h
+ *		Memory that the sessions of the cluster share, where they can.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_SHARED_H
+#define SMF_SHARED_H
+
+#include "storage/lwlock.h"
+
+/*
+ * A piece of shared memory with a lock of its own.  Where none can be shared it is the
+ * session's, and the lock is none.  The struct is static; the memory is never freed.
+ */
+typedef struct SharedPart
+{
+	/* what its user says */
+	const char *name;			/* the segment's; ends in the version of its layout */
+	size_t		(*size) (const struct SharedPart *part, bool shared);	/* bytes */
+	void		(*init) (const struct SharedPart *part, void *body, bool shared);
+
+	/* what smf_shared_attach finds */
+	bool		shared;			/* with other sessions? */
+	void	   *body;			/* the user's; NULL: not attached yet */
+	LWLock	   *lock;			/* NULL: not shared */
+} SharedPart;
+
+extern void smf_shared_request(SharedPart *part);
+extern void smf_shared_attach(SharedPart *part);
+extern void smf_shared_lock(SharedPart *part, LWLockMode mode);
+extern void smf_shared_unlock(SharedPart *part);
+
+#endif							/* SMF_SHARED_H */

@@ -1,0 +1,103 @@
+/*-------------------------------------------------------------------------
+ *
+ * stats.c
+ *		What calls have cost, added up by server, role, region and operation.
+ *
+ * Since the cluster was started, or for this session alone: see shared.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "aws/stats.h"
+#include "port/atomics.h"
+
+/* What is kept for a key. */
+typedef struct StatsPayload
+{
+	pg_atomic_uint64 figures[SMF_FIGURES];
+} StatsPayload;
+
+/* Where smf_stats_read puts what it finds. */
+typedef struct StatsCopy
+{
+	CallFigures *rows;			/* there is room for all */
+	int			nrows;
+} StatsCopy;
+
+static void
+init_stats(void *payload)
+{
+	for (int i = 0; i < SMF_FIGURES; i++)
+		pg_atomic_init_u64(&((StatsPayload *) payload)->figures[i], 0);
+}
+
+static CallTable stats = {
+	.part.name = "sagemaker_fdw stats 1",
+	.payload_size = sizeof(StatsPayload),
+	.init_payload = init_stats
+};
+
+/* When the library is loaded. */
+void
+smf_stats_request(void)
+{
+	smf_table_request(&stats);
+}
+
+/* Before the first use of what follows; may raise an error. */
+void
+smf_stats_attach(void)
+{
+	smf_shared_attach(&stats.part);
+}
+
+/* Count.  Raises no error. */
+void
+smf_stats_add(const CallKey *key, CallFigure figure, int64 n)
+{
+	StatsPayload *payload;
+
+	if (n == 0)
+		return;
+	payload = smf_table_lock(&stats, key);
+	pg_atomic_fetch_add_u64(&payload->figures[figure], n);
+	smf_table_unlock(&stats);
+}
+
+static bool
+copy_row(void *arg, const CallKey *key, void *payload)
+{
+	StatsCopy  *copy = arg;
+	CallFigures *row = &copy->rows[copy->nrows++];
+
+	row->key = *key;
+	for (int i = 0; i < SMF_FIGURES; i++)
+		row->figures[i] = (int64) pg_atomic_read_u64(&((StatsPayload *) payload)->figures[i]);
+	return false;
+}
+
+/* What calls have cost in this database: palloc'ed, and their number. */
+CallFigures *
+smf_stats_read(int *n)
+{
+	StatsCopy	copy = {0};
+
+	copy.rows = palloc(smf_table_capacity(&stats) * sizeof(CallFigures));
+	smf_table_visit(&stats, LW_SHARED, copy_row, &copy);
+	*n = copy.nrows;
+	return copy.rows;
+}
+
+static bool
+forget_row(void *arg, const CallKey *key, void *payload)
+{
+	return true;
+}
+
+/* Begin anew, for all roles in this database. */
+void
+smf_stats_reset(void)
+{
+	smf_table_visit(&stats, LW_EXCLUSIVE, forget_row, NULL);
+}

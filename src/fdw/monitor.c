@@ -1,0 +1,83 @@
+/*-------------------------------------------------------------------------
+ *
+ * monitor.c
+ *		SQL functions below the views that show what calls cost.
+ *
+ * A role sees what was done for the roles whose rights it has, and all of it with
+ * those of pg_read_all_stats.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "aws/stats.h"
+#include "catalog/pg_authid.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+/* before version 16, PG_FUNCTION_INFO_V1 alone leaves the function itself hidden */
+extern PGDLLEXPORT Datum sagemaker_fdw_stats_figures(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_stats_reset(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(sagemaker_fdw_stats_figures);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_stats_reset);
+
+/* Columns of sagemaker_fdw_stats_figures: serverid, region, operation, and the figures. */
+#define STATS_COLUMNS (3 + SMF_FIGURES)
+
+/* May the current role see what is the role's? */
+static bool
+may_see(Oid roleid)
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
+		has_privs_of_role(GetUserId(), roleid);
+}
+
+/*
+ * sagemaker_fdw_stats_figures()
+ *		What calls have cost: a row for each server, role, region and operation.
+ */
+Datum
+sagemaker_fdw_stats_figures(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result;
+	CallFigures *rows;
+	int			nrows;
+
+	InitMaterializedSRF(fcinfo, 0);
+	result = (ReturnSetInfo *) fcinfo->resultinfo;
+	smf_stats_attach();
+	rows = smf_stats_read(&nrows);
+	for (int i = 0; i < nrows; i++)
+	{
+		Datum		values[STATS_COLUMNS];
+		bool		isnull[STATS_COLUMNS] = {false};
+
+		if (!may_see(rows[i].key.userid))
+			continue;
+		values[0] = ObjectIdGetDatum(rows[i].key.serverid);
+		values[1] = CStringGetTextDatum(rows[i].key.region);
+		values[2] = CStringGetTextDatum(rows[i].key.operation);
+		for (int figure = 0; figure < SMF_FIGURE_WAIT_US; figure++)
+			values[3 + figure] = Int64GetDatum(rows[i].figures[figure]);
+		values[3 + SMF_FIGURE_WAIT_US] = Float8GetDatum(rows[i].figures[SMF_FIGURE_WAIT_US] / 1000.0);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+	}
+	pfree(rows);
+	return (Datum) 0;
+}
+
+/*
+ * sagemaker_fdw_stats_reset()
+ *		Begin to count anew in this database.
+ */
+Datum
+sagemaker_fdw_stats_reset(PG_FUNCTION_ARGS)
+{
+	smf_stats_attach();
+	smf_stats_reset();
+	PG_RETURN_VOID();
+}
