@@ -866,7 +866,9 @@ BEGIN
 		ELSE
 			failure := format('Server "%s", region "%s": %s.', state.server, state.region, message) ||
 				concat(' ' || nullif(detail, ''), ' ' || nullif(hint, ''));
-			state.error := message;
+			-- everybody may read the state: no value of a job
+			state.error := CASE WHEN code LIKE '22%' AND code <> '22023' THEN format('a value does not fit its column (%s)', code)
+				ELSE message END;
 		END IF;
 	END;
 

@@ -462,6 +462,13 @@ def test_failures(session, tap):
     message, state = ask(session, "SELECT 1\\; " + statement)
     tap.equal((state, "cannot run inside a transaction block" in message), ("25001", True), "... and so are several statements in one")
 
+    session.run("CREATE FOREIGN TABLE unfit (training_job_name text, training_job_arn text, creation_time timestamptz, last_modified_time timestamptz, "
+                "training_job_status text, raw_response jsonb, role_arn integer) SERVER history")
+    message, state = ask(session, call % "'reports.unfit', 'unfit', '2020-01-01'")
+    tap.equal((state, 'invalid input syntax for type integer: "arn:aws:iam::' in message), ("22P02", True), "a value that does not fit is an error")
+    tap.equal(session.run("SELECT error FROM sagemaker_fdw_refresh_state WHERE target = 'reports.unfit'::regclass"),
+              ["a value does not fit its column (22P02)"], "... whose value the state, which everybody may read, has not")
+
     session.run("CREATE ROLE reader; GRANT USAGE ON SCHEMA reports TO reader; GRANT SELECT ON reports.jobs TO reader; SET ROLE reader")
     tap.equal(ask(session, "UPDATE sagemaker_fdw_refresh_state SET filled_from = now()")[1], "42501", "only who may write a target may write its state")
     tap.equal(ask(session, "DELETE FROM sagemaker_fdw_refresh_state")[1], "42501", "... or delete it")
