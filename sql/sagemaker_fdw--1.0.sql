@@ -675,7 +675,7 @@ BEGIN
 END;
 $$;
 
--- See whose jobs are read, before any of them is.
+-- See whose jobs are read, where what is read does not tell.
 CREATE FUNCTION sagemaker_fdw_refresh_identify(INOUT state sagemaker_fdw_refresh_state, leaf regclass)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -754,7 +754,11 @@ BEGIN
 		most := most * 2;
 		pass_to := state.pass_from;
 	END LOOP;
-	state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, listed.arns);
+	IF listed.jobs = 0 THEN
+		state := @extschema@.sagemaker_fdw_refresh_identify(state, leaf);
+	ELSE
+		state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, listed.arns);
+	END IF;
 
 	EXECUTE format('WITH listed AS (SELECT * FROM unnest($1, $2, $3, $4) AS l(name, arn, created, modified) WHERE created >= $6), '
 		'asked AS (SELECT name, arn FROM listed WHERE NOT EXISTS (SELECT FROM %1$s WHERE training_job_arn = arn AND creation_time = created '
@@ -809,6 +813,7 @@ DECLARE
 	message text;
 	detail text;
 	hint text;
+	unsure boolean;
 BEGIN
 	SELECT s.* INTO state
 	  FROM @extschema@.sagemaker_fdw_refresh_leaves(ARRAY[leaf]) AS l
@@ -828,9 +833,11 @@ BEGIN
 		state.pass_to := 'infinity';
 	END IF;
 	before := state;
+	-- a window without jobs is taken for one that has none: whose it is must be known first
+	unsure := state.calls = 0 AND state.filled_from > since AND state.arn_prefix IS NOT NULL;
 
 	BEGIN
-		IF state.calls = 0 THEN
+		IF unsure THEN
 			state := @extschema@.sagemaker_fdw_refresh_identify(state, leaf);
 		ELSIF state.filled_from > since THEN
 			state := @extschema@.sagemaker_fdw_refresh_fill(state, leaf, since);
@@ -859,7 +866,7 @@ BEGIN
 			code := 'undefined_table';
 			RETURN;
 		END IF;
-		IF code = '54000' AND state.batch > 1 AND state.calls > 0 THEN
+		IF code = '54000' AND state.batch > 1 AND NOT unsure THEN
 			-- more calls than one scan may make
 			state.batch := state.batch / 2;
 			code := NULL;
