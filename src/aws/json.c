@@ -306,20 +306,27 @@ Jsonb *
 smf_json_parse(const char *text, size_t len, const char **reason)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	StringInfoData out;
-	Jsonb	   *volatile parsed = NULL;
+	MemoryContext scratch = AllocSetContextCreate(caller, "sagemaker_fdw JSON", ALLOCSET_DEFAULT_SIZES);
+	Jsonb	   *volatile result = NULL;
 
-	initStringInfo(&out);
-	enlargeStringInfo(&out, len);
-	*reason = clean(&out, text, len);
-	if (*reason != NULL)
-		return NULL;
-
+	*reason = NULL;
 	PG_TRY();
 	{
-		char	   *json = to_database_encoding(out.data, out.len);
+		StringInfoData out;
+		Jsonb	   *parsed;
 
-		parsed = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+		/* what is needed on the way takes more room than the result */
+		MemoryContextSwitchTo(scratch);
+		initStringInfo(&out);
+		enlargeStringInfo(&out, len);
+		*reason = clean(&out, text, len);
+		if (*reason == NULL)
+		{
+			parsed = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+														CStringGetDatum(to_database_encoding(out.data, out.len))));
+			result = MemoryContextAlloc(caller, VARSIZE(parsed));
+			memcpy(result, parsed, VARSIZE(parsed));
+		}
 	}
 	PG_CATCH();
 	{
@@ -336,8 +343,9 @@ smf_json_parse(const char *text, size_t len, const char **reason)
 	}
 	PG_END_TRY();
 
-	pfree(out.data);
-	return parsed;
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(scratch);
+	return result;
 }
 
 /*

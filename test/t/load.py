@@ -134,6 +134,19 @@ def test_large(session, tap):
     tap.note("a scan of %d jobs: the backend grew by %d kB" % (LARGE, grown_kb))
 
 
+def test_early(session, tap):
+    """What a job was described for, before the call for its tags, goes with the job."""
+    session.run("SELECT count(role_arn) FROM (SELECT * FROM bulk.training_jobs LIMIT 1000) AS jobs")
+    with open("/proc/%d/clear_refs" % session.pid, "w", encoding="ascii") as file:
+        file.write("5")
+    before_kb = session.kb("VmHWM")
+    lines = session.run("SELECT count(tags) FROM (SELECT tags FROM bulk.training_jobs WHERE role_arn <> '' LIMIT 3000) AS jobs")
+    tap.equal(lines, ["3000"], "the tags of 3000 jobs are read")
+    grown_kb = session.kb("VmHWM") - before_kb
+    tap.ok(grown_kb <= 16 * 1024, "... and the backend grows by 16 MB at most", "%d kB" % grown_kb)
+    tap.note("the tags of 3000 jobs that pass a condition on their documents: the backend grew by %d kB" % grown_kb)
+
+
 def test_backends(tap):
     """Many backends at once, of which each gets few calls."""
     control("config", {"rate_limit": CALLS_PER_SECOND}, BULK[0])
@@ -193,6 +206,7 @@ def test(session, tap):
     test_cancels(session, tap)
     test_connects(session, tap)
     test_large(session, tap)
+    test_early(session, tap)
     test_backends(tap)
     test_few_descriptors(tap)
 
