@@ -131,7 +131,8 @@ hmac(const void *key, size_t key_len, const char *data, unsigned char out[SMF_SH
 
 /*
  * smf_sigv4_date
- *		The time as X-Amz-Date wants it; false for a year of more than four digits.
+ *		The time as X-Amz-Date wants it; false, and nothing, for a year that has not
+ *		four digits.
  */
 bool
 smf_sigv4_date(int64_t time_s, char date[SMF_SIGV4_DATE_SIZE])
@@ -139,8 +140,11 @@ smf_sigv4_date(int64_t time_s, char date[SMF_SIGV4_DATE_SIZE])
 	time_t		time = (time_t) time_s;
 	struct tm	tm;
 
-	return gmtime_r(&time, &tm) != NULL &&
-		strftime(date, SMF_SIGV4_DATE_SIZE, "%Y%m%dT%H%M%SZ", &tm) == SMF_SIGV4_DATE_SIZE - 1;
+	if (gmtime_r(&time, &tm) != NULL &&
+		strftime(date, SMF_SIGV4_DATE_SIZE, "%Y%m%dT%H%M%SZ", &tm) == SMF_SIGV4_DATE_SIZE - 1)
+		return true;
+	date[0] = '\0';
+	return false;
 }
 
 /* The day that begins a scope. */

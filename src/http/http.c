@@ -62,6 +62,9 @@
 /* Socket events taken from the kernel at a time. */
 #define EVENTS_BATCH 32
 
+/* The year 9999 begins, in epoch seconds: dates are before it. */
+#define DATE_END_S INT64CONST(253370764800)
+
 struct HttpRequest
 {
 	/* for the whole life of the request */
@@ -852,13 +855,20 @@ smf_http_header(const HttpRequest *request, const char *name)
 	return NULL;
 }
 
-/* When the response was made, by its Date header: epoch seconds, or -1. */
+/*
+ * smf_http_date
+ *		When the response was made, by its Date header: epoch seconds, or -1.
+ *
+ * A year of more than four digits is none: libcurl takes any, and no request could
+ * be signed by such a clock.
+ */
 int64
 smf_http_date(const HttpRequest *request)
 {
 	const char *date = smf_http_header(request, "Date");
+	int64		date_s = date ? (int64) curl_getdate(date, NULL) : -1;
 
-	return date ? (int64) curl_getdate(date, NULL) : -1;
+	return date_s >= 0 && date_s < DATE_END_S ? date_s : -1;
 }
 
 /* ----- timers ----- */

@@ -111,6 +111,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* a year of four digits has a date, and whatever has a date a signature */
 	authorization = smf_sigv4_authorization(&kept, &keys, &scope, &request);
 	FUZZ_CHECK((authorization != NULL) == smf_sigv4_date(scope.time_s, date));
+	FUZZ_CHECK(strlen(date) == (authorization != NULL ? SMF_SIGV4_DATE_SIZE - 1 : 0));
 	if (scope.time_s >= INT64CONST(-30610224000) && scope.time_s < INT64CONST(253402300800))
 		FUZZ_CHECK(authorization != NULL);
 

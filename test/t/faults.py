@@ -21,6 +21,9 @@ THROTTLES = ["Throttling", "ThrottlingException", "ThrottledException", "Request
              "PriorRequestNotComplete", "TransactionInProgressException", "EC2ThrottledException"]
 
 NO_UTF8 = b'{"TrainingJobName": "pytorch-ads-0001", "RoleArn": "a\xffb\xc3"}'
+SKEWED = b'{"__type": "RequestTimeTooSkewed"}'
+NO_DATE = base64.b64encode(b"HTTP/1.1 403 Forbidden\r\nDate: Wed, 26 Aug 2147483647 17:36:52 GMT\r\n"
+                           b"Content-Length: %d\r\n\r\n%s" % (len(SKEWED), SKEWED)).decode()
 INVALID_UTF8 = base64.b64encode(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(NO_UTF8), NO_UTF8)).decode()
 
 
@@ -108,6 +111,7 @@ CASES = [
     ("404", [once("body", status=404, body="")], ONE, "HV000"),
     ("413", [once("body", status=413, body="")], ONE, "HV000"),
     ("an unknown error", [once("error", code="SomethingNew")], ONE, "HV000"),
+    ("a clock that is off by a date that nobody can sign", [once("raw", then="keep", bytes_b64=NO_DATE)], ONE, "28000"),
     ("429 is tried again", [once("body", status=429, body="")], ONE, FOUND),
     ("429 with Retry-After", [once("body", status=429, headers=[["Retry-After", "1"]], body="")], ONE, FOUND),
     ("429 with x-amz-retry-after", [once("body", status=429, headers=[["x-amz-retry-after", "50"]], body="")], ONE, FOUND),

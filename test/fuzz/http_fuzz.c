@@ -1,0 +1,83 @@
+/*-------------------------------------------------------------------------
+ *
+ * http_fuzz.c
+ *		Headers and bodies as libcurl hands them over, and the date in them.
+ *
+ * Input: lines of headers, up to a NUL; pieces of the body, each up to a NUL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "backend.h"
+
+#include "aws/sigv4.h"
+#include "http/http.c"
+
+/* A body may have no more. */
+#define BODY_MAX 200
+
+/* Hand over the head's lines; false when one is refused. */
+static bool
+read_head(HttpRequest *request, const char *head)
+{
+	while (*head)
+	{
+		size_t		len = strcspn(head, "\n");
+		char	   *line;
+
+		len += head[len] == '\n';
+		/* libcurl's lines have no NUL behind them */
+		line = memcpy(palloc(len), head, len);
+		if (header_callback(line, 1, len, request) != len)
+			return false;
+		head += len;
+	}
+	return true;
+}
+
+static void
+check_headers(const HttpRequest *request)
+{
+	static const char *const names[] = {"x-amzn-RequestId", "x-amzn-ErrorType", "Retry-After", "Date"};
+	char		date[SMF_SIGV4_DATE_SIZE];
+	int64		date_s = smf_http_date(request);
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		const char *value = smf_http_header(request, names[i]);
+
+		if (value != NULL)
+			FUZZ_CHECK(value > request->head && value + strlen(value) < request->head + request->head_len &&
+					   *value != ' ' && *value != '\t' && strchr(value, '\n') == NULL);
+	}
+	/* what the service's clock says can be signed */
+	FUZZ_CHECK(date_s == -1 || (date_s >= 0 && smf_sigv4_date(date_s, date)));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	FuzzInput	input = {data, size};
+	HttpRequest request = {.max_response_size = BODY_MAX};
+	size_t		sent = 0;
+	bool		whole = read_head(&request, fuzz_string(&input));
+
+	FUZZ_CHECK(whole || request.failure == SMF_HTTP_TOO_LARGE);
+	check_headers(&request);
+	while (input.left > 0)
+	{
+		char	   *piece = fuzz_string(&input);
+		size_t		len = strlen(piece);
+
+		if (body_callback(piece, 1, len, &request) != len)
+		{
+			FUZZ_CHECK(sent + len > BODY_MAX && request.failure == SMF_HTTP_TOO_LARGE);
+			break;
+		}
+		sent += len;
+		FUZZ_CHECK(request.body_len == sent && sent <= BODY_MAX && request.body[sent] == '\0');
+	}
+	free(request.head);
+	free(request.body);
+	fuzz_reset();
+	return 0;
+}
