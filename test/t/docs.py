@@ -21,6 +21,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 from harness import BULK, HISTORY, SECRETS, URL, Cluster, Died, control, main
 
@@ -75,7 +76,8 @@ PAGES = {
     "doc/recipes.md": (FRONT_PAGE, "", ""),
     "doc/columns.md": (FRONT_PAGE, "", ""),
     # its mappings are alternatives
-    "doc/credentials.md": (FRONT_PAGE, "DROP USER MAPPING IF EXISTS FOR analyst SERVER sm;", ""),
+    "doc/credentials.md": (FRONT_PAGE, "".join("DROP USER MAPPING IF EXISTS FOR %s SERVER sm;" % role
+                                                for role in ("analyst", "auditor", "CURRENT_USER")), ""),
     "doc/options.md": (FRONT_PAGE, "", ""),
     "doc/pushdown.md": (FRONT_PAGE, "", ""),
     "doc/operations.md": (TWO_ACCOUNTS, "", ""),
@@ -83,7 +85,7 @@ PAGES = {
 }
 
 # Roles that the pages suppose.
-ROLES = ["analyst"]
+ROLES = ["analyst", "auditor"]
 
 # What doc/recipes.md must have: the headings of its recipes.
 RECIPES = [
@@ -290,9 +292,13 @@ def trimmed(text):
 
 def psql(database, sql, *options):
     """(what psql printed, what it complained of) when it runs a text."""
-    done = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-P", "pager=off", *options,
-                           "-d", database, "-f", "-"], input=substitute(sql), capture_output=True,
-                          encoding="utf-8", check=False)
+    with tempfile.TemporaryDirectory() as home:
+        # what a reader keeps there
+        os.mkdir(home + "/.secrets")
+        pathlib.Path(home, ".secrets", "sagemaker").write_text(HISTORY[1], encoding="ascii")
+        done = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-P", "pager=off", *options,
+                               "-d", database, "-f", "-"], input=substitute(sql), capture_output=True,
+                              encoding="utf-8", env=dict(os.environ, HOME=home), check=False)
     if SECRETS.search(done.stdout + done.stderr):
         raise Died("psql is shown a secret")
     complaint = done.stderr.strip()

@@ -229,7 +229,7 @@ def test_flapping(session, tap):
     fault(times=0, probability=0.11 / 0.78, seed=3, kind="reset_before")
     control("calls")
     lines, state = session.ask("SELECT count(*), count(DISTINCT training_job_name), count(role_arn), "
-                               "min(training_job_name), max(training_job_name) FROM bulk.training_jobs")
+                               "min(training_job_name), max(training_job_name) FROM bulk.training_jobs", 600)
     calls = sum(int(count.partition("=")[2]) for count in control("calls").split())
     control("clear", b"")
     tap.equal((lines, state), (["2000|2000|2000|bulk-000001|bulk-002000"], "00000"),
