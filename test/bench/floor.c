@@ -156,6 +156,7 @@ main(int argc, char **argv)
 		CURLMsg    *message;
 		int			running;
 		int			left;
+		bool		ended = false;
 
 		while (nidle > 0 && begin(multi, idle[nidle - 1]))
 			nidle--;
@@ -173,6 +174,7 @@ main(int argc, char **argv)
 			curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot);
 			curl_multi_remove_handle(multi, slot->easy);
 			idle[nidle++] = slot;
+			ended = true;
 			if (slot->page)
 			{
 				page_in_flight = false;
@@ -181,7 +183,8 @@ main(int argc, char **argv)
 			if (first == 0 && slot->page != describe)
 				first = now_s() - started;
 		}
-		if (nidle < concurrency && running > 0)
+		/* slots that have become free are not to wait */
+		if (!ended && nidle < concurrency)
 			curl_multi_poll(multi, NULL, 0, 1000, NULL);
 	} while (nidle < concurrency || listed < jobs || (describe && asked < jobs));
 

@@ -25,11 +25,11 @@ DATABASE = "bench"
 CONCURRENCY = 32
 PARTITION_CONCURRENCY = 16      # four of these are what a session may have
 REGIONS = ["us-east-1", "us-west-2", "eu-west-1", "eu-central-1"]
-NEWEST, JOINED, CHANGED, LOOKUPS, CLI_JOBS = 20, 20, 50, 200, 10
+NEWEST, JOINED, CHANGED, LOOKUPS, CLI_JOBS = 20, 20, 50, 200, 5
 SUMMARY = "training_job_name, training_job_arn, training_job_status, creation_time, last_modified_time"
 REFRESH = "CALL sagemaker_fdw_refresh('kept', 'aws.training_jobs', since => now() - interval '20 days')"
 PATIENCE_S = 1800
-FDW, BOTO3, CLI, FLOOR = "sagemaker_fdw", "boto3 and COPY", "AWS CLI", "bare libcurl"
+FDW, BOTO3, CLI, FLOOR = "sagemaker_fdw", "boto3 in threads", "AWS CLI", "bare libcurl"
 
 
 # -- the endpoint --------------------------------------------------------------
@@ -264,7 +264,7 @@ def workloads(sizes, latencies):
                 "all columns, rows thrown away", jobs, latency_ms, jobs, calls,
                 {FDW: reading("SELECT %s FROM aws.training_jobs" % everything), BOTO3: boto3("all", jobs),
                  FLOOR: floor("all", jobs)})
-    for latency_ms in latencies:
+    for latency_ms in (0, last_latency):
         yield "load%d" % latency_ms, Workload(
             "all attributes, into a table", largest, latency_ms, largest, pages(largest) + largest,
             {FDW: loading("SELECT %s FROM aws.training_jobs" % attributes, "loaded"),
@@ -420,7 +420,7 @@ HTTP without TLS, answers each call after the given latency, and does not verify
   Rows that are "thrown away" are read by `EXPLAIN (ANALYZE)`, all columns decoded. All columns are all but `tags`, which
   would cost another call a job. CPU is the backend's, from `/proc/PID/stat`, memory its VmHWM, shared memory that it
   touched included. The time to the first row is the plan's.
-- **boto3 and COPY** (`test/bench/boto3_copy.py`): {concurrency} threads, as many pooled connections, one client; rows are
+- **boto3 in threads** (`test/bench/boto3_copy.py`): {concurrency} threads, as many pooled connections, one client; rows are
   loaded by `COPY` through psql where they go into a table, else thrown away as dictionaries. CPU and memory are those of
   the Python process; the CPU of psql and of the backend come on top. Its start and imports are not counted.
 - **bare libcurl** (`test/bench/floor.c`): a multi loop that makes the same calls, {concurrency} at once (16 for one
@@ -430,33 +430,34 @@ HTTP without TLS, answers each call after the given latency, and does not verify
 CPU is left out where a run took less than a tenth of a second of it."""
 
 PLOT = """\
-set terminal svg size 760,400 font "sans-serif,13" background "#ffffff"
+set terminal svg size 900,360 font "sans-serif,12" background "#ffffff"
 set output "{output}"
-set style data histograms
-set style histogram clustered gap 1
-set style fill solid 0.9 border -1
-set boxwidth 0.9
+set multiplot layout 1,{panels} title "{title}"
+set style fill solid 0.9 noborder
+set boxwidth 0.7
 set grid ytics
-set key top right
-set title "{title}"
-set ylabel "{ylabel}"
-set xlabel "latency of a call"
-set yrange [{low}:*]
-{more}
-plot "{data}" using 2:xtic(1) title columnheader(2) linecolor rgb "#2f6fab", \\
-	"" using 3 title columnheader(3) linecolor rgb "#d9822b", "" using 4 title columnheader(4) linecolor rgb "#999999"
+set key off
+set xrange [-0.6:2.6]
+set yrange [0:*]
+set xtics noenhanced font "sans-serif,10"
+set bmargin 3
 """
+PANEL = """\
+set title "{latency} ms a call"
+plot "{data}" using 0:2:3:xtic(1) with boxes linecolor rgb variable
+"""
+BARS = {FDW: ("sagemaker\\n_fdw", "0x2f6fab"), BOTO3: ("boto3", "0xd9822b"), FLOOR: ("bare\\nlibcurl", "0x999999")}
 
 
-def plot(directory, name, title, ylabel, done, key, keys, logarithmic):
-    data = os.path.join(os.environ["BENCH_BUILD"], name + ".dat")
-    with open(data, "w", encoding="utf-8") as file:
-        file.write('x "%s" "%s" "%s"\n' % (FDW, BOTO3, FLOOR))
-        for workload in keys:
-            file.write('"%d ms" %s\n' % (done[workload].latency_ms, " ".join(
-                "%g" % done[workload].median(peer, key) for peer in (FDW, BOTO3, FLOOR))))
-    script = PLOT.format(output=os.path.join(directory, name + ".svg"), title=title, ylabel=ylabel, data=data,
-                         low="100" if logarithmic else "0", more="set logscale y" if logarithmic else "")
+def plot(directory, name, title, done, key, keys):
+    """A plot with a panel for each of the workloads, each with a scale of its own."""
+    script = PLOT.format(output=os.path.join(directory, name + ".svg"), panels=len(keys), title=title)
+    for workload in keys:
+        data = os.path.join(os.environ["BENCH_BUILD"], "%s-%s.dat" % (name, workload))
+        with open(data, "w", encoding="utf-8") as file:
+            for peer, (label, colour) in BARS.items():
+                file.write('"%s" %g %s\n' % (label, done[workload].median(peer, key), colour))
+        script += PANEL.format(latency=done[workload].latency_ms, data=data)
     subprocess.run(["gnuplot"], input=script, check=True, encoding="utf-8")
 
 
@@ -482,9 +483,9 @@ def main():
     with open(os.path.join(arguments.output, "README.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(report(done, arguments, runs, sizes, latencies, load)) + "\n")
     scans = ["all%d-%d" % (sizes[-1], latency_ms) for latency_ms in latencies]
-    jobs = "{:,} jobs, all columns".format(sizes[-1])
-    plot(arguments.output, "throughput", jobs, "jobs a second", done, "rate", scans, True)
-    plot(arguments.output, "cpu", jobs, "CPU a job, µs", done, "cpu_us", scans, False)
+    jobs = "{:,} jobs of 11 KB, all columns: %s".format(sizes[-1])
+    plot(arguments.output, "throughput", jobs % "jobs a second", done, "rate", scans)
+    plot(arguments.output, "cpu", jobs % "CPU a job, µs", done, "cpu_us", scans)
 
 
 if __name__ == "__main__":
