@@ -247,7 +247,7 @@ def test(session, tap):
                 max_response_size="1MB")
     make_server(session, "other", read_timeout=short, connect_timeout=short, max_attempts=2)
     make_server(session, "bulk", keys=("AKIDBULK000000000001", "secret/of+the/bulk/account00000000000001"),
-                max_attempts=20, retry_mode="standard")
+                max_attempts=20, retry_mode="standard", max_concurrency=128)
     for title, specs, query, expected in CASES:
         check(session, tap, title, specs, query, expected)
     test_unreachable(session, tap)
