@@ -350,11 +350,12 @@ key_identity(const SigV4Keys *keys, const SigV4Scope *scope,
 
 	if (!day_of(scope->time_s, day))
 		return false;
-	append_scope(&text, scope, day);
-	append(&text, "\n");
-	append(&text, keys->access_key_id);
-	append(&text, "\n");
-	append(&text, keys->secret_access_key);
+	/* with their NULs: no two lists of strings are the same bytes */
+	append_bytes(&text, day, strlen(day) + 1);
+	append_bytes(&text, scope->region, strlen(scope->region) + 1);
+	append_bytes(&text, scope->service, strlen(scope->service) + 1);
+	append_bytes(&text, keys->access_key_id, strlen(keys->access_key_id) + 1);
+	append_bytes(&text, keys->secret_access_key, strlen(keys->secret_access_key) + 1);
 	ok = !text.failed && sha256(text.data, text.len, identity);
 	if (text.data != NULL)
 		OPENSSL_cleanse(text.data, text.len);

@@ -117,6 +117,7 @@ test_authorization(void)
 	SigV4Keys	rotated = suite_keys;
 	SigV4Scope	other = suite_scope;
 	char	   *header;
+	char	   *again;
 
 	memset(&empty, 0, sizeof(empty));
 	header = smf_sigv4_authorization(&cache, &suite_keys, &suite_scope, &request);
@@ -146,6 +147,19 @@ test_authorization(void)
 				 "da50d2efe92731d2526dc624639b3839e6bf117771a6257c7174c5c60b8760df", "and another day");
 	is_signature(smf_sigv4_authorization(&cache, &suite_keys, &suite_scope, &request), vanilla,
 				 "and back");
+
+	/* the same characters, cut elsewhere */
+	rotated.access_key_id = "a";
+	rotated.secret_access_key = "b\nc";
+	free(smf_sigv4_authorization(&cache, &rotated, &suite_scope, &request));
+	rotated.access_key_id = "a\nb";
+	rotated.secret_access_key = "c";
+	header = smf_sigv4_authorization(&cache, &rotated, &suite_scope, &request);
+	smf_sigv4_cache_clear(&cache);
+	again = smf_sigv4_authorization(&cache, &rotated, &suite_scope, &request);
+	tap_is(header, again, "keys that look alike one behind the other are not mistaken");
+	free(header);
+	free(again);
 
 	smf_sigv4_cache_clear(&cache);
 	tap_ok(memcmp(&cache, &empty, sizeof(cache)) == 0, "a cleared cache holds nothing");
