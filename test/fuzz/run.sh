@@ -5,8 +5,9 @@
 #
 # SECONDS (30) is for each fuzzer; two run at a time.  It needs clang and its
 # libclang-rt, and finds Postgres's headers by PG_CONFIG.  Prints TAP, with what was
-# executed; a finding is shown in full, as base64 too: make a file of it in the
-# corpus.
+# executed; a finding is shown in full, as base64 too: make a file of it in the corpus.
+# The seeds there are made by hand.  A fuzzer that is run by itself writes what it finds
+# into the first folder it is given.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
