@@ -33,6 +33,7 @@ OBJS = \
 	src/jobs/cache.o \
 	src/jobs/document.o \
 	src/jobs/operation.o \
+	src/jobs/progress.o \
 	src/jobs/stream.o \
 	src/aws/client.o \
 	src/aws/config_file.o \

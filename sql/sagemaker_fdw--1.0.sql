@@ -228,6 +228,38 @@ REVOKE EXECUTE ON FUNCTION sagemaker_fdw_stats_reset() FROM PUBLIC;
 COMMENT ON FUNCTION sagemaker_fdw_stats_reset() IS
 	'forgets what sagemaker_fdw_stats has of the current database';
 
+-- How far the scans are that run now.
+
+CREATE FUNCTION sagemaker_fdw_progress_scans(OUT pid integer, OUT serverid oid, OUT operation text,
+	OUT pages bigint, OUT jobs_seen bigint, OUT jobs_described bigint, OUT jobs_estimated bigint,
+	OUT started_at timestamptz, OUT waiting_on text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10;
+
+COMMENT ON FUNCTION sagemaker_fdw_progress_scans() IS
+	'how far running scans are, for sagemaker_fdw_progress';
+
+CREATE VIEW sagemaker_fdw_progress AS
+	SELECT p.pid, s.srvname AS server, p.operation, p.pages, p.jobs_seen, p.jobs_described,
+		p.jobs_estimated, p.started_at, p.waiting_on
+	  FROM sagemaker_fdw_progress_scans() AS p
+	  JOIN pg_foreign_server AS s ON s.oid = p.serverid;
+
+COMMENT ON VIEW sagemaker_fdw_progress IS
+	'how far running scans are: those of all sessions where the library is preloaded, else of this one';
+COMMENT ON COLUMN sagemaker_fdw_progress.pid IS 'process of the session';
+COMMENT ON COLUMN sagemaker_fdw_progress.operation IS 'operation that says which jobs there are';
+COMMENT ON COLUMN sagemaker_fdw_progress.pages IS 'pages of that operation so far';
+COMMENT ON COLUMN sagemaker_fdw_progress.jobs_seen IS 'jobs that were listed, or named by the query, so far';
+COMMENT ON COLUMN sagemaker_fdw_progress.jobs_described IS 'jobs whose documents have come so far';
+COMMENT ON COLUMN sagemaker_fdw_progress.jobs_estimated IS 'jobs that will be seen, as estimated; NULL without statistics';
+COMMENT ON COLUMN sagemaker_fdw_progress.started_at IS 'when the first row was asked for';
+COMMENT ON COLUMN sagemaker_fdw_progress.waiting_on IS
+	'the operation whose answer is waited for, "rate limit", "retry delay" or "credentials"; NULL when nothing is';
+
+GRANT SELECT ON sagemaker_fdw_progress TO PUBLIC;
+
 -- What the procedures below ask for.
 
 CREATE FUNCTION sagemaker_fdw_columns(OUT column_name name, OUT column_type text, OUT attribute text)

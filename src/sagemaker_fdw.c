@@ -86,6 +86,7 @@ _PG_init(void)
 	MarkGUCPrefixReserved("sagemaker_fdw");
 
 	smf_stats_request();
+	smf_progress_request();
 }
 
 /* The foreign data wrapper's callbacks. */

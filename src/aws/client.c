@@ -909,6 +909,19 @@ smf_call_done(const AwsCall *call)
 	return call->done;
 }
 
+/* What the call waits for. */
+AwsCallState
+smf_call_state(const AwsCall *call)
+{
+	if (call->done)
+		return SMF_CALL_DONE;
+	if (call->parked)
+		return SMF_CALL_WAITS_FOR_CREDENTIALS;
+	if (call->turn.waiting)
+		return SMF_CALL_WAITS_FOR_TURN;
+	return call->backoff.armed ? SMF_CALL_BACKS_OFF : SMF_CALL_IN_FLIGHT;
+}
+
 /* Has a call that is done failed? */
 bool
 smf_call_failed(const AwsCall *call)

@@ -56,6 +56,16 @@ typedef struct AwsClientStats
 /* Setting sagemaker_fdw.log_min_duration: milliseconds; -1: no call is logged. */
 extern int	smf_log_min_duration_ms;
 
+/* What a call waits for. */
+typedef enum AwsCallState
+{
+	SMF_CALL_WAITS_FOR_TURN,	/* others go first, or the rate of calls holds it back */
+	SMF_CALL_IN_FLIGHT,
+	SMF_CALL_BACKS_OFF,			/* the delay before another attempt */
+	SMF_CALL_WAITS_FOR_CREDENTIALS,
+	SMF_CALL_DONE
+} AwsCallState;
+
 typedef struct AwsClient AwsClient;
 typedef struct AwsCall AwsCall;
 
@@ -78,6 +88,7 @@ extern char *smf_client_endpoint(const AwsClientConfig *config, const ForeignSer
 extern AwsCall *smf_call_start(AwsClient *client, const char *operation, const char *subject,
 							   const char *body, int64 *attempts);
 extern bool smf_call_done(const AwsCall *call);
+extern AwsCallState smf_call_state(const AwsCall *call);
 extern bool smf_call_failed(const AwsCall *call);
 extern bool smf_call_denied(const AwsCall *call);
 extern const char *smf_call_tls_problem(const AwsCall *call);

@@ -36,6 +36,7 @@ typedef struct Sampling
 	SmfColumn  *columns;
 	List	   *attnums;		/* all columns of the table */
 	AwsClient  *client;
+	Progress   *progress;		/* what others see */
 	RowReader  *reader;
 	MemoryContext caller;		/* where the sample's rows are to live */
 	MemoryContext row_context;	/* reset for each row */
@@ -99,6 +100,8 @@ init_spec(Sampling *sampling, JobStreamSpec *spec, JobSource source)
 	spec->fetch_size = sampling->settings->fetch_size;
 	spec->max_concurrency = sampling->settings->max_concurrency;
 	spec->attempts = sampling->attempts;
+	spec->progress = sampling->progress;
+	spec->estimated = -1;
 }
 
 /* A job as a row that lives with the sample. */
@@ -216,6 +219,7 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	sampling.values = palloc0(tupdesc->natts * sizeof(Datum));
 	sampling.isnull = palloc0(tupdesc->natts * sizeof(bool));
 	/* whoever may analyze a table does so for its owner */
+	sampling.progress = smf_progress_begin(table->serverid);
 	sampling.client = smf_access_client(sampling.settings, relation->rd_rel->relowner);
 	sampling.reader = smf_row_reader_create(RelationGetRelid(relation), tupdesc, sampling.attnums,
 											sampling.settings);

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * monitor.c
- *		SQL functions below the views that show what calls cost.
+ *		SQL functions below the views that show what calls cost and how far scans are.
  *
- * A role sees what was done for the roles whose rights it has, and all of it with
- * those of pg_read_all_stats.
+ * A role sees the calls that were made for roles whose rights it has, and the scans of
+ * their sessions; with the rights of pg_read_all_stats it sees all.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,19 +14,26 @@
 #include "catalog/pg_authid.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "jobs/progress.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 /* before version 16, PG_FUNCTION_INFO_V1 alone leaves the function itself hidden */
 extern PGDLLEXPORT Datum sagemaker_fdw_stats_figures(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_stats_reset(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_progress_scans(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(sagemaker_fdw_stats_figures);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_stats_reset);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_progress_scans);
 
 /* Columns of sagemaker_fdw_stats_figures: serverid, region, operation, and the figures. */
 #define STATS_COLUMNS (3 + SMF_FIGURES)
+
+/* Columns of sagemaker_fdw_progress_scans. */
+#define PROGRESS_COLUMNS 9
 
 /* May the current role see what is the role's? */
 static bool
@@ -80,4 +87,44 @@ sagemaker_fdw_stats_reset(PG_FUNCTION_ARGS)
 	smf_stats_attach();
 	smf_stats_reset();
 	PG_RETURN_VOID();
+}
+
+/*
+ * sagemaker_fdw_progress_scans()
+ *		How far the scans are that run now: a row for each.
+ */
+Datum
+sagemaker_fdw_progress_scans(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result;
+	ProgressRow *rows;
+	int			nrows;
+
+	InitMaterializedSRF(fcinfo, 0);
+	result = (ReturnSetInfo *) fcinfo->resultinfo;
+	rows = smf_progress_read(&nrows);
+	for (int i = 0; i < nrows; i++)
+	{
+		const ProgressRow *row = &rows[i];
+		Datum		values[PROGRESS_COLUMNS] = {0};
+		bool		isnull[PROGRESS_COLUMNS] = {false};
+
+		if (!may_see(row->userid))
+			continue;
+		values[0] = Int32GetDatum(row->pid);
+		values[1] = ObjectIdGetDatum(row->serverid);
+		values[2] = CStringGetTextDatum(smf_operation_name(row->operation));
+		values[3] = Int64GetDatum(row->counts[SMF_PROGRESS_PAGES]);
+		values[4] = Int64GetDatum(row->counts[SMF_PROGRESS_SEEN]);
+		values[5] = Int64GetDatum(row->counts[SMF_PROGRESS_DESCRIBED]);
+		values[6] = Int64GetDatum(row->estimated);
+		isnull[6] = row->estimated < 0;
+		values[7] = TimestampTzGetDatum(row->started_at);
+		isnull[8] = row->waiting_on == NULL;
+		if (row->waiting_on != NULL)
+			values[8] = CStringGetTextDatum(row->waiting_on);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+	}
+	pfree(rows);
+	return (Datum) 0;
 }

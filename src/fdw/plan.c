@@ -80,6 +80,7 @@ typedef struct CallEstimate
 	double		pages;
 	double		describes;
 	double		tag_lists;
+	double		jobs;			/* that the source names */
 } CallEstimate;
 
 /*
@@ -306,6 +307,7 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnu
 	if (source == SMF_FROM_NAMES)
 	{
 		wanted = names_looked_up(root, rel, clauses);
+		estimate.jobs = wanted;
 		estimate.describes = wanted;
 		estimate.tag_lists = needs.tags ? wanted : 0;
 		return estimate;
@@ -322,8 +324,10 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnu
 	if (bound > 0 && wanted > bound)
 	{
 		walked = Max(walked * bound / wanted, bound);
+		found = Max(found * bound / wanted, bound);
 		wanted = bound;
 	}
+	estimate.jobs = ceil(found - 1e-6);
 	estimate.pages = Max(ceil(walked / state->settings->fetch_size), 1);
 	wanted = ceil(wanted - 1e-6);
 	if (needs.tags)
@@ -613,6 +617,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	private = lappend(private, makeInteger(distance_from_parent(root, rel, best_path)));
 	private = lappend(private, makeFloat(psprintf("%.0f", total_calls(&estimate))));
 	private = lappend(private, makeBoolean(state->has_statistics || source == SMF_FROM_NAMES));
+	private = lappend(private, makeFloat(psprintf("%.0f", estimate.jobs)));
 	return make_foreignscan(tlist, sorted.local, rel->relid,
 							list_make2(sorted.api, sorted.early), private, NIL,
 							sorted.recheck, outer_plan);

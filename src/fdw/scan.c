@@ -186,6 +186,9 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	state->spec.fetch_size = state->settings->fetch_size;
 	state->spec.max_concurrency = state->settings->max_concurrency;
 	state->spec.attempts = state->attempts;
+	state->spec.estimated = -1;
+	if (boolVal(list_nth(private, SCAN_PRIVATE_HAS_STATISTICS)))
+		state->spec.estimated = (int64) floatVal(list_nth(private, SCAN_PRIVATE_ESTIMATED_JOBS));
 	/* what is looked up may be asked for again when the scan is started again */
 	if (source == SMF_FROM_NAMES &&
 		((eflags & EXEC_FLAG_REWIND) || !bms_is_empty(plan->scan.plan.allParam)))
@@ -232,6 +235,18 @@ check_estimate(JobScan *state)
 			 errhint("Bound creation_time, read fewer columns, use scan_api 'search', keep the jobs in a table with sagemaker_fdw_refresh, or raise sagemaker_fdw.max_calls.")));
 }
 
+/* From now on, and for all loops, others see how far the scan is. */
+static void
+show_progress(JobScan *state)
+{
+	MemoryContext old = MemoryContextSwitchTo(state->node->ss.ps.state->es_query_cxt);
+
+	if (state->progress == NULL)
+		state->progress = smf_progress_begin(state->settings->serverid);
+	state->spec.progress = state->progress;
+	MemoryContextSwitchTo(old);
+}
+
 /* Begin to ask for jobs, unless none can be what is asked for. */
 static void
 start_stream(JobScan *state)
@@ -247,6 +262,7 @@ start_stream(JobScan *state)
 		smf_request_evaluate(state->request, state->node->ss.ps.ps_ExprContext, &state->spec))
 	{
 		check_estimate(state);
+		show_progress(state);
 		state->stream = smf_stream_begin(state->client, &state->spec);
 	}
 	else
@@ -385,6 +401,7 @@ sagemakerEndForeignScan(ForeignScanState *node)
 	if (state == NULL)
 		return;
 	release_scan(state);
+	smf_progress_end(state->progress);
 	if (state->stream != NULL)
 		smf_stream_end(state->stream);
 	state->stream = NULL;

@@ -41,7 +41,9 @@ typedef enum ScanPrivateIndex
 	/* Float: calls of one scan, as estimated */
 	SCAN_PRIVATE_ESTIMATED_CALLS,
 	/* Boolean: does that rest on more than a guess? */
-	SCAN_PRIVATE_HAS_STATISTICS
+	SCAN_PRIVATE_HAS_STATISTICS,
+	/* Float: jobs that the source will name, as estimated */
+	SCAN_PRIVATE_ESTIMATED_JOBS
 } ScanPrivateIndex;
 
 /* What ForeignScan.fdw_exprs holds, by position: lists of conditions. */
@@ -71,6 +73,7 @@ typedef struct JobScan
 	AwsClient  *client;
 	RowReader  *reader;
 	JobCache   *cache;			/* of look-ups; NULL when they are made once */
+	Progress   *progress;		/* what others see; NULL before the scan starts */
 
 	/* as the plan has it, or as it is after a fall-back */
 	JobStreamSpec spec;

@@ -547,6 +547,8 @@ take_page(JobStream *stream)
 				 smf_call_errdetail(stream->page, NULL, NULL)));
 
 	smf_call_count_rows(stream->page, n);
+	smf_progress_count(stream->spec.progress, SMF_PROGRESS_PAGES, 1);
+	smf_progress_count(stream->spec.progress, SMF_PROGRESS_SEEN, n);
 
 	/* of what was seen before, what may come again after another walk's beginning */
 	seen = palloc0((n + stream->nseen) * sizeof(SeenJob) + 1);
@@ -643,6 +645,7 @@ take_wanted(JobStream *stream, const WantedJob *wanted)
 	JobEntry   *entry = append_entry(stream, pstrdup(wanted->name));
 	const CachedJob *cached = NULL;
 
+	smf_progress_count(stream->spec.progress, SMF_PROGRESS_SEEN, 1);
 	entry->wanted = wanted;
 	if (stream->spec.cache != NULL)
 		cached = smf_cache_find(stream->spec.cache, wanted_key(wanted));
@@ -807,6 +810,7 @@ take_description(JobStream *stream, JobEntry *entry)
 	const WantedJob *wanted = entry->wanted;
 
 	smf_call_count_rows(entry->call, 1);
+	smf_progress_count(stream->spec.progress, SMF_PROGRESS_DESCRIBED, 1);
 	entry->describe = entry->call;
 	entry->call = NULL;
 	entry->state = ENTRY_IDLE;
@@ -1076,6 +1080,10 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 			stream->list_operation = SMF_OP_SEARCH;
 			break;
 	}
+	if (spec->source == SMF_FROM_NAMES)
+		smf_progress_source(spec->progress, SMF_OP_DESCRIBE_TRAINING_JOB, list_length(spec->wanted));
+	else
+		smf_progress_source(spec->progress, stream->list_operation, spec->estimated);
 	return stream;
 }
 
@@ -1192,6 +1200,18 @@ created_text(const JobStream *stream)
 	return timestamptz_to_str(DatumGetTimestampTz(DirectFunctionCall1(float8_timestamptz, seconds)));
 }
 
+/* Let others see what the stream waits for: the job that leaves next, or a page of more. */
+static void
+show_wait(const JobStream *stream)
+{
+	const JobEntry *first = &stream->ring[stream->head];
+
+	if (stream->nentries > 0 && first->state == ENTRY_CALLING)
+		smf_progress_wait(stream->spec.progress, first->call, first->operation);
+	else
+		smf_progress_wait(stream->spec.progress, stream->page, stream->list_operation);
+}
+
 /* Tell the user how far the stream has come, if it is time for that. */
 static void
 notify(JobStream *stream)
@@ -1238,7 +1258,7 @@ refusal(const JobStream *stream)
 
 /* The next job; waits for it, or tells that it would have to. */
 static JobStreamResult
-next_job(JobStream *stream, Job *job, bool wait)
+look_for_job(JobStream *stream, Job *job, bool wait)
 {
 	bool		waited = false;
 
@@ -1298,6 +1318,7 @@ next_job(JobStream *stream, Job *job, bool wait)
 			continue;
 		}
 		notify(stream);
+		show_wait(stream);
 		if (wait)
 			smf_client_wait(stream->client);
 		else
@@ -1308,6 +1329,17 @@ next_job(JobStream *stream, Job *job, bool wait)
 		}
 		waited = true;
 	}
+}
+
+/* The same, and what the stream waits for can be seen meanwhile. */
+static JobStreamResult
+next_job(JobStream *stream, Job *job, bool wait)
+{
+	JobStreamResult result = look_for_job(stream, job, wait);
+
+	if (result != SMF_STREAM_WAIT)
+		smf_progress_wait(stream->spec.progress, NULL, 0);
+	return result;
 }
 
 /*

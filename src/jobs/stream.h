@@ -11,6 +11,7 @@
 #include "aws/client.h"
 #include "jobs/cache.h"
 #include "jobs/operation.h"
+#include "jobs/progress.h"
 #include "utils/jsonb.h"
 
 /* Where a stream learns which jobs there are. */
@@ -83,6 +84,9 @@ typedef struct JobStreamSpec
 	bool		ramp;			/* maybe few jobs are read: fetch few at first */
 	int64		notice_us;		/* time between progress notices; 0: none */
 	int64	   *attempts;		/* requests sent, by JobOperation; counted up */
+	Progress   *progress;		/* what others see of it; NULL: nothing */
+	int64		estimated;		/* jobs that the source names, as far as is known;
+								 * negative: it is not */
 } JobStreamSpec;
 
 /* What smf_stream_next came to. */

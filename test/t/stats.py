@@ -1,4 +1,5 @@
-"""What tells an operator how things stand: log lines of slow calls, and what calls cost.
+"""What tells an operator how things stand: log lines of slow calls, what calls cost, and
+how far scans are.
 
 The clusters are the test's own: one that preloads the library, whose sessions share
 what they know, and one that does not.
@@ -174,6 +175,7 @@ def prepare(cluster):
     session.run("CREATE EXTENSION sagemaker_fdw")
     make_server(session, "sm")
     make_server(session, "searched", scan_api="search")
+    make_server(session, "elastic", scan_api="search")
     return session
 
 
@@ -196,6 +198,142 @@ def test_shared(session, tap):
     session.run("DROP DATABASE other WITH (FORCE)")
 
 
+def scans(session, columns="server, operation, pages, jobs_seen, jobs_described, jobs_estimated, waiting_on"):
+    """What the view shows, in the order in which the scans began."""
+    return session.run("SELECT %s FROM sagemaker_fdw_progress ORDER BY started_at" % columns)
+
+
+def test_own_scans(session, tap):
+    """Cursors of the session that looks."""
+    tap.equal(scans(session), [], "no scan runs")
+    session.run("BEGIN; DECLARE c CURSOR FOR SELECT training_job_name FROM sm.training_jobs; FETCH 5 FROM c")
+    tap.equal(scans(session, "pid, server, operation, pages, jobs_seen, jobs_described, jobs_estimated, waiting_on, "
+                             "started_at BETWEEN now() AND clock_timestamp()"),
+              ["%d|sm|ListTrainingJobs|1|100|0|||t" % session.pid], "an open cursor is a scan, which waits for nothing now")
+    names = "'%s', '%s', 'no-such-job'" % (JOB, json.loads(control("names"))[5])
+    session.run("DECLARE d CURSOR FOR SELECT role_arn FROM sm.training_jobs WHERE training_job_name IN (%s); FETCH ALL FROM d" % names)
+    tap.equal(scans(session), ["sm|ListTrainingJobs|1|100|0||", "sm|DescribeTrainingJob|0|3|2|3|"],
+              "jobs that are named are seen, and their number is known")
+    session.run("FETCH ALL FROM c; CLOSE d")
+    tap.equal(scans(session), ["sm|ListTrainingJobs|3|300|0||"], "a scan is there until its query ends")
+    tap.equal(session.ask("SELECT 1 / 0")[1], "22012", "a transaction fails")
+    session.run("ROLLBACK")
+    tap.equal(scans(session), [], "... and its scans are gone")
+    session.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs WHERE training_job_name = NULL::text; FETCH ALL FROM c")
+    tap.equal(scans(session), [], "what asks for nothing is no scan")
+    session.run("ROLLBACK; ANALYZE sm.training_jobs")
+    tap.equal(scans(session), [], "the scans of ANALYZE end with it")
+    session.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs; FETCH 5 FROM c")
+    tap.equal(scans(session), ["sm|ListTrainingJobs|1|100|0|300|"], "with statistics the number of jobs is estimated")
+    session.run("ROLLBACK; BEGIN; CREATE TEMP TABLE names AS SELECT training_job_name FROM sm.training_jobs LIMIT 10; "
+                "DECLARE c CURSOR FOR SELECT role_arn FROM names CROSS JOIN LATERAL "
+                "(SELECT role_arn FROM sm.training_jobs AS j WHERE j.training_job_name = names.training_job_name OFFSET 0) AS j; "
+                "FETCH ALL FROM c")
+    tap.equal(scans(session), ["sm|DescribeTrainingJob|0|10|10|10|"], "a scan that is started again goes on counting")
+    session.run("ROLLBACK")
+    session.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM elastic.training_jobs; FETCH 1 FROM c; SAVEPOINT s; "
+                "DECLARE d CURSOR FOR SELECT FROM sm.training_jobs; FETCH 1 FROM d; ROLLBACK TO s")
+    tap.equal(scans(session, "server, operation"), ["elastic|Search"], "what is rolled back to a savepoint is gone, too")
+    session.run("ROLLBACK")
+
+
+def test_many_scans(session, tap, slots):
+    """More than there is room for."""
+    session.run("BEGIN; DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('DECLARE c%%s CURSOR FOR SELECT training_job_name "
+                "FROM sm.training_jobs WHERE training_job_name = %%L', i, '%s'); END LOOP; END $$" % (slots + 1, JOB))
+    for i in range(1, slots + 2):
+        session.run("FETCH 1 FROM c%d" % i)
+    tap.equal(scans(session, "count(*) OVER ()")[:1], [str(slots)], "a scan that finds no room runs unseen")
+    session.run("CLOSE c1; CLOSE c%d" % (slots + 1))
+    tap.equal(scans(session, "count(*) OVER ()")[:1], [str(slots - 1)], "... and leaves others their places")
+    session.run("ROLLBACK")
+    tap.equal(scans(session), [], "in the end all are free")
+
+
+def as_role(role):
+    os.environ["PGUSER"] = role
+    try:
+        return Session()
+    finally:
+        os.environ["PGUSER"] = "postgres"
+
+
+def test_waits(session, tap):
+    """What other sessions wait for."""
+    query = "SELECT count(role_arn) FROM sm.training_jobs"
+    session.run("CREATE TABLE partitions (LIKE sm.training_jobs) PARTITION BY LIST (region); "
+                "CREATE FOREIGN TABLE partition_1 PARTITION OF partitions FOR VALUES IN ('us-east-1') SERVER sm; "
+                "CREATE FOREIGN TABLE partition_2 PARTITION OF partitions FOR VALUES IN ('eu-west-1') SERVER sm "
+                "OPTIONS (region 'eu-west-1')")
+    make_server(session, "limited", max_calls_per_second="0.001")
+    make_server(session, "role")
+    session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER role OPTIONS (ADD role_arn 'arn:aws:iam::123456789012:role/reader')")
+    one_by_role = ONE.replace("sm.", "role.") % JOB
+    hang = dict(kind="hang", times=0)
+    for title, faults, asked, expected in [
+            ("a page", [dict(hang, operation="ListTrainingJobs")], query, ["sm|ListTrainingJobs|0|0|0|300|ListTrainingJobs"]),
+            ("a job's document", [dict(hang, operation="DescribeTrainingJob")], query,
+             ["sm|ListTrainingJobs|1|100|0|300|DescribeTrainingJob"]),
+            ("tags", [dict(hang, operation="ListTags")],
+             "SELECT role_arn, tags FROM sm.training_jobs WHERE training_job_name = '%s'" % JOB,
+             ["sm|DescribeTrainingJob|0|1|1|1|ListTags"]),
+            ("the delay before another attempt", [dict(kind="body", status=429, headers=[["Retry-After", "60"]], body="", times=0)],
+             ONE % JOB, ["sm|DescribeTrainingJob|0|1|0|1|retry delay"]),
+            ("the rate of calls", [], "SELECT count(*) FROM limited.training_jobs", ["limited|ListTrainingJobs|1|100|0||rate limit"]),
+            ("credentials", [dict(kind="error", code="ExpiredTokenException", operation="DescribeTrainingJob"),
+                             dict(hang, operation="AssumeRole")],
+             one_by_role, ["role|DescribeTrainingJob|0|1|0|1|credentials"]),
+            ("several partitions", [dict(hang, operation="ListTrainingJobs")], "SELECT count(role_arn) FROM partitions",
+             ["sm|ListTrainingJobs|0|0|0||ListTrainingJobs"] * 2)]:
+        other = Session()
+        if asked == one_by_role:
+            other.run(asked)
+        for spec in faults:
+            fault(**spec)
+        other.send(asked)
+        try:
+            wait_for(lambda: scans(session) == expected, "a scan that waits")
+        except Died:
+            pass
+        tap.equal(scans(session), expected, "one is seen to wait for %s" % title)
+        tap.equal(set(scans(session, "pid")), {str(other.pid)}, "... in that session")
+        session.run("SELECT pg_cancel_backend(%d)" % other.pid)
+        tap.equal(other.receive()[1], "57014", "... and is cancelled")
+        tap.equal(scans(session), [], "... and gone")
+        control("clear", b"")
+        for operation in ("ListTrainingJobs", "DescribeTrainingJob"):
+            fault(**hang, operation=operation)
+        other.send(asked)
+        wait_for(lambda: scans(session) != [], "a scan")
+        session.run("SELECT pg_terminate_backend(%d, 60000)" % other.pid)
+        tap.equal(scans(session), [], "... also when its session is terminated")
+        control("clear", b"")
+        other.close()
+    session.run("DROP SERVER limited CASCADE; DROP SERVER role CASCADE; DROP TABLE partitions")
+
+
+def test_watchers(session, tap):
+    """Who sees the scans of others."""
+    session.run("CREATE ROLE alice LOGIN; CREATE ROLE bob LOGIN; CREATE ROLE auditor LOGIN IN ROLE pg_read_all_stats; "
+                "GRANT USAGE ON FOREIGN SERVER sm TO alice; GRANT USAGE ON SCHEMA sm TO alice; GRANT SELECT ON sm.training_jobs TO alice; "
+                "CREATE USER MAPPING FOR alice SERVER sm OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s')" % HISTORY)
+    session.run("CREATE DATABASE other")
+    owner = as_role("alice")
+    owner.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs; FETCH 1 FROM c")
+    for role, expected in (("alice", [str(owner.pid)]), ("bob", []), ("auditor", [str(owner.pid)])):
+        watcher = as_role(role)
+        tap.equal(scans(watcher, "pid"), expected, "%s sees the scans that the role may" % role)
+        watcher.close()
+    elsewhere = Session("other")
+    elsewhere.run("CREATE EXTENSION sagemaker_fdw")
+    tap.equal(scans(elsewhere), [], "another database sees none")
+    for who in (owner, elsewhere):
+        who.close()
+    wait_for(lambda: scans(session) == [], "the scan of a session that ends is gone")
+    session.run("DROP DATABASE other WITH (FORCE)")
+    session.run("DROP OWNED BY alice; DROP ROLE alice, bob, auditor")
+
+
 def has_ended(session):
     try:
         session.run("SELECT 1")
@@ -207,7 +345,7 @@ def has_ended(session):
 def test_crash(session, tap):
     """A backend that is killed takes all others down, and the memory is made anew."""
     victim = Session()
-    victim.run(ONE % JOB)
+    victim.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs; FETCH 1 FROM c")
     os.kill(victim.pid, signal.SIGKILL)
     wait_for(lambda: has_ended(session), "the cluster goes down")
     after = []
@@ -216,11 +354,11 @@ def test_crash(session, tap):
         try:
             after.append(Session())
             return True
-        except Died:
+        except (Died, OSError):
             return False
 
     wait_for(works, "the cluster works again")
-    tap.equal(figures(after[0]), {}, "after a crash nothing is left")
+    tap.equal((figures(after[0]), scans(after[0])), ({}, []), "after a crash nothing is left")
     found, _ = counted(after[0], ONE % JOB)
     tap.equal(found, {DESCRIBE: [1, 1, 0, 0, 0]}, "... and counting goes on")
     after[0].close()
@@ -228,7 +366,7 @@ def test_crash(session, tap):
 
 def test_alone(tap):
     """A cluster that does not preload the library."""
-    cluster = Cluster()
+    cluster = Cluster(AWS_ENDPOINT_URL_STS=URL)
     try:
         session = prepare(cluster)
         test_log(tap, cluster)
@@ -237,28 +375,36 @@ def test_alone(tap):
         # from version 17 on, sessions find each other all the same
         shared = int(session.run("SHOW server_version_num")[0]) >= 170000
         test_full(session, tap, 1000 if shared else 200)
+        test_own_scans(session, tap)
         if shared:
             test_shared(session, tap)
+            test_waits(session, tap)
+            test_watchers(session, tap)
             test_crash(session, tap)
         else:
+            test_many_scans(session, tap, 64)
             session.run(ONE % JOB)
             other = Session()
-            tap.equal(figures(other), {}, "without the library preloaded a session knows its own calls only")
+            session.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs; FETCH 1 FROM c")
+            tap.equal((figures(other), scans(other)), ({}, []), "without the library preloaded a session knows its own calls and scans only")
             other.close()
     finally:
         cluster.remove()
 
 
 def test_preloaded(tap):
-    cluster = Cluster(["shared_preload_libraries=sagemaker_fdw"])
+    cluster = Cluster(["shared_preload_libraries=sagemaker_fdw"], AWS_ENDPOINT_URL_STS=URL)
     try:
         session = prepare(cluster)
         tap.equal(session.run("SELECT name FROM pg_shmem_allocations WHERE name LIKE 'sagemaker_fdw%' ORDER BY 1"),
-                  ["sagemaker_fdw stats 1"], "shared memory has names with versions")
+                  ["sagemaker_fdw progress 1", "sagemaker_fdw stats 1"], "shared memory has names with versions")
         test_figures(session, tap)
         test_roles(session, tap)
         test_full(session, tap, 1000)
+        test_own_scans(session, tap)
         test_shared(session, tap)
+        test_waits(session, tap)
+        test_watchers(session, tap)
         test_crash(session, tap)
     finally:
         cluster.remove()

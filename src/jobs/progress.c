@@ -1,0 +1,308 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress.c
+ *		How far the scans are that run now.
+ *
+ * Each has a slot in memory that sessions share, where they can: see shared.c.  Who
+ * runs a scan takes the slot and gives it back under the lock; what it counts in
+ * between it writes, and others read, without.  A scan that finds all slots taken runs
+ * unseen.
+ *
+ * A slot is given back with the memory that the scan lives in, and with the process if
+ * that ends first.  After a crash of a backend all memory is made anew.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "aws/shared.h"
+#include "jobs/progress.h"
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "storage/ipc.h"
+#include "utils/timestamp.h"
+
+/* Scans for which there is room, in a session by itself and for each backend there can be. */
+#define SLOTS_ALONE 64
+#define SLOTS_A_BACKEND 4
+
+/* How many jobs there will be is not known. */
+#define NOT_KNOWN PG_UINT64_MAX
+
+/* Values of waiting_on.  Behind these stand the operations. */
+typedef enum WaitingOn
+{
+	WAITING_ON_NOTHING,
+	WAITING_ON_TURN,
+	WAITING_ON_BACKOFF,
+	WAITING_ON_CREDENTIALS,
+	WAITING_ON_ANSWER			/* plus the JobOperation */
+} WaitingOn;
+
+/* In shared memory. */
+typedef struct ProgressSlot
+{
+	/* written by who takes it, under the lock */
+	int			pid;			/* 0: the slot is free */
+	Oid			databaseid;
+	Oid			userid;
+	Oid			serverid;
+	TimestampTz started_at;
+
+	/* written by its owner at any time */
+	pg_atomic_uint32 operation; /* JobOperation */
+	pg_atomic_uint32 waiting_on;
+	pg_atomic_uint64 counts[SMF_PROGRESS_COUNTS];
+	pg_atomic_uint64 estimated; /* or NOT_KNOWN */
+} ProgressSlot;
+
+typedef struct ProgressBody
+{
+	int			nslots;
+	ProgressSlot slots[FLEXIBLE_ARRAY_MEMBER];
+} ProgressBody;
+
+struct Progress
+{
+	MemoryContextCallback callback; /* gives the slot back */
+	ProgressSlot *slot;			/* NULL: none */
+};
+
+static int
+number_of_slots(bool shared)
+{
+	return shared ? SLOTS_A_BACKEND * MaxBackends : SLOTS_ALONE;
+}
+
+static size_t
+progress_size(const SharedPart *part, bool shared)
+{
+	return offsetof(ProgressBody, slots) + number_of_slots(shared) * sizeof(ProgressSlot);
+}
+
+static void
+progress_init(const SharedPart *part, void *memory, bool shared)
+{
+	ProgressBody *body = memory;
+
+	body->nslots = number_of_slots(shared);
+	for (int i = 0; i < body->nslots; i++)
+	{
+		ProgressSlot *slot = &body->slots[i];
+
+		memset(slot, 0, sizeof(ProgressSlot));
+		pg_atomic_init_u32(&slot->operation, 0);
+		pg_atomic_init_u32(&slot->waiting_on, 0);
+		pg_atomic_init_u64(&slot->estimated, 0);
+		for (int j = 0; j < SMF_PROGRESS_COUNTS; j++)
+			pg_atomic_init_u64(&slot->counts[j], 0);
+	}
+}
+
+static SharedPart progress_part = {
+	.name = "sagemaker_fdw progress 1",
+	.size = progress_size,
+	.init = progress_init
+};
+
+/* When the library is loaded. */
+void
+smf_progress_request(void)
+{
+	smf_shared_request(&progress_part);
+}
+
+/* The process ends: what was not given back is now. */
+static void
+give_all_back(int code, Datum arg)
+{
+	ProgressBody *body = progress_part.body;
+
+	smf_shared_lock(&progress_part, LW_EXCLUSIVE);
+	for (int i = 0; i < body->nslots; i++)
+	{
+		if (body->slots[i].pid == MyProcPid)
+			body->slots[i].pid = 0;
+	}
+	smf_shared_unlock(&progress_part);
+}
+
+/* A memory context callback. */
+static void
+give_back(void *arg)
+{
+	smf_progress_end(arg);
+}
+
+/* A free slot, which is taken now; or NULL. */
+static ProgressSlot *
+take_slot(Oid serverid, TimestampTz now)
+{
+	ProgressBody *body = progress_part.body;
+	ProgressSlot *slot = NULL;
+
+	smf_shared_lock(&progress_part, LW_EXCLUSIVE);
+	for (int i = 0; i < body->nslots && slot == NULL; i++)
+	{
+		if (body->slots[i].pid == 0)
+			slot = &body->slots[i];
+	}
+	if (slot != NULL)
+	{
+		slot->pid = MyProcPid;
+		slot->databaseid = MyDatabaseId;
+		slot->userid = GetSessionUserId();
+		slot->serverid = serverid;
+		slot->started_at = now;
+		pg_atomic_write_u32(&slot->operation, 0);
+		pg_atomic_write_u32(&slot->waiting_on, WAITING_ON_NOTHING);
+		pg_atomic_write_u64(&slot->estimated, 0);
+		for (int i = 0; i < SMF_PROGRESS_COUNTS; i++)
+			pg_atomic_write_u64(&slot->counts[i], 0);
+	}
+	smf_shared_unlock(&progress_part);
+	return slot;
+}
+
+/*
+ * smf_progress_begin
+ *		Let others see a scan of the server, until smf_progress_end or the end of the
+ *		current memory context.
+ */
+Progress *
+smf_progress_begin(Oid serverid)
+{
+	static bool registered = false;
+	Progress   *progress = palloc0(sizeof(Progress));
+
+	smf_shared_attach(&progress_part);
+	if (!registered)
+		before_shmem_exit(give_all_back, (Datum) 0);
+	registered = true;
+	progress->callback.func = give_back;
+	progress->callback.arg = progress;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &progress->callback);
+	progress->slot = take_slot(serverid, GetCurrentTimestamp());
+	return progress;
+}
+
+/* The scan has ended.  NULL is ignored, as it is below. */
+void
+smf_progress_end(Progress *progress)
+{
+	if (progress == NULL || progress->slot == NULL)
+		return;
+	smf_shared_lock(&progress_part, LW_EXCLUSIVE);
+	/* it may have been given back with the process, and be another's by now */
+	if (progress->slot->pid == MyProcPid)
+		progress->slot->pid = 0;
+	smf_shared_unlock(&progress_part);
+	progress->slot = NULL;
+}
+
+/*
+ * smf_progress_source
+ *		The scan begins, or begins again, with jobs that the operation names.
+ *		"estimated" more of them are expected; negative: who knows.
+ */
+void
+smf_progress_source(Progress *progress, JobOperation operation, int64 estimated)
+{
+	uint64		before;
+
+	if (progress == NULL || progress->slot == NULL)
+		return;
+	pg_atomic_write_u32(&progress->slot->operation, operation);
+	before = pg_atomic_read_u64(&progress->slot->estimated);
+	pg_atomic_write_u64(&progress->slot->estimated,
+						estimated < 0 || before == NOT_KNOWN ? NOT_KNOWN : before + estimated);
+}
+
+/* So many more. */
+void
+smf_progress_count(Progress *progress, ProgressCount what, int64 n)
+{
+	if (progress != NULL && progress->slot != NULL)
+		pg_atomic_fetch_add_u64(&progress->slot->counts[what], n);
+}
+
+/* The scan waits for a call of the operation, or with NULL for nothing any more. */
+void
+smf_progress_wait(Progress *progress, const AwsCall *call, JobOperation operation)
+{
+	uint32		what = WAITING_ON_NOTHING;
+
+	if (progress == NULL || progress->slot == NULL)
+		return;
+	switch (call ? smf_call_state(call) : SMF_CALL_DONE)
+	{
+		case SMF_CALL_WAITS_FOR_TURN:
+			what = WAITING_ON_TURN;
+			break;
+		case SMF_CALL_BACKS_OFF:
+			what = WAITING_ON_BACKOFF;
+			break;
+		case SMF_CALL_WAITS_FOR_CREDENTIALS:
+			what = WAITING_ON_CREDENTIALS;
+			break;
+		case SMF_CALL_IN_FLIGHT:
+			what = WAITING_ON_ANSWER + operation;
+			break;
+		case SMF_CALL_DONE:
+			break;
+	}
+	pg_atomic_write_u32(&progress->slot->waiting_on, what);
+}
+
+static const char *
+waiting_on_text(uint32 what)
+{
+	switch (what)
+	{
+		case WAITING_ON_NOTHING:
+			return NULL;
+		case WAITING_ON_TURN:
+			return "rate limit";
+		case WAITING_ON_BACKOFF:
+			return "retry delay";
+		case WAITING_ON_CREDENTIALS:
+			return "credentials";
+		default:
+			return smf_operation_name(what - WAITING_ON_ANSWER);
+	}
+}
+
+/* The scans that run in this database, as far as the session knows: palloc'ed, and their number. */
+ProgressRow *
+smf_progress_read(int *n)
+{
+	ProgressBody *body;
+	ProgressRow *rows;
+
+	smf_shared_attach(&progress_part);
+	body = progress_part.body;
+	rows = palloc(body->nslots * sizeof(ProgressRow));
+	*n = 0;
+	smf_shared_lock(&progress_part, LW_SHARED);
+	for (int i = 0; i < body->nslots; i++)
+	{
+		ProgressSlot *slot = &body->slots[i];
+		ProgressRow *row = &rows[*n];
+		uint64		estimated = pg_atomic_read_u64(&slot->estimated);
+
+		if (slot->pid == 0 || slot->databaseid != MyDatabaseId)
+			continue;
+		row->pid = slot->pid;
+		row->userid = slot->userid;
+		row->serverid = slot->serverid;
+		row->started_at = slot->started_at;
+		row->operation = pg_atomic_read_u32(&slot->operation);
+		row->waiting_on = waiting_on_text(pg_atomic_read_u32(&slot->waiting_on));
+		row->estimated = estimated == NOT_KNOWN ? -1 : (int64) estimated;
+		for (int j = 0; j < SMF_PROGRESS_COUNTS; j++)
+			row->counts[j] = (int64) pg_atomic_read_u64(&slot->counts[j]);
+		(*n)++;
+	}
+	smf_shared_unlock(&progress_part);
+	return rows;
+}

@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress.h
+ *		How far the scans are that run now.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_PROGRESS_H
+#define SMF_PROGRESS_H
+
+#include "aws/client.h"
+#include "datatype/timestamp.h"
+#include "jobs/operation.h"
+
+/* What a scan has come to. */
+typedef enum ProgressCount
+{
+	SMF_PROGRESS_PAGES,			/* of a list, that have come */
+	SMF_PROGRESS_SEEN,			/* jobs that were listed, or named by the query */
+	SMF_PROGRESS_DESCRIBED		/* jobs whose documents have come from Describe */
+} ProgressCount;
+
+#define SMF_PROGRESS_COUNTS (SMF_PROGRESS_DESCRIBED + 1)
+
+/* A scan that shows how far it is. */
+typedef struct Progress Progress;
+
+/* One that runs, as others see it. */
+typedef struct ProgressRow
+{
+	int			pid;			/* the backend's */
+	Oid			userid;			/* the role that its session was begun by */
+	Oid			serverid;
+	JobOperation operation;		/* that says which jobs there are */
+	int64		counts[SMF_PROGRESS_COUNTS];
+	int64		estimated;		/* jobs that will be seen; negative: not known */
+	TimestampTz started_at;
+	const char *waiting_on;		/* a constant; NULL: the scan waits for nothing */
+} ProgressRow;
+
+extern void smf_progress_request(void);
+extern Progress *smf_progress_begin(Oid serverid);
+extern void smf_progress_end(Progress *progress);
+extern void smf_progress_source(Progress *progress, JobOperation operation, int64 estimated);
+extern void smf_progress_count(Progress *progress, ProgressCount what, int64 n);
+extern void smf_progress_wait(Progress *progress, const AwsCall *call, JobOperation operation);
+extern ProgressRow *smf_progress_read(int *n);
+
+#endif							/* SMF_PROGRESS_H */
