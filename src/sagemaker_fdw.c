@@ -11,6 +11,7 @@
 
 #include "aws/client.h"
 #include "aws/credentials.h"
+#include "aws/pace.h"
 #include "aws/stats.h"
 #include "fdw/access.h"
 #include "fdw/analyze.h"
@@ -87,6 +88,7 @@ _PG_init(void)
 
 	smf_stats_request();
 	smf_progress_request();
+	smf_pacer_request();
 }
 
 /* The foreign data wrapper's callbacks. */

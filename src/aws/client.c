@@ -239,6 +239,7 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	client->callback.arg = client;
 	MemoryContextRegisterResetCallback(context, &client->callback);
 	smf_stats_attach();
+	smf_pacer_attach();
 
 	client->config = *config;
 	client->config.server_name = copy_string(config->server_name);
@@ -601,7 +602,7 @@ note_answer(AwsCall *call)
 	bool		throttled = call->retry_class == SMF_RETRY_THROTTLED;
 
 	if (call->client->config.adaptive)
-		smf_rate_answered(&pacer->rate, now_us / 1e6, call->sent_us / 1e6, throttled);
+		smf_pacer_answered(pacer, call->sent_us, throttled);
 	if (throttled)
 	{
 		call->client->stats.throttles++;

@@ -24,14 +24,16 @@ typedef struct PaceTurn
 
 /*
  * What all scans of a session share for one operation in one region.  It lives
- * in malloc'ed memory, as long as its session.
+ * in malloc'ed memory, as long as its session.  The rate is that of all sessions,
+ * where they share memory.
  */
 typedef struct AwsPacer
 {
 	dlist_node	node;			/* in the session's list */
 	CallKey		key;			/* of the calls that are paced */
 
-	CallRate	rate;
+	CallKey		rate_key;		/* of those that share the rate: whatever role they are for */
+	CallRate	rate;			/* where sessions share no memory */
 	RetryQuota	quota;
 	int64		success_us;		/* when the last call succeeded, smf_http_now(); 0: none has */
 	int			throttles;		/* in a row, since a call last succeeded */
@@ -40,9 +42,12 @@ typedef struct AwsPacer
 	HttpTimer	timer;			/* armed while somebody waits */
 } AwsPacer;
 
+extern void smf_pacer_request(void);
+extern void smf_pacer_attach(void);
 extern AwsPacer *smf_pacer_find(dlist_head *pacers, const CallKey *key, double ceiling);
 extern void smf_pacer_free_all(dlist_head *pacers);
 extern void smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn, bool again);
 extern void smf_pacer_leave(PaceTurn *turn);
+extern void smf_pacer_answered(AwsPacer *pacer, int64 sent_us, bool throttled);
 
 #endif							/* SMF_PACE_H */

@@ -21,7 +21,7 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
-#define MAX_PARTS 2
+#define MAX_PARTS 3
 
 /* What stands before a part's body in shared memory. */
 typedef struct SharedHead

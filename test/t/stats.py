@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import time
 
 from harness import HISTORY, URL, Cluster, Died, Session, Tap, control, fault, make_server, wait_for
 
@@ -334,6 +335,53 @@ def test_watchers(session, tap):
     session.run("DROP OWNED BY alice; DROP ROLE alice, bob, auditor")
 
 
+def side_by_side(query, number):
+    """Sessions that run the query at the same time: what each prints."""
+    sessions = [Session() for _ in range(number)]
+    for one in sessions:
+        # credentials and connections are had before
+        one.run(ONE % JOB)
+    for one in sessions:
+        one.send(query)
+    answers = [one.receive() for one in sessions]
+    for one in sessions:
+        one.close()
+    return answers
+
+
+def throttles_side_by_side(tap):
+    """How often four sessions are throttled that ask for 60 jobs each, of which 20 are given in a second.
+
+    Another one has found that out before.
+    """
+    query = ("SELECT count(role_arn) FROM sm.training_jobs WHERE training_job_name IN (%s)"
+             % ", ".join("'%s'" % name for name in json.loads(control("names"))[:60]))
+    control("config", {"rate_limit": {"DescribeTrainingJob": 20}})
+    side_by_side(query, 1)
+    before = json.loads(control("counters"))["throttles"]
+    answers = side_by_side(query, 4)
+    control("config", {"rate_limit": 0})
+    tap.equal(answers, [(["60"], "00000")] * 4, "four sessions share what the service bears")
+    return json.loads(control("counters"))["throttles"] - before
+
+
+def test_ceiling(session, tap):
+    make_server(session, "ceiling", max_calls_per_second=20)
+    names = json.loads(control("names"))[:20]
+    control("reset", b"")
+    side_by_side("SELECT count(role_arn) FROM ceiling.training_jobs WHERE training_job_name IN (%s)"
+                 % ", ".join("'%s'" % name for name in names), 4)
+    seen = [request["at_s"] for request in json.loads(control("requests"))[4:]]
+    tap.ok(len(seen) == 80 and seen[-1] - seen[0] >= 79 / 20 - 0.05, "max_calls_per_second is a ceiling for all sessions together",
+           "%d calls in %.2f s" % (len(seen), seen[-1] - seen[0]))
+    session.run("ALTER SERVER ceiling OPTIONS (SET max_calls_per_second '1000')")
+    start_s = time.monotonic()
+    side_by_side("SELECT count(role_arn) FROM ceiling.training_jobs WHERE training_job_name IN (%s)"
+                 % ", ".join("'%s'" % name for name in names), 4)
+    tap.ok(time.monotonic() - start_s < 79 / 20, "... which can be changed")
+    session.run("DROP SERVER ceiling CASCADE")
+
+
 def has_ended(session):
     try:
         session.run("SELECT 1")
@@ -365,7 +413,7 @@ def test_crash(session, tap):
 
 
 def test_alone(tap):
-    """A cluster that does not preload the library."""
+    """A cluster that does not preload the library; the throttles of sessions side by side."""
     cluster = Cluster(AWS_ENDPOINT_URL_STS=URL)
     try:
         session = prepare(cluster)
@@ -378,6 +426,7 @@ def test_alone(tap):
         test_own_scans(session, tap)
         if shared:
             test_shared(session, tap)
+            test_ceiling(session, tap)
             test_waits(session, tap)
             test_watchers(session, tap)
             test_crash(session, tap)
@@ -388,21 +437,29 @@ def test_alone(tap):
             session.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs; FETCH 1 FROM c")
             tap.equal((figures(other), scans(other)), ({}, []), "without the library preloaded a session knows its own calls and scans only")
             other.close()
+            return throttles_side_by_side(tap)
     finally:
         cluster.remove()
+    return None
 
 
-def test_preloaded(tap):
+def test_preloaded(tap, throttles_alone):
     cluster = Cluster(["shared_preload_libraries=sagemaker_fdw"], AWS_ENDPOINT_URL_STS=URL)
     try:
         session = prepare(cluster)
+        throttles = throttles_side_by_side(tap)
+        tap.note("throttles: %s, %d with shared memory" % (throttles_alone, throttles))
+        # without shared memory no bound is known from version 17 on
+        tap.ok(throttles_alone is None or throttles < throttles_alone / 2, "... and with shared memory are throttled much less",
+               (throttles, throttles_alone))
         tap.equal(session.run("SELECT name FROM pg_shmem_allocations WHERE name LIKE 'sagemaker_fdw%' ORDER BY 1"),
-                  ["sagemaker_fdw progress 1", "sagemaker_fdw stats 1"], "shared memory has names with versions")
+                  ["sagemaker_fdw progress 1", "sagemaker_fdw rates 1", "sagemaker_fdw stats 1"], "shared memory has names with versions")
         test_figures(session, tap)
         test_roles(session, tap)
         test_full(session, tap, 1000)
         test_own_scans(session, tap)
         test_shared(session, tap)
+        test_ceiling(session, tap)
         test_waits(session, tap)
         test_watchers(session, tap)
         test_crash(session, tap)
@@ -412,8 +469,7 @@ def test_preloaded(tap):
 
 def main():
     tap = Tap()
-    test_alone(tap)
-    test_preloaded(tap)
+    test_preloaded(tap, test_alone(tap))
     tap.end()
 
 
