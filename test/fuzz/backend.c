@@ -118,6 +118,12 @@ pstrdup(const char *string)
 }
 
 void *
+MemoryContextAlloc(MemoryContext context, Size size)
+{
+	return palloc(size);
+}
+
+void *
 MemoryContextAllocZero(MemoryContext context, Size size)
 {
 	return palloc0(size);
@@ -470,6 +476,8 @@ make_tree(Parse *parse, uint32 header)
 {
 	Tree	   *tree = palloc0(sizeof(Tree));
 
+	/* a copy is as good as long as nothing is freed */
+	SET_VARSIZE(tree, sizeof(Tree));
 	tree->header = header;
 	tree->parent = parse->top;
 	if (parse->root == NULL)
