@@ -35,6 +35,7 @@
 #endif
 #include "utils/acl.h"
 #include "utils/selfuncs.h"
+#include "utils/wait_event.h"
 
 /* Stands before a declaration. */
 #if PG_VERSION_NUM >= 180000
@@ -51,6 +52,17 @@ smf_create_wait_event_set(int nevents)
 	return CreateWaitEventSet(NULL, nevents);
 #else
 	return CreateWaitEventSet(TopMemoryContext, nevents);
+#endif
+}
+
+/* What the session waits for, as pg_stat_activity shows it, by its name where it can have one. */
+static inline uint32
+smf_wait_event(const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	return WaitEventExtensionNew(name);
+#else
+	return PG_WAIT_EXTENSION;
 #endif
 }
 

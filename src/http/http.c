@@ -48,7 +48,6 @@
 #include "http/http.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
-#include "utils/wait_event.h"
 
 /* All response headers of one request together, in bytes. */
 #define HEADERS_MAX (64 * 1024)
@@ -112,6 +111,7 @@ static struct
 	int			timer_fd;		/* armed at armed_us */
 	int64		armed_us;		/* 0: not armed */
 	WaitEventSet *wait_set;		/* latch, postmaster, epoll_fd */
+	uint32		wait_event;		/* what pg_stat_activity shows meanwhile */
 	int64		curl_due_us;	/* when libcurl wants to be called; 0: never */
 	int			io_errno;		/* epoll_ctl failed in a callback */
 	bool		disconnect;		/* close connections once nothing is in flight */
@@ -430,6 +430,8 @@ start_session(void)
 					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 					 errmsg("could not watch a timer descriptor: %m")));
 	}
+	if (http.wait_event == 0)
+		http.wait_event = smf_wait_event("SagemakerFdwCall");
 	if (http.wait_set == NULL)
 	{
 		WaitEventSet *set = smf_create_wait_event_set(3);
@@ -1104,7 +1106,7 @@ smf_http_wait(void)
 		return;
 	arm_timer();
 	noccurred = WaitEventSetWait(http.wait_set, -1, occurred, lengthof(occurred),
-								 PG_WAIT_EXTENSION);
+								 http.wait_event);
 	for (int i = 0; i < noccurred; i++)
 	{
 		if (occurred[i].events & WL_LATCH_SET)

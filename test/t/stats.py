@@ -298,6 +298,10 @@ def test_waits(session, tap):
             pass
         tap.equal(scans(session), expected, "one is seen to wait for %s" % title)
         tap.equal(set(scans(session, "pid")), {str(other.pid)}, "... in that session")
+        if title == "a page":
+            named = int(session.run("SHOW server_version_num")[0]) >= 170000
+            tap.equal(session.run("SELECT wait_event_type, wait_event FROM pg_stat_activity WHERE pid = %d" % other.pid),
+                      ["Extension|SagemakerFdwCall" if named else "Extension|Extension"], "... as pg_stat_activity says, too")
         session.run("SELECT pg_cancel_backend(%d)" % other.pid)
         tap.equal(other.receive()[1], "57014", "... and is cancelled")
         tap.equal(scans(session), [], "... and gone")

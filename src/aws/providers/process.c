@@ -20,11 +20,11 @@
 #include <openssl/crypto.h>
 
 #include "aws/providers/provider.h"
+#include "compat.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "utils/wait_event.h"
 
 #define TIMEOUT_US (60 * INT64CONST(1000000))
 #define END_POLL_MS 5
@@ -135,6 +135,17 @@ release_program(int code, Datum arg)
 		;
 }
 
+/* What pg_stat_activity shows while the program is waited for. */
+static uint32
+wait_event(void)
+{
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = smf_wait_event("SagemakerFdwCredentialProcess");
+	return event;
+}
+
 /* Read the program's output to its end; false when it takes too long or is too much. */
 static bool
 read_output(int fd, int64 until_us, char *text, size_t *len)
@@ -149,7 +160,7 @@ read_output(int fd, int64 until_us, char *text, size_t *len)
 		if (left_ms <= 0)
 			return false;
 		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT |
-								   WL_EXIT_ON_PM_DEATH, fd, left_ms, PG_WAIT_EXTENSION);
+								   WL_EXIT_ON_PM_DEATH, fd, left_ms, wait_event());
 		if (events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
@@ -176,7 +187,7 @@ await_end(pid_t pid, int64 until_us, int *status)
 		if (waitpid(pid, status, WNOHANG) != 0)
 			return true;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 END_POLL_MS, PG_WAIT_EXTENSION);
+						 END_POLL_MS, wait_event());
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}
