@@ -20,11 +20,13 @@ import subprocess
 import sys
 import time
 
-import boto3
-import botocore.config
+# awscli brings a TLS library that botocore would load; it is of no use here, and may abort at its start
+os.environ["BOTO_DISABLE_CRT"] = "true"
+import boto3  # noqa: E402
+import botocore.config  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "service"))
-from generate import load_model
+from generate import load_model  # noqa: E402
 
 ATTRIBUTES = [attribute["attribute"] for attribute in load_model()["describe"]]
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
