@@ -947,7 +947,7 @@ BEGIN
 	IF cardinality(failures) > 0 THEN
 		RAISE EXCEPTION 'refresh of %: % of % partitions failed', target, cardinality(failures), cardinality(leaves)
 			USING ERRCODE = code, DETAIL = array_to_string(failures, E'\n'),
-				HINT = 'The others are refreshed, and what was read is kept; the next run goes on from there.';
+				HINT = 'What was read is kept, and the next run goes on from there.';
 	END IF;
 END;
 $$;
