@@ -388,7 +388,6 @@ void
 smf_client_wait(AwsClient *client)
 {
 	int64		start_us = smf_http_now();
-
 	const CallKey *key = awaited_key(client);
 
 	renew_credentials(client);

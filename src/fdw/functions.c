@@ -20,7 +20,6 @@
 #include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
@@ -121,7 +120,8 @@ sagemaker_fdw_account_id(PG_FUNCTION_ARGS)
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context;
 	SmfSettings *settings;
-	text	   *account;
+	char	   *account;
+	text	   *result;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
@@ -132,11 +132,11 @@ sagemaker_fdw_account_id(PG_FUNCTION_ARGS)
 	settings = smf_settings_resolve(server, NULL);
 	if (settings->region == NULL && !PG_ARGISNULL(1))
 		settings->region = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	account = cstring_to_text(smf_client_account(smf_access_client(settings, userid)));
+	account = smf_client_account(smf_access_client(settings, userid));
 	MemoryContextSwitchTo(caller);
-	account = (text *) DatumGetPointer(datumCopy(PointerGetDatum(account), false, -1));
+	result = cstring_to_text(account);
 	MemoryContextDelete(context);
-	PG_RETURN_TEXT_P(account);
+	PG_RETURN_TEXT_P(result);
 }
 
 /*
@@ -220,7 +220,11 @@ sagemaker_fdw_refresh_hold(PG_FUNCTION_ARGS)
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
 					  &keys, NULL, &nkeys);
 	if (nheld_locks > 0)
-		elog(ERROR, "locks are held already");
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("locks are held already"),
+				 errdetail("Those that were held last are not the transaction's yet."),
+				 errhint("This function is a part of sagemaker_fdw_refresh: call that.")));
 	if (held_locks != NULL)
 		pfree(held_locks);
 	held_locks = NULL;

@@ -934,8 +934,7 @@ find_arns_in_list(JobStream *stream)
 			const WantedJob *wanted = lfirst(lc);
 			WantedJob  *found;
 
-			if (wanted->arn == NULL || strlen(wanted->arn) != arn.val.string.len ||
-				memcmp(wanted->arn, arn.val.string.val, arn.val.string.len) != 0)
+			if (wanted->arn == NULL || !is_string(&arn, wanted->arn))
 				continue;
 			MemoryContextSwitchTo(stream->context);
 			found = palloc(sizeof(WantedJob));
