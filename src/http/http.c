@@ -58,7 +58,7 @@
 /* Idle easy handles kept for the next requests. */
 #define IDLE_HANDLES_MAX 16
 
-/* Socket events taken from the kernel at a time. */
+/* Socket events taken from the kernel before timers are looked at. */
 #define EVENTS_BATCH 32
 
 /* The year 9999 begins, in epoch seconds: dates are before it. */
@@ -948,55 +948,19 @@ due_timer(int64 now)
 	return NULL;
 }
 
-/* Do all that can be done without waiting; true when anybody was told. */
-static bool
-pump(void)
+/* Tell those whose requests libcurl is done with. */
+static void
+end_done_requests(void)
 {
-	struct epoll_event events[EVENTS_BATCH];
-	int			nevents;
 	CURLMsg    *message;
 	int			left;
-	int64		now;
-	HttpTimer  *timer;
-	HttpRequest *request;
-	uint64		told_before = http.told;
-
-	http.news = false;
-	nevents = epoll_wait(http.epoll_fd, events, EVENTS_BATCH, 0);
-	for (int i = 0; i < nevents; i++)
-	{
-		int			mask = 0;
-
-		if (events[i].data.fd == http.timer_fd)
-		{
-			uint64		expirations;
-
-			(void) !read(http.timer_fd, &expirations, sizeof(expirations));
-			http.armed_us = 0;
-			continue;
-		}
-		if (events[i].events & EPOLLIN)
-			mask |= CURL_CSELECT_IN;
-		if (events[i].events & EPOLLOUT)
-			mask |= CURL_CSELECT_OUT;
-		if (events[i].events & (EPOLLERR | EPOLLHUP))
-			mask |= CURL_CSELECT_ERR;
-		if (http.multi != NULL)
-			socket_action(events[i].data.fd, mask);
-	}
-
-	now = smf_http_now();
-	if (http.curl_due_us != 0 && now >= http.curl_due_us && http.multi != NULL)
-	{
-		http.curl_due_us = 0;
-		socket_action(CURL_SOCKET_TIMEOUT, 0);
-	}
 
 	while (http.multi != NULL && (message = curl_multi_info_read(http.multi, &left)) != NULL)
 	{
 		CURLcode	code = message->data.result;
 		char	   *private = NULL;
 		long		status = 0;
+		HttpRequest *request;
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
@@ -1006,7 +970,70 @@ pump(void)
 		request->status = (int) status;
 		end_request(request, result_of(request, code));
 	}
+}
 
+/* Let libcurl, or the timer, have what one descriptor has to say; false if none has. */
+static bool
+take_event(void)
+{
+	struct epoll_event event;
+	int			mask = 0;
+
+	/* one at a time: a descriptor that is ready again stands behind all others then */
+	if (epoll_wait(http.epoll_fd, &event, 1, 0) != 1)
+		return false;
+	if (event.data.fd == http.timer_fd)
+	{
+		uint64		expirations;
+
+		(void) !read(http.timer_fd, &expirations, sizeof(expirations));
+		http.armed_us = 0;
+		return true;
+	}
+	if (event.events & EPOLLIN)
+		mask |= CURL_CSELECT_IN;
+	if (event.events & EPOLLOUT)
+		mask |= CURL_CSELECT_OUT;
+	if (event.events & (EPOLLERR | EPOLLHUP))
+		mask |= CURL_CSELECT_ERR;
+	if (http.multi != NULL)
+		socket_action(event.data.fd, mask);
+	end_done_requests();
+	return true;
+}
+
+/*
+ * Do what can be done without waiting, until anybody was told; true when anybody was.
+ *
+ * Whoever is told can send the next request before the answers behind this one are
+ * read: the service is never idle for as long as a batch of answers takes.
+ */
+static bool
+pump(void)
+{
+	int64		now;
+	HttpTimer  *timer;
+	HttpRequest *request;
+	uint64		told_before = http.told;
+
+	http.news = false;
+	for (int i = 0; i < EVENTS_BATCH && http.told == told_before && take_event(); i++)
+		continue;
+
+	now = smf_http_now();
+	if (http.curl_due_us != 0 && now >= http.curl_due_us && http.multi != NULL)
+	{
+		http.curl_due_us = 0;
+		socket_action(CURL_SOCKET_TIMEOUT, 0);
+		end_done_requests();
+	}
+
+	/* what is overdue may have been answered, and not read since nobody was here */
+	if (stuck_request(now) != NULL)
+	{
+		for (int i = 0; i <= http.nsockets && take_event(); i++)
+			continue;
+	}
 	while ((request = stuck_request(now)) != NULL)
 	{
 		end_request(request, request->failure == SMF_HTTP_NO_MEMORY ?

@@ -1054,8 +1054,8 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	stream->check_context = AllocSetContextCreate(context, "sagemaker_fdw check",
 												  ALLOCSET_DEFAULT_SIZES);
 	stream->ramp_window = 1;
-	/* a page must fit in while a window's worth of jobs is under way */
-	stream->capacity = 2 * spec->max_concurrency + spec->fetch_size;
+	/* a page is asked for early enough to come while the windows before it are under way */
+	stream->capacity = 4 * spec->max_concurrency + spec->fetch_size;
 	stream->ring = MemoryContextAllocZero(context, stream->capacity * sizeof(JobEntry));
 	switch (spec->source)
 	{

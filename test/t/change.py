@@ -136,6 +136,22 @@ def test_cursors(session, tap):
     session.run("COMMIT")
 
 
+def test_idle(session, tap):
+    """Answers that lie unread for longer than read_timeout, since nobody fetches, have come in time."""
+    make_server(session, "idle", HISTORY, read_timeout=0.2, max_attempts=1)
+    control("calls")
+    session.run("BEGIN; DECLARE c CURSOR FOR %s" % JOBS.replace("sm.", "idle."))
+    rows = session.run("FETCH 10 FROM c")
+    for _ in range(3):
+        wait_for(lambda: counters()["in_flight"] == 0, "all is answered")
+        session.run("SELECT pg_sleep(0.25)")
+        rows += session.run("FETCH 10 FROM c")
+    rows += session.run("FETCH ALL FROM c")
+    session.run("COMMIT")
+    tap.equal((len(set(rows)), control("calls").split()), (300, ["DescribeTrainingJob=300", "ListTrainingJobs=3"]),
+              "a cursor that lay idle has all rows, and asks for none twice")
+
+
 def test(session, tap):
     make_server(session, "sm", HISTORY)
     other = another_session()
@@ -146,6 +162,7 @@ def test(session, tap):
     test_drop(session, other, tap)
     test_disconnect(session, tap)
     test_cursors(session, tap)
+    test_idle(session, tap)
     other.close()
     tap.equal(counters()["in_flight"], 0, "no call is in flight")
 
