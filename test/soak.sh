@@ -47,7 +47,7 @@ while [ $SECONDS -lt $until ]; do
 	bench=$!
 	while kill -0 $bench 2>/dev/null; do
 		psql -c "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
-		         WHERE wait_event_type = 'Extension' AND random() < 0.02" >/dev/null
+			WHERE wait_event_type = 'Extension' AND random() < 0.02" >/dev/null
 		sleep 0.2
 	done
 	wait $bench || status=$?
@@ -61,7 +61,7 @@ done
 say "what came of the reads"
 psql -F ' ' -c "SELECT what, sqlstate, count(*) FROM outcome GROUP BY 1, 2 ORDER BY 1, 2"
 stuck=$(psql -c "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()
-                 AND backend_type = 'client backend'")
+	AND backend_type = 'client backend'")
 crashes=$(as_owner grep -cE 'terminated by signal|PANIC|TRAP' "$work/pg/log" || true)
 [ "$crashes" = 0 ] || as_owner grep -E 'terminated by signal|PANIC|TRAP' "$work/pg/log"
 echo "$problems slices with wrong rows or errors, $stuck stuck backends, $crashes crashes"

@@ -809,8 +809,7 @@ send_request(PaceTurn *turn)
 	signed_headers[nheaders++] = (SigV4Header) {"host", client->endpoint.host};
 	signed_headers[nheaders++] = (SigV4Header) {"x-amz-date", date};
 	if (credentials->session_token != NULL)
-		signed_headers[nheaders++] = (SigV4Header) {"x-amz-security-token",
-		credentials->session_token};
+		signed_headers[nheaders++] = (SigV4Header) {"x-amz-security-token", credentials->session_token};
 	signed_headers[nheaders++] = (SigV4Header) {"x-amz-target", target};
 	signed_request.method = "POST";
 	signed_request.path = client->endpoint.path;

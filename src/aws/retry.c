@@ -273,6 +273,7 @@ static void
 refill(CallRate *rate, double now_s)
 {
 	double		per_s = current_rate(rate);
+
 	/* a ceiling is kept in every second; the adaptive rate saves up for one */
 	double		most = rate->ceiling > 0 || per_s < 1 ? 1 : per_s;
 

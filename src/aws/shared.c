@@ -152,6 +152,10 @@ smf_shared_lock(SharedPart *part, LWLockMode mode)
 		LWLockAcquire(part->lock, mode);
 }
 
+/*
+ * smf_shared_unlock
+ *		Let go of what smf_shared_lock() has taken.
+ */
 void
 smf_shared_unlock(SharedPart *part)
 {

@@ -220,6 +220,10 @@ smf_table_lock(CallTable *table, const CallKey *key)
 	return payload_of(entry);
 }
 
+/*
+ * smf_table_unlock
+ *		Entries may go, and their payloads with them, from here on.
+ */
 void
 smf_table_unlock(CallTable *table)
 {

@@ -279,9 +279,8 @@ smf_early_create(List *clauses, const SmfColumn *columns, Index varno, RowReader
 	}
 
 	checks->reader = reader;
-	checks->slot = ExecInitExtraTupleSlot(node->ss.ps.state,
-											 RelationGetDescr(node->ss.ss_currentRelation),
-											 &TTSOpsVirtual);
+	checks->slot = ExecInitExtraTupleSlot(node->ss.ps.state, RelationGetDescr(node->ss.ss_currentRelation),
+										  &TTSOpsVirtual);
 	checks->econtext = CreateExprContext(node->ss.ps.state);
 	checks->settings = ExecInitQual(settings, &node->ss.ps);
 	checks->settings_columns = early_columns((Node *) settings, varno);

@@ -35,8 +35,11 @@ typedef enum ScanPrivateIndex
 	SCAN_PRIVATE_BOUND,
 	/* Boolean: may the query end before it has read all jobs? */
 	SCAN_PRIVATE_RAMP,
-	/* Integer: its range table index less the parent's, if its first page is to be
-	 * asked for when that of another child is; else 0 */
+
+	/*
+	 * Integer: its range table index less the parent's, if its first page is
+	 * to be asked for when that of another child is; else 0
+	 */
 	SCAN_PRIVATE_FROM_PARENT,
 	/* Float: calls of one scan, as estimated */
 	SCAN_PRIVATE_ESTIMATED_CALLS,

@@ -175,6 +175,10 @@ smf_provider_end(ProviderContext *context)
 	smf_config_free(&context->credentials_file);
 }
 
+/*
+ * smf_profile_exists
+ *		Has one of the two files a section of the profile's?
+ */
 bool
 smf_profile_exists(const ProviderContext *context, const char *profile)
 {
