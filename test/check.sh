@@ -64,6 +64,8 @@ begin
 find_postgres
 export PG_CONFIG=$pg_bin/pg_config
 install_packages clang libclang-rt-dev "postgresql-$pg_version-cron"
+# some releases only have it
+! apt-cache show pg-bsd-indent >/dev/null 2>&1 || install_packages pg-bsd-indent
 say "building for PostgreSQL $pg_version, warnings are errors"
 build WERROR=1
 say "building with clang"
@@ -86,6 +88,7 @@ tap sigv4_differential /usr/bin/python3 -B "$unit/sigv4_differential.py" "$unit/
 tap endpoint_differential /usr/bin/python3 -B "$unit/endpoint_differential.py" "$unit/build/endpoint_driver"
 tap attribute_model /usr/bin/python3 -B "$unit/attribute_model.py" "$unit/build/attribute_dump"
 tap iam_policy /usr/bin/python3 -B "$unit/iam_policy.py" "$top"
+tap format /usr/bin/python3 -B "$unit/format.py" "$top"
 tap fuzz bash "$top/test/fuzz/run.sh" 8
 tap service /usr/bin/python3 -B "$top/test/service/selftest.py"
 regression
