@@ -346,14 +346,15 @@ smf_closest_name(const char *given, const char *const *names, int nnames)
 const char *
 smf_closest_column(const char *given)
 {
-	const char *names[SMF_ATTRIBUTES];
 	const char *similar = smf_attribute_similar_column(given);
+	const char **names;
 
 	if (similar != NULL)
 		return similar;
-	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	names = palloc(smf_nattributes * sizeof(*names));
+	for (int i = 0; i < smf_nattributes; i++)
 		names[i] = smf_attributes[i].column_name;
-	return smf_closest_name(given, names, SMF_ATTRIBUTES);
+	return smf_closest_name(given, names, smf_nattributes);
 }
 
 /*

@@ -89,7 +89,7 @@ create_training_jobs(const ForeignServer *server, const SmfImportOptions *option
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE FOREIGN TABLE %s (", quote_identifier(REMOTE_TABLE));
-	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	for (int i = 0; i < smf_nattributes; i++)
 	{
 		const SmfAttribute *attribute = &smf_attributes[i];
 
@@ -142,7 +142,7 @@ sagemaker_fdw_columns(PG_FUNCTION_ARGS)
 	SmfImportOptions options = smf_import_options_resolve(NIL);
 
 	InitMaterializedSRF(fcinfo, 0);
-	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	for (int i = 0; i < smf_nattributes; i++)
 	{
 		const SmfAttribute *attribute = &smf_attributes[i];
 		StringInfoData type;

@@ -82,7 +82,7 @@ static const char *const transition_timestamps[] = {"StartTime", "EndTime", NULL
 static const char *const metric_timestamps[] = {"Timestamp", NULL};
 static const char *const rule_evaluation_timestamps[] = {"LastModifiedTime", NULL};
 
-const SmfAttribute smf_attributes[SMF_ATTRIBUTES] = {
+const SmfAttribute smf_attributes[] = {
 	MEMBER("TrainingJobName", "training_job_name", SMF_KIND_STRING, "text", LIST | SEARCH | TUNING),
 	MEMBER("TrainingJobArn", "training_job_arn", SMF_KIND_STRING, "text", LIST | SEARCH | TUNING),
 	MEMBER("TuningJobArn", "tuning_job_arn", SMF_KIND_STRING, "text", SEARCH),
@@ -163,6 +163,17 @@ const SmfAttribute smf_attributes[SMF_ATTRIBUTES] = {
 			SEARCH)
 };
 
+const int	smf_nattributes = sizeof(smf_attributes) / sizeof(smf_attributes[0]);
+
+/*
+ * Is it a column that has no attribute of its own in the API?
+ */
+static bool
+is_derived(const SmfAttribute *entry)
+{
+	return entry->source != SMF_SOURCE_MEMBER || strchr(entry->attribute, '.') != NULL;
+}
+
 /*
  * Are "name" and the first "length" bytes of "segment" the same?
  */
@@ -202,7 +213,7 @@ same_spelling(const char *a, const char *b)
 const SmfAttribute *
 smf_attribute_by_column(const char *column_name)
 {
-	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	for (int i = 0; i < smf_nattributes; i++)
 	{
 		if (strcmp(smf_attributes[i].column_name, column_name) == 0)
 			return &smf_attributes[i];
@@ -232,13 +243,13 @@ smf_attribute_by_path(const char *path, const char **rest)
 
 	*rest = dot ? dot + 1 : NULL;
 
-	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	for (int i = 0; i < smf_nattributes; i++)
 	{
 		const SmfAttribute *entry = &smf_attributes[i];
 
 		if (same_segment(entry->attribute, path, length))
 			return entry;
-		if (i >= SMF_API_ATTRIBUTES && same_segment(entry->column_name, path, length))
+		if (is_derived(entry) && same_segment(entry->column_name, path, length))
 			return entry;
 	}
 	return NULL;
@@ -288,13 +299,13 @@ ends_with_words(const char *column, const char *name)
 const char *
 smf_attribute_similar_column(const char *name)
 {
-	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	for (int i = 0; i < smf_nattributes; i++)
 	{
 		if (same_spelling(smf_attributes[i].column_name, name) ||
 			same_spelling(smf_attributes[i].attribute, name))
 			return smf_attributes[i].column_name;
 	}
-	for (int i = 0; i < SMF_ATTRIBUTES; i++)
+	for (int i = 0; i < smf_nattributes; i++)
 	{
 		if (ends_with_words(smf_attributes[i].column_name, name))
 			return smf_attributes[i].column_name;

@@ -14,11 +14,6 @@
 
 #include <stdbool.h>
 
-/* How many attributes DescribeTrainingJob has, and how many columns follow them. */
-#define SMF_API_ATTRIBUTES		50
-#define SMF_DERIVED_ATTRIBUTES	6
-#define SMF_ATTRIBUTES			(SMF_API_ATTRIBUTES + SMF_DERIVED_ATTRIBUTES)
-
 /*
  * What a value is in the API.  The kinds from SMF_KIND_TAGS on are made by this
  * extension: they are no member of the documents that Describe returns.
@@ -91,7 +86,8 @@ typedef struct SmfAttribute
  * The catalogue in the order of IMPORT's columns: the API's attributes first, in
  * the API's order, then the derived ones.
  */
-extern const SmfAttribute smf_attributes[SMF_ATTRIBUTES];
+extern const SmfAttribute smf_attributes[];
+extern const int smf_nattributes;
 
 extern const SmfAttribute *smf_attribute_by_column(const char *column_name);
 extern const SmfAttribute *smf_attribute_by_path(const char *path, const char **rest);
