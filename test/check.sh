@@ -1,13 +1,24 @@
 #!/usr/bin/env bash
 # Builds the extension with warnings as errors, and runs every test.
 #
-#	bash test/check.sh
+#	bash test/check.sh [--accept] [NAME ...]
+#
+# NAME is a suite as listed below, or a regression test (sql/NAME.sql): only these are
+# run then, and nothing is built with clang.  --accept makes what regression tests and
+# the documentation's statements print the output that is expected of them.
 #
 # It installs what it needs from the distribution, and closes with one line:
 # "N passed, N failed".  What fails is shown in full.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+accept=
+if [ "${1:-}" = --accept ]; then
+	accept=yes
+	shift
+fi
+names=("$@")
+known=()					# the suites that there are
 passed=0
 failed=0
 since=0						# when the suite before has ended, in $SECONDS
@@ -31,10 +42,17 @@ count() {
 	fi
 }
 
+# Is a suite to be run?
+wanted() {
+	known+=("$1")
+	[ ${#names[@]} = 0 ] || [[ " ${names[*]} " == *" $1 "* ]]
+}
+
 # Run a suite that writes TAP.
 #	tap NAME COMMAND ...
 tap() {
 	local name=$1 log=$work/$1.log status=0 good bad plan
+	wanted "$name" || return 0
 	shift
 	"$@" >"$log" 2>&1 || status=$?
 	good=$(grep -c '^ok ' "$log" || true)
@@ -49,10 +67,19 @@ tap() {
 
 # Run the regression tests in the throwaway cluster, as its owner.
 regression() {
-	local log=$work/regression.log status=0 good bad
+	local log=$work/regression.log status=0 good bad name some=()
+	for name in ${names[@]+"${names[@]}"}; do
+		if [ -e "$top/expected/$name.out" ]; then
+			some+=("$name")
+			known+=("$name")
+		fi
+	done
+	wanted regression || [ ${#some[@]} -gt 0 ] || return 0
 	[ "$(id -u)" != 0 ] || chown -R postgres "$work/build"
 	as_owner env PGHOST="$PGHOST" PGPORT="$PGPORT" PGUSER="$PGUSER" \
-		make -C "$work/build" installcheck PG_CONFIG="$pg_bin/pg_config" >"$log" 2>&1 || status=$?
+		make -C "$work/build" installcheck PG_CONFIG="$pg_bin/pg_config" ${some[@]+REGRESS="${some[*]}"} \
+		>"$log" 2>&1 || status=$?
+	[ -z "$accept" ] || cp "$work/build/results"/*.out "$top/expected/"
 	# "test x ... ok 12 ms" up to version 15, TAP from 16 on
 	good=$(grep -cE '^(test .* \.\.\. ok|ok )' "$log" || true)
 	bad=$(grep -cE '^(test .* \.\.\. FAILED|not ok )' "$log" || true)
@@ -68,12 +95,14 @@ install_packages clang libclang-rt-dev "postgresql-$pg_version-cron"
 ! apt-cache show pg-bsd-indent >/dev/null 2>&1 || install_packages pg-bsd-indent
 say "building for PostgreSQL $pg_version, warnings are errors"
 build WERROR=1
-say "building with clang"
-cp -R "$work/build" "$work/clang"
-quietly make -C "$work/clang" clean
-# Postgres was configured for gcc: its flags and attributes are not all known to clang
-quietly make -C "$work/clang" -j2 PG_CONFIG="$pg_bin/pg_config" CC=clang WERROR=1 with_llvm=no \
-	COPT="-Wno-ignored-optimization-argument -Wno-unknown-warning-option -Wno-ignored-attributes"
+if [ ${#names[@]} = 0 ]; then
+	say "building with clang"
+	cp -R "$work/build" "$work/clang"
+	quietly make -C "$work/clang" clean
+	# Postgres was configured for gcc: its flags and attributes are not all known to clang
+	quietly make -C "$work/clang" -j2 PG_CONFIG="$pg_bin/pg_config" CC=clang WERROR=1 with_llvm=no \
+		COPT="-Wno-ignored-optimization-argument -Wno-unknown-warning-option -Wno-ignored-attributes"
+fi
 # all that can be logged is, but the statements that users type
 start_cluster -o "-c log_min_messages=debug5 -c log_min_error_statement=panic"
 
@@ -112,9 +141,12 @@ tap refresh "$top/test/with-service" -o "--bulk 10000 --anchor $(date +%s)" /usr
 tap stats "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/stats.py"
 tap dump "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/dump.py"
 tap cron "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/cron.py"
-tap docs "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/docs.py" "$unit/build/attribute_dump"
+tap docs "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/docs.py" ${accept:+--accept} "$unit/build/attribute_dump"
 tap load "$top/test/with-service" -o "--bulk 50000" /usr/bin/python3 -B "$top/test/t/load.py"
 tap secrets /usr/bin/python3 -B "$top/test/secrets.py" "$work/pg/log"
 
+for name in ${names[@]+"${names[@]}"}; do
+	[[ " ${known[*]} " == *" $name "* ]] || die "there is no suite \"$name\"; there are ${known[*]}"
+done
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]
