@@ -16,7 +16,7 @@
  *   they record becomes the request's result;
  * - libcurl holds no palloc'ed memory: requests are malloc'ed, and whoever
  *   started one frees it, also when a memory context goes away;
- * - libcurl may start a resolver thread, which inherits the signal mask: all
+ * - libcurl may start resolver threads, which inherit the signal mask: all
  *   signals are blocked meanwhile, so that no Postgres handler runs there;
  * - sockets are counted with AcquireExternalFD, like any of the backend's own.
  *   libcurl tells when it closes one, but not always while that is connecting
@@ -60,6 +60,11 @@
 
 /* Socket events taken from the kernel before timers are looked at. */
 #define EVENTS_BATCH 32
+
+#if LIBCURL_VERSION_NUM >= 0x081400
+/* Threads that may ask a resolver; more names wait for one.  libcurl's own limit is 20. */
+#define MAX_RESOLVER_THREADS 1000L
+#endif
 
 /* The year 9999 begins, in epoch seconds: dates are before it. */
 #define DATE_END_S INT64CONST(253370764800)
@@ -450,6 +455,11 @@ start_session(void)
 					 errmsg("could not create a libcurl multi handle")));
 		curl_multi_setopt(http.multi, CURLMOPT_SOCKETFUNCTION, socket_callback);
 		curl_multi_setopt(http.multi, CURLMOPT_TIMERFUNCTION, timer_callback);
+#if LIBCURL_VERSION_NUM >= 0x081400
+		/* as before 8.20: no wait for resolver threads, and no name waits for one */
+		curl_multi_setopt(http.multi, CURLMOPT_QUICK_EXIT, 1L);
+		curl_multi_setopt(http.multi, CURLMOPT_RESOLVE_THREADS_MAX, MAX_RESOLVER_THREADS);
+#endif
 	}
 	http.started = true;
 }
