@@ -20,7 +20,9 @@ FORBIDDEN = [
 ]
 
 
-ENVIRONMENT = re.compile(r"DEBUG:  \t\w+=")
+# A message for each variable, and from version 18 on one message for all.
+VARIABLE = re.compile(r"DEBUG:  \t\w+=")
+ENVIRONMENT = re.compile(r"DEBUG:  initial environment dump:$")
 
 
 def main():
@@ -28,9 +30,11 @@ def main():
     debug = 0
     found = {title: [] for title, _ in FORBIDDEN}
     with open(sys.argv[1], encoding="utf-8", errors="replace") as file:
+        environment = False
         for line in file:
             debug += "DEBUG:" in line
-            if ENVIRONMENT.search(line):
+            environment = bool(ENVIRONMENT.search(line)) or environment and line.startswith("\t")
+            if environment or VARIABLE.search(line):
                 continue
             for title, pattern in FORBIDDEN:
                 if pattern.search(line):
