@@ -151,7 +151,17 @@ def test_roles(session, tap):
     session.run("RESET ROLE; CREATE ROLE nobody; SET ROLE nobody")
     tap.equal(figures(session), {}, "... and nobody is shown none")
     tap.equal(session.ask("SELECT sagemaker_fdw_stats_reset()")[1], "42501", "a plain role forgets nothing")
-    session.run("RESET ROLE; DROP VIEW bobs; DROP OWNED BY alice, bob, boss; DROP ROLE nobody, boss, alice, bob, auditor")
+    session.run("RESET ROLE; DROP VIEW bobs; DROP OWNED BY bob, boss; DROP ROLE boss, bob")
+    tap.equal(figures(session), {DESCRIBE: [4, 4, 0, 0, 0]}, "calls for a role that is dropped stay counted")
+    session.run("SET ROLE auditor")
+    tap.equal(figures(session), {DESCRIBE: [4, 4, 0, 0, 0]}, "... and are shown to who may see all")
+    session.run("SET ROLE alice")
+    tap.equal(figures(session), {DESCRIBE: [1, 1, 0, 0, 0]}, "... and to nobody else")
+    session.run("RESET ROLE; GRANT EXECUTE ON FUNCTION sagemaker_fdw_stats_reset() TO nobody; SET ROLE nobody; "
+                "SELECT sagemaker_fdw_stats_reset(); RESET ROLE")
+    tap.equal(figures(session), {}, "a role that may have all forgotten need not see it")
+    session.run("REVOKE EXECUTE ON FUNCTION sagemaker_fdw_stats_reset() FROM nobody; "
+                "DROP OWNED BY alice; DROP ROLE nobody, alice, auditor")
 
 
 def test_full(session, tap, capacity):
@@ -167,6 +177,57 @@ def test_full(session, tap, capacity):
     session.run("SELECT sagemaker_fdw_disconnect()")
     found, _ = counted(session, ONE % JOB)
     tap.equal(found, {DESCRIBE: [1, 1, 0, 0, 0]}, "a reset makes room for all")
+
+
+def at_once(queries):
+    """Sessions that run a query each at the same time."""
+    sessions = [Session() for _ in queries]
+    for one, query in zip(sessions, queries):
+        one.send(query)
+    outcomes = [one.receive() for one in sessions]
+    for one in sessions:
+        one.close()
+    if outcomes != [([], "00000")] * len(queries):
+        raise Died("not all succeed: %r" % outcomes)
+
+
+def repeated(number, query):
+    """A statement that runs the query so often; %s in it is the turn's number."""
+    return "DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('%s', i); END LOOP; END $$" % (number, query.replace("'", "''"))
+
+
+def test_crowd(session, tap):
+    """Many sessions that count at once."""
+    one = repeated(50, ONE % JOB)
+    session.run("SELECT sagemaker_fdw_stats_reset()")
+    control("calls")
+    fault(kind="error", status=500, code="InternalFailure", operation="DescribeTrainingJob", times=0, probability=0.03, seed=1)
+    at_once([one] * 16)
+    control("clear", b"")
+    calls = int(control("calls").partition("=")[2])
+    tap.ok(calls > 800, "sixteen sessions make calls, some of which fail and are made again", calls)
+    tap.equal(figures(session), {DESCRIBE: [calls, 800, calls - 800, 0, 0]},
+              "... and each call that the service saw is counted once")
+
+    at_once([one] * 8 + [repeated(2000, "SELECT sagemaker_fdw_stats_reset(), %s")] * 2)
+    found = figures(session)
+    tap.ok(list(found) in ([], [DESCRIBE]) and (not found or found[DESCRIBE][0] <= 400),
+           "a reset while others count leaves what is counted after it", found)
+    session.run("SELECT sagemaker_fdw_stats_reset()")
+    at_once([one] * 8)
+    tap.equal(figures(session), {DESCRIBE: [400, 400, 0, 0, 0]}, "... and all are counted again")
+
+    # each of 16 sessions calls 80 regions of its own, once
+    session.run(repeated(1280, "CREATE FOREIGN TABLE region_%s (training_job_name text) SERVER sm "
+                               "OPTIONS (region 'us-east-%1$s')"))
+    session.run("SELECT sagemaker_fdw_stats_reset()")
+    at_once(["DO $$ BEGIN FOR i IN %d..%d LOOP EXECUTE format('SELECT FROM region_%%s', i); END LOOP; END $$"
+             % (80 * number + 1, 80 * number + 80) for number in range(16)])
+    tap.equal(sorted(set(map(tuple, figures(session).values()))), [(1, 0, 0, 0, 0)],
+              "where many sessions make more kinds of calls than there is room for, those that stay are whole")
+    tap.equal(len(figures(session)), 1000, "... and as many stay as there is room for")
+    session.run(repeated(1280, "DROP FOREIGN TABLE region_%s"))
+    session.run("SELECT sagemaker_fdw_stats_reset()")
 
 
 def prepare(cluster):
@@ -249,6 +310,31 @@ def test_many_scans(session, tap, slots):
     tap.equal(scans(session, "count(*) OVER ()")[:1], [str(slots - 1)], "... and leaves others their places")
     session.run("ROLLBACK")
     tap.equal(scans(session), [], "in the end all are free")
+
+
+def test_crowd_of_scans(session, tap):
+    """More scans of several sessions than there is room for."""
+    number = 100
+    crowd = [Session() for _ in range(4)]
+    for one in crowd:
+        one.run("BEGIN; " + "; ".join("DECLARE c%d CURSOR FOR %s; MOVE 1 FROM c%d" % (i, ONE % JOB, i) for i in range(number)))
+    seen = {one.pid: 0 for one in crowd}
+    for pid in scans(session, "pid"):
+        seen[int(pid)] += 1
+    slots = sum(seen.values())
+    # the other processes that there can be have room as well, whose number depends on the version
+    tap.ok(4 * 40 < slots < 4 * number, "there is room for four scans of each backend", slots)
+    tap.equal(list(seen.values()), [max(0, min(number, slots - number * i)) for i in range(4)], "... and who comes first finds it")
+    session.run("SELECT pg_terminate_backend(%d, 60000)" % crowd[0].pid)
+    tap.equal(len(scans(session)), slots - number, "a session that is terminated leaves its room")
+    crowd[1].run("ROLLBACK")
+    tap.equal(len(scans(session)), slots - 2 * number, "... and so does one that rolls back")
+    late = Session()
+    late.run("BEGIN; DECLARE c CURSOR FOR %s; MOVE 1 FROM c" % (ONE % JOB))
+    tap.equal(scans(session, "pid")[-1:], [str(late.pid)], "... to who comes later")
+    for one in crowd + [late]:
+        one.close()
+    wait_for(lambda: scans(session) == [], "all are gone")
 
 
 def as_role(role):
@@ -430,6 +516,7 @@ def test_alone(tap):
         test_own_scans(session, tap)
         if shared:
             test_shared(session, tap)
+            test_crowd(session, tap)
             test_ceiling(session, tap)
             test_waits(session, tap)
             test_watchers(session, tap)
@@ -448,7 +535,8 @@ def test_alone(tap):
 
 
 def test_preloaded(tap, throttles_alone):
-    cluster = Cluster(["shared_preload_libraries=sagemaker_fdw"], AWS_ENDPOINT_URL_STS=URL)
+    cluster = Cluster(["shared_preload_libraries=sagemaker_fdw", "max_connections=40"],
+                      AWS_ENDPOINT_URL_STS=URL)
     try:
         session = prepare(cluster)
         throttles = throttles_side_by_side(tap)
@@ -463,9 +551,11 @@ def test_preloaded(tap, throttles_alone):
         test_full(session, tap, 1000)
         test_own_scans(session, tap)
         test_shared(session, tap)
+        test_crowd(session, tap)
         test_ceiling(session, tap)
         test_waits(session, tap)
         test_watchers(session, tap)
+        test_crowd_of_scans(session, tap)
         test_crash(session, tap)
     finally:
         cluster.remove()
