@@ -880,7 +880,8 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	call->turn.go = send_request;
 	smf_call_key(&key, client->session->serverid, client->session->userid, client->config.region,
 				 operation);
-	call->pacer = smf_pacer_find(&client->session->pacers, &key, client->config.max_calls_per_second);
+	call->pacer = smf_pacer_find(&client->session->pacers, &key, client->config.max_calls_per_second,
+								 client->config.adaptive);
 	dlist_push_tail(&client->calls, &call->node);
 	smf_pacer_enter(call->pacer, &call->turn, false);
 	return call;

@@ -79,6 +79,9 @@ lock_rate(AwsPacer *pacer, RatePayload **payload)
 		((*payload)->rate.throttled && now - (*payload)->rate.tokens_at_s > FORGET_S))
 		smf_rate_init(&(*payload)->rate, pacer->rate.ceiling, now);
 	(*payload)->begun = true;
+	/* what was learnt before the server's retry_mode changed would hold for ever */
+	if (!pacer->adaptive)
+		(*payload)->rate.throttled = false;
 	return &(*payload)->rate;
 }
 
@@ -134,7 +137,7 @@ timer_fired(HttpTimer *timer)
  *		none.  Raises an error without memory.
  */
 AwsPacer *
-smf_pacer_find(dlist_head *pacers, const CallKey *key, double ceiling)
+smf_pacer_find(dlist_head *pacers, const CallKey *key, double ceiling, bool adaptive)
 {
 	dlist_iter	iter;
 	AwsPacer   *pacer;
@@ -155,6 +158,7 @@ smf_pacer_find(dlist_head *pacers, const CallKey *key, double ceiling)
 	pacer->key = *key;
 	pacer->rate_key = *key;
 	pacer->rate_key.userid = InvalidOid;
+	pacer->adaptive = adaptive;
 	pacer->quota.left = SMF_RETRY_QUOTA;
 	smf_rate_init(&pacer->rate, ceiling, now_s());
 	/* the server's option may have changed since others asked */

@@ -34,6 +34,7 @@ typedef struct AwsPacer
 
 	CallKey		rate_key;		/* of those that share the rate: whatever role they are for */
 	CallRate	rate;			/* where sessions share no memory */
+	bool		adaptive;		/* does the rate follow what the service bears? */
 	RetryQuota	quota;
 	int64		success_us;		/* when the last call succeeded, smf_http_now(); 0: none has */
 	int			throttles;		/* in a row, since a call last succeeded */
@@ -44,7 +45,8 @@ typedef struct AwsPacer
 
 extern void smf_pacer_request(void);
 extern void smf_pacer_attach(void);
-extern AwsPacer *smf_pacer_find(dlist_head *pacers, const CallKey *key, double ceiling);
+extern AwsPacer *smf_pacer_find(dlist_head *pacers, const CallKey *key, double ceiling,
+								bool adaptive);
 extern void smf_pacer_free_all(dlist_head *pacers);
 extern void smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn, bool again);
 extern void smf_pacer_leave(PaceTurn *turn);

@@ -472,6 +472,19 @@ def test_ceiling(session, tap):
     session.run("DROP SERVER ceiling CASCADE")
 
 
+def test_mode_change(session, tap):
+    """What was learnt in adaptive mode does not slow the standard mode down."""
+    make_server(session, "changing")
+    fault(kind="error", code="ThrottlingException", times=1)
+    session.run(ONE.replace("sm.", "changing.") % JOB)
+    session.run("ALTER SERVER changing OPTIONS (ADD retry_mode 'standard')")
+    start_s = time.monotonic()
+    at_once([repeated(40, ONE.replace("sm.", "changing.") % JOB)])
+    took_s = time.monotonic() - start_s
+    tap.ok(took_s < 10, "a server's sessions go on at full speed once its retry_mode is standard", took_s)
+    session.run("DROP SERVER changing CASCADE")
+
+
 def has_ended(session):
     try:
         session.run("SELECT 1")
@@ -518,6 +531,7 @@ def test_alone(tap):
             test_shared(session, tap)
             test_crowd(session, tap)
             test_ceiling(session, tap)
+            test_mode_change(session, tap)
             test_waits(session, tap)
             test_watchers(session, tap)
             test_crash(session, tap)
@@ -553,6 +567,7 @@ def test_preloaded(tap, throttles_alone):
         test_shared(session, tap)
         test_crowd(session, tap)
         test_ceiling(session, tap)
+        test_mode_change(session, tap)
         test_waits(session, tap)
         test_watchers(session, tap)
         test_crowd_of_scans(session, tap)
