@@ -46,6 +46,13 @@
 /* Longest AWS error code that is kept, with its NUL. */
 #define ERROR_CODE_SIZE 128
 
+/*
+ * Attempts at most when the endpoint's name has no address.  libcurl does not tell a
+ * name that does not exist, such as that of a mistyped region, from a name server that
+ * gives no answer just now.
+ */
+#define UNRESOLVED_ATTEMPTS_MAX 3
+
 /* How much of an answer that is no AWS error is quoted, in bytes. */
 #define QUOTED_TEXT_MAX 200
 
@@ -581,6 +588,7 @@ transport_class(HttpResult result)
 {
 	switch (result)
 	{
+		case SMF_HTTP_UNRESOLVED:
 		case SMF_HTTP_CONNECT_FAILED:
 		case SMF_HTTP_CONNECT_TIMEOUT:
 		case SMF_HTTP_TLS_FAILED:
@@ -699,8 +707,12 @@ try_failed(AwsCall *call)
 {
 	bool		timed_out = call->result == SMF_HTTP_CONNECT_TIMEOUT ||
 		call->result == SMF_HTTP_READ_TIMEOUT;
+	int			most = call->client->config.max_attempts;
 
-	if (++call->failures >= call->client->config.max_attempts)
+	/* a name that was known before will be again */
+	if (call->result == SMF_HTTP_UNRESOLVED && call->pacer->success_us == 0)
+		most = Min(most, UNRESOLVED_ATTEMPTS_MAX);
+	if (++call->failures >= most)
 		return false;
 	call->retry_cost = smf_quota_take(&call->pacer->quota, timed_out);
 	if (call->retry_cost == 0)
@@ -1129,6 +1141,7 @@ void
 smf_call_raise(const AwsCall *call, const char *subject)
 {
 	const char *url = call->client->endpoint.url;
+	const AwsClientConfig *config = &call->client->config;
 
 	if (call->over_limit)
 		ereport(ERROR,
@@ -1141,6 +1154,17 @@ smf_call_raise(const AwsCall *call, const char *subject)
 		case SMF_HTTP_OK:
 		case SMF_HTTP_PENDING:
 			raise_answer(call, subject);
+			break;
+		case SMF_HTTP_UNRESOLVED:
+			ereport(ERROR,
+					(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
+					 errmsg("could not connect to %s", url),
+					 smf_call_errdetail(call, subject, NULL),
+					 config->endpoint_url == NULL && call->client->target.proxy_url == NULL ?
+					 errhint("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of the foreign table, and that the database server can look up names.",
+							 config->region, config->server_name) :
+					 errhint("Check the endpoint_url and the proxy_url of server \"%s\", and that the database server can look up names.",
+							 config->server_name)));
 			break;
 		case SMF_HTTP_CONNECT_FAILED:
 		case SMF_HTTP_CONNECT_TIMEOUT:

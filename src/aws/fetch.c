@@ -157,6 +157,7 @@ may_pass(const FetchAnswer *answer)
 		case SMF_HTTP_OK:
 			retry_class = smf_retry_classify(answer->status, answer->code, answer->message);
 			return retry_class == SMF_RETRY_TRANSIENT || retry_class == SMF_RETRY_THROTTLED;
+		case SMF_HTTP_UNRESOLVED:
 		case SMF_HTTP_CONNECT_FAILED:
 		case SMF_HTTP_CONNECT_TIMEOUT:
 		case SMF_HTTP_TLS_FAILED:

@@ -17,7 +17,8 @@ typedef enum HttpResult
 {
 	SMF_HTTP_PENDING,			/* not ended yet */
 	SMF_HTTP_OK,				/* a complete response, whatever its status */
-	SMF_HTTP_CONNECT_FAILED,	/* name resolution or connect */
+	SMF_HTTP_UNRESOLVED,		/* no address for the name of the host, or of the proxy */
+	SMF_HTTP_CONNECT_FAILED,	/* there was an address, but no connection */
 	SMF_HTTP_CONNECT_TIMEOUT,	/* no connection within the connect timeout */
 	SMF_HTTP_TLS_FAILED,		/* no TLS connection, for another reason than the next */
 	SMF_HTTP_TLS_REFUSED,		/* the peer's certificate, or the CA bundle */

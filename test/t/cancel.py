@@ -234,7 +234,7 @@ def main():
             make_server(session, "bulk", keys=BULK)
             make_server(session, "resolver", url="https://silent.invalid", **patient)
             make_server(session, "slow", url="https://slow.invalid", max_attempts=1)
-            make_server(session, "unknown", url="https://unknown.invalid", max_attempts=1, **patient)
+            make_server(session, "unknown", url="https://nowhere.invalid", max_attempts=1, **patient)
             make_server(session, "backlog", url="http://127.0.0.1:%d" % fillers[0].getsockname()[1], **patient)
             make_server(session, "handshake", url="https://127.0.0.1:%d" % silent.getsockname()[1], **patient)
             make_server(session, "role")

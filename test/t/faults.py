@@ -5,8 +5,10 @@ Each case is followed by a query in the same session, which must work.
 import base64
 import os
 import socket
+import subprocess
+import tempfile
 
-from harness import TLS_URL, control, fault, full_listener, main, make_server
+from harness import TLS_URL, Cluster, Session, control, fault, full_listener, main, make_server
 
 JOB = "pytorch-ads-0001"
 ONE = "SELECT training_job_name FROM %%s.training_jobs WHERE training_job_name = '%s'" % JOB
@@ -174,6 +176,44 @@ def test_unreachable(session, tap):
     check(session, tap, "a name that does not resolve", [], ONE, "08001", "other")
 
 
+def test_unknown_names(tap):
+    """Names that the resolver does not know; a cluster of its own has such a resolver."""
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory() as directory:
+        preload = directory + "/silent_resolver.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", preload,
+                        os.path.join(os.path.dirname(os.path.abspath(__file__)), "silent_resolver.c"), "-ldl"], check=True)
+        os.chmod(directory, 0o755)
+        cluster = Cluster(LD_PRELOAD=preload)
+        try:
+            cluster.start()
+            session = Session()
+            session.run("CREATE EXTENSION sagemaker_fdw")
+            make_server(session, "elsewhere", url="https://nowhere.invalid")
+            make_server(session, "hasty", url="https://nowhere.invalid", max_attempts=2)
+            make_server(session, "proxied", proxy_url="http://nowhere.invalid")
+            make_server(session, "region")
+            session.run("ALTER SERVER region OPTIONS (SET region 'us-nowhere-1', DROP endpoint_url); "
+                        "ALTER SERVER proxied OPTIONS (SET endpoint_url 'https://sagemaker.invalid')")
+            server = "Check the endpoint_url and the proxy_url of server \"%s\", and that the database server can look up names."
+            for name, host, attempts, hint in [
+                    ("elsewhere", "host: nowhere.invalid", 3, server % "elsewhere"),
+                    ("hasty", "host: nowhere.invalid", 2, server % "hasty"),
+                    ("proxied", "proxy: nowhere.invalid", 3, server % "proxied"),
+                    ("region", "host: api.sagemaker.us-nowhere-1.amazonaws.com", 3,
+                     "Is \"us-nowhere-1\" an AWS region? Check the option \"region\" of server \"region\" and of the foreign "
+                     "table, and that the database server can look up names.")]:
+                lines, state = session.ask(ONE % name)
+                tap.equal((state, lines[1:3]),
+                          ("08001", ["DETAIL:  DescribeTrainingJob of training job \"%s\": Could not resolve %s. %d attempts."
+                                     % (JOB, host, attempts), "HINT:  " + hint]),
+                          "a name that is unknown is asked for %d times (%s)" % (attempts, name))
+        finally:
+            cluster.remove()
+            os.environ.clear()
+            os.environ.update(before)
+
+
 def test_clock(session, tap):
     for offset_s in (1200, -1200):
         control("config", {"clock_offset_s": offset_s})
@@ -251,6 +291,7 @@ def test(session, tap):
     for title, specs, query, expected in CASES:
         check(session, tap, title, specs, query, expected)
     test_unreachable(session, tap)
+    test_unknown_names(tap)
     test_clock(session, tap)
     test_empty_pages(session, tap)
     test_attempts(session, tap)
