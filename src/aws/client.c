@@ -1052,6 +1052,22 @@ code_is_one_of(const char *code, const char *const *codes)
 	return false;
 }
 
+static const char *const refused_codes[] = {
+	"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
+	"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature",
+	"IncompleteSignatureException", "MissingAuthenticationToken",
+	"MissingAuthenticationTokenException", "AuthFailure",
+	"ExpiredToken", "ExpiredTokenException",
+	"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", NULL
+};
+
+/* Did the call fail since the service takes the credentials for nobody's? */
+bool
+smf_call_refused(const AwsCall *call)
+{
+	return call->result == SMF_HTTP_OK && code_is_one_of(call->error.code, refused_codes);
+}
+
 static const char *const denied_codes[] = {
 	"AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation", NULL
 };
@@ -1086,14 +1102,6 @@ smf_call_tls_problem(const AwsCall *call)
 smf_noreturn static void
 raise_answer(const AwsCall *call, const char *subject)
 {
-	static const char *const bad_keys[] = {
-		"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
-		"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature",
-		"IncompleteSignatureException", "MissingAuthenticationToken",
-		"MissingAuthenticationTokenException", "AuthFailure",
-		"ExpiredToken", "ExpiredTokenException",
-		"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", NULL
-	};
 	const char *code = call->error.code;
 	const char *server_name = call->client->config.server_name;
 
@@ -1112,7 +1120,7 @@ raise_answer(const AwsCall *call, const char *subject)
 				 smf_call_errdetail(call, subject, NULL),
 				 errhint("Other programs may share the account's quota. Option throttle_timeout of server \"%s\" is the time allowed.",
 						 server_name)));
-	if (code_is_one_of(code, bad_keys))
+	if (smf_call_refused(call))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 				 errmsg("AWS refuses the credentials for server \"%s\"", server_name),

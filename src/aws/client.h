@@ -90,6 +90,7 @@ extern AwsCall *smf_call_start(AwsClient *client, const char *operation, const c
 extern bool smf_call_done(const AwsCall *call);
 extern AwsCallState smf_call_state(const AwsCall *call);
 extern bool smf_call_failed(const AwsCall *call);
+extern bool smf_call_refused(const AwsCall *call);
 extern bool smf_call_denied(const AwsCall *call);
 extern const char *smf_call_tls_problem(const AwsCall *call);
 extern const AwsError *smf_call_error(const AwsCall *call);

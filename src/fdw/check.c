@@ -93,33 +93,6 @@ get_client(Check *check, Oid userid)
 	return error;
 }
 
-/* Whose credentials they are; what is wrong with them is a row, too. */
-static void
-check_credentials(Check *check, Oid userid)
-{
-	ErrorData  *error = get_client(check, userid);
-	const AwsCredentials *credentials;
-	const char *key;
-	char	   *expiry = "";
-
-	if (error != NULL)
-	{
-		put_row(check, "credentials", false,
-				psprintf("%s.%s%s%s%s", error->message, error->detail ? " " : "",
-						 error->detail ? error->detail : "", error->hint ? " " : "",
-						 error->hint ? error->hint : ""));
-		return;
-	}
-	credentials = smf_client_credentials(check->client);
-	key = credentials->access_key_id;
-	if (credentials->expires_at_s != 0)
-		expiry = psprintf(", good until %s",
-						  timestamptz_to_str(time_t_to_timestamptz((pg_time_t) credentials->expires_at_s)));
-	put_row(check, "credentials", true,
-			psprintf("from %s, access key ending in %s%s", credentials->source,
-					 strlen(key) > 8 ? key + strlen(key) - 4 : "...", expiry));
-}
-
 static AwsCall *
 call(Check *check, JobOperation operation, char *body)
 {
@@ -135,6 +108,43 @@ static bool
 answered(const AwsCall *made)
 {
 	return !smf_call_failed(made) || smf_call_error(made)->http_status != 0;
+}
+
+/*
+ * Whose credentials they are; what is wrong with them is a row, too: "error", where
+ * there are none, or what the service said of them to the first call, NULL if there
+ * could be none.
+ */
+static void
+check_credentials(Check *check, const ErrorData *error, const AwsCall *made)
+{
+	const AwsCredentials *credentials;
+	const char *key;
+	char	   *expiry = "";
+	char	   *verdict = "";
+
+	if (error != NULL)
+	{
+		put_row(check, "credentials", false,
+				psprintf("%s.%s%s%s%s", error->message, error->detail ? " " : "",
+						 error->detail ? error->detail : "", error->hint ? " " : "",
+						 error->hint ? error->hint : ""));
+		return;
+	}
+	credentials = smf_client_credentials(check->client);
+	key = credentials->access_key_id;
+	if (credentials->expires_at_s != 0)
+		expiry = psprintf(", good until %s",
+						  timestamptz_to_str(time_t_to_timestamptz((pg_time_t) credentials->expires_at_s)));
+	if (made == NULL)
+		verdict = "; not tried, since there is no endpoint";
+	else if (!answered(made))
+		verdict = "; not tried, since AWS does not answer";
+	else if (smf_call_refused(made))
+		verdict = psprintf(": AWS refuses them. %s", smf_call_outcome(made, NULL, NULL));
+	put_row(check, "credentials", made == NULL || !smf_call_refused(made),
+			psprintf("from %s, access key ending in %s%s%s", credentials->source,
+					 strlen(key) > 8 ? key + strlen(key) - 4 : "...", expiry, verdict));
 }
 
 /* May the credentials make the call?  That the job does not exist is no reason why not. */
@@ -201,17 +211,16 @@ list_request(JobOperation operation)
 	JobQuery	query;
 
 	smf_job_query_init(&query);
+	query.tuning_job_arn = "/" NO_JOB;
 	return smf_page_request(operation, &query, 1, NULL);
 }
 
+/* After the first call, a list, and the rows about the connection. */
 static void
-check_calls(Check *check)
+check_permissions(Check *check, AwsCall *made)
 {
-	int64		start_us = smf_http_now();
-	AwsCall    *made = call(check, SMF_OP_LIST_TRAINING_JOBS, list_request(SMF_OP_LIST_TRAINING_JOBS));
 	bool		listed = !smf_call_failed(made);
 
-	check_connection(check, made, smf_http_now() - start_us);
 	if (!answered(made))
 		return;
 	check_permission(check, SMF_OP_LIST_TRAINING_JOBS, made);
@@ -223,6 +232,8 @@ check_calls(Check *check)
 	check_permission(check, SMF_OP_DESCRIBE_TRAINING_JOB, made);
 	made = call(check, SMF_OP_SEARCH, list_request(SMF_OP_SEARCH));
 	check_permission(check, SMF_OP_SEARCH, made);
+	made = call(check, SMF_OP_LIST_FOR_TUNING_JOB, list_request(SMF_OP_LIST_FOR_TUNING_JOB));
+	check_permission(check, SMF_OP_LIST_FOR_TUNING_JOB, made);
 	if (check->job_arn == NULL)
 	{
 		put_row(check, "permission ListTags", listed,
@@ -246,6 +257,9 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	MemoryContext context;
 	MemoryContext old;
 	Check		check = {0};
+	ErrorData  *error;
+	AwsCall    *made = NULL;
+	int64		took_us = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
 	check.result = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -254,13 +268,24 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw check", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	check.settings = smf_settings_resolve(server, NULL);
-	check_credentials(&check, userid);
+	error = get_client(&check, userid);
+	if (check.client != NULL && smf_client_problem(check.client) == NULL)
+	{
+		int64		start_us = smf_http_now();
+
+		made = call(&check, SMF_OP_LIST_TRAINING_JOBS, list_request(SMF_OP_LIST_TRAINING_JOBS));
+		took_us = smf_http_now() - start_us;
+	}
+	check_credentials(&check, error, made);
 	if (check.settings->region != NULL)
 		put_row(&check, "region", true, check.settings->region);
 	else
 		put_row(&check, "region", false, "Nothing gives a region. Set the option \"region\" of the server or of the foreign table.");
-	if (check.client != NULL && smf_client_problem(check.client) == NULL)
-		check_calls(&check);
+	if (made != NULL)
+	{
+		check_connection(&check, made, took_us);
+		check_permissions(&check, made);
+	}
 	else if (check.client != NULL && check.settings->region != NULL)
 		put_row(&check, "endpoint", false, psprintf("not usable. %s", smf_client_problem(check.client)));
 	MemoryContextSwitchTo(old);

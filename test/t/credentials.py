@@ -1084,7 +1084,8 @@ def check_rows(session):
     return {name: (ok == "t", detail) for name, ok, detail in rows}
 
 
-PERMISSIONS = ["permission " + name for name in ("ListTrainingJobs", "DescribeTrainingJob", "Search", "ListTags")]
+PERMISSIONS = ["permission " + name for name in (
+    "ListTrainingJobs", "DescribeTrainingJob", "Search", "ListTrainingJobsForHyperParameterTuningJob", "ListTags")]
 
 
 def test_check_server(tap, world, server):
@@ -1102,8 +1103,21 @@ def test_check_server(tap, world, server):
     tap.equal({name: ok for name, (ok, _) in rows.items()},
               dict.fromkeys(["credentials", "region", "endpoint", "tls", "clock", "latency", *PERMISSIONS], True),
               "all is well")
-    tap.equal(control("calls"), "DescribeTrainingJob=1 ListTags=1 ListTrainingJobs=1 Search=1", "... by four calls")
+    tap.equal(control("calls"), "DescribeTrainingJob=1 ListTags=1 ListTrainingJobs=1 "
+                                "ListTrainingJobsForHyperParameterTuningJob=1 Search=1", "... by five calls")
     tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001", "... and says whose keys")
+    session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (SET aws_secret_access_key 'wrong')")
+    rows = check_rows(session)
+    tap.equal({name: ok for name, (ok, _) in rows.items() if not ok}, dict.fromkeys(["credentials", *PERMISSIONS], False),
+              "keys that the service refuses are no credentials")
+    tap.ok(rows["credentials"][1].startswith("from the user mapping, access key ending in 0001: AWS refuses them. "
+                                             "ListTrainingJobs: InvalidSignatureException: "),
+           "... and say why", rows["credentials"])
+    session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (SET aws_secret_access_key '%s')" % ONE[1])
+    fault(kind="error", operation="ListTrainingJobsForHyperParameterTuningJob", code="AccessDeniedException", message="no")
+    rows = check_rows(session)
+    tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTrainingJobsForHyperParameterTuningJob"],
+              "a tuning job's list may be denied")
     fault(kind="error", operation="ListTags", code="AccessDeniedException", message="no", times=0)
     rows = check_rows(session)
     tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTags"], "a missing permission")
@@ -1119,6 +1133,8 @@ def test_check_server(tap, world, server):
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()}, {"credentials": True, "region": True, "endpoint": False},
               "an endpoint that does not answer")
+    tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001; not tried, since AWS does not answer",
+              "... to which no keys were shown")
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s')" % TLS_URL)
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()},
@@ -1145,7 +1161,8 @@ def test_check_server(tap, world, server):
     session.run("ALTER SERVER sm OPTIONS (DROP region)")
     rows = check_rows(session)
     tap.equal(({name: ok for name, (ok, _) in rows.items()}, rows["credentials"][1]),
-              ({"credentials": True, "region": False}, "from the user mapping, access key ending in 0001"), "no region")
+              ({"credentials": True, "region": False},
+               "from the user mapping, access key ending in 0001; not tried, since there is no endpoint"), "no region")
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
     tap.equal({name: ok for name, (ok, _) in check_rows(session).items()}, {"credentials": False, "region": False},
               "neither credentials nor a region")
