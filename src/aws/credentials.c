@@ -60,6 +60,7 @@ smf_credential_config_clear(CredentialConfig *config)
 	clear_string(&config->credential_source);
 	clear_string(&config->web_identity_token_file);
 	clear_string(&config->server_name);
+	clear_string(&config->unmapped_role);
 	clear_string(&config->default_session_name);
 	clear_string(&config->region);
 	clear_string(&config->ca_bundle);
@@ -107,6 +108,23 @@ smf_provide_named_source(ProviderContext *context, const char *source,
 		smf_provider_fail(context, psprintf("The credential_source %s gives no credentials.", source), NULL);
 }
 
+/* Neither the user mapping nor the database server has any. */
+static void
+fail_without_any(const ProviderContext *context)
+{
+	const char *role = context->config->unmapped_role;
+	char	   *mapping = "";
+	const char *found = "Nothing in the database server's environment gives any.";
+
+	if (role != NULL)
+		mapping = psprintf("There is no user mapping for role \"%s\", nor for PUBLIC. ", role);
+	if (context->unreadable != NULL)
+		found = psprintf("The file \"%s\" cannot be read.", context->unreadable);
+	smf_provider_fail(context, psprintf("%s%s", mapping, found), role ?
+					  "CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key, or set up the database server as for the AWS CLI." :
+					  "Set aws_access_key_id and aws_secret_access_key in the user mapping, or set up the database server as for the AWS CLI.");
+}
+
 /* The SDKs' order. */
 static void
 resolve_ambient(ProviderContext *context, AwsCredentials *credentials)
@@ -134,10 +152,7 @@ resolve_ambient(ProviderContext *context, AwsCredentials *credentials)
 		smf_provide_container(context, credentials) ||
 		smf_provide_instance(context, credentials))
 		return;
-	smf_provider_fail(context,
-					  context->unreadable ? psprintf("The file \"%s\" cannot be read.", context->unreadable) :
-					  "Nothing in the database server's environment gives any.",
-					  "Set aws_access_key_id and aws_secret_access_key in the user mapping, or set up the database server as for the AWS CLI.");
+	fail_without_any(context);
 }
 
 /* Get credentials; "with" is what a role is assumed with, or what there is. */

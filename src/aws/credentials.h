@@ -42,6 +42,7 @@ typedef struct CredentialConfig
 	/* what they are asked for with */
 	bool		ambient;		/* the database server's own may be used */
 	char	   *server_name;	/* for messages */
+	char	   *unmapped_role;	/* the role's name, if it has no user mapping; for messages */
 	char	   *default_session_name;	/* of an assumed role */
 	char	   *region;			/* of STS; NULL: of the profile */
 	bool		use_fips_endpoint;

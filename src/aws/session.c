@@ -207,6 +207,8 @@ fill_config(AwsSession *session, const ForeignServer *server, List *options, boo
 	}
 	config->ambient = ambient;
 	config->server_name = keep_string(server->servername);
+	if (!OidIsValid(session->mappingid))
+		config->unmapped_role = keep_string(GetUserNameFromId(session->userid, false));
 	config->default_session_name = keep_string(session_name(session->userid));
 	config->region = keep_string(network->region);
 	config->use_fips_endpoint = network->use_fips_endpoint;

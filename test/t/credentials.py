@@ -1096,6 +1096,17 @@ def test_check_server(tap, world, server):
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()}, {"credentials": False, "region": True},
               "without credentials")
+    server_has = "Nothing in the database server's environment gives any. "
+    tap.equal(rows["credentials"][1],
+              'no AWS credentials for server "sm". There is no user mapping for role "postgres", nor for PUBLIC. ' + server_has +
+              "CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key, or set up the database server as for the AWS CLI.",
+              "... a superuser is told that there is no user mapping either")
+    session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm")
+    tap.equal(check_rows(session)["credentials"][1],
+              'no AWS credentials for server "sm". ' + server_has +
+              "Set aws_access_key_id and aws_secret_access_key in the user mapping, or set up the database server as for the AWS CLI.",
+              "... or that it has no keys")
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
     session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (aws_access_key_id '%s', "
                 "aws_secret_access_key '%s')" % ONE)
     control("calls")
