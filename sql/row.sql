@@ -99,6 +99,28 @@ CREATE FOREIGN TABLE aws.refused (training_job_name text, failure_reason aws.giv
 SELECT training_job_name FROM aws.refused WHERE training_job_name = 'typed';
 SELECT failure_reason FROM aws.refused WHERE training_job_name = 'typed';  -- ERROR
 
+-- each refuses with its own SQLSTATE
+CREATE DOMAIN aws.required AS text NOT NULL;
+CREATE FOREIGN TABLE aws.codes (
+  training_job_name text,
+  billable_time_in_seconds integer,
+  creation_time timestamptz,
+  number integer OPTIONS (attribute 'RoleArn'),
+  day date OPTIONS (attribute 'RoleArn'),
+  image varchar(4) OPTIONS (attribute 'AlgorithmSpecification.TrainingImage'),
+  required aws.required OPTIONS (attribute 'FailureReason'),
+  given aws.given OPTIONS (attribute 'FailureReason')
+) SERVER sm;
+\set document `$SAGEMAKER_FDW_CTL document typed '{"TrainingJobName": "typed", "TrainingJobArn": "t", "BillableTimeInSeconds": 3000000000, "CreationTime": 1e300, "RoleArn": "soon", "AlgorithmSpecification": {"TrainingImage": "12345"}}'`
+\set VERBOSITY sqlstate
+SELECT number FROM aws.codes WHERE training_job_name = 'typed';  -- ERROR
+SELECT billable_time_in_seconds FROM aws.codes WHERE training_job_name = 'typed';  -- ERROR
+SELECT day FROM aws.codes WHERE training_job_name = 'typed';  -- ERROR
+SELECT creation_time FROM aws.codes WHERE training_job_name = 'typed';  -- ERROR
+SELECT image FROM aws.codes WHERE training_job_name = 'typed';  -- ERROR
+SELECT required FROM aws.codes WHERE training_job_name = 'typed';  -- ERROR
+SELECT given FROM aws.codes WHERE training_job_name = 'typed';  -- ERROR
+\set VERBOSITY default
 -- dropped columns are left out
 ALTER FOREIGN TABLE aws.typed DROP COLUMN billable_time_in_seconds;
 ALTER FOREIGN TABLE aws.typed ADD COLUMN secondary_status sagemaker_secondary_status;
