@@ -36,6 +36,7 @@
 #include "common/pg_prng.h"
 #include "http/http.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -76,7 +77,7 @@ struct AwsCall
 	dlist_node	node;			/* in the client's list */
 	AwsClient  *client;
 	const char *operation;		/* a constant of the caller's */
-	char	   *subject;		/* the job it is for, palloc'ed; or NULL */
+	char	   *subject;		/* the job it is for, for messages, palloc'ed; or NULL */
 	char	   *body;			/* palloc'ed */
 	size_t		body_len;
 	int64	   *attempts_counter;	/* the caller's; counted up for each request */
@@ -487,6 +488,26 @@ log_slow_call(const AwsCall *call)
 			 errhidecontext(true)));
 }
 
+/*
+ * Make blanks of control characters, which a terminal might obey and which might begin
+ * a line of the log.  Returns its argument.
+ */
+static char *
+blank_controls(char *text)
+{
+	bool		utf8 = GetDatabaseEncoding() == PG_UTF8;
+
+	for (unsigned char *c = (unsigned char *) text; *c != '\0'; c++)
+	{
+		if (*c < ' ' || *c == 0x7F)
+			*c = ' ';
+		/* U+0080 to U+009F, among them another escape */
+		else if (utf8 && c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0)
+			c[0] = c[1] = ' ';
+	}
+	return text;
+}
+
 static void
 end_call(AwsCall *call, bool failed)
 {
@@ -884,7 +905,7 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	call->client = client;
 	call->operation = operation;
 	if (subject != NULL)
-		call->subject = MemoryContextStrdup(client->context, subject);
+		call->subject = blank_controls(MemoryContextStrdup(client->context, subject));
 	call->body = MemoryContextStrdup(client->context, body);
 	call->body_len = strlen(body);
 	call->attempts_counter = attempts;
@@ -1002,7 +1023,7 @@ smf_call_errdetail(const AwsCall *call, const char *subject, const char *reason)
 	return errdetail_internal("%s", smf_call_outcome(call, subject, reason));
 }
 
-/* The same as a text, palloc'ed. */
+/* The same as a text, palloc'ed, without control characters. */
 char *
 smf_call_outcome(const AwsCall *call, const char *subject, const char *reason)
 {
@@ -1031,7 +1052,7 @@ smf_call_outcome(const AwsCall *call, const char *subject, const char *reason)
 		appendStringInfo(&text, " %d attempts.", call->attempt);
 	if (call->request_id != NULL)
 		appendStringInfo(&text, " Request id %s.", call->request_id);
-	return text.data;
+	return blank_controls(text.data);
 }
 
 /* Service's clock in its answer: epoch seconds, or -1 when it does not say. */

@@ -4,6 +4,7 @@ Each case is followed by a query in the same session, which must work.
 """
 import base64
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -214,6 +215,30 @@ def test_unknown_names(tap):
             os.environ.update(before)
 
 
+def test_control_characters(session, tap):
+    """What the service says moves no terminal's cursor, and begins no line of the log."""
+    control("config", {"request_id": "id\x1b[31m\x7f"})
+    fault(kind="body", status=400, operation="DescribeTrainingJob",
+          body={"__type": "AccessDeniedException", "message": "\x1b[31mred\x07\n\t\x7f\x9b2Jend"})
+    lines, state = session.ask(ONE % "sm")
+    tap.equal((state, lines[1]),
+              ("42501", 'DETAIL:  DescribeTrainingJob of training job "%s": AccessDeniedException:  [31mred      2Jend. '
+                        "HTTP status 400. Request id id [31m ." % JOB), "control characters of an AWS error are blanks")
+    control("config", {"request_id": "id"})
+    fault(kind="body", operation="ListTrainingJobs", body={"TrainingJobSummaries": [
+        {"TrainingJobName": "\x1b[31mred", "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/red",
+         "CreationTime": 1700000000.5, "TrainingJobStatus": "Completed"}]})
+    session.run("SET client_min_messages = log; SET sagemaker_fdw.log_min_duration = 0")
+    lines, state = session.ask("SELECT role_arn FROM sm.training_jobs")
+    session.run("RESET sagemaker_fdw.log_min_duration; SET client_min_messages = warning")
+    control("config", {"request_id": None})
+    tap.equal((state, [re.sub("[0-9.]+ ms", "# ms", line).partition(": ValidationException")[0] for line in lines]),
+              ("HV000", ["LOG:  ListTrainingJobs on server \"sm\" succeeded after # ms: 1 attempt, request id id",
+                         "LOG:  DescribeTrainingJob of training job \" [31mred\" on server \"sm\" failed after # ms: 1 attempt, request id id",
+                         "ERROR:  DescribeTrainingJob failed", "DETAIL:  DescribeTrainingJob of training job \" [31mred\""]),
+              "... and those of a job's name")
+
+
 def test_clock(session, tap):
     for offset_s in (1200, -1200):
         control("config", {"clock_offset_s": offset_s})
@@ -292,6 +317,7 @@ def test(session, tap):
         check(session, tap, title, specs, query, expected)
     test_unreachable(session, tap)
     test_unknown_names(tap)
+    test_control_characters(session, tap)
     test_clock(session, tap)
     test_empty_pages(session, tap)
     test_attempts(session, tap)
