@@ -426,14 +426,23 @@ start_session(void)
 	}
 	if (http.timer_fd == 0)
 	{
-		http.timer_fd = own_descriptor(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC),
-									   "timer");
+		int			fd = own_descriptor(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC),
+										"timer");
+
 		event.events = EPOLLIN;
-		event.data.fd = http.timer_fd;
-		if (epoll_ctl(http.epoll_fd, EPOLL_CTL_ADD, http.timer_fd, &event) != 0)
+		event.data.fd = fd;
+		if (epoll_ctl(http.epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+		{
+			int			save_errno = errno;
+
+			close(fd);
+			ReleaseExternalFD();
+			errno = save_errno;
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 					 errmsg("could not watch a timer descriptor: %m")));
+		}
+		http.timer_fd = fd;
 	}
 	if (http.wait_event == 0)
 		http.wait_event = smf_wait_event("SagemakerFdwCall");

@@ -3,6 +3,7 @@
 Each case is followed by a query in the same session, which must work.
 """
 import base64
+import contextlib
 import os
 import re
 import socket
@@ -10,6 +11,9 @@ import subprocess
 import tempfile
 
 from harness import TLS_URL, Cluster, Session, control, fault, full_listener, main, make_server
+
+# how many times longer things may take
+SLOWNESS = float(os.environ.get("SAGEMAKER_FDW_TEST_SLOWNESS", "1"))
 
 JOB = "pytorch-ads-0001"
 ONE = "SELECT training_job_name FROM %%s.training_jobs WHERE training_job_name = '%s'" % JOB
@@ -177,42 +181,58 @@ def test_unreachable(session, tap):
     check(session, tap, "a name that does not resolve", [], ONE, "08001", "other")
 
 
-def test_unknown_names(tap):
-    """Names that the resolver does not know; a cluster of its own has such a resolver."""
+@contextlib.contextmanager
+def preloaded(name):
+    """A session of a cluster of its own, in which what the C file defines stands before the system's."""
     before = dict(os.environ)
     with tempfile.TemporaryDirectory() as directory:
-        preload = directory + "/silent_resolver.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", preload,
-                        os.path.join(os.path.dirname(os.path.abspath(__file__)), "silent_resolver.c"), "-ldl"], check=True)
+        library = "%s/%s.so" % (directory, name)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library,
+                        os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".c"), "-ldl"], check=True)
         os.chmod(directory, 0o755)
-        cluster = Cluster(LD_PRELOAD=preload)
+        cluster = Cluster(LD_PRELOAD=library)
         try:
             cluster.start()
             session = Session()
             session.run("CREATE EXTENSION sagemaker_fdw")
-            make_server(session, "elsewhere", url="https://nowhere.invalid")
-            make_server(session, "hasty", url="https://nowhere.invalid", max_attempts=2)
-            make_server(session, "proxied", proxy_url="http://nowhere.invalid")
-            make_server(session, "region")
-            session.run("ALTER SERVER region OPTIONS (SET region 'us-nowhere-1', DROP endpoint_url); "
-                        "ALTER SERVER proxied OPTIONS (SET endpoint_url 'https://sagemaker.invalid')")
-            server = "Check the endpoint_url and the proxy_url of server \"%s\", and that the database server can look up names."
-            for name, host, attempts, hint in [
-                    ("elsewhere", "host: nowhere.invalid", 3, server % "elsewhere"),
-                    ("hasty", "host: nowhere.invalid", 2, server % "hasty"),
-                    ("proxied", "proxy: nowhere.invalid", 3, server % "proxied"),
-                    ("region", "host: api.sagemaker.us-nowhere-1.amazonaws.com", 3,
-                     "Is \"us-nowhere-1\" an AWS region? Check the option \"region\" of server \"region\" and of the foreign "
-                     "table, and that the database server can look up names.")]:
-                lines, state = session.ask(ONE % name)
-                tap.equal((state, lines[1:3]),
-                          ("08001", ["DETAIL:  DescribeTrainingJob of training job \"%s\": Could not resolve %s. %d attempts."
-                                     % (JOB, host, attempts), "HINT:  " + hint]),
-                          "a name that is unknown is asked for %d times (%s)" % (attempts, name))
+            yield session
         finally:
             cluster.remove()
             os.environ.clear()
             os.environ.update(before)
+
+
+def test_unknown_names(tap):
+    """Names that the resolver does not know."""
+    with preloaded("silent_resolver") as session:
+        make_server(session, "elsewhere", url="https://nowhere.invalid")
+        make_server(session, "hasty", url="https://nowhere.invalid", max_attempts=2)
+        make_server(session, "proxied", proxy_url="http://nowhere.invalid")
+        make_server(session, "region")
+        session.run("ALTER SERVER region OPTIONS (SET region 'us-nowhere-1', DROP endpoint_url); "
+                    "ALTER SERVER proxied OPTIONS (SET endpoint_url 'https://sagemaker.invalid')")
+        server = "Check the endpoint_url and the proxy_url of server \"%s\", and that the database server can look up names."
+        for name, host, attempts, hint in [
+                ("elsewhere", "host: nowhere.invalid", 3, server % "elsewhere"),
+                ("hasty", "host: nowhere.invalid", 2, server % "hasty"),
+                ("proxied", "proxy: nowhere.invalid", 3, server % "proxied"),
+                ("region", "host: api.sagemaker.us-nowhere-1.amazonaws.com", 3,
+                 "Is \"us-nowhere-1\" an AWS region? Check the option \"region\" of server \"region\" and of the foreign "
+                 "table, and that the database server can look up names.")]:
+            lines, state = session.ask(ONE % name)
+            tap.equal((state, lines[1:3]),
+                      ("08001", ["DETAIL:  DescribeTrainingJob of training job \"%s\": Could not resolve %s. %d attempts."
+                                 % (JOB, host, attempts), "HINT:  " + hint]),
+                      "a name that is unknown is asked for %d times (%s)" % (attempts, name))
+
+
+def test_no_watch(tap):
+    """The session's timer cannot be watched at first."""
+    with preloaded("no_watch") as session:
+        make_server(session, "sm", read_timeout=0.3 * SLOWNESS)
+        tap.equal(session.ask(ONE % "sm")[1], "53000", "a timer that cannot be watched is an error")
+        fault(**once("hang"))
+        tap.equal(session.ask(ONE % "sm"), (FOUND, "00000"), "... and is watched by the next query, which comes to an end")
 
 
 def test_control_characters(session, tap):
@@ -307,7 +327,7 @@ def test_flapping(session, tap):
 
 def test(session, tap):
     # short waits: what is tested is not how long they are
-    short = 0.3 * float(os.environ.get("SAGEMAKER_FDW_TEST_SLOWNESS", "1"))
+    short = 0.3 * SLOWNESS
     make_server(session, "sm", read_timeout=short, connect_timeout=short, max_attempts=2, throttle_timeout=1,
                 max_response_size="1MB")
     make_server(session, "other", read_timeout=short, connect_timeout=short, max_attempts=2)
@@ -317,6 +337,7 @@ def test(session, tap):
         check(session, tap, title, specs, query, expected)
     test_unreachable(session, tap)
     test_unknown_names(tap)
+    test_no_watch(tap)
     test_control_characters(session, tap)
     test_clock(session, tap)
     test_empty_pages(session, tap)
