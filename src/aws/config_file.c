@@ -21,10 +21,14 @@
  */
 #include "aws/config_file.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
+
+/* Chains of entries with the same hash, to find what occurs twice. */
+#define CHAINS 4096
 
 /* One line, without what is around it. */
 typedef struct Line
@@ -106,26 +110,56 @@ same(const char *string, const char *text, size_t len)
 	return string != NULL && strlen(string) == len && memcmp(string, text, len) == 0;
 }
 
-/* Begin a section; false if there is one already, or no memory. */
-static bool
-begin_section(ConfigFile *file, const char *name, size_t len)
+static uint32_t
+hash_string(uint32_t hash, const char *string)
 {
-	ConfigEntry *entry;
+	/* FNV-1a; the NUL counts, and so no string runs into the next one */
+	do
+		hash = (hash ^ (unsigned char) *string) * 16777619u;
+	while (*string++ != '\0');
+	return hash;
+}
 
-	for (int i = 0; i < file->nentries; i++)
+/* Remember the last entry; false if its like is there already. */
+static bool
+remember_entry(ConfigFile *file, int *chains)
+{
+	int			last = file->nentries - 1;
+	ConfigEntry *entry = &file->entries[last];
+	uint32_t	hash = hash_string(2166136261u, entry->section);
+	int		   *chain;
+
+	if (entry->key != NULL)
+		hash = hash_string(hash, entry->key);
+	chain = &chains[hash % CHAINS];
+	for (int i = *chain; i != SMF_CONFIG_NONE; i = file->entries[i].next)
 	{
-		if (file->entries[i].key == NULL && same(file->entries[i].section, name, len))
+		const ConfigEntry *other = &file->entries[i];
+
+		if ((other->key == NULL) == (entry->key == NULL) &&
+			strcmp(other->section, entry->section) == 0 &&
+			(entry->key == NULL || strcmp(other->key, entry->key) == 0))
 			return false;
 	}
-	entry = add_entry(file);
+	entry->next = *chain;
+	*chain = last;
+	return true;
+}
+
+/* Begin a section; false if there is one already, or no memory. */
+static bool
+begin_section(ConfigFile *file, int *chains, const char *name, size_t len)
+{
+	ConfigEntry *entry = add_entry(file);
+
 	if (entry != NULL)
 		entry->section = copy(name, len);
-	return entry != NULL && entry->section != NULL;
+	return entry != NULL && entry->section != NULL && remember_entry(file, chains);
 }
 
 /* Add a setting to the section; false if it has that already, or no memory. */
 static bool
-add_setting(ConfigFile *file, const char *section, Line line, size_t delimiter)
+add_setting(ConfigFile *file, int *chains, const char *section, Line line, size_t delimiter)
 {
 	size_t		key_len = delimiter;
 	const char *value = line.text + delimiter + 1;
@@ -143,35 +177,38 @@ add_setting(ConfigFile *file, const char *section, Line line, size_t delimiter)
 	entry->value = copy(value, end - value);
 	if (entry->section == NULL || entry->key == NULL || entry->value == NULL)
 		return false;
+	entry->value_len = end - value;
+	entry->value_size = entry->value_len + 1;
 	for (char *c = entry->key; *c; c++)
 	{
 		if (*c >= 'A' && *c <= 'Z')
 			*c += 'a' - 'A';
 	}
-	for (int i = 0; i < file->nentries - 1; i++)
-	{
-		if (file->entries[i].key != NULL && strcmp(file->entries[i].section, section) == 0 &&
-			strcmp(file->entries[i].key, entry->key) == 0)
-			return false;
-	}
-	return true;
+	return remember_entry(file, chains);
 }
 
 /* The value of the last setting goes on. */
 static bool
 continue_value(ConfigEntry *entry, Line line)
 {
-	size_t		len = strlen(entry->value);
-	char	   *longer = malloc(len + 1 + line.len + 1);
+	size_t		want = entry->value_len + 1 + line.len + 1;
 
-	if (longer == NULL)
-		return false;
-	memcpy(longer, entry->value, len);
-	longer[len] = '\n';
-	memcpy(longer + len + 1, line.text, line.len);
-	longer[len + 1 + line.len] = '\0';
-	free_string(entry->value);
-	entry->value = longer;
+	if (want > entry->value_size)
+	{
+		/* not realloc: it may leave a copy of a secret behind */
+		char	   *longer = malloc(2 * want);
+
+		if (longer == NULL)
+			return false;
+		memcpy(longer, entry->value, entry->value_len + 1);
+		free_string(entry->value);
+		entry->value = longer;
+		entry->value_size = 2 * want;
+	}
+	entry->value[entry->value_len] = '\n';
+	memcpy(entry->value + entry->value_len + 1, line.text, line.len);
+	entry->value_len = want - 1;
+	entry->value[entry->value_len] = '\0';
 	return true;
 }
 
@@ -201,7 +238,10 @@ smf_config_parse(const char *text, size_t len, ConfigFile *file, int *line)
 	const char *section = NULL;
 	bool		in_value = false;
 	size_t		value_indent = 0;
+	int			chains[CHAINS];
 
+	for (int i = 0; i < CHAINS; i++)
+		chains[i] = SMF_CONFIG_NONE;
 	for (*line = 1; at < end; (*line)++)
 	{
 		Line		one = next_line(&at, end);
@@ -224,13 +264,13 @@ smf_config_parse(const char *text, size_t len, ConfigFile *file, int *line)
 			;
 		if (bracket != NULL && bracket > one.text + 1)
 		{
-			if (!begin_section(file, one.text + 1, bracket - one.text - 1))
+			if (!begin_section(file, chains, one.text + 1, bracket - one.text - 1))
 				return false;
 			section = file->entries[file->nentries - 1].section;
 			continue;
 		}
 		if (section == NULL || find_delimiter(one) == one.len || find_delimiter(one) == 0 ||
-			!add_setting(file, section, one, find_delimiter(one)))
+			!add_setting(file, chains, section, one, find_delimiter(one)))
 			return false;
 		in_value = true;
 	}

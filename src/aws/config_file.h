@@ -13,13 +13,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One setting.  The strings are malloc'ed, and the file's. */
+/* One setting, or a section's header.  The strings are malloc'ed, and the file's. */
 typedef struct ConfigEntry
 {
 	char	   *section;		/* between the brackets, as written */
 	char	   *key;			/* in lower case; NULL: the section's header */
 	char	   *value;			/* lines joined by line feeds; NULL with key */
+
+	/* while the file is read */
+	size_t		value_len;
+	size_t		value_size;		/* bytes allocated */
+	int			next;			/* entry with the same hash, or SMF_CONFIG_NONE */
 } ConfigEntry;
+
+#define SMF_CONFIG_NONE (-1)
 
 /* A file that was read.  Zeroed is one without settings. */
 typedef struct ConfigFile

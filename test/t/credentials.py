@@ -682,6 +682,22 @@ def test_garbage(tap, world, server):
         control("clear", b"")
 
 
+def test_large(tap, world, server):
+    """Files as large as may be are read at once, whatever they consist of."""
+    for title, lines in (("settings", ["key_%d =\n" % i for i in range(80000)]),
+                         ("sections", ["[section %d]\n" % i for i in range(60000)]),
+                         ("lines of a value", ["s3 =\n"] + 340000 * [" x\n"])):
+        text = "[default]\n" + keys(ONE) + "".join(lines)
+        world.files("", text)
+        session = server.start(world.environment({}))
+        session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm")
+        start_s = time.monotonic()
+        tap.equal(session.run("SELECT count(*) FROM sm.training_jobs"), ["300"], "a file of many %s" % title)
+        took_s = time.monotonic() - start_s
+        tap.ok(took_s < 3, "... is read in no time", took_s)
+    session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm")
+
+
 HOST = "https://api.sagemaker.%s.amazonaws.com/"
 NOWHERE = "http://127.0.0.1:1"
 SERVICES = "[%sservices x]\n%s =\n  endpoint_url = %s\n"
@@ -1265,6 +1281,7 @@ def main():
         test_whose(tap, world, server)
         test_tls(tap, world, server)
         test_garbage(tap, world, server)
+        test_large(tap, world, server)
         test_throttled(tap, world, server)
         test_echo(tap, world, server)
         test_check_server(tap, world, server)
