@@ -22,6 +22,9 @@
 /* A rate that was throttled, and that nobody has asked for as long, begins anew. */
 #define FORGET_S 120.0
 
+/* Seconds after which a turn that is farther off is asked for again. */
+#define ASK_AGAIN_S 3600.0
+
 /* What sessions share for a server's operation in a region. */
 typedef struct RatePayload
 {
@@ -116,6 +119,8 @@ run_queue(AwsPacer *pacer)
 
 		if (wait_s > 0)
 		{
+			/* a ceiling may be next to nothing: then ask again now and then */
+			wait_s = Min(wait_s, ASK_AGAIN_S);
 			smf_http_timer_set(&pacer->timer, smf_http_now() + (int64) (wait_s * 1e6) + 1);
 			return;
 		}

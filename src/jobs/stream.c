@@ -1016,6 +1016,9 @@ advance(JobStream *stream, JobEntry *entry)
 	/* one call is left to a page that is due: all jobs wait for it in the end */
 	int			limit = Max(stream->spec.max_concurrency - (next_page_size(stream) > 0), 1);
 
+	/* a page that has failed waits for the jobs before it, and they are not to wait for it */
+	if (stream->page != NULL && smf_call_done(stream->page))
+		limit++;
 	if (entry->state == ENTRY_CALLING && smf_call_done(entry->call))
 	{
 		stream->in_flight--;
@@ -1055,7 +1058,9 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 												  ALLOCSET_DEFAULT_SIZES);
 	stream->ramp_window = 1;
 	/* a page is asked for early enough to come while the windows before it are under way */
-	stream->capacity = 4 * spec->max_concurrency + spec->fetch_size;
+	stream->capacity = 2 * spec->max_concurrency;
+	if (spec->source != SMF_FROM_NAMES)
+		stream->capacity += 2 * spec->max_concurrency + spec->fetch_size;
 	stream->ring = MemoryContextAllocZero(context, stream->capacity * sizeof(JobEntry));
 	switch (spec->source)
 	{

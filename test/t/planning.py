@@ -265,6 +265,19 @@ def test_explain(session, tap):
     tap.equal(control("calls").strip(), "none", "... makes no call")
 
 
+def test_one_at_a_time(session, tap):
+    """A page that failed does not take the place of the calls for the jobs before it."""
+    make_server(session, "narrow", max_concurrency=1, fetch_size=1)
+    session.run("SET sagemaker_fdw.max_calls = 2; SET statement_timeout = '20s'")
+    tap.equal(session.ask("SELECT role_arn FROM narrow.training_jobs")[1], "54000", "with one call at a time, max_calls is an error")
+    session.run("RESET sagemaker_fdw.max_calls")
+    fault(kind="error", operation="ListTrainingJobs", skip=2, times=1, code="ValidationException", message="Invalid NextToken.")
+    tap.equal(session.ask("SELECT count(*), count(role_arn) FROM narrow.training_jobs"), (["300|300"], "00000"),
+              "... and a token that is refused begins another walk")
+    session.run("RESET statement_timeout")
+    control("clear", b"")
+
+
 def test(session, tap):
     make_server(session, "aws")
     make_server(session, "searched", scan_api="search")
@@ -280,6 +293,7 @@ def test(session, tap):
     test_long_search(session, tap)
     test_analyze(session, tap)
     test_explain(session, tap)
+    test_one_at_a_time(session, tap)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,14 @@ def test_retry_after(session, tap):
         tap.ok(len(seen) == 2 and seen[-1] < 30, "Retry-After %s is not" % value, seen)
 
 
+def test_hardly_any(session, tap):
+    """A ceiling of next to nothing makes a statement wait, not the backend spin."""
+    make_server(session, "never", max_calls_per_second="0.0000000000001")
+    session.run("SET statement_timeout = 300")
+    tap.equal(session.ask(look_up("never.training_jobs", NAMES[:2]))[1], "57014", "a turn in millions of years can be cancelled")
+    session.run("RESET statement_timeout")
+
+
 def test(session, tap):
     make_server(session, "ceiling", max_calls_per_second=PER_SECOND)
     make_server(session, "standard", retry_mode="standard")
@@ -98,6 +106,7 @@ def test(session, tap):
     test_ceiling(session, tap)
     test_modes(session, tap)
     test_retry_after(session, tap)
+    test_hardly_any(session, tap)
 
 
 if __name__ == "__main__":
