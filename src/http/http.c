@@ -450,9 +450,18 @@ start_session(void)
 	{
 		WaitEventSet *set = smf_create_wait_event_set(3);
 
-		AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
-		AddWaitEventToSet(set, WL_SOCKET_READABLE, http.epoll_fd, NULL, NULL);
+		PG_TRY();
+		{
+			AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+			AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+			AddWaitEventToSet(set, WL_SOCKET_READABLE, http.epoll_fd, NULL, NULL);
+		}
+		PG_CATCH();
+		{
+			FreeWaitEventSet(set);
+			PG_RE_THROW();
+		}
+		PG_END_TRY();
 		http.wait_set = set;
 	}
 	if (http.multi == NULL)
@@ -482,8 +491,10 @@ smf_http_disconnect(void)
 {
 	sigset_t	before;
 
+	if (!http.started)
+		return;
 	http.disconnect = true;
-	if (!http.started || http.nin_flight > 0)
+	if (http.nin_flight > 0)
 		return;
 	block_signals(&before);
 	while (http.nidle > 0)
@@ -812,7 +823,7 @@ smf_http_free(HttpRequest *request)
 
 		detach(request);
 		release_handle(request);
-		if (broken_off)
+		if (broken_off && http.nin_flight == 0)
 			forget_closed_sockets();
 		start_requests();
 	}
@@ -1022,6 +1033,18 @@ take_event(void)
 	return true;
 }
 
+/* Call libcurl if it wants to be called by now. */
+static bool
+take_curl_timeout(void)
+{
+	if (http.multi == NULL || http.curl_due_us == 0 || smf_http_now() < http.curl_due_us)
+		return false;
+	http.curl_due_us = 0;
+	socket_action(CURL_SOCKET_TIMEOUT, 0);
+	end_done_requests();
+	return true;
+}
+
 /*
  * Do what can be done without waiting, until anybody was told; true when anybody was.
  *
@@ -1040,19 +1063,14 @@ pump(void)
 	for (int i = 0; i < EVENTS_BATCH && http.told == told_before && take_event(); i++)
 		continue;
 
-	now = smf_http_now();
-	if (http.curl_due_us != 0 && now >= http.curl_due_us && http.multi != NULL)
-	{
-		http.curl_due_us = 0;
-		socket_action(CURL_SOCKET_TIMEOUT, 0);
-		end_done_requests();
-	}
+	(void) take_curl_timeout();
 
 	/* what is overdue may have been answered, and not read since nobody was here */
-	if (stuck_request(now) != NULL)
+	now = smf_http_now();
+	for (int i = 0; i < EVENTS_BATCH * (http.nsockets + 1) && stuck_request(now) != NULL; i++)
 	{
-		for (int i = 0; i <= http.nsockets && take_event(); i++)
-			continue;
+		if (!take_event() && !take_curl_timeout())
+			break;
 	}
 	while ((request = stuck_request(now)) != NULL)
 	{
