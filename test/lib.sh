@@ -46,12 +46,13 @@ quietly() {
 	}
 }
 
+# Its argument is the status to end with, by default that of the command before.
 cleanup() {
-	local status=$?
+	local status=${1:-$?}
 	trap - EXIT
-	[ -z "$endpoint_pid" ] || kill "$endpoint_pid" 2>/dev/null || true
-	[ -z "$cluster_started" ] || as_owner "$pg_bin/pg_ctl" -D "$work/pg/data" -m immediate stop >/dev/null 2>&1 || true
-	[ -z "$work" ] || rm -rf "$work"
+	stop_endpoint
+	stop_cluster
+	[ -z "$work" ] || rm -rf --one-file-system "$work"
 	exit "$status"
 }
 
@@ -158,6 +159,12 @@ start_cluster() {
 	export PGHOST=$work/pg PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
 }
 
+stop_cluster() {
+	[ -z "$cluster_started" ] || as_owner "$pg_bin/pg_ctl" -D "$work/pg/data" -m immediate stop >/dev/null 2>&1 || true
+	cluster_started=
+	[ -z "$work" ] || rm -rf "$work/pg"
+}
+
 # ----- the local endpoint -----
 
 # Start it with the options given; sets SAGEMAKER_FDW_TEST_URL.
@@ -177,4 +184,10 @@ start_endpoint() {
 	}
 	SAGEMAKER_FDW_TEST_URL=$(head -n 1 "$work/endpoint")
 	export SAGEMAKER_FDW_TEST_URL
+}
+
+stop_endpoint() {
+	[ -z "$endpoint_pid" ] || kill "$endpoint_pid" 2>/dev/null || true
+	endpoint_pid=
+	[ -z "$work" ] || rm -f "$work/endpoint"
 }

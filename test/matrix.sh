@@ -10,40 +10,16 @@
 # deprecated functions among them.  As root.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$top/test/roots.sh"
 
-begin
-roots=$work/roots
-root=
-leave_root() {
-	[ -z "$root" ] || umount "$root/proc" "$root/dev" 2>/dev/null || true
-	root=
-}
-trap 'leave_root; cleanup' EXIT
-[ "$(id -u)" = 0 ] || die "run it as root: debootstrap and chroot want to be"
+begin_roots
 [ $# -gt 0 ] || set -- bookworm trixie sid
-if ! command -v debootstrap >/dev/null; then
-	quietly apt-get update
-	quietly apt-get install -y --no-install-recommends debootstrap
-fi
-
-# Run a command in the root, in the clone, with nothing of this system's environment.
-inside() {
-	chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-		bash -c "cd /root/sagemaker_fdw && $1"
-}
 
 table=$work/table
 failed=0
 for suite in "$@"; do
 	say "$suite: making a bare system"
-	root=$roots/$suite
-	mkdir -p "$root"
-	quietly debootstrap --variant=minbase --include=git,ca-certificates "$suite" "$root"
-	# a mirror may lag behind
-	echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/lagging-mirror"
-	mount -t proc proc "$root/proc"
-	mount --bind /dev "$root/dev"
-	quietly git clone "$top" "$root/root/sagemaker_fdw"
+	make_root "$suite" "$suite"
 	line=$suite
 	for script in demo check; do
 		say "$suite: bash test/$script.sh"
@@ -59,8 +35,7 @@ for suite in "$@"; do
 	versions=$(inside 'psql --version | sed "s/[^0-9]*\([0-9.]*\).*/\1/"; curl-config --version | cut -d" " -f2;
 		openssl version | cut -d" " -f2; gcc -dumpfullversion; clang --version | sed -n "1s/.*version \([0-9.]*\).*/\1/p"' | paste -sd' ')
 	echo "| $line | ${versions// / | } | $(tail -n 1 "$work/$suite.check") |" >>"$table"
-	leave_root
-	rm -rf "${roots:?}/$suite"
+	remove_roots
 done
 
 echo "| suite | demo.sh | check.sh | PostgreSQL | libcurl | OpenSSL | gcc | clang | tests |"

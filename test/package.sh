@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Builds the Debian packages, and tests what they install on a bare system.
+#
+#	bash test/package.sh [--keep DIRECTORY] [SUITE ...]
+#
+# SUITE is a release of Debian, bookworm without any.  In a bare system the packages
+# are built from a clean clone of the last commit, without a network, for the versions
+# of Postgres that the release has.  In another one, which has neither compilers nor
+# headers, apt installs each package, and test/installed.sh tests it.  --keep puts those
+# that have passed into a directory.  As root.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$top/test/roots.sh"
+
+keep=
+if [ "${1:-}" = --keep ]; then
+	[ $# -ge 2 ] && [ -d "$2" ] || die "--keep needs a directory"
+	keep=$2
+	shift 2
+fi
+begin_roots
+[ $# -gt 0 ] || set -- bookworm
+apt="DEBIAN_FRONTEND=noninteractive apt-get -o APT::Install-Recommends=false -y"
+
+# Build the packages for a suite, in $root; sets versions to those of Postgres.  What
+# each step prints is in $log.
+build_packages() {
+	make_root build "$1"
+	say "$1: installing what the build needs"
+	inside "apt-get update && $apt install build-essential lintian && $apt build-dep ." >>"$log" 2>&1 || return 1
+	say "$1: building"
+	inside "pg_buildext updatecontrol && unshare --net dpkg-buildpackage -us -uc -b" >>"$log" 2>&1 || return 1
+	inside "lintian --allow-root --fail-on error ../*.changes" >>"$log" 2>&1 || return 1
+	versions=$(inside "pg_buildext supported-versions")
+}
+
+# Install the package for a version on a bare system, and test it.
+#	test_package SUITE VERSION
+test_package() {
+	local build=$roots/build
+	make_root "install-$2" "$1"
+	cp "$build/root/postgresql-$2-sagemaker-fdw_"*.deb \
+		"$build/usr/lib/postgresql/$2/lib/pgxs/src/test/regress/pg_regress" "$root/root"
+	# no cluster but the test's own is started
+	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+	chmod 755 "$root/usr/sbin/policy-rc.d" "$root/root"
+	say "$1: installing the package for PostgreSQL $2"
+	inside "apt-get update && $apt install ../postgresql-$2-sagemaker-fdw_*.deb openssl python3-botocore" >>"$log" 2>&1 || return 1
+	# nothing can be built here
+	inside '! command -v cc gcc clang make pkg-config && ! dpkg-query -W -f "\${Package}\n" | grep -e "-dev$" -e "-dev-[0-9]*$"' \
+		>>"$log" 2>&1 || return 1
+	say "$1: testing the package for PostgreSQL $2"
+	inside "PG_REGRESS=/root/pg_regress bash test/installed.sh $2" >>"$log" 2>&1
+}
+
+failed=0
+results=$work/results
+for suite in "$@"; do
+	log=$work/$suite.log
+	versions=
+	say "$suite: making a bare system"
+	if ! build_packages "$suite"; then
+		echo "$suite: FAILED to build" >>"$results"
+	elif [ -z "$versions" ]; then
+		echo "$suite: FAILED, it has no version of PostgreSQL" >>"$results"
+	fi
+	for version in $versions; do
+		if test_package "$suite" "$version"; then
+			package=$(echo "$roots/build/root/postgresql-$version-sagemaker-fdw_"*.deb)
+			[ -z "$keep" ] || cp "$package" "$keep"
+			echo "$suite: ${package##*/} passed" >>"$results"
+		else
+			echo "$suite: postgresql-$version-sagemaker-fdw FAILED" >>"$results"
+		fi
+	done
+	if grep -q "^$suite: .*FAILED" "$results"; then
+		failed=1
+		cat "$log"
+	fi
+	remove_roots
+done
+cat "$results"
+[ "$failed" = 0 ]

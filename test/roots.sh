@@ -1,0 +1,61 @@
+# Bare Debian systems, each in a directory: what test/matrix.sh and test/package.sh share.
+#
+# Source it after lib.sh, with bash, as root, and call begin_roots in place of begin.
+# The roots lie below $work.  /proc and /dev are mounted in them, and are unmounted
+# before anything is removed, however the script ends.
+
+# The first thing that a script does.
+begin_roots() {
+	begin
+	roots=$work/roots
+	trap 'status=$?; leave_roots; cleanup "$status"' EXIT
+	[ "$(id -u)" = 0 ] || die "run it as root: debootstrap and chroot want to be"
+	if ! command -v debootstrap >/dev/null; then
+		quietly apt-get update
+		quietly apt-get install -y --no-install-recommends debootstrap
+	fi
+}
+
+# Make one, with the last commit's clone in /root/sagemaker_fdw; sets root to it.
+#	make_root NAME SUITE
+make_root() {
+	root=$roots/$1
+	mkdir -p "$root"
+	quietly debootstrap --variant=minbase --include=git,ca-certificates "$2" "$root"
+	# a mirror may lag behind
+	echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/lagging-mirror"
+	mount -t proc proc "$root/proc"
+	mount --bind /dev "$root/dev"
+	quietly git clone "$top" "$root/root/sagemaker_fdw"
+}
+
+# Run a command in $root, in the clone, with nothing of this system's environment.
+inside() {
+	chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+		bash -c "cd /root/sagemaker_fdw && $1"
+}
+
+# Unmount what is mounted in the roots.  What stays mounted must not be removed: it is
+# this system's own /dev.
+leave_roots() {
+	local point
+	while read -r point; do
+		umount "$point" 2>/dev/null || umount --lazy "$point" || true
+	done < <(mounted)
+	if [ -n "$(mounted)" ]; then
+		echo "error: $roots stays, since this is mounted in it: $(mounted)" >&2
+		work=
+	fi
+}
+
+# The mount points below the roots, the innermost first.
+mounted() {
+	awk -v roots="$roots/" 'index($2, roots) == 1 { print $2 }' /proc/self/mounts | sort -r
+}
+
+# Remove all roots.
+remove_roots() {
+	leave_roots
+	[ -n "$work" ] || exit 1
+	rm -rf --one-file-system "${roots:?}"
+}
