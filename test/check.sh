@@ -121,6 +121,7 @@ tap endpoint_differential /usr/bin/python3 -B "$unit/endpoint_differential.py" "
 tap attribute_model /usr/bin/python3 -B "$unit/attribute_model.py" "$unit/build/attribute_dump"
 tap iam_policy /usr/bin/python3 -B "$unit/iam_policy.py" "$top"
 tap layers /usr/bin/python3 -B "$unit/layers.py" "$top"
+tap release /usr/bin/python3 -B "$unit/release.py" "$top"
 tap format /usr/bin/python3 -B "$unit/format.py" "$top"
 tap fuzz bash "$top/test/fuzz/run.sh" 8
 tap service /usr/bin/python3 -B "$top/test/service/selftest.py"
