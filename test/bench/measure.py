@@ -461,7 +461,8 @@ BARS = {FDW: ("sagemaker\\n_fdw", "0x2f6fab"), BOTO3: ("boto3", "0xd9822b"), FLO
 
 def plot(directory, name, title, done, key, keys):
     """A plot with a panel for each of the workloads, each with a scale of its own."""
-    script = PLOT.format(output=os.path.join(directory, name + ".svg"), panels=len(keys), title=title)
+    path = os.path.join(directory, name + ".svg")
+    script = PLOT.format(output=path, panels=len(keys), title=title)
     for workload in keys:
         data = os.path.join(os.environ["BENCH_BUILD"], "%s-%s.dat" % (name, workload))
         with open(data, "w", encoding="utf-8") as file:
@@ -469,6 +470,10 @@ def plot(directory, name, title, done, key, keys):
                 file.write('"%s" %g %s\n' % (label, done[workload].median(peer, key), colour))
         script += PANEL.format(latency=done[workload].latency_ms, data=data)
     subprocess.run(["gnuplot"], input=script, check=True, encoding="utf-8")
+    with open(path, encoding="utf-8") as file:
+        lines = [line.rstrip() for line in file]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines).rstrip() + "\n")
 
 
 def main():
