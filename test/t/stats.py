@@ -485,6 +485,29 @@ def test_mode_change(session, tap):
     session.run("DROP SERVER changing CASCADE")
 
 
+def test_standby(session, tap):
+    """A standby counts its own calls, and shows its own scans."""
+    before = dict(os.environ)
+    session.run("SELECT sagemaker_fdw_stats_reset(); %s" % ONE % JOB)
+    standby = Cluster(["shared_preload_libraries=sagemaker_fdw", "max_connections=40"], standby=True)
+    try:
+        standby.start()
+        one, other = Session(), Session()
+        tap.equal(one.run("SELECT pg_is_in_recovery()"), ["t"], "a standby is up")
+        for _ in range(2):
+            one.run(ONE % JOB)
+        one.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs; FETCH 1 FROM c")
+        tap.equal(figures(other), {LIST: [1, 100, 0, 0, 0], DESCRIBE: [2, 2, 0, 0, 0]}, "... which counts its own calls")
+        tap.equal(scans(other, "pid, operation"), ["%d|ListTrainingJobs" % one.pid], "... and shows its own scans")
+        other.run("SELECT sagemaker_fdw_stats_reset()")
+        tap.equal((figures(one), figures(session)), ({}, {DESCRIBE: [1, 1, 0, 0, 0]}), "... and begins anew by itself")
+        one.close()
+        other.close()
+    finally:
+        standby.remove()
+        os.environ.update(before)
+
+
 def has_ended(session):
     try:
         session.run("SELECT 1")
@@ -571,6 +594,7 @@ def test_preloaded(tap, throttles_alone):
         test_waits(session, tap)
         test_watchers(session, tap)
         test_crowd_of_scans(session, tap)
+        test_standby(session, tap)
         test_crash(session, tap)
     finally:
         cluster.remove()
