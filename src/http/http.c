@@ -5,8 +5,8 @@
  *
  * A session has one multi handle, driven by curl_multi_socket_action, and one
  * epoll descriptor that holds every socket libcurl watches and a timerfd for
- * the earliest deadline of anybody.  smf_http_wait is the only place where the
- * extension sleeps: on that descriptor, the latch and the postmaster's death.
+ * the earliest deadline of anybody.  smf_http_wait is the only place that sleeps for
+ * the network: on that descriptor, the latch and the postmaster's death.
  * A wait for one request therefore moves all requests of the session on.
  *
  * Asynchronous scans sleep in the executor instead, on copies of that descriptor.
