@@ -46,9 +46,9 @@ test_package() {
 	chmod 755 "$root/usr/sbin/policy-rc.d" "$root/root"
 	say "$1: installing the package for PostgreSQL $2"
 	inside "apt-get update && $apt install ../postgresql-$2-sagemaker-fdw_*.deb openssl python3-botocore" >>"$log" 2>&1 || return 1
-	# nothing can be built here
-	inside '! command -v cc gcc clang make pkg-config && ! dpkg-query -W -f "\${Package}\n" | grep -e "-dev$" -e "-dev-[0-9]*$"' \
-		>>"$log" 2>&1 || return 1
+	# nothing can be built here (the server itself depends on postgresql-common-dev, scripts)
+	inside '! command -v cc gcc clang make pkg-config && ! dpkg-query -W -f "\${Package}\n" |
+		grep -vx postgresql-common-dev | grep -e "-dev$" -e "-dev-[0-9]*$"' >>"$log" 2>&1 || return 1
 	say "$1: testing the package for PostgreSQL $2"
 	inside "PG_REGRESS=/root/pg_regress bash test/installed.sh $2" >>"$log" 2>&1
 }
