@@ -15,6 +15,7 @@ CREATE DATABASE regress_sagemaker_ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE
 CREATE DATABASE regress_sagemaker_eucjp ENCODING 'EUC_JP' LOCALE 'C' TEMPLATE template0;
 
 -- what LATIN1 lacks becomes ?, escaped or not
+\set QUIET on
 \c regress_sagemaker_latin1
 \i test/setup.sql
 SELECT failure_reason, environment, octet_length(left(failure_reason, 4)) AS octets
@@ -24,6 +25,7 @@ SELECT tags->>'owner' AS owner FROM aws.training_jobs WHERE tags ? 'owner' LIMIT
 \i test/teardown.sql
 
 -- SQL_ASCII has no character beyond ASCII
+\set QUIET on
 \c regress_sagemaker_ascii
 \i test/setup.sql
 SELECT failure_reason, environment, octet_length(left(failure_reason, 4)) AS octets
@@ -32,13 +34,16 @@ SELECT training_job_status, count(role_arn) FROM aws.training_jobs GROUP BY 1 OR
 \i test/teardown.sql
 
 -- EUC_JP has Cyrillic, and no accents that JIS lacks
+\set QUIET on
 \c regress_sagemaker_eucjp
 \i test/setup.sql
 SELECT translate(failure_reason, '?', '') <> '' AS read, position('Ж' IN failure_reason) AS cyrillic_at
   FROM aws.training_jobs WHERE training_job_name = 'odd';
 \i test/teardown.sql
 
+\set QUIET on
 \c :here
+\set QUIET off
 DROP DATABASE regress_sagemaker_latin1;
 DROP DATABASE regress_sagemaker_ascii;
 DROP DATABASE regress_sagemaker_eucjp;
