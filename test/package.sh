@@ -4,10 +4,12 @@
 #	bash test/package.sh [--keep DIRECTORY] [SUITE ...]
 #
 # SUITE is a release of Debian, bookworm without any.  In a bare system the packages
-# are built from a clean clone of the last commit, without a network, for the versions
-# of Postgres that the release has.  In another one, which has neither compilers nor
-# headers, apt installs each package, and test/installed.sh tests it.  --keep puts those
-# that have passed into a directory.  As root.
+# are built from a clean clone of the last commit for the versions of Postgres that the
+# release has: by a user without rights, with no network but the loopback, with the
+# regression tests, and so that nothing is left behind and lintian finds no error.  In
+# another one, which has neither compilers nor headers, apt installs each package, and
+# test/installed.sh tests it.  --keep puts those that have passed into a directory.  As
+# root.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$top/test/roots.sh"
@@ -22,15 +24,26 @@ begin_roots
 [ $# -gt 0 ] || set -- bookworm
 apt="DEBIAN_FRONTEND=noninteractive apt-get -o APT::Install-Recommends=false -y"
 
+# the source package's name and version, as in the name of its archive
+release=$(sed -n '1s/^\(.*\) (\(.*\)-[0-9]*) .*/\1_\2/p' "$top/debian/changelog")
+
 # Build the packages for a suite, in $root; sets versions to those of Postgres.  What
 # each step prints is in $log.
 build_packages() {
 	make_root build "$1"
 	say "$1: installing what the build needs"
-	inside "apt-get update && $apt install build-essential lintian && $apt build-dep ." >>"$log" 2>&1 || return 1
+	inside "apt-get update && $apt install build-essential iproute2 lintian && $apt build-dep ." >>"$log" 2>&1 || return 1
+	# what a release's archive has, and debian/
+	inside "useradd -m builder && cd /home/builder &&
+		git -C /root/sagemaker_fdw archive --format=tar.gz --prefix=$release/ HEAD -- . ':!debian' >$release.orig.tar.gz &&
+		tar -xzf $release.orig.tar.gz && cp -R /root/sagemaker_fdw/debian $release && cd $release &&
+		pg_buildext updatecontrol && find . | sort >../before && chown -R builder: /home/builder" >>"$log" 2>&1 || return 1
 	say "$1: building"
-	inside "pg_buildext updatecontrol && unshare --net dpkg-buildpackage -us -uc -b" >>"$log" 2>&1 || return 1
-	inside "lintian --allow-root --fail-on error ../*.changes" >>"$log" 2>&1 || return 1
+	inside "unshare --net sh -ec 'ip link set lo up; cd /home/builder/$release
+		exec setpriv --reuid builder --regid builder --init-groups env HOME=/home/builder USER=builder \
+			dpkg-buildpackage -us -uc --post-clean'" >>"$log" 2>&1 </dev/null || return 1
+	inside "cd /home/builder/$release && find . | sort | diff ../before - &&
+		runuser -u builder -- lintian --fail-on error ../*.changes" >>"$log" 2>&1 || return 1
 	versions=$(inside "pg_buildext supported-versions")
 }
 
@@ -39,7 +52,7 @@ build_packages() {
 test_package() {
 	local build=$roots/build
 	make_root "install-$2" "$1"
-	cp "$build/root/postgresql-$2-sagemaker-fdw_"*.deb \
+	cp "$build/home/builder/postgresql-$2-sagemaker-fdw_"*.deb \
 		"$build/usr/lib/postgresql/$2/lib/pgxs/src/test/regress/pg_regress" "$root/root"
 	# no cluster but the test's own is started
 	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
@@ -66,7 +79,7 @@ for suite in "$@"; do
 	fi
 	for version in $versions; do
 		if test_package "$suite" "$version"; then
-			package=$(echo "$roots/build/root/postgresql-$version-sagemaker-fdw_"*.deb)
+			package=$(echo "$roots/build/home/builder/postgresql-$version-sagemaker-fdw_"*.deb)
 			[ -z "$keep" ] || cp "$package" "$keep"
 			echo "$suite: ${package##*/} passed" >>"$results"
 		else
