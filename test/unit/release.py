@@ -115,6 +115,7 @@ def check_versions(meta):
         "META.json, provides": (meta["provides"]["sagemaker_fdw"]["version"], version),
         "META.json, file": (meta["provides"]["sagemaker_fdw"]["file"], "sql/sagemaker_fdw--%s.sql" % sql_version),
         "Makefile, EXTVERSION": (found(r"^EXTVERSION = (.*)$", "Makefile"), version),
+        "src/http/http.h, SMF_VERSION": (found(r'^#define SMF_VERSION "(.*)"$', "src/http/http.h"), version),
         "sagemaker_fdw.control": (found(r"^default_version = '(.*)'$", "sagemaker_fdw.control"), sql_version),
         "debian/changelog": (found(packaged, "debian/changelog"), version),
         "CHANGELOG.md": (found(r"\A# Changelog\n\n## (\S+) \(", "CHANGELOG.md"), version),
