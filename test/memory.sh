@@ -77,7 +77,7 @@ for what; do
 			# the leak sanitizer would judge Postgres itself; valgrind tells of the module's leaks
 			cat >"$work/postgres" <<-END
 				#!/bin/sh
-				LD_PRELOAD="$libraries"
+				LD_PRELOAD="$libraries \${LD_PRELOAD:-}"
 				ASAN_OPTIONS="detect_leaks=0:log_path=$work/pg/sanitizer"
 				UBSAN_OPTIONS="print_stacktrace=1:log_path=$work/pg/sanitizer"
 				export LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS
@@ -85,7 +85,8 @@ for what; do
 			END
 			chmod 755 "$work/postgres"
 			start_cluster -p "$work/postgres"
-			suites
+			# a cluster of a test's own loads the same module
+			SAGEMAKER_FDW_TEST_POSTGRES=$work/postgres suites
 			stop
 			say "what the sanitizers found"
 			for report in "$work"/pg/sanitizer*; do

@@ -193,7 +193,8 @@ class Cluster:
         self.data = self.directory + "/data"
         self.environment = ["env"] + ["%s=%s" % pair for pair in environment.items()]
         options = ["listen_addresses=", "unix_socket_directories=" + self.directory, "fsync=off", *settings]
-        self.command = [bindir + "/postgres", "-D", self.data]
+        # memory.sh has one of its own
+        self.command = [os.environ.get("SAGEMAKER_FDW_TEST_POSTGRES", bindir + "/postgres"), "-D", self.data]
         for option in options:
             self.command += ["-c", option]
         self.log = open(self.directory + "/log", "wb")
