@@ -40,8 +40,6 @@ find_postgres
 install_packages
 say "building for PostgreSQL $pg_version"
 build
-say "starting a throwaway cluster"
-start_cluster
 
 if [ -n "$region" ]; then
 	say "asking AWS in $region"
@@ -53,7 +51,11 @@ else
 	export DEMO_REGION=us-east-1 AWS_ACCESS_KEY_ID=AKIDHISTORY000000001
 	export AWS_SECRET_ACCESS_KEY=secret/of+the/history/account000000000001
 	unset AWS_SESSION_TOKEN
+	# it is STS, too, which tells whose account the keys are of
+	export AWS_ENDPOINT_URL_STS=$SAGEMAKER_FDW_TEST_URL
 fi
+say "starting a throwaway cluster"
+start_cluster
 
 # a user's own psqlrc might change what is shown
 # and a pager would wait for a key

@@ -386,7 +386,7 @@ def report(done, arguments, runs, sizes, latencies, load):
     yield "```"
     yield ""
     yield ("Written by that command on %s. Each figure is the median of %d run%s, with the least and the most in "
-           "brackets." % (time.strftime("%Y-%m-%d", time.gmtime()), runs, "" if runs == 1 else "s"))
+           "brackets where they differ." % (time.strftime("%Y-%m-%d", time.gmtime()), runs, "" if runs == 1 else "s"))
     yield ""
     yield "## What is to hold"
     yield ""
@@ -437,7 +437,8 @@ HTTP without TLS, answers each call after the given latency, and does not verify
   partition), knows names and tokens beforehand, signs nothing, and throws bodies away unread: the floor.
 - **AWS CLI**: `aws sagemaker describe-training-job` for {cli} jobs, one after another.
 
-CPU is left out where a run took less than a tenth of a second of it."""
+CPU is left out where a run took less than a tenth of a second of it. A join by name is a nested loop, whose calls follow one
+another; the row below it has [the condition that makes them overlap](../problems.md#a-join-by-name-takes-a-round-trip-for-each-row)."""
 
 PLOT = """\
 set terminal svg size 900,360 font "sans-serif,12" background "#ffffff"
