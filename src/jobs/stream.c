@@ -101,7 +101,7 @@ struct JobStream
 	int			capacity;
 	int			head;			/* index of the first entry */
 	int			nentries;
-	int			in_flight;		/* calls, the page's included */
+	int			in_flight;		/* calls for entries */
 
 	/* the source of entries */
 	ListCell   *next_wanted;	/* by name: the next to enter, or NULL */
@@ -291,7 +291,6 @@ drop_page(JobStream *stream)
 {
 	smf_call_free(stream->page);
 	stream->page = NULL;
-	stream->in_flight--;
 }
 
 static Numeric
@@ -596,6 +595,16 @@ take_page(JobStream *stream)
 	stream->nseen = nseen;
 }
 
+/*
+ * Calls that are in flight.  A page that has failed is none, though it is kept until the
+ * jobs before it are through: they are not to wait for it.
+ */
+static int
+calls_in_flight(const JobStream *stream)
+{
+	return stream->in_flight + (stream->page != NULL && !smf_call_done(stream->page));
+}
+
 /* How many entries, from the head of the ring, may be fetched now? */
 static int
 window_size(const JobStream *stream)
@@ -689,14 +698,13 @@ fill(JobStream *stream)
 		(!smf_call_failed(stream->page) || stream->nentries == 0))
 		take_page(stream);
 	page_size = next_page_size(stream);
-	if (page_size > 0 && stream->in_flight < spec->max_concurrency)
+	if (page_size > 0 && calls_in_flight(stream) < spec->max_concurrency)
 	{
 		char	   *body = smf_page_request(stream->list_operation, &spec->query, page_size,
 											stream->next_token);
 
 		stream->page = smf_call_start(stream->client, smf_operation_name(stream->list_operation),
 									  NULL, body, &spec->attempts[stream->list_operation]);
-		stream->in_flight++;
 		pfree(body);
 	}
 }
@@ -1016,17 +1024,14 @@ advance(JobStream *stream, JobEntry *entry)
 	/* one call is left to a page that is due: all jobs wait for it in the end */
 	int			limit = Max(stream->spec.max_concurrency - (next_page_size(stream) > 0), 1);
 
-	/* a page that has failed waits for the jobs before it, and they are not to wait for it */
-	if (stream->page != NULL && smf_call_done(stream->page))
-		limit++;
 	if (entry->state == ENTRY_CALLING && smf_call_done(entry->call))
 	{
 		stream->in_flight--;
 		/* the call that follows takes the place of the one that has ended */
-		limit = stream->in_flight + 1;
+		limit = calls_in_flight(stream) + 1;
 		take_answer(stream, entry);
 	}
-	if (entry->state == ENTRY_IDLE && (stream->in_flight < limit || !needs_call(stream, entry)))
+	if (entry->state == ENTRY_IDLE && (calls_in_flight(stream) < limit || !needs_call(stream, entry)))
 		start_next_call(stream, entry);
 	return entry->state > ENTRY_CALLING;
 }
@@ -1304,7 +1309,7 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 				pop_entry(stream);
 				count_taken(stream);
 				/* let the calls in flight move while the caller works */
-				if (!waited && stream->in_flight > 0)
+				if (!waited && calls_in_flight(stream) > 0)
 					smf_http_poll();
 				return SMF_STREAM_JOB;
 			}
