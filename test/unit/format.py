@@ -15,6 +15,8 @@ import shutil
 import subprocess
 import sys
 
+from tap import check, done, skip
+
 TOP = pathlib.Path(sys.argv[1]).resolve()
 
 # Directories that hold nothing of the tree's own.
@@ -34,19 +36,6 @@ MEMBERS = {"text"}
 
 # Longest line, tabs counted as 4; a text that is said to a user stays in one piece.
 LINE_MAX = 120
-
-count = 0
-failures = 0
-
-
-def check(wrong, title):
-    """One TAP line, with what is wrong."""
-    global count, failures
-    count += 1
-    print("%s %d - %s" % ("not ok" if wrong else "ok", count, title))
-    failures += bool(wrong)
-    for line in wrong:
-        print("#   %s" % line)
 
 
 def tree():
@@ -212,10 +201,8 @@ def comparable(text):
 
 
 def check_indentation(sources):
-    global count
     if shutil.which("pg_bsd_indent") is None:
-        count += 1
-        print("ok %d - C is as pgindent leaves it # SKIP pg_bsd_indent is not installed" % count)
+        skip("C is as pgindent leaves it", "pg_bsd_indent is not installed")
         return
     include = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--includedir-server"], stdout=subprocess.PIPE,
                              encoding="utf-8", check=True).stdout.strip()
@@ -236,8 +223,7 @@ def main():
     sources = {path: data.decode() for path, data in files.items() if path.endswith((".c", ".h"))}
     check_habits(sources)
     check_indentation(sources)
-    print("1..%d" % count)
-    return failures > 0
+    return done()
 
 
 sys.exit(main())

@@ -9,6 +9,8 @@ import pathlib
 import re
 import sys
 
+from tap import check, done
+
 SRC = pathlib.Path(sys.argv[1]).resolve() / "src"
 
 # From the bottom to the top: a file includes headers of its own layer and of those below.
@@ -29,20 +31,6 @@ LIBRARIES = {
 
 # A list of options is one of nodes: nothing of the planner's.
 EXEMPT = {("aws/session.c", "nodes/makefuncs.h")}
-
-count = 0
-failures = 0
-
-
-def check(wrong, title):
-    """One TAP line, with what is wrong."""
-    global count, failures
-    wrong = sorted(wrong)
-    count += 1
-    print("%s %d - %s" % ("not ok" if wrong else "ok", count, title))
-    failures += bool(wrong)
-    for line in wrong:
-        print("#   %s" % (line,))
 
 
 def layer(path):
@@ -82,8 +70,7 @@ def main():
           "%d parts are free of Postgres" % len(PURE))
     check([path for path, text in texts.items() if path != "compat.h" and "PG_VERSION_NUM" in text],
           "only compat.h tells Postgres versions apart")
-    print("1..%d" % count)
-    return failures > 0
+    return done()
 
 
 sys.exit(main())

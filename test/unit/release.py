@@ -16,6 +16,8 @@ import sys
 import tempfile
 import zipfile
 
+from tap import check, done, skip
+
 TOP = pathlib.Path(sys.argv[1]).resolve()
 
 REQUIRED = {"name", "version", "abstract", "maintainer", "license", "provides", "meta-spec"}
@@ -37,26 +39,6 @@ DOT_FILES = {".clang-format", ".editorconfig"}
 # What must be on top.
 AT_TOP = {"META.json", "Makefile", "sagemaker_fdw.control", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
           "SECURITY.md"}
-
-count = 0
-failures = 0
-
-
-def check(wrong, title):
-    """One TAP line, with what is wrong."""
-    global count, failures
-    wrong = sorted(map(str, wrong))
-    count += 1
-    print("%s %d - %s" % ("not ok" if wrong else "ok", count, title))
-    failures += bool(wrong)
-    for line in wrong:
-        print("#   %s" % line)
-
-
-def skip(why, title):
-    global count
-    count += 1
-    print("ok %d - %s # SKIP %s" % (count, title, why))
 
 
 def read(path):
@@ -150,7 +132,7 @@ def check_archive(meta):
               "nothing in it is for the repository only", "it has META.json as committed")
     if not (TOP / ".git").exists():
         for each in titles:
-            skip("no clone", each)
+            skip(each, "no clone")
         return
     # said, not looked for: git would refuse the clone of another user
     clone = dict(os.environ, GIT_DIR=str(TOP / ".git"))
@@ -179,8 +161,7 @@ def main():
     check_versions(meta)
     check_packages()
     check_archive(meta)
-    print("1..%d" % count)
-    return failures > 0
+    return done()
 
 
 sys.exit(main())
