@@ -1162,6 +1162,24 @@ raise_answer(const AwsCall *call, const char *subject)
 			 smf_call_errdetail(call, subject, NULL)));
 }
 
+/* For ereport: what may keep the endpoint from being reached. */
+static int
+hint_at_connection(const AwsCall *call)
+{
+	const AwsClientConfig *config = &call->client->config;
+
+	if (call->result == SMF_HTTP_TLS_REFUSED)
+		return errhint("%s", smf_call_tls_problem(call));
+	if (call->result != SMF_HTTP_UNRESOLVED)
+		return errhint("Check the region, the endpoint_url and the proxy_url of server \"%s\", and the network.",
+					   config->server_name);
+	if (config->endpoint_url == NULL && call->client->target.proxy_url == NULL)
+		return errhint("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of the foreign table, and that the database server can look up names.",
+					   config->region, config->server_name);
+	return errhint("Check the endpoint_url and the proxy_url of server \"%s\", and that the database server can look up names.",
+				   config->server_name);
+}
+
 /*
  * smf_call_raise
  *		Raise why the call failed.  "subject" is the job it was for, or NULL.
@@ -1170,7 +1188,6 @@ void
 smf_call_raise(const AwsCall *call, const char *subject)
 {
 	const char *url = call->client->endpoint.url;
-	const AwsClientConfig *config = &call->client->config;
 
 	if (call->over_limit)
 		ereport(ERROR,
@@ -1185,16 +1202,6 @@ smf_call_raise(const AwsCall *call, const char *subject)
 			raise_answer(call, subject);
 			break;
 		case SMF_HTTP_UNRESOLVED:
-			ereport(ERROR,
-					(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
-					 errmsg("could not connect to %s", url),
-					 smf_call_errdetail(call, subject, NULL),
-					 config->endpoint_url == NULL && call->client->target.proxy_url == NULL ?
-					 errhint("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of the foreign table, and that the database server can look up names.",
-							 config->region, config->server_name) :
-					 errhint("Check the endpoint_url and the proxy_url of server \"%s\", and that the database server can look up names.",
-							 config->server_name)));
-			break;
 		case SMF_HTTP_CONNECT_FAILED:
 		case SMF_HTTP_CONNECT_TIMEOUT:
 		case SMF_HTTP_TLS_FAILED:
@@ -1203,10 +1210,7 @@ smf_call_raise(const AwsCall *call, const char *subject)
 					(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
 					 errmsg("could not connect to %s", url),
 					 smf_call_errdetail(call, subject, NULL),
-					 call->result == SMF_HTTP_TLS_REFUSED ?
-					 errhint("%s", smf_call_tls_problem(call)) :
-					 errhint("Check the region, the endpoint_url and the proxy_url of server \"%s\", and the network.",
-							 call->client->config.server_name)));
+					 hint_at_connection(call)));
 			break;
 		case SMF_HTTP_READ_TIMEOUT:
 			ereport(ERROR,

@@ -132,7 +132,7 @@ remember_entry(ConfigFile *file, int *chains)
 	if (entry->key != NULL)
 		hash = hash_string(hash, entry->key);
 	chain = &chains[hash % CHAINS];
-	for (int i = *chain; i != SMF_CONFIG_NONE; i = file->entries[i].next)
+	for (int i = *chain; i >= 0; i = file->entries[i].next)
 	{
 		const ConfigEntry *other = &file->entries[i];
 
@@ -241,7 +241,7 @@ smf_config_parse(const char *text, size_t len, ConfigFile *file, int *line)
 	int			chains[CHAINS];
 
 	for (int i = 0; i < CHAINS; i++)
-		chains[i] = SMF_CONFIG_NONE;
+		chains[i] = -1;
 	for (*line = 1; at < end; (*line)++)
 	{
 		Line		one = next_line(&at, end);

@@ -23,10 +23,8 @@ typedef struct ConfigEntry
 	/* while the file is read */
 	size_t		value_len;
 	size_t		value_size;		/* bytes allocated */
-	int			next;			/* entry with the same hash, or SMF_CONFIG_NONE */
+	int			next;			/* entry with the same hash; -1: none */
 } ConfigEntry;
-
-#define SMF_CONFIG_NONE (-1)
 
 /* A file that was read.  Zeroed is one without settings. */
 typedef struct ConfigFile
