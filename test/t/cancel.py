@@ -11,11 +11,10 @@ import os
 import socket
 import signal
 import statistics
-import subprocess
 import tempfile
 import time
 
-from harness import BULK, URL, Cluster, Session, Tap, control, fault, full_listener, make_server, runs, wait_for
+from harness import BULK, URL, Cluster, Session, Tap, control, fault, full_listener, make_server, preload, runs, wait_for
 
 LIMIT_MS = 100
 REPEATS = 5
@@ -212,12 +211,9 @@ def make_home(directory):
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory() as directory:
-        preload = directory + "/silent_resolver.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", preload,
-                        os.path.join(os.path.dirname(__file__), "silent_resolver.c"), "-ldl"], check=True)
         make_home(directory)
         os.chmod(directory, 0o755)
-        cluster = Cluster(["sagemaker_fdw.allow_credential_process=on"], LD_PRELOAD=preload, HOME=directory,
+        cluster = Cluster(["sagemaker_fdw.allow_credential_process=on"], LD_PRELOAD=preload(directory, "silent_resolver"), HOME=directory,
                           AWS_EC2_METADATA_SERVICE_ENDPOINT=URL, AWS_ENDPOINT_URL_STS=URL, AWS_ENDPOINT_URL_SSO=URL,
                           AWS_CONTAINER_CREDENTIALS_FULL_URI=URL + "/v2/credentials/task",
                           AWS_CONFIG_FILE=directory + "/config", AWS_SHARED_CREDENTIALS_FILE="/none")

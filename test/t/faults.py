@@ -7,10 +7,9 @@ import contextlib
 import os
 import re
 import socket
-import subprocess
 import tempfile
 
-from harness import TLS_URL, Cluster, Session, control, fault, full_listener, main, make_server
+from harness import TLS_URL, Cluster, Session, control, fault, full_listener, main, make_server, preload
 
 # how many times longer things may take
 SLOWNESS = float(os.environ.get("SAGEMAKER_FDW_TEST_SLOWNESS", "1"))
@@ -186,11 +185,8 @@ def preloaded(name):
     """A session of a cluster of its own, in which what the C file defines stands before the system's."""
     before = dict(os.environ)
     with tempfile.TemporaryDirectory() as directory:
-        library = "%s/%s.so" % (directory, name)
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", library,
-                        os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".c"), "-ldl"], check=True)
         os.chmod(directory, 0o755)
-        cluster = Cluster(LD_PRELOAD=library)
+        cluster = Cluster(LD_PRELOAD=preload(directory, name))
         try:
             cluster.start()
             session = Session()

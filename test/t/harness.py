@@ -236,12 +236,17 @@ class Cluster:
         shutil.rmtree(self.directory)
 
 
+def preload(directory, name):
+    """The path of a library for LD_PRELOAD, made in the directory from the C file of that name."""
+    library = os.path.join(directory, name + ".so")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
 def link_local(directory):
     """Environment in which the addresses of metadata and containers are the endpoint's."""
-    preload = os.path.join(directory, "link_local.so")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", preload, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                                                          "link_local.c"), "-ldl"], check=True)
-    return {"LD_PRELOAD": preload, "LINK_LOCAL_PORT": str(host_and_port(URL)[1])}
+    return {"LD_PRELOAD": preload(directory, "link_local"), "LINK_LOCAL_PORT": str(host_and_port(URL)[1])}
 
 
 class Tap:
