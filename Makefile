@@ -39,7 +39,7 @@ OBJS = \
 	src/aws/config_file.o \
 	src/aws/credentials.o \
 	src/aws/expiry.o \
-	src/aws/fetch.o \
+	src/aws/inquiry.o \
 	src/aws/xml.o \
 	src/aws/providers/container.o \
 	src/aws/providers/environment.o \

@@ -5,9 +5,9 @@
  *
  * A call goes through these states, moved on by smf_http_wait of any scan:
  *
- *		wait for a turn --> in flight --> done
- *			   ^				|
- *			   +--- back off <--+
+ *		wait for credentials --> wait for a turn --> in flight --> done
+ *						^											|
+ *						+---------------- back off <----------------+
  *
  * Nothing is raised on the way: a call that has failed keeps the reason, and
  * whoever needs its answer raises it with smf_call_raise.  A client owns its
@@ -17,8 +17,9 @@
  * a scan of a long history does not die of one unlucky call.  Other failures
  * count, for the call and against the operation's quota.
  *
- * Credentials that are about to expire are replaced by whoever waits next, and calls
- * whose credentials have expired wait for that.
+ * Credentials are asked for when the first call needs them, and replaced before they
+ * expire.  That is never waited for here: calls that cannot be signed meanwhile are
+ * let on when there are some.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,6 +31,7 @@
 
 #include "aws/client.h"
 #include "aws/endpoint.h"
+#include "aws/expiry.h"
 #include "aws/json.h"
 #include "aws/pace.h"
 #include "aws/stats.h"
@@ -56,6 +58,14 @@
 
 /* How much of an answer that is no AWS error is quoted, in bytes. */
 #define QUOTED_TEXT_MAX 200
+
+/*
+ * How often a call is tried again with other credentials.  Short-lived ones may expire
+ * more than once while a call is on its way; those that the service does not know at all
+ * are replaced once.
+ */
+#define RENEWALS_MAX 3
+#define REPLACEMENTS_MAX 1
 
 struct AwsClient
 {
@@ -90,9 +100,10 @@ struct AwsCall
 	int			throttles;		/* in a row */
 	int			retry_cost;		/* what the last retry took from the quota */
 	bool		clock_corrected;	/* tried again with the service's clock */
-	bool		renewed;		/* tried again with other credentials */
-	bool		parked;			/* waits for these */
+	CredentialWait credentials; /* waits for some */
+	int			renewals;		/* tries with other credentials */
 	int			generation;		/* of the credentials that the last request has */
+	bool		refused;		/* these were refused */
 	int64		first_sent_us;	/* smf_http_now() of the first request */
 	int64		sent_us;		/* and of the last one */
 	HttpRequest *request;		/* in flight, or the answer of a success */
@@ -128,6 +139,7 @@ client_gone(void *arg)
 	{
 		AwsCall    *call = dlist_container(AwsCall, node, iter.cur);
 
+		smf_session_leave(&call->credentials);
 		smf_pacer_leave(&call->turn);
 		smf_http_timer_cancel(&call->backoff);
 		smf_http_free(call->request);
@@ -228,7 +240,8 @@ copy_string(const char *string)
  *		A client for calls to the endpoint on behalf of a role.
  *
  * It lives in a context of its own below "parent" and goes with it, calls in
- * flight included.  Raises 28000 when the role has no credentials.
+ * flight included.  Asks nobody: raises 28000 when the role has no user mapping, and no
+ * right to other credentials.
  */
 AwsClient *
 smf_client_create(MemoryContext parent, const AwsClientConfig *config,
@@ -238,11 +251,11 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	AwsClient  *client = palloc0(sizeof(AwsClient));
-	SessionNetwork network = {0};
 
 	client->context = context;
 	dlist_init(&client->calls);
 	client->alarm.fire = alarm_rings;
+	client->alarm.reminder = true;
 	client->callback.func = client_gone;
 	client->callback.arg = client;
 	MemoryContextRegisterResetCallback(context, &client->callback);
@@ -255,13 +268,7 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	client->config.endpoint_url = copy_string(config->endpoint_url);
 	client->config.ca_bundle = copy_string(config->ca_bundle);
 	client->config.proxy_url = copy_string(config->proxy_url);
-	network.region = config->region;
-	network.use_fips_endpoint = config->use_fips_endpoint;
-	network.ca_bundle = config->ca_bundle;
-	network.proxy_url = config->proxy_url;
-	network.connect_timeout_ms = config->connect_timeout_ms;
-	network.read_timeout_ms = config->read_timeout_ms;
-	client->session = smf_session_acquire(server, userid, &network);
+	client->session = smf_session_acquire(server, userid);
 
 	apply_settings(&client->config, copy_string(client->session->region),
 				   copy_string(client->session->endpoint_url));
@@ -300,19 +307,78 @@ smf_client_url(const AwsClient *client)
 	return client->endpoint.url;
 }
 
-/* The credentials that calls are signed with now; the session's own. */
-const AwsCredentials *
-smf_client_credentials(const AwsClient *client)
+/* ----- credentials ----- */
+
+static CredentialNetwork
+network_of(const AwsClient *client)
 {
-	return &client->session->credentials;
+	const AwsClientConfig *config = &client->config;
+	CredentialNetwork network = {
+		.region = config->region,
+		.use_fips_endpoint = config->use_fips_endpoint,
+		.ca_bundle = config->ca_bundle,
+		.proxy_url = config->proxy_url,
+		.connect_timeout_ms = config->connect_timeout_ms,
+		.read_timeout_ms = config->read_timeout_ms,
+		.clock_offset_s = client->session->clock_offset_s
+	};
+
+	return network;
 }
 
-/* The account that the credentials belong to, palloc'ed; may ask STS, and raise 28000 or 08001. */
-char *
-smf_client_account(const AwsClient *client)
+/* See to it that credentials are asked for, if need be.  Raises no error. */
+static void
+ask_for_credentials(AwsClient *client)
 {
-	return smf_credentials_account(&client->session->config, &client->session->credentials);
+	CredentialNetwork network = network_of(client);
+
+	smf_session_ask(client->session, client->context, &network);
 }
+
+/* The same, and raise why there are none where calls cannot go on without. */
+static void
+keep_credentials(AwsClient *client)
+{
+	ask_for_credentials(client);
+	smf_session_check(client->session);
+}
+
+/*
+ * smf_client_credentials
+ *		The credentials that calls are signed with now; the session's own.
+ *
+ * Waits for them, and raises 28000, 53000 or 08001 when there are none.
+ */
+const AwsCredentials *
+smf_client_credentials(AwsClient *client)
+{
+	for (;;)
+	{
+		uint64		told = smf_http_told();
+
+		keep_credentials(client);
+		if (smf_session_ready(client->session))
+			return &client->session->credentials;
+		smf_http_wait(told);
+	}
+}
+
+/*
+ * smf_client_account
+ *		The account that the credentials belong to, palloc'ed.
+ *
+ * May ask STS, and wait for it; raises 28000, 53000 or 08001.
+ */
+char *
+smf_client_account(AwsClient *client)
+{
+	const AwsCredentials *credentials = smf_client_credentials(client);
+	CredentialNetwork network = network_of(client);
+
+	return smf_credentials_account(&client->session->config, &network, credentials);
+}
+
+/* ----- what clients have cost ----- */
 
 /* How many requests this process has sent so far, for all clients, retries included. */
 int64
@@ -343,25 +409,6 @@ count_retry(AwsCall *call)
 	smf_stats_add(&call->pacer->key, SMF_FIGURE_RETRIES, 1);
 }
 
-/* See to it that the credentials are good, and let go on who waits for that. */
-static void
-renew_credentials(AwsClient *client)
-{
-	dlist_mutable_iter iter;
-
-	smf_session_refresh(client->session);
-	dlist_foreach_modify(iter, &client->calls)
-	{
-		AwsCall    *call = dlist_container(AwsCall, node, iter.cur);
-
-		if (!call->parked)
-			continue;
-		call->parked = false;
-		count_retry(call);
-		smf_pacer_enter(call->pacer, &call->turn, true);
-	}
-}
-
 /* The operation whose calls are waited for: the oldest one's, since jobs leave in order. */
 static const CallKey *
 awaited_key(const AwsClient *client)
@@ -390,28 +437,30 @@ count_wait(AwsClient *client, const CallKey *key, int64 us)
  * smf_client_wait
  *		Wait until something has moved, on the client's account.
  *
- * Raises 28000 or 08001 when the credentials must be replaced and cannot.
+ * "told" is what smf_http_told() was before the caller looked at what it waits for: see
+ * smf_http_wait.  Raises 28000, 53000 or 08001 when calls need other credentials and
+ * there are none.
  */
 void
-smf_client_wait(AwsClient *client)
+smf_client_wait(AwsClient *client, uint64 told)
 {
 	int64		start_us = smf_http_now();
 	const CallKey *key = awaited_key(client);
 
-	renew_credentials(client);
-	smf_http_wait();
+	keep_credentials(client);
+	smf_http_wait(told);
 	count_wait(client, key, smf_http_now() - start_us);
 }
 
 /*
  * smf_client_poll
- *		Move calls on as far as they go without waiting, but for credentials that
- *		must be replaced first: raises what smf_client_wait does.
+ *		Move calls on as far as they go without waiting.  Raises what smf_client_wait
+ *		does.
  */
 void
 smf_client_poll(AwsClient *client)
 {
-	renew_credentials(client);
+	keep_credentials(client);
 	smf_http_poll();
 }
 
@@ -422,7 +471,10 @@ smf_client_waited(AwsClient *client, int64 us)
 	count_wait(client, awaited_key(client), us);
 }
 
-/* Let smf_client_wait return at "at_us" (of smf_http_now) at the latest, once. */
+/*
+ * Let smf_client_wait return at "at_us" (of smf_http_now), once, while it waits for
+ * something else.
+ */
 void
 smf_client_wake_at(AwsClient *client, int64 at_us)
 {
@@ -536,13 +588,37 @@ end_soon(AwsCall *call)
 	smf_http_timer_set(&call->backoff, smf_http_now());
 }
 
+/* Queue for a turn, or for credentials first. */
+static void
+enter(AwsCall *call)
+{
+	AwsSession *session = call->client->session;
+
+	if (!smf_session_ready(session))
+	{
+		smf_session_enter(session, &call->credentials);
+		ask_for_credentials(call->client);
+		return;
+	}
+	smf_pacer_enter(call->pacer, &call->turn, call->attempt > 0);
+}
+
+/* There are credentials: those that were refused again, where the source has no others. */
+static void
+credentials_there(CredentialWait *wait)
+{
+	AwsCall    *call = (AwsCall *) ((char *) wait - offsetof(AwsCall, credentials));
+
+	if (call->refused && call->generation == call->client->session->generation)
+		end_call(call, true);
+	else
+		enter(call);
+}
+
 static void
 backoff_over(HttpTimer *timer)
 {
-	AwsCall    *call = (AwsCall *) ((char *) timer - offsetof(AwsCall, backoff));
-
-	count_retry(call);
-	smf_pacer_enter(call->pacer, &call->turn, true);
+	enter((AwsCall *) ((char *) timer - offsetof(AwsCall, backoff)));
 }
 
 /* Take the service's words out of an answer that is an error. */
@@ -597,7 +673,7 @@ correct_clock(AwsCall *call)
 {
 	int64		service_s = smf_http_date(call->request);
 
-	if (service_s < 0)
+	if (service_s < 0 || !smf_clock_offset_credible(service_s - (int64) time(NULL)))
 		return false;
 	call->client->session->clock_offset_s = service_s - (int64) time(NULL);
 	return true;
@@ -753,19 +829,21 @@ try_other_clock(AwsCall *call)
 	return true;
 }
 
-/* Once, with other credentials, where the source may give some. */
+/* With other credentials, where the source may give some. */
 static bool
 try_other_credentials(AwsCall *call)
 {
 	AwsSession *session = call->client->session;
+	int			most = call->retry_class == SMF_RETRY_EXPIRED ? RENEWALS_MAX : REPLACEMENTS_MAX;
 
-	if (call->renewed || !smf_credentials_refreshable(&session->config))
+	if (call->renewals >= most || !smf_credentials_refreshable(&session->config))
 		return false;
-	call->renewed = true;
-	call->parked = true;
+	call->renewals++;
+	call->refused = true;
 	/* others may have noticed before */
 	if (call->generation == session->generation)
-		session->refused = true;
+		smf_session_refuse(session);
+	enter(call);
 	return true;
 }
 
@@ -790,6 +868,7 @@ try_again(AwsCall *call)
 			again = try_other_credentials(call);
 			break;
 		case SMF_RETRY_NO:
+			again = smf_call_refused(call) && try_other_credentials(call);
 			break;
 	}
 	if (!again)
@@ -815,7 +894,15 @@ send_request(PaceTurn *turn)
 	SigV4Scope	scope;
 	HttpMessage message = {.method = "POST", .body = call->body, .body_len = call->body_len};
 
+	/* they may have expired while others had their turns */
+	if (!smf_session_ready(client->session))
+	{
+		enter(call);
+		MemoryContextSwitchTo(old);
+		return;
+	}
 	forget_answer(call);
+	call->refused = false;
 	if (client->config.max_calls > 0 && client->stats.calls >= client->config.max_calls)
 	{
 		call->over_limit = true;
@@ -877,6 +964,8 @@ send_request(PaceTurn *turn)
 		smf_stats_add(&call->pacer->key, SMF_FIGURE_CALLS, 1);
 		calls_made++;
 		(*call->attempts_counter)++;
+		if (call->attempt > 1)
+			count_retry(call);
 	}
 	else
 	{
@@ -910,13 +999,14 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	call->body_len = strlen(body);
 	call->attempts_counter = attempts;
 	call->backoff.fire = backoff_over;
+	call->credentials.go = credentials_there;
 	call->turn.go = send_request;
 	smf_call_key(&key, client->session->serverid, client->session->userid, client->config.region,
 				 operation);
 	call->pacer = smf_pacer_find(&client->session->pacers, &key, client->config.max_calls_per_second,
 								 client->config.adaptive);
 	dlist_push_tail(&client->calls, &call->node);
-	smf_pacer_enter(call->pacer, &call->turn, false);
+	enter(call);
 	return call;
 }
 
@@ -926,6 +1016,7 @@ smf_call_free(AwsCall *call)
 {
 	if (call == NULL)
 		return;
+	smf_session_leave(&call->credentials);
 	smf_pacer_leave(&call->turn);
 	smf_http_timer_cancel(&call->backoff);
 	forget_answer(call);
@@ -948,7 +1039,7 @@ smf_call_state(const AwsCall *call)
 {
 	if (call->done)
 		return SMF_CALL_DONE;
-	if (call->parked)
+	if (call->credentials.waiting)
 		return SMF_CALL_WAITS_FOR_CREDENTIALS;
 	if (call->turn.waiting)
 		return SMF_CALL_WAITS_FOR_TURN;
@@ -973,8 +1064,14 @@ smf_call_error(const AwsCall *call)
 void
 smf_call_wait(AwsCall *call)
 {
-	while (!call->done)
-		smf_client_wait(call->client);
+	for (;;)
+	{
+		uint64		told = smf_http_told();
+
+		if (call->done)
+			return;
+		smf_client_wait(call->client, told);
+	}
 }
 
 /* Count the jobs that the call's answer held. */
@@ -1119,6 +1216,14 @@ smf_call_tls_problem(const AwsCall *call)
 	}
 }
 
+/* What to do about credentials that are refused. */
+static const char *
+remedy_of(const AwsSession *session)
+{
+	return session->credentials.remedy ? session->credentials.remedy :
+		"Check where the credentials come from, and the database server's clock.";
+}
+
 /* The service said no, in an answer. */
 smf_noreturn static void
 raise_answer(const AwsCall *call, const char *subject)
@@ -1146,7 +1251,7 @@ raise_answer(const AwsCall *call, const char *subject)
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 				 errmsg("AWS refuses the credentials for server \"%s\"", server_name),
 				 smf_call_errdetail(call, subject, NULL),
-				 errhint("Check the keys in the user mapping, whether they have expired, and the database server's clock.")));
+				 errhint("%s", remedy_of(call->client->session))));
 	if (smf_call_denied(call) || (code != NULL && strcmp(code, "OptInRequired") == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -73,12 +73,12 @@ extern AwsClient *smf_client_create(MemoryContext parent, const AwsClientConfig 
 									const ForeignServer *server, Oid userid);
 extern const char *smf_client_problem(const AwsClient *client);
 extern const char *smf_client_url(const AwsClient *client);
-extern const AwsCredentials *smf_client_credentials(const AwsClient *client);
-extern char *smf_client_account(const AwsClient *client);
+extern const AwsCredentials *smf_client_credentials(AwsClient *client);
+extern char *smf_client_account(AwsClient *client);
 extern int64 smf_client_calls_made(void);
 extern const char *smf_client_region(const AwsClient *client);
 extern const AwsClientStats *smf_client_stats(const AwsClient *client);
-extern void smf_client_wait(AwsClient *client);
+extern void smf_client_wait(AwsClient *client, uint64 told);
 extern void smf_client_poll(AwsClient *client);
 extern void smf_client_waited(AwsClient *client, int64 us);
 extern void smf_client_wake_at(AwsClient *client, int64 at_us);

@@ -41,8 +41,25 @@ smf_credentials_clear(AwsCredentials *credentials)
 	clear_string(&credentials->access_key_id);
 	clear_string(&credentials->secret_access_key);
 	clear_string(&credentials->session_token);
-	credentials->expires_at_s = credentials->obtained_at_s = 0;
+	credentials->expires_at_s = 0;
+	credentials->life_s = 0;
+	clear_string(&credentials->remedy);
 	credentials->source = NULL;
+}
+
+static bool
+same_string(const char *one, const char *other)
+{
+	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+/* Are they the same keys? */
+bool
+smf_credentials_same(const AwsCredentials *one, const AwsCredentials *other)
+{
+	return same_string(one->access_key_id, other->access_key_id) &&
+		same_string(one->secret_access_key, other->secret_access_key) &&
+		same_string(one->session_token, other->session_token);
 }
 
 /* Overwrite and free what a config holds.  Raises no error. */
@@ -62,9 +79,6 @@ smf_credential_config_clear(CredentialConfig *config)
 	clear_string(&config->server_name);
 	clear_string(&config->unmapped_role);
 	clear_string(&config->default_session_name);
-	clear_string(&config->region);
-	clear_string(&config->ca_bundle);
-	clear_string(&config->proxy_url);
 }
 
 /*
@@ -73,43 +87,53 @@ smf_credential_config_clear(CredentialConfig *config)
  *
  * "only_profile": the environment's web identity does not come before it.
  */
-bool
+ProviderResult
 smf_provide_from_profile(ProviderContext *context, const char *profile, bool only_profile,
 						 AwsCredentials *credentials)
 {
-	return smf_provide_web_identity(context, profile, only_profile, credentials) ||
-		smf_provide_sso(context, profile, credentials) ||
-		smf_provide_credentials_file(context, profile, credentials) ||
-		smf_provide_login(context, profile) ||
-		smf_provide_process(context, profile, credentials) ||
-		smf_provide_config_file(context, profile, credentials);
+	ProviderResult result = smf_provide_web_identity(context, profile, only_profile, credentials);
+
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_sso(context, profile, credentials);
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_credentials_file(context, profile, credentials);
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_login(context, profile);
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_process(context, profile, credentials);
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_config_file(context, profile, credentials);
+	return result;
 }
 
 /*
  * smf_provide_named_source
- *		What the source gives that a credential_source names.
+ *		What the source gives that a credential_source names; never SMF_NOT_SET_UP.
  */
-void
+ProviderResult
 smf_provide_named_source(ProviderContext *context, const char *source,
 						 AwsCredentials *credentials)
 {
-	bool		found;
+	ProviderResult result = SMF_NOT_SET_UP;
 
 	if (pg_strcasecmp(source, "Environment") == 0)
-		found = smf_provide_environment(context, credentials);
+		result = smf_provide_environment(context, credentials);
 	else if (pg_strcasecmp(source, "EcsContainer") == 0)
-		found = smf_provide_container(context, credentials);
+		result = smf_provide_container(context, credentials);
 	else if (pg_strcasecmp(source, "Ec2InstanceMetadata") == 0)
-		found = smf_provide_instance(context, credentials);
+		result = smf_provide_instance(context, credentials);
 	else
 		smf_provider_fail(context, psprintf("\"%s\" is no credential_source.", source),
 						  "It is Environment, EcsContainer or Ec2InstanceMetadata.");
-	if (!found)
-		smf_provider_fail(context, psprintf("The credential_source %s gives no credentials.", source), NULL);
+	if (result == SMF_NOT_SET_UP)
+		smf_provider_fail(context, psprintf("The credential_source %s gives no credentials.%s%s", source,
+											context->no_instance ? " " : "",
+											context->no_instance ? context->no_instance : ""), NULL);
+	return result;
 }
 
 /* Neither the user mapping nor the database server has any. */
-static void
+smf_noreturn static void
 fail_without_any(const ProviderContext *context)
 {
 	const char *role = context->config->unmapped_role;
@@ -120,100 +144,202 @@ fail_without_any(const ProviderContext *context)
 		mapping = psprintf("There is no user mapping for role \"%s\", nor for PUBLIC. ", role);
 	if (context->unreadable != NULL)
 		found = psprintf("The file \"%s\" cannot be read.", context->unreadable);
-	smf_provider_fail(context, psprintf("%s%s", mapping, found), role ?
+	smf_provider_fail(context, psprintf("%s%s%s%s", mapping, found, context->no_instance ? " " : "",
+										context->no_instance ? context->no_instance : ""), role ?
 					  "CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key, or set up the database server as for the AWS CLI." :
 					  "Set aws_access_key_id and aws_secret_access_key in the user mapping, or set up the database server as for the AWS CLI.");
 }
 
-/* The SDKs' order. */
-static void
+/* The SDKs' order; never SMF_NOT_SET_UP. */
+static ProviderResult
 resolve_ambient(ProviderContext *context, AwsCredentials *credentials)
 {
 	const CredentialConfig *config = context->config;
+	ProviderResult result = SMF_NOT_SET_UP;
 
 	if (context->profile_wanted && !smf_profile_exists(context, context->profile))
 		smf_provider_fail(context, psprintf("There is no profile \"%s\".", context->profile),
 						  context->unreadable ? psprintf("The file \"%s\" cannot be read.", context->unreadable) : NULL);
 	if (config->web_identity_token_file != NULL)
-	{
-		(void) smf_provide_web_identity(context, context->profile, true, credentials);
-		return;
-	}
+		return smf_provide_web_identity(context, context->profile, true, credentials);
 	if (config->credential_source != NULL)
-	{
-		smf_provide_named_source(context, config->credential_source, credentials);
-		return;
-	}
+		return smf_provide_named_source(context, config->credential_source, credentials);
+
 	/* whoever asks for a profile does not want what else is there */
-	if (config->profile == NULL && smf_provide_environment(context, credentials))
-		return;
-	if (smf_provide_profile_role(context, context->profile, credentials) ||
-		smf_provide_from_profile(context, context->profile, false, credentials) ||
-		smf_provide_container(context, credentials) ||
-		smf_provide_instance(context, credentials))
-		return;
-	fail_without_any(context);
+	if (config->profile == NULL)
+		result = smf_provide_environment(context, credentials);
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_profile_role(context, context->profile, credentials);
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_from_profile(context, context->profile, false, credentials);
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_container(context, credentials);
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_instance(context, credentials);
+	if (result == SMF_NOT_SET_UP)
+		fail_without_any(context);
+	return result;
 }
 
-/* Get credentials; "with" is what a role is assumed with, or what there is. */
-static void
-resolve(const CredentialConfig *config, ProviderContext *context, AwsCredentials *with,
-		AwsCredentials *credentials)
-{
-	RoleRequest request = {0};
+/* ----- asking the sources ----- */
 
-	smf_provider_begin(context, config);
+struct CredentialInquiry
+{
+	Inquiry    *inquiry;		/* in whose memory this is */
+	MemoryContextCallback callback; /* overwrites what follows */
+	CredentialsEnded ended;
+	CredentialsGone gone;
+	void	   *arg;			/* handed to both */
+	const CredentialConfig *config; /* the caller's, like the strings of the next */
+	CredentialNetwork network;
+	bool		begun;			/* were the files read? */
+	ProviderContext context;
+	AwsCredentials with;		/* what a role is assumed with, or what there is */
+	AwsCredentials credentials; /* what was asked for */
+};
+
+/* Memory context callback: overwrite what was read of files, and what was given. */
+static void
+inquiry_gone(void *arg)
+{
+	CredentialInquiry *asked = arg;
+
+	asked->gone(asked, asked->arg);
+	smf_provider_end(&asked->context);
+	smf_credentials_clear(&asked->with);
+	smf_credentials_clear(&asked->credentials);
+}
+
+/* Get credentials; false: there is no answer yet.  See InquiryRun. */
+static bool
+resolve(Inquiry *inquiry, void *arg)
+{
+	CredentialInquiry *asked = arg;
+	const CredentialConfig *config = asked->config;
+	RoleRequest request = {0};
+	ProviderResult result = SMF_PROVIDED;
+
+	/* the files are read once, so that each run finds the same */
+	if (!asked->begun)
+		smf_provider_begin(&asked->context, config, &asked->network);
+	asked->begun = true;
+	asked->context.inquiry = inquiry;
+
 	if (config->access_key_id != NULL)
-		smf_provider_keep(with, "the user mapping", config->access_key_id,
-						  config->secret_access_key, config->session_token, 0);
+		smf_provider_keep(&asked->with, "the user mapping",
+						  "Check the keys in the user mapping, whether they have expired, and the database server's clock.",
+						  config->access_key_id, config->secret_access_key, config->session_token);
 	else
-		resolve_ambient(context, with);
+		result = resolve_ambient(&asked->context, &asked->with);
+	if (result == SMF_ASKED)
+		return false;
 
 	if (config->role_arn == NULL || config->web_identity_token_file != NULL)
 	{
-		*credentials = *with;
-		memset(with, 0, sizeof(AwsCredentials));
-		return;
+		asked->credentials = asked->with;
+		memset(&asked->with, 0, sizeof(AwsCredentials));
+		return true;
 	}
 	request.role_arn = config->role_arn;
 	request.external_id = config->external_id;
 	request.session_name = config->role_session_name;
 	request.duration_seconds = config->duration_seconds;
-	smf_sts_assume_role(context, with, &request, credentials);
+	return smf_sts_assume_role(&asked->context, &asked->with, &request, &asked->credentials) == SMF_PROVIDED;
+}
+static void
+resolved(Inquiry *inquiry, void *arg)
+{
+	CredentialInquiry *asked = arg;
+
+	asked->ended(asked, asked->arg);
 }
 
 /*
- * smf_credentials_resolve
- *		Get credentials, into "credentials", which hold none.
+ * smf_credentials_ask
+ *		Prepare to ask for credentials, in a memory context below "parent".
  *
- * Waits for the network where the source is there.  Raises 28000 when there are
- * none, 08001 when their source does not answer.
+ * "config" and the strings of "network" outlive the inquiry.  "ended" is told when
+ * there are credentials, or an error is why there are none: 28000, or 08001 or 53000
+ * where their source does not answer, or not now.
  */
-void
-smf_credentials_resolve(const CredentialConfig *config, AwsCredentials *credentials)
+CredentialInquiry *
+smf_credentials_ask(MemoryContext parent, const CredentialConfig *config,
+					const CredentialNetwork *network, CredentialsEnded ended, CredentialsGone gone,
+					void *arg)
 {
-	ProviderContext context = {0};
-	AwsCredentials with = {0};
+	CredentialInquiry *asked;
+	Inquiry    *inquiry = smf_inquiry_begin(parent, resolve, resolved, sizeof(CredentialInquiry));
 
-	/* what was read of files, and what was to assume a role, is overwritten */
-	PG_TRY();
-	{
-		resolve(config, &context, &with, credentials);
-	}
-	PG_CATCH();
-	{
-		smf_provider_end(&context);
-		smf_credentials_clear(&with);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	smf_provider_end(&context);
-	smf_credentials_clear(&with);
+	asked = smf_inquiry_arg(inquiry);
+	asked->inquiry = inquiry;
+	asked->ended = ended;
+	asked->gone = gone;
+	asked->arg = arg;
+	asked->config = config;
+	asked->network = *network;
+	asked->callback.func = inquiry_gone;
+	asked->callback.arg = asked;
+	MemoryContextRegisterResetCallback(smf_inquiry_context(inquiry), &asked->callback);
+	return asked;
 }
 
-/* The account in an ARN, palloc'ed; NULL when there is none. */
-static char *
-account_of_arn(const char *arn)
+/* Begin.  Where nobody needs to be asked, the inquiry has ended when this returns. */
+void
+smf_credentials_start(CredentialInquiry *asked)
+{
+	smf_inquiry_start(asked->inquiry);
+}
+
+/* Has it ended, one way or the other? */
+bool
+smf_credentials_ended(const CredentialInquiry *asked)
+{
+	return smf_inquiry_ended(asked->inquiry);
+}
+
+/* The SQLSTATE of why there are none, as errcode packs it; 0: there are some, or it goes on. */
+int
+smf_credentials_sqlerrcode(const CredentialInquiry *asked)
+{
+	return smf_inquiry_sqlerrcode(asked->inquiry);
+}
+
+/* Raise why there are none, if there are none. */
+void
+smf_credentials_raise(const CredentialInquiry *asked)
+{
+	smf_inquiry_raise(asked->inquiry);
+}
+
+/*
+ * smf_credentials_take
+ *		Move what was given into "credentials", whose own are overwritten, and what was
+ *		learnt of the services' clock, in seconds ahead of ours, into *clock_offset_s.
+ */
+void
+smf_credentials_take(CredentialInquiry *asked, AwsCredentials *credentials, int64 *clock_offset_s)
+{
+	smf_credentials_clear(credentials);
+	*credentials = asked->credentials;
+	memset(&asked->credentials, 0, sizeof(AwsCredentials));
+	*clock_offset_s = asked->context.clock_offset_s;
+}
+
+/* Break off what is under way, and free the inquiry.  Raises no error. */
+void
+smf_credentials_free(CredentialInquiry *asked)
+{
+	smf_inquiry_free(asked->inquiry);
+}
+
+/* ----- what else is asked ----- */
+
+/*
+ * smf_account_of_arn
+ *		The account in an ARN, palloc'ed; NULL when there is none.
+ */
+char *
+smf_account_of_arn(const char *arn)
 {
 	const char *start = arn;
 	size_t		len;
@@ -229,40 +355,80 @@ account_of_arn(const char *arn)
 	return len > 0 ? pnstrdup(start, len) : NULL;
 }
 
+/* The question whose account it is. */
+typedef struct AccountInquiry
+{
+	MemoryContextCallback callback; /* overwrites what was read of files */
+	const CredentialConfig *config;
+	const CredentialNetwork *network;
+	const AwsCredentials *credentials;
+	MemoryContext caller;		/* where the answer is wanted */
+	bool		begun;			/* were the files read? */
+	ProviderContext context;
+	char	   *account;		/* palloc'ed there */
+} AccountInquiry;
+
+/* Memory context callback. */
+static void
+account_gone(void *arg)
+{
+	smf_provider_end(&((AccountInquiry *) arg)->context);
+}
+
+/* See InquiryRun. */
+static bool
+find_account(Inquiry *inquiry, void *arg)
+{
+	AccountInquiry *asked = arg;
+	char	   *account;
+
+	if (!asked->begun)
+		smf_provider_begin(&asked->context, asked->config, asked->network);
+	asked->begun = true;
+	asked->context.inquiry = inquiry;
+	account = smf_sts_caller_account(&asked->context, asked->credentials);
+	if (account != NULL)
+		asked->account = MemoryContextStrdup(asked->caller, account);
+	return account != NULL;
+}
+
 /*
  * smf_credentials_account
  *		The AWS account that the credentials belong to, palloc'ed.
  *
  * That of the role which is assumed last, where the mapping names one; otherwise
- * STS is asked.  Raises 28000 when STS refuses, 08001 when it does not answer.
+ * STS is asked, and waited for.  Raises 28000 when STS refuses, 08001 when it does not
+ * answer.
  */
 char *
-smf_credentials_account(const CredentialConfig *config, const AwsCredentials *credentials)
+smf_credentials_account(const CredentialConfig *config, const CredentialNetwork *network,
+						const AwsCredentials *credentials)
 {
-	ProviderContext context = {0};
-	char	   *volatile account = config->role_arn ? account_of_arn(config->role_arn) : NULL;
+	char	   *account = config->role_arn ? smf_account_of_arn(config->role_arn) : NULL;
+	Inquiry    *inquiry;
+	AccountInquiry *asked;
 
 	if (account != NULL)
 		return account;
-	PG_TRY();
-	{
-		smf_provider_begin(&context, config);
-		account = smf_sts_caller_account(&context, credentials);
-	}
-	PG_CATCH();
-	{
-		smf_provider_end(&context);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	smf_provider_end(&context);
+	inquiry = smf_inquiry_begin(CurrentMemoryContext, find_account, NULL, sizeof(AccountInquiry));
+	asked = smf_inquiry_arg(inquiry);
+	asked->config = config;
+	asked->network = network;
+	asked->credentials = credentials;
+	asked->caller = CurrentMemoryContext;
+	asked->callback.func = account_gone;
+	asked->callback.arg = asked;
+	MemoryContextRegisterResetCallback(smf_inquiry_context(inquiry), &asked->callback);
+	smf_inquiry_start(inquiry);
+	smf_inquiry_wait(inquiry);
+	account = asked->account;
+	smf_inquiry_free(inquiry);
 	return account;
 }
-
 static void
 read_settings(const CredentialConfig *config, ProviderContext *context, AmbientSettings *settings)
 {
-	smf_provider_begin(context, config);
+	smf_provider_begin(context, config, NULL);
 	settings->region = smf_provider_region(context);
 	settings->endpoint_url = smf_configured_endpoint(context, "sagemaker", "SAGEMAKER");
 }
@@ -298,19 +464,4 @@ bool
 smf_credentials_refreshable(const CredentialConfig *config)
 {
 	return config->access_key_id == NULL || config->role_arn != NULL;
-}
-
-/*
- * smf_credentials_due
- *		Are the credentials to be replaced, or to be obtained, and must they be?
- */
-bool
-smf_credentials_due(const AwsCredentials *credentials, int64 now_s, bool *must)
-{
-	if (credentials->source == NULL)
-	{
-		*must = true;
-		return true;
-	}
-	return smf_expiry_due(credentials->obtained_at_s, credentials->expires_at_s, now_s, must);
 }

@@ -8,6 +8,7 @@
 #ifndef SMF_CREDENTIALS_H
 #define SMF_CREDENTIALS_H
 
+#include "aws/expiry.h"
 #include "nodes/pg_list.h"
 
 /* One set of keys.  The strings are malloc'ed and the struct's own. */
@@ -16,8 +17,10 @@ typedef struct AwsCredentials
 	char	   *access_key_id;	/* not a secret, but part of none of our messages */
 	char	   *secret_access_key;
 	char	   *session_token;	/* NULL for long-lived keys */
-	int64		expires_at_s;	/* epoch seconds; 0: never */
-	int64		obtained_at_s;	/* epoch seconds */
+	int64		expires_at_s;	/* epoch seconds, as their source says; 0: never */
+	int64		life_s;			/* how long they lived when they came, by their source's
+								 * clock; SMF_NEVER: they do not expire */
+	char	   *remedy;			/* what to do when the service refuses them */
 	const char *source;			/* in words, a constant; NULL: there are none */
 } AwsCredentials;
 
@@ -44,13 +47,19 @@ typedef struct CredentialConfig
 	char	   *server_name;	/* for messages */
 	char	   *unmapped_role;	/* the role's name, if it has no user mapping; for messages */
 	char	   *default_session_name;	/* of an assumed role */
-	char	   *region;			/* of STS; NULL: of the profile */
+} CredentialConfig;
+
+/* How the sources of credentials are reached; strings are the caller's. */
+typedef struct CredentialNetwork
+{
+	const char *region;			/* of STS; NULL: as the server's own configuration says */
 	bool		use_fips_endpoint;
-	char	   *ca_bundle;
-	char	   *proxy_url;
+	const char *ca_bundle;		/* NULL: the system's store */
+	const char *proxy_url;		/* NULL: none */
 	int			connect_timeout_ms;
 	int			read_timeout_ms;
-} CredentialConfig;
+	int64		clock_offset_s; /* the services' clock less ours, as far as is known */
+} CredentialNetwork;
 
 /* What the database server's own configuration says of more than keys. */
 typedef struct AmbientSettings
@@ -62,11 +71,32 @@ typedef struct AmbientSettings
 /* Setting sagemaker_fdw.allow_credential_process. */
 extern bool smf_allow_credential_process;
 
-extern void smf_credentials_resolve(const CredentialConfig *config, AwsCredentials *credentials);
-extern char *smf_credentials_account(const CredentialConfig *config, const AwsCredentials *credentials);
+typedef struct CredentialInquiry CredentialInquiry;
+
+/* It has ended; under HttpDone's rules. */
+typedef void (*CredentialsEnded) (CredentialInquiry *inquiry, void *arg);
+
+/* It goes, whether it had ended or not; raises no error. */
+typedef void (*CredentialsGone) (CredentialInquiry *inquiry, void *arg);
+
+extern CredentialInquiry *smf_credentials_ask(MemoryContext parent, const CredentialConfig *config,
+											  const CredentialNetwork *network,
+											  CredentialsEnded ended, CredentialsGone gone,
+											  void *arg);
+extern void smf_credentials_start(CredentialInquiry *inquiry);
+extern bool smf_credentials_ended(const CredentialInquiry *inquiry);
+extern int	smf_credentials_sqlerrcode(const CredentialInquiry *inquiry);
+extern void smf_credentials_raise(const CredentialInquiry *inquiry);
+extern void smf_credentials_take(CredentialInquiry *inquiry, AwsCredentials *credentials,
+								 int64 *clock_offset_s);
+extern void smf_credentials_free(CredentialInquiry *inquiry);
+
+extern char *smf_account_of_arn(const char *arn);
+extern char *smf_credentials_account(const CredentialConfig *config, const CredentialNetwork *network,
+									 const AwsCredentials *credentials);
 extern void smf_credentials_clear(AwsCredentials *credentials);
+extern bool smf_credentials_same(const AwsCredentials *one, const AwsCredentials *other);
 extern bool smf_credentials_refreshable(const CredentialConfig *config);
-extern bool smf_credentials_due(const AwsCredentials *credentials, int64 now_s, bool *must);
 extern void smf_credentials_settings(const CredentialConfig *config, AmbientSettings *settings);
 extern void smf_credential_config_clear(CredentialConfig *config);
 

@@ -9,11 +9,12 @@
  * that run in the middle of scans: they only mark, and a stale entry is dropped
  * by whoever next finds it without users.
  *
+ * Credentials are asked for when the first call needs some, and replaced in good time.
+ * Nobody waits for that but calls that cannot be signed meanwhile: they queue here.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
-
-#include <time.h>
 
 #include <openssl/crypto.h>
 
@@ -22,8 +23,10 @@
 #include "aws/session.h"
 #include "catalog/pg_type.h"
 #include "catalog/pg_user_mapping.h"
+#include "common/pg_prng.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
+#include "http/http.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/acl.h"
@@ -35,9 +38,6 @@
 
 /* Longest RoleSessionName that STS takes. */
 #define ROLE_SESSION_NAME_MAX 64
-
-/* After credentials could not be replaced in time, seconds until the next try. */
-#define REFRESH_RETRY_S 60
 
 static dlist_head sessions = DLIST_STATIC_INIT(sessions);
 
@@ -187,8 +187,7 @@ session_name(Oid userid)
 }
 
 static void
-fill_config(AwsSession *session, const ForeignServer *server, List *options, bool ambient,
-			const SessionNetwork *network)
+fill_config(AwsSession *session, const ForeignServer *server, List *options, bool ambient)
 {
 	CredentialConfig *config = &session->config;
 
@@ -210,17 +209,11 @@ fill_config(AwsSession *session, const ForeignServer *server, List *options, boo
 	if (!OidIsValid(session->mappingid))
 		config->unmapped_role = keep_string(GetUserNameFromId(session->userid, false));
 	config->default_session_name = keep_string(session_name(session->userid));
-	config->region = keep_string(network->region);
-	config->use_fips_endpoint = network->use_fips_endpoint;
-	config->ca_bundle = keep_string(network->ca_bundle);
-	config->proxy_url = keep_string(network->proxy_url);
-	config->connect_timeout_ms = network->connect_timeout_ms;
-	config->read_timeout_ms = network->read_timeout_ms;
 }
 
 static AwsSession *
 create_session(const ForeignServer *server, Oid userid, Oid mappingid, List *options,
-			   bool ambient, const SessionNetwork *network)
+			   bool ambient)
 {
 	AwsSession *session;
 	AmbientSettings settings;
@@ -234,19 +227,19 @@ create_session(const ForeignServer *server, Oid userid, Oid mappingid, List *opt
 	session->mappingid = mappingid;
 	session->userid = userid;
 	session->users = 1;
+	dlist_init(&session->waiting);
 	dlist_init(&session->pacers);
 	dlist_push_tail(&sessions, &session->node);
 
 	PG_TRY();
 	{
-		fill_config(session, server, options, ambient, network);
+		fill_config(session, server, options, ambient);
 		if (ambient)
 		{
 			smf_credentials_settings(&session->config, &settings);
 			session->region = keep_string(settings.region);
 			session->endpoint_url = keep_string(settings.endpoint_url);
 		}
-		smf_session_refresh(session);
 	}
 	PG_CATCH();
 	{
@@ -256,81 +249,6 @@ create_session(const ForeignServer *server, Oid userid, Oid mappingid, List *opt
 	}
 	PG_END_TRY();
 	return session;
-}
-
-/*
- * Get other credentials.  While the old ones are good a failure is none, but a
- * cancel is.
- */
-static void
-replace_credentials(AwsSession *session, bool must)
-{
-	AwsCredentials fresh = {0};
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext context = AllocSetContextCreate(caller, "sagemaker_fdw credentials",
-												  ALLOCSET_DEFAULT_SIZES);
-
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		smf_credentials_resolve(&session->config, &fresh);
-		smf_credentials_clear(&session->credentials);
-		session->credentials = fresh;
-		session->generation++;
-		session->refused = false;
-	}
-	PG_CATCH();
-	{
-		int			code = geterrcode();
-
-		smf_credentials_clear(&fresh);
-		if (must || (code != ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION &&
-					 code != ERRCODE_INSUFFICIENT_RESOURCES &&
-					 code != ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION))
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		session->retry_at_s = (int64) time(NULL) + REFRESH_RETRY_S;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(context);
-}
-
-/*
- * smf_session_refresh
- *		Replace the session's credentials if they are about to expire, or have.
- *
- * Raises 28000, 08001 or 53000 when they must be replaced and cannot.
- */
-void
-smf_session_refresh(AwsSession *session)
-{
-	int64		now_s = (int64) time(NULL);
-	bool		must;
-
-	if (!smf_credentials_due(&session->credentials, now_s, &must) && !session->refused)
-		return;
-	must |= session->refused;
-	if (must || now_s >= session->retry_at_s)
-		replace_credentials(session, must);
-}
-
-/* Hold a session that is kept, with good credentials. */
-static void
-use_session(AwsSession *session)
-{
-	session->users++;
-	PG_TRY();
-	{
-		smf_session_refresh(session);
-	}
-	PG_CATCH();
-	{
-		smf_session_release(session);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
 }
 
 /*
@@ -397,7 +315,7 @@ forget_options(List *options)
 /* A session that may be used on, or a new one; held. */
 static AwsSession *
 hold_session(const ForeignServer *server, Oid userid, Oid mappingid, List *options,
-			 bool ambient, const SessionNetwork *network)
+			 bool ambient)
 {
 	dlist_mutable_iter iter;
 	AwsSession *found = NULL;
@@ -413,15 +331,18 @@ hold_session(const ForeignServer *server, Oid userid, Oid mappingid, List *optio
 			drop_if_unused(session);
 	}
 	if (found == NULL)
-		return create_session(server, userid, mappingid, options, ambient, network);
-	use_session(found);
+		return create_session(server, userid, mappingid, options, ambient);
+	found->users++;
+	/* what was put right at the source meanwhile is not known here */
+	if (found->doubted)
+		smf_credentials_clear(&found->credentials);
+	found->doubted = false;
 	return found;
 }
 
 /* What the role has a right to, by its mapping's options, which are overwritten. */
 static AwsSession *
-acquire(const ForeignServer *server, Oid userid, bool has_mapping, Oid mappingid, List *options,
-		const SessionNetwork *network)
+acquire(const ForeignServer *server, Oid userid, bool has_mapping, Oid mappingid, List *options)
 {
 	AwsSession *volatile session = NULL;
 
@@ -429,7 +350,7 @@ acquire(const ForeignServer *server, Oid userid, bool has_mapping, Oid mappingid
 	{
 		bool		ambient = check_right(server, userid, has_mapping, options);
 
-		session = hold_session(server, userid, mappingid, options, ambient, network);
+		session = hold_session(server, userid, mappingid, options, ambient);
 	}
 	PG_CATCH();
 	{
@@ -443,13 +364,13 @@ acquire(const ForeignServer *server, Oid userid, bool has_mapping, Oid mappingid
 
 /*
  * smf_session_acquire
- *		What is kept for the role on the server, made if need be.
+ *		What is kept for the role on the server, made if need be.  Asks nobody.
  *
- * Raises 28000 when the role has no user mapping, or none with credentials.
- * The caller releases the session.
+ * Raises 28000 when the role has no user mapping, or none with credentials, and no
+ * right to the database server's own.  The caller releases the session.
  */
 AwsSession *
-smf_session_acquire(const ForeignServer *server, Oid userid, const SessionNetwork *network)
+smf_session_acquire(const ForeignServer *server, Oid userid)
 {
 	static bool callbacks_registered = false;
 	Oid			mappingid;
@@ -465,7 +386,7 @@ smf_session_acquire(const ForeignServer *server, Oid userid, const SessionNetwor
 	}
 
 	has_mapping = read_mapping(userid, server->serverid, &mappingid, &options);
-	return acquire(server, userid, has_mapping, mappingid, options, network);
+	return acquire(server, userid, has_mapping, mappingid, options);
 }
 
 /*
@@ -503,4 +424,165 @@ smf_session_release(AwsSession *session)
 {
 	session->users--;
 	drop_if_unused(session);
+}
+
+/* ----- credentials ----- */
+
+static double
+now_s(void)
+{
+	return smf_http_now() / 1e6;
+}
+
+static double
+draw(void)
+{
+	return pg_prng_double(&pg_global_prng_state);
+}
+
+/*
+ * smf_session_ready
+ *		May calls be signed with the credentials that there are?
+ */
+bool
+smf_session_ready(const AwsSession *session)
+{
+	return session->credentials.source != NULL && !session->refused &&
+		now_s() < session->plan.wait_at_s;
+}
+
+/* Let on who waited for credentials. */
+static void
+let_on(AwsSession *session)
+{
+	dlist_head	waiting = DLIST_STATIC_INIT(waiting);
+
+	/* whoever has to wait again does so behind those that are let on now */
+	while (!dlist_is_empty(&session->waiting))
+		dlist_push_tail(&waiting, dlist_pop_head_node(&session->waiting));
+	while (!dlist_is_empty(&waiting))
+	{
+		CredentialWait *wait = dlist_container(CredentialWait, node, dlist_pop_head_node(&waiting));
+
+		wait->waiting = false;
+		wait->go(wait);
+	}
+}
+
+/* The source has given credentials. */
+static void
+take_credentials(AwsSession *session, CredentialInquiry *inquiry)
+{
+	AwsCredentials fresh = {0};
+	bool		same;
+
+	smf_credentials_take(inquiry, &fresh, &session->clock_offset_s);
+	same = smf_credentials_same(&fresh, &session->credentials);
+	session->doubted = session->refused && same;
+	session->refused = false;
+	if (!same)
+		session->generation++;
+	smf_credentials_clear(&session->credentials);
+	session->credentials = fresh;
+	session->plan = smf_expiry_plan(fresh.life_s, now_s(), draw());
+}
+
+/* Is it one of the errors of sources that give no credentials, rather than of ours? */
+static bool
+source_failed(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION ||
+		sqlerrcode == ERRCODE_INSUFFICIENT_RESOURCES ||
+		sqlerrcode == ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
+}
+
+/* The source has answered; see CredentialsEnded. */
+static void
+asking_ended(CredentialInquiry *inquiry, void *arg)
+{
+	AwsSession *session = arg;
+	int			code = smf_credentials_sqlerrcode(inquiry);
+
+	if (code == 0)
+		take_credentials(session, inquiry);
+	/* while the service takes the old ones, that there are no others is no failure */
+	else if (session->credentials.source != NULL && !session->refused && source_failed(code))
+		session->plan = smf_expiry_plan_after_failure(&session->plan, now_s(), draw());
+	else
+		return;
+	session->asking = NULL;
+	smf_credentials_free(inquiry);
+	let_on(session);
+}
+
+/* The inquiry goes with the memory of whoever asked: others that wait ask again. */
+static void
+asking_gone(CredentialInquiry *inquiry, void *arg)
+{
+	AwsSession *session = arg;
+
+	if (session->asking != inquiry)
+		return;
+	session->asking = NULL;
+	smf_http_tell();
+}
+
+/*
+ * smf_session_ask
+ *		See to it that the source of credentials is asked, if it is time for that.
+ *
+ * The inquiry lives in the context, which holds a reference to the session and the
+ * strings of "network".  Waits for nothing: whoever needs credentials queues by
+ * smf_session_enter.  Raises no error but for want of memory.
+ */
+void
+smf_session_ask(AwsSession *session, MemoryContext context, const CredentialNetwork *network)
+{
+	if (session->asking != NULL ||
+		(smf_session_ready(session) && now_s() < session->plan.renew_at_s))
+		return;
+	session->asking = smf_credentials_ask(context, &session->config, network, asking_ended,
+										  asking_gone, session);
+	smf_credentials_start(session->asking);
+}
+
+/*
+ * smf_session_check
+ *		Raise why there are no credentials, where their source was asked in vain and
+ *		calls cannot go on without.
+ */
+void
+smf_session_check(AwsSession *session)
+{
+	CredentialInquiry *failed = session->asking;
+
+	if (failed == NULL || !smf_credentials_ended(failed))
+		return;
+	/* who else waits asks again; the memory goes with that of whoever has asked */
+	session->asking = NULL;
+	smf_credentials_raise(failed);
+}
+
+/* The service does not take the credentials: calls wait for others. */
+void
+smf_session_refuse(AwsSession *session)
+{
+	session->refused = true;
+}
+
+/* Queue for credentials: wait->go is called when there are some.  See smf_session_ask. */
+void
+smf_session_enter(AwsSession *session, CredentialWait *wait)
+{
+	dlist_push_tail(&session->waiting, &wait->node);
+	wait->waiting = true;
+}
+
+/* Wait no longer; who does not wait is left alone.  Raises no error. */
+void
+smf_session_leave(CredentialWait *wait)
+{
+	if (wait->waiting)
+		dlist_delete(&wait->node);
+	wait->waiting = false;
 }

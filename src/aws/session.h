@@ -14,6 +14,16 @@
 #include "lib/ilist.h"
 
 /*
+ * A call that waits for credentials, embedded in it.  Zeroed is a valid, idle one.
+ */
+typedef struct CredentialWait
+{
+	dlist_node	node;			/* in the session's list while waiting */
+	bool		waiting;
+	void		(*go) (struct CredentialWait *wait);	/* there are some; under HttpDone's rules */
+} CredentialWait;
+
+/*
  * Kept for one foreign server, user mapping and role; scans share it.  It lives
  * in malloc'ed memory until its last user lets go of it after it went stale.
  */
@@ -29,12 +39,19 @@ typedef struct AwsSession
 	int			users;			/* who hold a reference */
 	bool		stale;			/* server or mapping changed: no new users */
 
-	/* what is kept */
-	CredentialConfig config;	/* where credentials come from */
-	AwsCredentials credentials;
+	/* credentials */
+	CredentialConfig config;	/* where they come from */
+	AwsCredentials credentials; /* what calls are signed with; none before the first */
 	int			generation;		/* counts the credentials that there were */
-	bool		refused;		/* the service says that they have expired */
-	int64		retry_at_s;		/* when they could not be replaced: not before */
+	ExpiryPlan	plan;			/* when they are replaced */
+	bool		refused;		/* the service takes them no more */
+	bool		doubted;		/* it did not, and their source gives no others: who comes
+								 * next asks again */
+	CredentialInquiry *asking;	/* their source, or how that has failed; the memory is that
+								 * of the client that asks.  NULL: nobody asks */
+	dlist_head	waiting;		/* CredentialWait: who waits for them */
+
+	/* what else is kept */
 	char	   *region;			/* of the server's own configuration, malloc'ed; NULL:
 								 * it says nothing, or may not be used */
 	char	   *endpoint_url;	/* the same, of SageMaker */
@@ -43,23 +60,18 @@ typedef struct AwsSession
 	int64		clock_offset_s; /* the service's clock less ours, seconds */
 } AwsSession;
 
-/* How a session's services are reached; strings are the caller's. */
-typedef struct SessionNetwork
-{
-	const char *region;			/* of the calls; NULL: not given */
-	bool		use_fips_endpoint;
-	const char *ca_bundle;
-	const char *proxy_url;
-	int			connect_timeout_ms;
-	int			read_timeout_ms;
-} SessionNetwork;
-
-extern AwsSession *smf_session_acquire(const ForeignServer *server, Oid userid,
-									   const SessionNetwork *network);
+extern AwsSession *smf_session_acquire(const ForeignServer *server, Oid userid);
 extern void smf_session_settings(const ForeignServer *server, Oid userid,
 								 AmbientSettings *settings);
-extern void smf_session_refresh(AwsSession *session);
 extern void smf_session_release(AwsSession *session);
 extern void smf_session_forget(Oid serverid);
+
+extern bool smf_session_ready(const AwsSession *session);
+extern void smf_session_ask(AwsSession *session, MemoryContext context,
+							const CredentialNetwork *network);
+extern void smf_session_check(AwsSession *session);
+extern void smf_session_refuse(AwsSession *session);
+extern void smf_session_enter(AwsSession *session, CredentialWait *wait);
+extern void smf_session_leave(CredentialWait *wait);
 
 #endif							/* SMF_SESSION_H */

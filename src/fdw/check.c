@@ -73,6 +73,7 @@ get_client(Check *check, Oid userid)
 	PG_TRY();
 	{
 		check->client = smf_access_probe(check->settings, userid);
+		(void) smf_client_credentials(check->client);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();

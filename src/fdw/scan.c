@@ -4,7 +4,8 @@
  *		Begin, iterate, rescan and end a foreign scan.
  *
  * The role is fixed, and its right to the server's credentials checked, when
- * the scan begins.  No call is made before the first row is asked for.
+ * the scan begins.  Nobody is asked, for credentials neither, before the first row is
+ * wanted: a scan may never be executed.
  *
  * A scan that is started again remembers what it looked up, within work_mem.
  *
@@ -149,7 +150,7 @@ api_clauses_of(ForeignScan *plan, bool as_planned)
 
 /*
  * sagemakerBeginForeignScan
- *		Prepare the scan; raises 28000 when its role has no credentials.
+ *		Prepare the scan; raises 28000 when its role has no right to any credentials.
  */
 void
 sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
@@ -439,7 +440,7 @@ sagemakerForeignAsyncConfigureWait(AsyncRequest *areq)
 	AppendState *append = (AppendState *) areq->requestor;
 
 	/* what came while other scans had their turn wakes nobody up any more */
-	smf_http_arm(smf_http_told() != state->told);
+	smf_http_arm(state->told);
 	state->waiting_since_us = smf_http_now();
 	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, state->wait_fd, NULL, areq);
 }

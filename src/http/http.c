@@ -131,6 +131,7 @@ static struct
 	int			nsockets;
 	int			sockets_size;	/* allocated */
 	dlist_head	timers;			/* HttpTimer */
+	dlist_head	watches;		/* HttpWatch */
 	CURL	   *idle[IDLE_HANDLES_MAX]; /* easy handles to use again */
 	int			nidle;
 }			http;
@@ -422,6 +423,7 @@ start_session(void)
 		dlist_init(&http.queue);
 		dlist_init(&http.in_flight);
 		dlist_init(&http.timers);
+		dlist_init(&http.watches);
 		http.epoll_fd = own_descriptor(epoll_create1(EPOLL_CLOEXEC), "epoll");
 	}
 	if (http.timer_fd == 0)
@@ -933,6 +935,41 @@ smf_http_timer_cancel(HttpTimer *timer)
 	timer->armed = false;
 }
 
+/* ----- descriptors of others ----- */
+
+/*
+ * smf_http_watch
+ *		Call watch->ready whenever the descriptor can be read, until smf_http_unwatch,
+ *		which comes before the descriptor is closed.  Raises 53000 when it cannot be
+ *		watched.
+ */
+void
+smf_http_watch(HttpWatch *watch, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	if (!http.started)
+		start_session();
+	if (epoll_ctl(http.epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not watch a descriptor: %m")));
+	watch->fd = fd;
+	watch->active = true;
+	dlist_push_tail(&http.watches, &watch->node);
+}
+
+/* Watch the descriptor no more; an idle watch is left alone.  Raises no error. */
+void
+smf_http_unwatch(HttpWatch *watch)
+{
+	if (!watch->active)
+		return;
+	(void) epoll_ctl(http.epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+	dlist_delete(&watch->node);
+	watch->active = false;
+}
+
 /* ----- the loop ----- */
 
 static void
@@ -1003,6 +1040,25 @@ end_done_requests(void)
 	}
 }
 
+/* Tell who reads from the descriptor; false if nobody does. */
+static bool
+take_watched(int fd)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &http.watches)
+	{
+		HttpWatch  *watch = dlist_container(HttpWatch, node, iter.cur);
+
+		if (watch->fd != fd)
+			continue;
+		http.told++;
+		watch->ready(watch);
+		return true;
+	}
+	return false;
+}
+
 /* Let libcurl, or the timer, have what one descriptor has to say; false if none has. */
 static bool
 take_event(void)
@@ -1021,6 +1077,8 @@ take_event(void)
 		http.armed_us = 0;
 		return true;
 	}
+	if (take_watched(event.data.fd))
+		return true;
 	if (event.events & EPOLLIN)
 		mask |= CURL_CSELECT_IN;
 	if (event.events & EPOLLOUT)
@@ -1136,6 +1194,64 @@ arm_timer(void)
 }
 
 /*
+ * Is there anything that will end a sleep?  What libcurl wants to be called for, and a
+ * reminder, move nothing on.
+ */
+static bool
+anything_to_wait_for(void)
+{
+	dlist_iter	iter;
+
+	if (http.nin_flight > 0 || !dlist_is_empty(&http.watches))
+		return true;
+	dlist_foreach(iter, &http.timers)
+	{
+		if (!dlist_container(HttpTimer, node, iter.cur)->reminder)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whoever sleeps for nothing would sleep for ever.  No query may get here; one that does
+ * had better fail than hang.
+ */
+static void
+check_reason_to_sleep(void)
+{
+	if (!anything_to_wait_for())
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("sagemaker_fdw would wait for nothing"),
+				 errdetail("No request is under way, and no timer is set."),
+				 errhint("This is an error in sagemaker_fdw. Please report it, with the statement.")));
+}
+
+/* ----- for those who wait ----- */
+
+/*
+ * smf_http_told
+ *		How often anybody of the session was told anything: as long as it stays
+ *		the same, nobody has news.
+ */
+uint64
+smf_http_told(void)
+{
+	return http.told;
+}
+
+/*
+ * smf_http_tell
+ *		There is news that came from elsewhere than the network: whoever waits is to
+ *		look again.  Raises no error.
+ */
+void
+smf_http_tell(void)
+{
+	http.told++;
+}
+
+/*
  * smf_http_poll
  *		Move every request of the session on as far as it goes without waiting.
  *
@@ -1153,13 +1269,18 @@ smf_http_poll(void)
  * smf_http_wait
  *		Move every request of the session on; sleep only when none can move.
  *
- * Returns after somebody may have been told something: the caller looks at
- * what it waits for and calls again.  Raises an error on a query cancel, a
- * termination or a time-out of the statement, which is why requests are owned
- * by something that frees them then.
+ * "told" is what smf_http_told() was before the caller looked at what it waits for.
+ * Where anybody was told anything since then, that may be the caller's news, and this
+ * returns at once: nobody sleeps on news, however it came, also within another wait.
+ * Otherwise it returns after somebody may have been told something; the caller looks
+ * again, and calls again.
+ *
+ * Raises an error on a query cancel, a termination or a time-out of the statement,
+ * which is why requests are owned by something that frees them then; and XX000 where
+ * nothing would end the sleep.
  */
 void
-smf_http_wait(void)
+smf_http_wait(uint64 told)
 {
 	WaitEvent	occurred[3];
 	int			noccurred;
@@ -1167,8 +1288,9 @@ smf_http_wait(void)
 	if (!http.started)
 		start_session();
 	CHECK_FOR_INTERRUPTS();
-	if (pump())
+	if (http.told != told || pump())
 		return;
+	check_reason_to_sleep();
 	arm_timer();
 	noccurred = WaitEventSetWait(http.wait_set, -1, occurred, lengthof(occurred),
 								 http.wait_event);
@@ -1181,14 +1303,13 @@ smf_http_wait(void)
 	pump();
 }
 
-/* ----- for those who wait elsewhere, on several things ----- */
-
 /*
  * smf_http_descriptor
  *		The descriptor that is readable when a request of the session can move.
  *
- * The session's own: whoever waits on it registers a dup() of it.  It is good for
- * one sleep after smf_http_arm; smf_http_poll then moves the requests.
+ * For those who wait elsewhere, on several things.  It is the session's own: whoever
+ * waits on it registers a dup() of it.  It is good for one sleep after smf_http_arm;
+ * smf_http_poll then moves the requests.
  */
 int
 smf_http_descriptor(void)
@@ -1199,27 +1320,22 @@ smf_http_descriptor(void)
 }
 
 /*
- * smf_http_told
- *		How often anybody of the session was told anything: as long as it stays
- *		the same, nobody has news.
- */
-uint64
-smf_http_told(void)
-{
-	return http.told;
-}
-
-/*
  * smf_http_arm
  *		Before somebody sleeps on the descriptor: let it be readable at the next
- *		deadline of any request or timer, or at once, which holds until
- *		smf_http_poll whoever else arms it.
+ *		deadline of any request or timer.
+ *
+ * "told" is as for smf_http_wait: where there is news since then the descriptor is
+ * readable at once, until smf_http_poll, whoever else arms it.  Raises XX000 where
+ * nothing would end the sleep.
  */
 void
-smf_http_arm(bool at_once)
+smf_http_arm(uint64 told)
 {
 	if (!http.started)
 		start_session();
-	http.news |= at_once;
+	if (http.told != told)
+		http.news = true;
+	if (!http.news)
+		check_reason_to_sleep();
 	arm_timer();
 }

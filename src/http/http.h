@@ -69,9 +69,23 @@ typedef struct HttpTimer
 {
 	dlist_node	node;			/* in the session's list while armed */
 	bool		armed;
+	bool		reminder;		/* it moves nothing on: nobody may sleep for it alone */
 	int64		at_us;			/* smf_http_now() at which it fires */
 	void		(*fire) (struct HttpTimer *timer);	/* under HttpDone's rules */
 } HttpTimer;
+
+/*
+ * A descriptor that somebody reads from, embedded in the struct of whoever does.
+ * Zeroed is a valid, idle watch.
+ */
+typedef struct HttpWatch
+{
+	dlist_node	node;			/* in the session's list while active */
+	bool		active;
+	int			fd;
+	void		(*ready) (struct HttpWatch *watch); /* it is readable, or at its end; under
+													 * HttpDone's rules */
+} HttpWatch;
 
 /* Setting sagemaker_fdw.max_session_connections. */
 extern int	smf_http_max_connections;
@@ -92,11 +106,15 @@ extern int64 smf_http_now(void);
 extern void smf_http_timer_set(HttpTimer *timer, int64 at_us);
 extern void smf_http_timer_cancel(HttpTimer *timer);
 
-extern void smf_http_poll(void);
-extern void smf_http_wait(void);
-extern int	smf_http_descriptor(void);
+extern void smf_http_watch(HttpWatch *watch, int fd);
+extern void smf_http_unwatch(HttpWatch *watch);
+
 extern uint64 smf_http_told(void);
-extern void smf_http_arm(bool at_once);
+extern void smf_http_tell(void);
+extern void smf_http_poll(void);
+extern void smf_http_wait(uint64 told);
+extern int	smf_http_descriptor(void);
+extern void smf_http_arm(uint64 told);
 extern void smf_http_disconnect(void);
 
 #endif							/* SMF_HTTP_H */

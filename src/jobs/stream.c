@@ -53,6 +53,7 @@ typedef enum EntryState
 {
 	ENTRY_IDLE,					/* the next call is to be chosen */
 	ENTRY_CALLING,				/* a call is in flight, or answered */
+	ENTRY_LISTING,				/* its ARN is looked for in the list */
 	ENTRY_COMPLETE,				/* all that is asked for is there */
 	ENTRY_GONE,					/* it does not exist, or is not wanted */
 	ENTRY_FAILED				/* call has the reason */
@@ -122,7 +123,8 @@ struct JobStream
 	int			nseen;
 
 	/* names of jobs wanted by their ARN, where Search is denied */
-	bool		arns_listed;	/* the walk for them is done */
+	JobStream  *arn_list;		/* the walk for them; NULL: not begun, or done */
+	bool		arns_listed;	/* it is done */
 	List	   *names_by_arn;	/* WantedJob *: ARN and the job's own name */
 
 	/* how much is fetched ahead, and what has been done */
@@ -911,14 +913,10 @@ take_search(JobStream *stream, JobEntry *entry)
  * their ARN are found on the way, so that there is one walk.
  */
 static void
-find_arns_in_list(JobStream *stream)
+begin_arn_list(JobStream *stream)
 {
-	MemoryContext scratch = AllocSetContextCreate(stream->context, "sagemaker_fdw list",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(scratch);
+	MemoryContext old = MemoryContextSwitchTo(stream->context);
 	JobStreamSpec spec = {0};
-	JobStream  *list;
-	Job			job;
 
 	spec.source = SMF_FROM_LIST;
 	smf_job_query_init(&spec.query);
@@ -928,46 +926,71 @@ find_arns_in_list(JobStream *stream)
 	spec.max_concurrency = stream->spec.max_concurrency;
 	spec.notice_us = stream->spec.notice_us;
 	spec.attempts = stream->spec.attempts;
-	list = smf_stream_begin(stream->client, &spec);
-	stream->names_by_arn = NIL;
-	while (smf_stream_next(list, &job) == SMF_STREAM_JOB)
-	{
-		JsonbValue	arn;
-		ListCell   *lc;
-
-		if (!smf_document_member(&job.summary->root, "TrainingJobArn", &arn))
-			continue;
-		foreach(lc, stream->spec.wanted)
-		{
-			const WantedJob *wanted = lfirst(lc);
-			WantedJob  *found;
-
-			if (wanted->arn == NULL || !is_string(&arn, wanted->arn))
-				continue;
-			MemoryContextSwitchTo(stream->context);
-			found = palloc(sizeof(WantedJob));
-			found->name = pstrdup(job.name);
-			found->arn = wanted->arn;
-			stream->names_by_arn = lappend(stream->names_by_arn, found);
-			MemoryContextSwitchTo(scratch);
-		}
-	}
-	smf_stream_end(list);
-	stream->arns_listed = true;
+	stream->arn_list = smf_stream_begin(stream->client, &spec);
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch);
 }
 
-/* The search for the entry's ARN is denied. */
+/* Remember the name of a listed job that is wanted by its ARN. */
 static void
-search_denied(JobStream *stream, JobEntry *entry)
+note_arn(JobStream *stream, const Job *job)
+{
+	JsonbValue	arn;
+	ListCell   *lc;
+	MemoryContext old;
+
+	if (!smf_document_member(&job->summary->root, "TrainingJobArn", &arn))
+		return;
+	old = MemoryContextSwitchTo(stream->context);
+	foreach(lc, stream->spec.wanted)
+	{
+		const WantedJob *wanted = lfirst(lc);
+		WantedJob  *found;
+
+		if (wanted->arn == NULL || !is_string(&arn, wanted->arn))
+			continue;
+		found = palloc(sizeof(WantedJob));
+		found->name = pstrdup(job->name);
+		found->arn = wanted->arn;
+		stream->names_by_arn = lappend(stream->names_by_arn, found);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Move the walk for ARNs on as far as it goes without waiting. */
+static void
+advance_arn_list(JobStream *stream)
+{
+	JobStreamResult result;
+	Job			job;
+
+	if (stream->arn_list == NULL)
+		return;
+	while ((result = smf_stream_try_next(stream->arn_list, &job)) == SMF_STREAM_JOB)
+		note_arn(stream, &job);
+	if (result == SMF_STREAM_WAIT)
+		return;
+	smf_stream_end(stream->arn_list);
+	stream->arn_list = NULL;
+	stream->arns_listed = true;
+}
+
+/* The search for the entry's ARN is denied: the list may have it. */
+static void
+look_in_list(JobStream *stream, JobEntry *entry)
+{
+	smf_call_free(entry->call);
+	entry->call = NULL;
+	entry->state = ENTRY_LISTING;
+	if (!stream->arns_listed && stream->arn_list == NULL)
+		begin_arn_list(stream);
+}
+
+/* All has been listed: under which name is the entry's ARN? */
+static void
+take_listed_name(JobStream *stream, JobEntry *entry)
 {
 	ListCell   *lc;
 
-	if (!stream->arns_listed)
-		find_arns_in_list(stream);
-	smf_call_free(entry->call);
-	entry->call = NULL;
 	entry->state = ENTRY_GONE;
 	foreach(lc, stream->names_by_arn)
 	{
@@ -989,7 +1012,7 @@ take_answer(JobStream *stream, JobEntry *entry)
 	if (smf_call_failed(entry->call))
 	{
 		if (entry->operation == SMF_OP_SEARCH && smf_call_denied(entry->call))
-			search_denied(stream, entry);
+			look_in_list(stream, entry);
 		else if (!smf_job_not_found(smf_call_error(entry->call)))
 			entry->state = ENTRY_FAILED;
 		else
@@ -1031,9 +1054,11 @@ advance(JobStream *stream, JobEntry *entry)
 		limit = calls_in_flight(stream) + 1;
 		take_answer(stream, entry);
 	}
+	if (entry->state == ENTRY_LISTING && stream->arns_listed)
+		take_listed_name(stream, entry);
 	if (entry->state == ENTRY_IDLE && (calls_in_flight(stream) < limit || !needs_call(stream, entry)))
 		start_next_call(stream, entry);
-	return entry->state > ENTRY_CALLING;
+	return entry->state > ENTRY_LISTING;
 }
 
 /* ----- the stream ----- */
@@ -1277,10 +1302,13 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 		int			window;
 		bool		ready = false;
 		JobStreamResult refused = refusal(stream);
+
+		/* what comes while this looks, within a check or another scan, is looked at again */
 		uint64		told = smf_http_told();
 
 		if (refused != SMF_STREAM_JOB)
 			return refused;
+		advance_arn_list(stream);
 		fill(stream);
 		window = Min(stream->nentries, window_size(stream));
 		for (int i = 0; i < window; i++)
@@ -1329,7 +1357,7 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 		notify(stream);
 		show_wait(stream);
 		if (wait)
-			smf_client_wait(stream->client);
+			smf_client_wait(stream->client, told);
 		else
 		{
 			smf_client_poll(stream->client);
@@ -1386,5 +1414,7 @@ smf_stream_end(JobStream *stream)
 	while (stream->nentries > 0)
 		pop_entry(stream);
 	smf_call_free(stream->page);
+	if (stream->arn_list != NULL)
+		smf_stream_end(stream->arn_list);
 	MemoryContextDelete(stream->context);
 }

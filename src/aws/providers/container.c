@@ -10,8 +10,6 @@
  */
 #include "postgres.h"
 
-#include <openssl/crypto.h>
-
 #include "aws/endpoint.h"
 #include "aws/providers/provider.h"
 
@@ -72,10 +70,11 @@ authorization(ProviderContext *context)
 }
 
 /* Credentials of AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI. */
-bool
+ProviderResult
 smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 {
 	static const char *const names[] = {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"};
+	static const FetchPolicy policy = {.attempts = ATTEMPTS};
 	char	   *values[lengthof(names)];
 	const char *relative = smf_environment("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
 	const char *full = smf_environment("AWS_CONTAINER_CREDENTIALS_FULL_URI");
@@ -83,15 +82,17 @@ smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 	char	   *headers[2];
 	HttpMessage message = {.method = "GET", .headers = (const char *const *) headers};
 	HttpTarget	target = context->target;
-	FetchAnswer answer;
+	const FetchAnswer *answer;
 
 	if (relative == NULL && full == NULL)
-		return false;
+		return SMF_NOT_SET_UP;
 	target.url = relative ? psprintf("%s%s%s", ECS_HOST, relative[0] == '/' ? "" : "/", relative) : full;
 	if (strncmp(target.url, "https://", 8) != 0 &&
 		(strncmp(target.url, "http://", 7) != 0 || !plain_http_allowed(target.url)))
 		smf_provider_fail(context, "The container's credentials are at a host that is not to be trusted without TLS.",
 						  "AWS_CONTAINER_CREDENTIALS_FULL_URI is https, or http to a loopback address or the host of ECS or EKS.");
+
+	/* Ask, with what the host wants to see. */
 	target.proxy_url = NULL;
 	target.connect_timeout_ms = target.read_timeout_ms = TIMEOUT_MS;
 	headers[message.nheaders++] = pstrdup("Accept: application/json");
@@ -99,21 +100,24 @@ smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 	if (token != NULL)
 	{
 		headers[message.nheaders++] = psprintf("Authorization: %s", token);
-		OPENSSL_cleanse(token, strlen(token));
+		smf_cleanse_string(token);
 	}
-	smf_fetch(&target, &message, ATTEMPTS, &answer);
+	answer = smf_fetch(context->inquiry, &target, &message, &policy);
 	if (token != NULL)
-		OPENSSL_cleanse(headers[1], strlen(headers[1]));
-	if (answer.result != SMF_HTTP_OK || answer.status != 200)
-		smf_provider_unreachable(context, "the container's host", &answer);
-	if (!smf_provider_read_json(answer.body, answer.body_len, NULL, names, values, lengthof(names)) ||
+		smf_cleanse_string(headers[1]);
+	if (answer == NULL)
+		return SMF_ASKED;
+
+	/* Take what it says. */
+	if (answer->result != SMF_HTTP_OK || answer->status != 200)
+		smf_provider_unreachable(context, "the container's host", answer);
+	if (!smf_provider_read_json(answer->body, answer->body_len, NULL, names, values, lengthof(names)) ||
 		values[0] == NULL || values[1] == NULL)
 		smf_provider_fail(context, "The answer of the container's host holds no credentials.", NULL);
-	smf_fetch_forget(&answer);
-	smf_provider_keep(credentials, "the container's host", values[0], values[1], values[2],
-					  values[3] ? smf_provider_time(values[3]) : 0);
-	OPENSSL_cleanse(values[1], strlen(values[1]));
-	if (values[2] != NULL)
-		OPENSSL_cleanse(values[2], strlen(values[2]));
-	return true;
+	smf_provider_keep(credentials, "the container's host", "Check the role of the task or pod.",
+					  values[0], values[1], values[2]);
+	smf_provider_expires(context, credentials, values[3] ? smf_provider_time(values[3]) : 0, answer->date_s);
+	smf_cleanse_string(values[1]);
+	smf_cleanse_string(values[2]);
+	return SMF_PROVIDED;
 }

@@ -9,8 +9,6 @@
  */
 #include "postgres.h"
 
-#include <openssl/crypto.h>
-
 #include "aws/providers/provider.h"
 
 #define IPV4_ENDPOINT "http://169.254.169.254"
@@ -19,7 +17,6 @@
 #define TOKEN_TTL "x-aws-ec2-metadata-token-ttl-seconds: 21600"
 #define CREDENTIALS_PATH "latest/meta-data/iam/security-credentials/"
 #define TIMEOUT_MS 1000
-#define ATTEMPTS 1
 
 /* Longest name of a role, and of a token, that is taken. */
 #define NAME_MAX_LEN 256
@@ -40,21 +37,45 @@ metadata_endpoint(const ProviderContext *context)
 	return psprintf("%s%s", endpoint, endpoint[strlen(endpoint) - 1] == '/' ? "" : "/");
 }
 
-/* Ask for a path; false when there is no good answer. */
-static bool
-ask(const ProviderContext *context, const char *method, const char *path, char *header,
-	FetchAnswer *answer)
+/* Ask for a path; NULL: there is no answer yet. */
+static const FetchAnswer *
+ask(const ProviderContext *context, const char *method, const char *path, const char *header)
 {
+	/* one that fails is asked once more; where there is no instance, nobody waits twice */
+	static const FetchPolicy policy = {.attempts = 2, .answered_only = true};
 	HttpTarget	target = context->target;
-	HttpMessage message = {.method = method, .headers = (const char *const *) &header, .nheaders = 1};
+	HttpMessage message = {.method = method, .headers = &header, .nheaders = 1};
 
 	if (strcmp(method, "PUT") == 0)
 		message.body = "";
 	target.url = psprintf("%s%s", metadata_endpoint(context), path);
 	target.proxy_url = NULL;
 	target.connect_timeout_ms = target.read_timeout_ms = TIMEOUT_MS;
-	smf_fetch(&target, &message, ATTEMPTS, answer);
+	return smf_fetch(context->inquiry, &target, &message, &policy);
+}
+
+static bool
+is_good(const FetchAnswer *answer)
+{
 	return answer->result == SMF_HTTP_OK && answer->status == 200;
+}
+
+/* There is no instance here, or it has no role: say what came of asking. */
+static ProviderResult
+no_instance(ProviderContext *context, const FetchAnswer *answer, const char *what)
+{
+	char	   *endpoint = metadata_endpoint(context);
+
+	if (answer->result != SMF_HTTP_OK)
+		context->no_instance =
+			psprintf("The instance's metadata at %s does not answer (%s); to a container it does only where the instance's hop limit for metadata is at least 2.",
+					 endpoint, answer->error);
+	else if (answer->status != 200)
+		context->no_instance = psprintf("The instance's metadata at %s answered with HTTP status %d when it was asked for %s.",
+										endpoint, answer->status, what);
+	else
+		context->no_instance = psprintf("The instance's metadata at %s gave no %s.", endpoint, what);
+	return SMF_NOT_SET_UP;
 }
 
 /* The first line of an answer, if it is something that fits a URL or a header. */
@@ -68,38 +89,50 @@ first_line(const FetchAnswer *answer)
 	return pnstrdup(answer->body, len);
 }
 
-/* Credentials of the instance's role; false when this is no instance, or has none. */
-bool
+/* Credentials of the instance's role. */
+ProviderResult
 smf_provide_instance(ProviderContext *context, AwsCredentials *credentials)
 {
 	static const char *const names[] = {"AccessKeyId", "SecretAccessKey", "Token", "Expiration", "Code"};
 	char	   *values[lengthof(names)];
 	const char *disabled = smf_environment("AWS_EC2_METADATA_DISABLED");
-	FetchAnswer answer;
+	const FetchAnswer *answer;
 	char	   *token;
 	char	   *header;
 	char	   *role;
 
 	if (disabled != NULL && pg_strcasecmp(disabled, "true") == 0)
-		return false;
-	if (!ask(context, "PUT", TOKEN_PATH, pstrdup(TOKEN_TTL), &answer) ||
-		(token = first_line(&answer)) == NULL)
-		return false;
-	smf_fetch_forget(&answer);
+		return SMF_NOT_SET_UP;
+
+	/* A token, without which nothing else is said. */
+	answer = ask(context, "PUT", TOKEN_PATH, TOKEN_TTL);
+	if (answer == NULL)
+		return SMF_ASKED;
+	if (!is_good(answer) || (token = first_line(answer)) == NULL)
+		return no_instance(context, answer, "token");
 	header = psprintf("x-aws-ec2-metadata-token: %s", token);
-	OPENSSL_cleanse(token, strlen(token));
-	if (!ask(context, "GET", CREDENTIALS_PATH, header, &answer) ||
-		(role = first_line(&answer)) == NULL)
-		return false;
-	if (!ask(context, "GET", psprintf("%s%s", CREDENTIALS_PATH, role), header, &answer) ||
-		!smf_provider_read_json(answer.body, answer.body_len, NULL, names, values, lengthof(names)) ||
+	smf_cleanse_string(token);
+
+	/* The role's name, then its keys. */
+	answer = ask(context, "GET", CREDENTIALS_PATH, header);
+	if (answer != NULL && is_good(answer) && (role = first_line(answer)) != NULL)
+		answer = ask(context, "GET", psprintf("%s%s", CREDENTIALS_PATH, role), header);
+	else if (answer != NULL)
+	{
+		smf_cleanse_string(header);
+		return no_instance(context, answer, "role");
+	}
+	smf_cleanse_string(header);
+	if (answer == NULL)
+		return SMF_ASKED;
+	if (!is_good(answer) ||
+		!smf_provider_read_json(answer->body, answer->body_len, NULL, names, values, lengthof(names)) ||
 		values[0] == NULL || values[1] == NULL || values[2] == NULL)
 		smf_provider_fail(context, "The instance's metadata gives no credentials for its role.", NULL);
-	smf_fetch_forget(&answer);
-	OPENSSL_cleanse(header, strlen(header));
-	smf_provider_keep(credentials, "the instance's metadata", values[0], values[1], values[2],
-					  values[3] ? smf_provider_time(values[3]) : 0);
-	OPENSSL_cleanse(values[1], strlen(values[1]));
-	OPENSSL_cleanse(values[2], strlen(values[2]));
-	return true;
+	smf_provider_keep(credentials, "the instance's metadata", "Check the role of the instance.",
+					  values[0], values[1], values[2]);
+	smf_provider_expires(context, credentials, values[3] ? smf_provider_time(values[3]) : 0, answer->date_s);
+	smf_cleanse_string(values[1]);
+	smf_cleanse_string(values[2]);
+	return SMF_PROVIDED;
 }

@@ -12,12 +12,12 @@
 
 #include "aws/providers/provider.h"
 
-/* Raises an error for a profile with login_session; false without one. */
-bool
+/* Raises an error for a profile with login_session. */
+ProviderResult
 smf_provide_login(ProviderContext *context, const char *profile)
 {
 	if (smf_profile_get(context, profile, "login_session") == NULL)
-		return false;
+		return SMF_NOT_SET_UP;
 	smf_provider_fail(context, psprintf("Profile \"%s\" is signed in to by \"aws login\", whose sessions are not read.",
 										profile),
 					  psprintf("Use \"aws sso login\", a role, or the keys that \"aws configure export-credentials --profile %s\" prints, in the user mapping.",

@@ -4,7 +4,8 @@
  *		Credentials that a program of a profile (credential_process) prints.
  *
  * Run without a shell, and only when sagemaker_fdw.allow_credential_process is on.
- * The program's errors go to the server's log, as far as it prints any.
+ * The program's errors go to the server's log, as far as it prints any.  It ends with
+ * whoever waits for it, and with the backend.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,14 +21,11 @@
 #include <openssl/crypto.h>
 
 #include "aws/providers/provider.h"
-#include "compat.h"
-#include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
-#include "storage/latch.h"
 
 #define TIMEOUT_US (60 * INT64CONST(1000000))
-#define END_POLL_MS 5
+#define END_POLL_US 5000
 #define OUTPUT_SIZE_MAX (64 * 1024)
 #define ARGUMENTS_MAX 100
 
@@ -35,13 +33,25 @@ bool		smf_allow_credential_process = false;
 
 extern char **environ;
 
-/* A program that runs. */
+/* A program that runs, or has run: a step of the inquiry, with which it ends. */
 typedef struct Program
 {
-	pid_t		pid;			/* of it, and of its process group */
-	int			output;			/* where its output comes from; counted */
-	bool		ended;			/* and its status was fetched */
+	InquiryStep step;
+	MemoryContextCallback callback; /* ends it */
+	dlist_node	node;			/* in the list of those that run, while pid is set */
+	pid_t		pid;			/* of it, and of its process group; 0: it does not run */
+	int			output;			/* where its output comes from; counted; -1: closed */
+	HttpWatch	watch;			/* for output */
+	HttpTimer	timer;			/* to look for its end, or to end it */
+	int64		until_us;		/* smf_http_now() at which it has taken too long */
+	int			status;			/* as of waitpid, once it has ended */
+	bool		good;			/* it has ended in time, and its output was read to the end */
+	size_t		len;			/* of text */
+	char		text[OUTPUT_SIZE_MAX + 1];	/* its output */
 } Program;
+
+/* Those that run: they end with the process, too. */
+static dlist_head running = DLIST_STATIC_INIT(running);
 
 /*
  * A command as its words: separated by blanks, "..." and '...' are one, and a
@@ -84,9 +94,9 @@ split_words(const char *command, char **words, int *nwords)
 	return *nwords > 0;
 }
 
-/* Start the program.  Returns errno, or 0. */
+/* Start the program: its process, and what it prints comes from *output.  Returns errno, or 0. */
 static int
-start_program(char **words, Program *program)
+start_program(char **words, pid_t *pid, int *output)
 {
 	int			pipe_fds[2];
 	int			error;
@@ -109,146 +119,186 @@ start_program(char **words, Program *program)
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
 	posix_spawnattr_setpgroup(&attributes, 0);
-	error = posix_spawnp(&program->pid, words[0], &actions, &attributes, words, environ);
+	error = posix_spawnp(pid, words[0], &actions, &attributes, words, environ);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	close(pipe_fds[1]);
 	if (error != 0)
 		close(pipe_fds[0]);
 	else
-		program->output = pipe_fds[0];
+		*output = pipe_fds[0];
 	return error;
 }
 
-/* Let go of the program; one that runs yet is killed.  Also run when the backend exits. */
 static void
-release_program(int code, Datum arg)
+close_output(Program *program)
 {
-	Program    *program = (Program *) DatumGetPointer(arg);
-
+	if (program->output < 0)
+		return;
+	smf_http_unwatch(&program->watch);
 	close(program->output);
 	ReleaseExternalFD();
-	if (program->ended)
+	program->output = -1;
+}
+
+/* End the program, if it runs yet.  Raises no error. */
+static void
+end_program(Program *program)
+{
+	smf_http_timer_cancel(&program->timer);
+	close_output(program);
+	if (program->pid == 0)
 		return;
 	kill(-program->pid, SIGKILL);
 	while (waitpid(program->pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	dlist_delete(&program->node);
+	program->pid = 0;
 }
 
-/* What pg_stat_activity shows while the program is waited for. */
-static uint32
-wait_event(void)
+/* Memory context callback: raises no error. */
+static void
+program_gone(void *arg)
 {
-	static uint32 event = 0;
+	Program    *program = arg;
 
-	if (event == 0)
-		event = smf_wait_event("SagemakerFdwCredentialProcess");
-	return event;
+	end_program(program);
+	OPENSSL_cleanse(program->text, program->len);
 }
 
-/* Read the program's output to its end; false when it takes too long or is too much. */
-static bool
-read_output(int fd, int64 until_us, char *text, size_t *len)
+/* The backend exits, without passing by memory contexts. */
+static void
+end_all_programs(int code, Datum arg)
 {
-	*len = 0;
-	for (;;)
+	while (!dlist_is_empty(&running))
+		end_program(dlist_container(Program, node, dlist_head_node(&running)));
+}
+
+/* The program is through, or has taken too long, or printed too much. */
+static void
+program_answered(Program *program)
+{
+	end_program(program);
+	smf_inquiry_answered(&program->step);
+}
+
+/* Look whether the program has ended, which may be after its output has. */
+static void
+look_for_end(HttpTimer *timer)
+{
+	Program    *program = (Program *) ((char *) timer - offsetof(Program, timer));
+	int64		now_us = smf_http_now();
+
+	if (program->output < 0 && waitpid(program->pid, &program->status, WNOHANG) == program->pid)
 	{
-		long		left_ms = (until_us - smf_http_now()) / 1000;
-		int			events;
-		ssize_t		got;
-
-		if (left_ms <= 0)
-			return false;
-		events = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT |
-								   WL_EXIT_ON_PM_DEATH, fd, left_ms, wait_event());
-		if (events & WL_LATCH_SET)
-			ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-		if (!(events & WL_SOCKET_READABLE))
-			continue;
-		got = read(fd, text + *len, OUTPUT_SIZE_MAX - *len);
-		if (got == 0)
-			return true;
-		if (got < 0 && errno != EINTR && errno != EAGAIN)
-			return false;
-		if (got > 0)
-			*len += got;
-		if (*len == OUTPUT_SIZE_MAX)
-			return false;
+		dlist_delete(&program->node);
+		program->pid = 0;
+		program->good = true;
+		program_answered(program);
 	}
+	else if (now_us >= program->until_us)
+		program_answered(program);
+	else
+		smf_http_timer_set(timer, program->output >= 0 ? program->until_us :
+						   Min(program->until_us, now_us + END_POLL_US));
 }
 
-/* Wait for the program's own end, which may come after that of its output; false when not in time. */
-static bool
-await_end(pid_t pid, int64 until_us, int *status)
+/* There is output, or its end. */
+static void
+read_output(HttpWatch *watch)
 {
-	while (smf_http_now() < until_us)
+	Program    *program = (Program *) ((char *) watch - offsetof(Program, watch));
+	ssize_t		got = read(program->output, program->text + program->len, OUTPUT_SIZE_MAX - program->len);
+
+	if (got > 0)
+		program->len += got;
+	else if (got == 0)
 	{
-		if (waitpid(pid, status, WNOHANG) != 0)
-			return true;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 END_POLL_MS, wait_event());
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
+		close_output(program);
+		look_for_end(&program->timer);
+		return;
 	}
-	return false;
+	else if (errno == EINTR || errno == EAGAIN)
+		return;
+	if (got < 0 || program->len == OUTPUT_SIZE_MAX)
+		program_answered(program);
 }
 
-/* Credentials that the profile's program prints. */
-bool
-smf_provide_process(ProviderContext *context, const char *profile, AwsCredentials *credentials)
+/*
+ * Run the profile's command; NULL: it has not ended yet.  Raises 28000 when it cannot
+ * be run.
+ */
+static Program *
+run_program(ProviderContext *context, const char *profile, const char *command)
 {
-	static const char *const names[] = {"Version", "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"};
-	char	   *values[lengthof(names)];
-	const char *command = smf_profile_get(context, profile, "credential_process");
+	static bool registered = false;
+	Program    *program = smf_inquiry_step(context->inquiry, sizeof(Program));
 	char	   *words[ARGUMENTS_MAX + 1];
 	int			nwords;
-	Program		program = {0};
 	int			error;
-	int			status = -1;
-	char	   *text = palloc(OUTPUT_SIZE_MAX + 1);
-	size_t		len = 0;
-	int64		until_us = smf_http_now() + TIMEOUT_US;
-	bool		good;
 
-	if (command == NULL)
-		return false;
-	if (!smf_allow_credential_process)
-		smf_provider_fail(context, psprintf("Profile \"%s\" has a credential_process, which is not allowed to run.", profile),
-						  "A superuser may set sagemaker_fdw.allow_credential_process.");
+	if (program->step.answered)
+		return program;
+	if (program->step.asked)
+		return NULL;
+	program->step.asked = true;
 	if (!split_words(command, words, &nwords))
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" is no command.", profile), NULL);
 	if (!AcquireExternalFD())
 		smf_provider_fail(context, "This process has too many files open.", NULL);
-	error = start_program(words, &program);
+	if (!registered)
+		before_shmem_exit(end_all_programs, (Datum) 0);
+	registered = true;
+
+	error = start_program(words, &program->pid, &program->output);
 	if (error != 0)
 	{
 		ReleaseExternalFD();
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" cannot be run: %s.",
 											profile, strerror(error)), NULL);
 	}
+	dlist_push_tail(&running, &program->node);
+	program->callback.func = program_gone;
+	program->callback.arg = program;
+	MemoryContextRegisterResetCallback(smf_inquiry_context(context->inquiry), &program->callback);
 
-	/* an administrator's command ends the backend without passing here */
-	PG_ENSURE_ERROR_CLEANUP(release_program, PointerGetDatum(&program));
-	{
-		program.ended = read_output(program.output, until_us, text, &len) &&
-			await_end(program.pid, until_us, &status);
-	}
-	PG_END_ENSURE_ERROR_CLEANUP(release_program, PointerGetDatum(&program));
-	release_program(0, PointerGetDatum(&program));
+	program->watch.ready = read_output;
+	program->timer.fire = look_for_end;
+	program->until_us = smf_http_now() + TIMEOUT_US;
+	smf_http_watch(&program->watch, program->output);
+	smf_http_timer_set(&program->timer, program->until_us);
+	return NULL;
+}
 
-	good = smf_provider_read_json(text, len, NULL, names, values, lengthof(names));
-	OPENSSL_cleanse(text, len);
-	if (!program.ended || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+/* Credentials that the profile's program prints. */
+ProviderResult
+smf_provide_process(ProviderContext *context, const char *profile, AwsCredentials *credentials)
+{
+	static const char *const names[] = {"Version", "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"};
+	char	   *values[lengthof(names)];
+	const char *command = smf_profile_get(context, profile, "credential_process");
+	Program    *program;
+
+	if (command == NULL)
+		return SMF_NOT_SET_UP;
+	if (!smf_allow_credential_process)
+		smf_provider_fail(context, psprintf("Profile \"%s\" has a credential_process, which is not allowed to run.", profile),
+						  "A superuser may set sagemaker_fdw.allow_credential_process.");
+	program = run_program(context, profile, command);
+	if (program == NULL)
+		return SMF_ASKED;
+
+	/* Take what it has printed. */
+	if (!program->good || !WIFEXITED(program->status) || WEXITSTATUS(program->status) != 0)
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" failed.", profile), NULL);
-	if (!good ||
+	if (!smf_provider_read_json(program->text, program->len, NULL, names, values, lengthof(names)) ||
 		values[0] == NULL || strcmp(values[0], "1") != 0 || values[1] == NULL || values[2] == NULL)
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" printed no credentials of version 1.",
 											profile), NULL);
-	smf_provider_keep(credentials, "a credential_process", values[1], values[2], values[3],
-					  values[4] ? smf_provider_time(values[4]) : 0);
-	OPENSSL_cleanse(values[2], strlen(values[2]));
-	if (values[3] != NULL)
-		OPENSSL_cleanse(values[3], strlen(values[3]));
-	return true;
+	smf_provider_keep(credentials, "a credential_process", "Check what the profile's credential_process prints.",
+					  values[1], values[2], values[3]);
+	smf_provider_expires(context, credentials, values[4] ? smf_provider_time(values[4]) : 0, -1);
+	smf_cleanse_string(values[2]);
+	smf_cleanse_string(values[3]);
+	return SMF_PROVIDED;
 }

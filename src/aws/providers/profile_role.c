@@ -28,11 +28,11 @@ has_keys(const ProviderContext *context, const char *profile)
 		smf_profile_get(context, profile, "aws_secret_access_key") != NULL;
 }
 
-static void assume(ProviderContext *context, const char *profile, List *visited,
-				   AwsCredentials *credentials);
+static ProviderResult assume(ProviderContext *context, const char *profile, List *visited,
+							 AwsCredentials *credentials);
 
 /* The credentials of a source profile. */
-static void
+static ProviderResult
 from_source(ProviderContext *context, const char *profile, const char *source, List *visited,
 			AwsCredentials *credentials)
 {
@@ -44,10 +44,12 @@ from_source(ProviderContext *context, const char *profile, const char *source, L
 	if (has_keys(context, source) || !has_role(context, source))
 	{
 		/* a profile may be its own source, by its keys */
-		if (!smf_provide_from_profile(context, source, true, credentials))
+		ProviderResult result = smf_provide_from_profile(context, source, true, credentials);
+
+		if (result == SMF_NOT_SET_UP)
 			smf_provider_fail(context, psprintf("The source_profile \"%s\" of profile \"%s\" has no credentials.",
 												source, profile), NULL);
-		return;
+		return result;
 	}
 	foreach(lc, visited)
 	{
@@ -55,16 +57,17 @@ from_source(ProviderContext *context, const char *profile, const char *source, L
 			smf_provider_fail(context, psprintf("The source_profile of profile \"%s\" leads back to \"%s\".",
 												profile, source), NULL);
 	}
-	assume(context, source, lappend(visited, unconstify(char *, source)), credentials);
+	return assume(context, source, lappend(visited, unconstify(char *, source)), credentials);
 }
 
-static void
+static ProviderResult
 assume(ProviderContext *context, const char *profile, List *visited, AwsCredentials *credentials)
 {
 	const char *source_profile = smf_profile_get(context, profile, "source_profile");
 	const char *credential_source = smf_profile_get(context, profile, "credential_source");
 	AwsCredentials with = {0};
 	RoleRequest request = {0};
+	volatile ProviderResult result;
 
 	if (source_profile != NULL && credential_source != NULL)
 		smf_provider_fail(context, psprintf("Profile \"%s\" has source_profile and credential_source.", profile),
@@ -82,27 +85,29 @@ assume(ProviderContext *context, const char *profile, List *visited, AwsCredenti
 	request.duration_seconds = smf_profile_get(context, profile, "duration_seconds");
 
 	if (credential_source != NULL)
-		smf_provide_named_source(context, credential_source, &with);
+		result = smf_provide_named_source(context, credential_source, &with);
 	else
-		from_source(context, profile, source_profile, visited, &with);
+		result = from_source(context, profile, source_profile, visited, &with);
+	if (result == SMF_ASKED)
+		return SMF_ASKED;
 	PG_TRY();
 	{
-		smf_sts_assume_role(context, &with, &request, credentials);
+		result = smf_sts_assume_role(context, &with, &request, credentials);
 	}
 	PG_FINALLY();
 	{
 		smf_credentials_clear(&with);
 	}
 	PG_END_TRY();
+	return result;
 }
 
 /* The role of the profile, if it has one. */
-bool
+ProviderResult
 smf_provide_profile_role(ProviderContext *context, const char *profile,
 						 AwsCredentials *credentials)
 {
 	if (!has_role(context, profile))
-		return false;
-	assume(context, profile, list_make1(unconstify(char *, profile)), credentials);
-	return true;
+		return SMF_NOT_SET_UP;
+	return assume(context, profile, list_make1(unconstify(char *, profile)), credentials);
 }

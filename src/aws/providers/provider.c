@@ -21,6 +21,7 @@
 #include <openssl/crypto.h>
 
 #include "aws/endpoint.h"
+#include "aws/expiry.h"
 #include "aws/json.h"
 #include "aws/providers/provider.h"
 #include "lib/stringinfo.h"
@@ -46,6 +47,14 @@ smf_environment(const char *name)
 	const char *value = getenv(name);
 
 	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* Overwrite a secret; NULL is ignored. */
+void
+smf_cleanse_string(char *secret)
+{
+	if (secret != NULL)
+		OPENSSL_cleanse(secret, strlen(secret));
 }
 
 /* A path with ~ for the home of the server's own user, palloc'ed. */
@@ -138,21 +147,27 @@ read_config(ProviderContext *context, const char *variable, const char *path, Co
 
 /*
  * smf_provider_begin
- *		Read the files and find out which profile is meant.  The caller calls
- *		smf_provider_end, also after an error.
+ *		Read the files and find out which profile is meant.  "network" is NULL where
+ *		nobody will be asked.  The caller calls smf_provider_end, also after an error.
  */
 void
-smf_provider_begin(ProviderContext *context, const CredentialConfig *config)
+smf_provider_begin(ProviderContext *context, const CredentialConfig *config,
+				   const CredentialNetwork *network)
 {
 	const char *named = config->profile;
 
 	memset(context, 0, sizeof(ProviderContext));
 	context->config = config;
-	context->target.ca_bundle = config->ca_bundle;
-	context->target.proxy_url = config->proxy_url;
-	context->target.connect_timeout_ms = config->connect_timeout_ms;
-	context->target.read_timeout_ms = config->read_timeout_ms;
-	context->target.max_response_size = ANSWER_SIZE_MAX;
+	if (network != NULL)
+	{
+		context->network = network;
+		context->clock_offset_s = network->clock_offset_s;
+		context->target.ca_bundle = network->ca_bundle;
+		context->target.proxy_url = network->proxy_url;
+		context->target.connect_timeout_ms = network->connect_timeout_ms;
+		context->target.read_timeout_ms = network->read_timeout_ms;
+		context->target.max_response_size = ANSWER_SIZE_MAX;
+	}
 	if (!config->ambient)
 		return;
 
@@ -199,7 +214,7 @@ smf_profile_get(const ProviderContext *context, const char *profile, const char 
 char *
 smf_provider_region(const ProviderContext *context)
 {
-	const char *region = context->config->region;
+	const char *region = context->network ? context->network->region : NULL;
 
 	if (region == NULL && context->config->ambient)
 		region = smf_environment("AWS_REGION");
@@ -269,12 +284,17 @@ is_visible_ascii(const char *string)
 }
 
 /*
- * Fill in what a source has given; the strings are copied.  Raises 28000 when they
- * cannot be sent: a line break in one would begin another header.
+ * smf_provider_keep
+ *		Fill in what a source has given; the strings are copied.
+ *
+ * "source" is a constant, "remedy" what to do when the service refuses the keys.  What
+ * expires says so by smf_provider_expires.  Raises 28000 when the strings cannot be
+ * sent: a line break in one would begin another header.
  */
 void
-smf_provider_keep(AwsCredentials *credentials, const char *source, const char *access_key_id,
-				  const char *secret_access_key, const char *session_token, int64 expires_at_s)
+smf_provider_keep(AwsCredentials *credentials, const char *source, const char *remedy,
+				  const char *access_key_id, const char *secret_access_key,
+				  const char *session_token)
 {
 	if (!is_visible_ascii(access_key_id) || !is_visible_ascii(secret_access_key) ||
 		(session_token != NULL && !is_visible_ascii(session_token)))
@@ -286,9 +306,23 @@ smf_provider_keep(AwsCredentials *credentials, const char *source, const char *a
 	credentials->access_key_id = copy_string(access_key_id);
 	credentials->secret_access_key = copy_string(secret_access_key);
 	credentials->session_token = copy_string(session_token);
-	credentials->expires_at_s = expires_at_s;
-	credentials->obtained_at_s = (int64) time(NULL);
+	credentials->life_s = SMF_NEVER;
+	credentials->remedy = copy_string(remedy);
 	credentials->source = source;
+}
+
+/*
+ * smf_provider_expires
+ *		When what a source has just given expires: epoch seconds, 0: never.  "date_s" is
+ *		the source's own clock, by the Date of its answer; -1: it has given none.
+ */
+void
+smf_provider_expires(const ProviderContext *context, AwsCredentials *credentials, int64 expires_at_s,
+					 int64 date_s)
+{
+	credentials->expires_at_s = expires_at_s;
+	credentials->life_s = smf_expiry_life(expires_at_s, date_s, (int64) time(NULL),
+										  context->clock_offset_s);
 }
 
 /*

@@ -3,8 +3,10 @@
  * provider.h
  *		The sources of credentials, each in a file of its own.
  *
- * A provider returns false when it is not set up here, so that the next one is
- * asked, and raises an error when it is and gives no credentials.
+ * A provider says when it is not set up here, so that the next one is asked, and raises
+ * an error when it is and gives no credentials.  It is part of an inquiry, so that it
+ * never waits: it returns SMF_ASKED as soon as an answer is not there yet, and is called
+ * again when it is.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,13 +15,25 @@
 
 #include "aws/config_file.h"
 #include "aws/credentials.h"
-#include "aws/fetch.h"
+#include "aws/inquiry.h"
 #include "compat.h"
+
+/* What came of asking a source. */
+typedef enum ProviderResult
+{
+	SMF_NOT_SET_UP,				/* it is none here: the next one */
+	SMF_PROVIDED,				/* it has given credentials */
+	SMF_ASKED					/* not known yet: somebody is being asked */
+} ProviderResult;
 
 /* What all providers know; it lives while credentials are looked for. */
 typedef struct ProviderContext
 {
+	Inquiry    *inquiry;		/* that the providers are part of; NULL: they ask nobody */
 	const CredentialConfig *config;
+	const CredentialNetwork *network;	/* NULL with inquiry */
+	int64		clock_offset_s; /* the services' clock less ours, as far as is known */
+	const char *no_instance;	/* why the instance's metadata gave nothing; or NULL */
 	const char *profile;		/* its name */
 	bool		profile_wanted; /* somebody named it, who then wants no other */
 	ConfigFile	config_file;
@@ -39,7 +53,8 @@ typedef struct RoleRequest
 } RoleRequest;
 
 /* provider.c */
-extern void smf_provider_begin(ProviderContext *context, const CredentialConfig *config);
+extern void smf_provider_begin(ProviderContext *context, const CredentialConfig *config,
+							   const CredentialNetwork *network);
 extern void smf_provider_end(ProviderContext *context);
 extern bool smf_profile_exists(const ProviderContext *context, const char *profile);
 extern const char *smf_profile_get(const ProviderContext *context, const char *profile,
@@ -47,9 +62,11 @@ extern const char *smf_profile_get(const ProviderContext *context, const char *p
 extern char *smf_provider_region(const ProviderContext *context);
 extern char *smf_configured_endpoint(const ProviderContext *context, const char *service,
 									 const char *variable);
-extern void smf_provider_keep(AwsCredentials *credentials, const char *source,
+extern void smf_provider_keep(AwsCredentials *credentials, const char *source, const char *remedy,
 							  const char *access_key_id, const char *secret_access_key,
-							  const char *session_token, int64 expires_at_s);
+							  const char *session_token);
+extern void smf_provider_expires(const ProviderContext *context, AwsCredentials *credentials,
+								 int64 expires_at_s, int64 date_s);
 extern char *smf_provider_read_file(const char *path, size_t *len);
 extern int64 smf_provider_time(const char *text);
 extern bool smf_provider_read_json(const char *body, size_t len, const char *below,
@@ -59,34 +76,35 @@ smf_noreturn extern void smf_provider_fail(const ProviderContext *context, const
 smf_noreturn extern void smf_provider_unreachable(const ProviderContext *context, const char *what,
 												  const FetchAnswer *answer);
 extern const char *smf_environment(const char *name);
+extern void smf_cleanse_string(char *secret);
 
 /* one file each */
-extern bool smf_provide_environment(ProviderContext *context, AwsCredentials *credentials);
-extern bool smf_provide_profile_role(ProviderContext *context, const char *profile,
-									 AwsCredentials *credentials);
-extern bool smf_provide_web_identity(ProviderContext *context, const char *profile,
-									 bool only_profile, AwsCredentials *credentials);
-extern bool smf_provide_sso(ProviderContext *context, const char *profile,
-							AwsCredentials *credentials);
-extern bool smf_provide_credentials_file(ProviderContext *context, const char *profile,
-										 AwsCredentials *credentials);
-extern bool smf_provide_config_file(ProviderContext *context, const char *profile,
-									AwsCredentials *credentials);
-extern bool smf_provide_login(ProviderContext *context, const char *profile);
-extern bool smf_provide_process(ProviderContext *context, const char *profile,
-								AwsCredentials *credentials);
-extern bool smf_provide_container(ProviderContext *context, AwsCredentials *credentials);
-extern bool smf_provide_instance(ProviderContext *context, AwsCredentials *credentials);
+extern ProviderResult smf_provide_environment(ProviderContext *context, AwsCredentials *credentials);
+extern ProviderResult smf_provide_profile_role(ProviderContext *context, const char *profile,
+											   AwsCredentials *credentials);
+extern ProviderResult smf_provide_web_identity(ProviderContext *context, const char *profile,
+											   bool only_profile, AwsCredentials *credentials);
+extern ProviderResult smf_provide_sso(ProviderContext *context, const char *profile,
+									  AwsCredentials *credentials);
+extern ProviderResult smf_provide_credentials_file(ProviderContext *context, const char *profile,
+												   AwsCredentials *credentials);
+extern ProviderResult smf_provide_config_file(ProviderContext *context, const char *profile,
+											  AwsCredentials *credentials);
+extern ProviderResult smf_provide_login(ProviderContext *context, const char *profile);
+extern ProviderResult smf_provide_process(ProviderContext *context, const char *profile,
+										  AwsCredentials *credentials);
+extern ProviderResult smf_provide_container(ProviderContext *context, AwsCredentials *credentials);
+extern ProviderResult smf_provide_instance(ProviderContext *context, AwsCredentials *credentials);
 
 /* credentials.c */
-extern bool smf_provide_from_profile(ProviderContext *context, const char *profile,
-									 bool only_profile, AwsCredentials *credentials);
-extern void smf_provide_named_source(ProviderContext *context, const char *source,
-									 AwsCredentials *credentials);
+extern ProviderResult smf_provide_from_profile(ProviderContext *context, const char *profile,
+											   bool only_profile, AwsCredentials *credentials);
+extern ProviderResult smf_provide_named_source(ProviderContext *context, const char *source,
+											   AwsCredentials *credentials);
 
 /* sts.c */
-extern void smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
-								const RoleRequest *request, AwsCredentials *credentials);
+extern ProviderResult smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
+										  const RoleRequest *request, AwsCredentials *credentials);
 extern char *smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with);
 
 #endif							/* SMF_PROVIDER_H */

@@ -9,16 +9,16 @@
 
 #include "aws/providers/provider.h"
 
-static bool
+static ProviderResult
 provide(ProviderContext *context, const ConfigFile *file, const char *kind, const char *profile,
-		const char *source, AwsCredentials *credentials)
+		const char *source, const char *remedy, AwsCredentials *credentials)
 {
 	const char *access_key_id = smf_config_get(file, kind, profile, "aws_access_key_id");
 	const char *secret_access_key = smf_config_get(file, kind, profile, "aws_secret_access_key");
 	const char *session_token = smf_config_get(file, kind, profile, "aws_session_token");
 
 	if (access_key_id == NULL)
-		return false;
+		return SMF_NOT_SET_UP;
 	if (secret_access_key == NULL)
 		smf_provider_fail(context,
 						  psprintf("Profile \"%s\" has aws_access_key_id, and no aws_secret_access_key.", profile),
@@ -29,24 +29,28 @@ provide(ProviderContext *context, const ConfigFile *file, const char *kind, cons
 						  NULL);
 	if (session_token == NULL)
 		session_token = smf_config_get(file, kind, profile, "aws_security_token");
-	smf_provider_keep(credentials, source, access_key_id, secret_access_key, session_token, 0);
-	return true;
+	smf_provider_keep(credentials, source, remedy, access_key_id, secret_access_key, session_token);
+	return SMF_PROVIDED;
 }
 
 /* Keys of the profile in the credentials file. */
-bool
+ProviderResult
 smf_provide_credentials_file(ProviderContext *context, const char *profile,
 							 AwsCredentials *credentials)
 {
 	return provide(context, &context->credentials_file, NULL, profile,
-				   "the shared credentials file", credentials);
+				   "the shared credentials file",
+				   "Check the profile's keys in the shared credentials file of the database server; new ones are read at once.",
+				   credentials);
 }
 
 /* Keys of the profile in the config file. */
-bool
+ProviderResult
 smf_provide_config_file(ProviderContext *context, const char *profile,
 						AwsCredentials *credentials)
 {
 	return provide(context, &context->config_file, "profile", profile,
-				   "the config file", credentials);
+				   "the config file",
+				   "Check the profile's keys in the AWS config file of the database server; new ones are read at once.",
+				   credentials);
 }

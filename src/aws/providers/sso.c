@@ -18,6 +18,7 @@
 #include "aws/providers/provider.h"
 
 #define SHA1_SIZE 20
+#define ATTEMPTS 3
 
 /* The token for a session or start URL, palloc'ed. */
 static char *
@@ -45,7 +46,7 @@ cached_token(ProviderContext *context, const char *profile, const char *key)
 	OPENSSL_cleanse(text, len);
 	if (!good || values[0] == NULL || values[1] == NULL)
 		smf_provider_fail(context, psprintf("The file \"%s\" holds no token.", path), NULL);
-	if (smf_provider_time(values[1]) <= (int64) time(NULL))
+	if (smf_provider_time(values[1]) <= (int64) time(NULL) + context->clock_offset_s)
 		smf_provider_fail(context, psprintf("The token of IAM Identity Center for profile \"%s\" has expired.", profile),
 						  "Run \"aws sso login\" as the database server's operating system user.");
 	return values[0];
@@ -71,10 +72,11 @@ encoded(const char *text)
 }
 
 /* The role of the profile's sso_account_id and sso_role_name. */
-bool
+ProviderResult
 smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *credentials)
 {
 	static const char *const names[] = {"accessKeyId", "secretAccessKey", "sessionToken", "expiration"};
+	static const FetchPolicy policy = {.attempts = ATTEMPTS};
 	char	   *values[lengthof(names)];
 	const char *session = smf_profile_get(context, profile, "sso_session");
 	const char *start_url = smf_profile_get(context, profile, "sso_start_url");
@@ -88,10 +90,10 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 	char	   *header;
 	HttpMessage message = {.method = "GET"};
 	HttpTarget	target = context->target;
-	FetchAnswer answer;
+	const FetchAnswer *answer;
 
 	if (account == NULL && role == NULL)
-		return false;
+		return SMF_NOT_SET_UP;
 	if (session != NULL)
 	{
 		if (!smf_config_has(&context->config_file, "sso-session", session))
@@ -107,28 +109,34 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 	if (smf_endpoint_of_service("portal.sso", region, custom, &endpoint) != SMF_ENDPOINT_OK)
 		smf_provider_fail(context, psprintf("Profile \"%s\" gives no usable endpoint of IAM Identity Center.", profile), NULL);
 
+	/* Ask, with the token. */
 	token = cached_token(context, profile, session ? session : start_url);
 	url = psprintf("%s%sfederation/credentials?role_name=%s&account_id=%s", endpoint.url,
 				   endpoint.url[strlen(endpoint.url) - 1] == '/' ? "" : "/", encoded(role), encoded(account));
 	header = psprintf("x-amz-sso_bearer_token: %s", token);
-	OPENSSL_cleanse(token, strlen(token));
+	smf_cleanse_string(token);
 	target.url = url;
 	if (endpoint.loopback)
 		target.proxy_url = NULL;
 	message.headers = (const char *const *) &header;
 	message.nheaders = 1;
-	smf_fetch(&target, &message, 3, &answer);
-	OPENSSL_cleanse(header, strlen(header));
-	if (answer.result != SMF_HTTP_OK || answer.status != 200)
-		smf_provider_unreachable(context, "IAM Identity Center", &answer);
-	if (!smf_provider_read_json(answer.body, answer.body_len, "roleCredentials", names, values, lengthof(names)) ||
+	answer = smf_fetch(context->inquiry, &target, &message, &policy);
+	smf_cleanse_string(header);
+	if (answer == NULL)
+		return SMF_ASKED;
+
+	/* Take what it says. */
+	if (answer->result != SMF_HTTP_OK || answer->status != 200)
+		smf_provider_unreachable(context, "IAM Identity Center", answer);
+	if (!smf_provider_read_json(answer->body, answer->body_len, "roleCredentials", names, values, lengthof(names)) ||
 		values[0] == NULL || values[1] == NULL || values[2] == NULL)
 		smf_provider_fail(context, "IAM Identity Center's answer holds no credentials.", NULL);
-	smf_fetch_forget(&answer);
+	smf_provider_keep(credentials, "IAM Identity Center", "Check the profile's sso_account_id and sso_role_name.",
+					  values[0], values[1], values[2]);
 	/* this service counts milliseconds */
-	smf_provider_keep(credentials, "IAM Identity Center", values[0], values[1], values[2],
-					  values[3] ? strtoll(values[3], NULL, 10) / 1000 : 0);
-	OPENSSL_cleanse(values[1], strlen(values[1]));
-	OPENSSL_cleanse(values[2], strlen(values[2]));
-	return true;
+	smf_provider_expires(context, credentials, values[3] ? strtoll(values[3], NULL, 10) / 1000 : 0,
+						 answer->date_s);
+	smf_cleanse_string(values[1]);
+	smf_cleanse_string(values[2]);
+	return SMF_PROVIDED;
 }

@@ -13,6 +13,7 @@
 #include <openssl/crypto.h>
 
 #include "aws/endpoint.h"
+#include "aws/expiry.h"
 #include "aws/json.h"
 #include "aws/providers/provider.h"
 #include "aws/retry.h"
@@ -61,7 +62,7 @@ static void
 find_endpoint(ProviderContext *context, const char *region, AwsEndpoint *endpoint)
 {
 	char	   *custom = smf_configured_endpoint(context, "sts", "STS");
-	EndpointError error = smf_endpoint_of_sts(region, custom, context->config->use_fips_endpoint,
+	EndpointError error = smf_endpoint_of_sts(region, custom, context->network->use_fips_endpoint,
 											  endpoint);
 
 	if (error != SMF_ENDPOINT_OK)
@@ -109,17 +110,30 @@ element(const FetchAnswer *answer, const char *name)
 	return text;
 }
 
-/* Send the form, signed at that time. */
-static void
-send_form(ProviderContext *context, const AwsCredentials *with, const char *region,
-		  const AwsEndpoint *endpoint, const StringInfo form, int64 time_s, FetchAnswer *answer)
+/*
+ * A web identity's token that STS takes for invalid may only be too new for it, and a
+ * provider of identities may fail now and then: the SDKs try again.
+ */
+static bool
+may_pass(const FetchAnswer *answer)
 {
+	return answer->code != NULL && strcmp(answer->code, "InvalidIdentityToken") == 0;
+}
+
+/* Send the form, signed by the services' clock; NULL: there is no answer yet. */
+static const FetchAnswer *
+send_form(ProviderContext *context, const AwsCredentials *with, const char *region,
+		  const AwsEndpoint *endpoint, const StringInfo form)
+{
+	static const FetchPolicy policy = {.attempts = ATTEMPTS, .may_pass = may_pass};
 	char	   *headers[4];
 	char		date[SMF_SIGV4_DATE_SIZE];
 	char	   *authorization;
 	HttpMessage message = {.method = "POST", .headers = (const char *const *) headers,
 	.body = form->data, .body_len = form->len};
 	HttpTarget	target = context->target;
+	int64		time_s = (int64) time(NULL) + context->clock_offset_s;
+	const FetchAnswer *answer;
 
 	target.url = endpoint->url;
 	if (endpoint->loopback)
@@ -139,37 +153,47 @@ send_form(ProviderContext *context, const AwsCredentials *with, const char *regi
 		if (with->session_token != NULL)
 			headers[message.nheaders++] = psprintf("X-Amz-Security-Token: %s", with->session_token);
 	}
-	smf_fetch(&target, &message, ATTEMPTS, answer);
+	answer = smf_fetch(context->inquiry, &target, &message, &policy);
 	for (int i = 0; i < message.nheaders; i++)
-		OPENSSL_cleanse(headers[i], strlen(headers[i]));
+		smf_cleanse_string(headers[i]);
+	return answer;
 }
 
+/* Does STS refuse the signature for its time?  Then learn STS's clock. */
 static bool
-is_skew(const FetchAnswer *answer)
+learn_clock(ProviderContext *context, const FetchAnswer *answer)
 {
-	return smf_retry_classify(answer->status, answer->code, answer->message) == SMF_RETRY_CLOCK_SKEW;
+	if (answer->result != SMF_HTTP_OK || answer->status < 400 || answer->date_s < 0 ||
+		smf_retry_classify(answer->status, answer->code, answer->message) != SMF_RETRY_CLOCK_SKEW ||
+		!smf_clock_offset_credible(answer->ahead_s))
+		return false;
+	context->clock_offset_s = answer->ahead_s;
+	return true;
 }
 
-/* Send the form and wait for an answer; "with" signs it, NULL: nobody.  "why" is for messages. */
-static void
-ask(ProviderContext *context, const AwsCredentials *with, const StringInfo form, const char *why,
-	FetchAnswer *answer)
+/*
+ * Send the form; "with" signs it, NULL: nobody.  "why" is for messages.  NULL: there is
+ * no answer yet.
+ */
+static const FetchAnswer *
+ask(ProviderContext *context, const AwsCredentials *with, const StringInfo form, const char *why)
 {
 	char	   *region = smf_provider_region(context);
 	AwsEndpoint endpoint;
+	const FetchAnswer *answer;
 
 	if (region == NULL)
 		smf_provider_fail(context, psprintf("To %s a region is needed.", why),
 						  "Set the option \"region\" of the server.");
 	find_endpoint(context, region, &endpoint);
-	send_form(context, with, region, &endpoint, form, (int64) time(NULL), answer);
-	/* once, with the service's clock */
-	if (with != NULL && answer->result == SMF_HTTP_OK && answer->status >= 400 && answer->date_s >= 0 &&
-		is_skew(answer))
-		send_form(context, with, region, &endpoint, form, answer->date_s, answer);
+	answer = send_form(context, with, region, &endpoint, form);
+	/* once more, with the service's clock */
+	if (answer != NULL && with != NULL && learn_clock(context, answer))
+		answer = send_form(context, with, region, &endpoint, form);
 	OPENSSL_cleanse(form->data, form->len);
-	if (answer->result != SMF_HTTP_OK)
+	if (answer != NULL && answer->result != SMF_HTTP_OK)
 		smf_provider_unreachable(context, "STS", answer);
+	return answer;
 }
 
 /* STS says no to what was asked, in words; "hint" is what may help. */
@@ -193,41 +217,44 @@ raise_refusal(ProviderContext *context, const char *asked, const char *hint, con
  * smf_sts_assume_role
  *		Credentials of a role; "with" signs the request, NULL with a web identity.
  */
-void
+ProviderResult
 smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 					const RoleRequest *request, AwsCredentials *credentials)
 {
 	StringInfoData form;
-	FetchAnswer answer;
+	const FetchAnswer *answer;
 	char	   *access_key_id;
 	char	   *secret_access_key;
 	char	   *session_token;
 	char	   *expiration;
 
 	build_form(context, request, &form);
-	ask(context, with, &form, "assume a role", &answer);
-	if (answer.status != 200)
+	answer = ask(context, with, &form, "assume a role");
+	if (answer == NULL)
+		return SMF_ASKED;
+	if (answer->status != 200)
 		raise_refusal(context, psprintf("%s to \"%s\"", request->web_identity_token ?
 										"AssumeRoleWithWebIdentity" : "AssumeRole", request->role_arn),
-					  "The role's trust policy must allow it, and with keys the permission sts:AssumeRole.", &answer);
+					  "The role's trust policy must allow it, and with keys the permission sts:AssumeRole.", answer);
 
-	access_key_id = element(&answer, "AccessKeyId");
-	secret_access_key = element(&answer, "SecretAccessKey");
-	session_token = element(&answer, "SessionToken");
-	expiration = element(&answer, "Expiration");
-	smf_fetch_forget(&answer);
+	access_key_id = element(answer, "AccessKeyId");
+	secret_access_key = element(answer, "SecretAccessKey");
+	session_token = element(answer, "SessionToken");
+	expiration = element(answer, "Expiration");
 	if (access_key_id == NULL || secret_access_key == NULL || session_token == NULL)
 		smf_provider_fail(context, "STS's answer holds no credentials.", NULL);
 	smf_provider_keep(credentials, request->web_identity_token ? "a role assumed with a web identity" : "an assumed role",
-					  access_key_id, secret_access_key, session_token,
-					  expiration ? smf_provider_time(expiration) : 0);
-	OPENSSL_cleanse(secret_access_key, strlen(secret_access_key));
-	OPENSSL_cleanse(session_token, strlen(session_token));
+					  "Check that the role still exists.", access_key_id, secret_access_key, session_token);
+	smf_provider_expires(context, credentials, expiration ? smf_provider_time(expiration) : 0,
+						 answer->date_s);
+	smf_cleanse_string(secret_access_key);
+	smf_cleanse_string(session_token);
+	return SMF_PROVIDED;
 }
 
 /*
  * smf_sts_caller_account
- *		The account that credentials belong to, palloc'ed.
+ *		The account that credentials belong to, palloc'ed; NULL: it is not known yet.
  *
  * Raises 28000 when STS refuses them, 53000 when it throttles to the end, 08001 when
  * it does not answer.
@@ -236,18 +263,19 @@ char *
 smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with)
 {
 	StringInfoData form;
-	FetchAnswer answer;
+	const FetchAnswer *answer;
 	char	   *account;
 
 	initStringInfo(&form);
 	append_parameter(&form, "Action", "GetCallerIdentity");
 	append_parameter(&form, "Version", API_VERSION);
-	ask(context, with, &form, "ask STS for the account", &answer);
-	if (answer.status != 200)
+	answer = ask(context, with, &form, "ask STS for the account");
+	if (answer == NULL)
+		return NULL;
+	if (answer->status != 200)
 		raise_refusal(context, "GetCallerIdentity",
-					  "It needs no permission, but keys that STS knows.", &answer);
-	account = element(&answer, "Account");
-	smf_fetch_forget(&answer);
+					  "It needs no permission, but keys that STS knows.", answer);
+	account = element(answer, "Account");
 	if (account == NULL)
 		smf_provider_fail(context, "STS's answer to GetCallerIdentity names no account.", NULL);
 	return account;

@@ -31,7 +31,7 @@ setting(const ProviderContext *context, const char *profile, bool only_profile,
  * "only_profile": the environment has no say, as where the profile is the source of
  * another one.
  */
-bool
+ProviderResult
 smf_provide_web_identity(ProviderContext *context, const char *profile, bool only_profile,
 						 AwsCredentials *credentials)
 {
@@ -40,11 +40,12 @@ smf_provide_web_identity(ProviderContext *context, const char *profile, bool onl
 	RoleRequest request = {0};
 	size_t		len;
 	char	   *token;
+	ProviderResult result;
 
 	if (context->config->web_identity_token_file != NULL)
 		token_file = context->config->web_identity_token_file;
 	if (token_file == NULL)
-		return false;
+		return SMF_NOT_SET_UP;
 	request.role_arn = setting(context, profile, only_profile, "AWS_ROLE_ARN", "role_arn");
 	request.session_name = setting(context, profile, only_profile, "AWS_ROLE_SESSION_NAME",
 								   "role_session_name");
@@ -60,7 +61,7 @@ smf_provide_web_identity(ProviderContext *context, const char *profile, bool onl
 	if (token == NULL)
 		smf_provider_fail(context, psprintf("The web identity token file \"%s\" cannot be read: %m", token_file), NULL);
 	request.web_identity_token = token;
-	smf_sts_assume_role(context, NULL, &request, credentials);
+	result = smf_sts_assume_role(context, NULL, &request, credentials);
 	OPENSSL_cleanse(token, len);
-	return true;
+	return result;
 }

@@ -1,0 +1,470 @@
+/*-------------------------------------------------------------------------
+ *
+ * inquiry.c
+ *		Questions to others, asked one after the other, that nobody waits for.
+ *
+ * For what is asked for seldom, and before anything else can go on: credentials.  To
+ * get them may take several requests, each made of the answers before it, by way of
+ * files, profiles and roles.  That reads best as one procedure from top to bottom, and
+ * must not hold up other scans of the session.  So it is run again from its beginning
+ * whenever an answer has come: what was asked before is answered at once from what is
+ * kept, and the first question that is new goes out.  A run takes no time to speak of,
+ * and there are never more than a few.
+ *
+ * Whoever waits for anything moves an inquiry on, as it does requests: see http.c.  The
+ * error that ends one is kept for whoever needs what was asked for.
+ *
+ * Not accounted for: an inquiry has one question under way at a time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <time.h>
+
+#include <openssl/crypto.h>
+
+#include "aws/inquiry.h"
+#include "aws/json.h"
+#include "aws/retry.h"
+#include "aws/xml.h"
+#include "common/pg_prng.h"
+#include "nodes/pg_list.h"
+#include "utils/memutils.h"
+
+/* Longest AWS error code that is kept, with its NUL. */
+#define ERROR_CODE_SIZE 128
+
+struct Inquiry
+{
+	MemoryContext context;		/* all of it */
+	MemoryContext run_context;	/* of one run */
+	InquiryRun	run;
+	InquiryEnded ended;
+	void	   *arg;			/* for both, in this context */
+	List	   *steps;			/* InquiryStep *, in the order in which they were asked */
+	int			next;			/* of these, the one that the run comes to next */
+	bool		has_ended;
+	ErrorData  *error;			/* what ended it; NULL: nothing has, or all went well */
+};
+
+/*
+ * smf_inquiry_begin
+ *		An inquiry in a memory context of its own below "parent", with which it goes,
+ *		whatever is under way.
+ *
+ * "arg_size" zeroed bytes go with it, for what "run" and "ended", which may be NULL, are
+ * to know: smf_inquiry_arg().  smf_inquiry_start asks the first question.
+ */
+Inquiry *
+smf_inquiry_begin(MemoryContext parent, InquiryRun run, InquiryEnded ended, size_t arg_size)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "sagemaker_fdw inquiry",
+												  ALLOCSET_SMALL_SIZES);
+	Inquiry    *inquiry = MemoryContextAllocZero(context, sizeof(Inquiry));
+
+	inquiry->context = context;
+	inquiry->run_context = AllocSetContextCreate(context, "sagemaker_fdw inquiry's run",
+												 ALLOCSET_SMALL_SIZES);
+	inquiry->run = run;
+	inquiry->ended = ended;
+	inquiry->arg = MemoryContextAllocZero(context, arg_size);
+	return inquiry;
+}
+
+/* What is known to the inquiry's procedure; the inquiry's own. */
+void *
+smf_inquiry_arg(const Inquiry *inquiry)
+{
+	return inquiry->arg;
+}
+
+/* Run the procedure as far as there are answers.  Raises no error: what was raised is kept. */
+static void
+run(Inquiry *inquiry)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	volatile bool ended = false;
+
+	MemoryContextReset(inquiry->run_context);
+	MemoryContextSwitchTo(inquiry->run_context);
+	inquiry->next = 0;
+	PG_TRY();
+	{
+		ended = inquiry->run(inquiry, inquiry->arg);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(inquiry->context);
+		inquiry->error = CopyErrorData();
+		FlushErrorState();
+		ended = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	if (!ended)
+		return;
+	inquiry->has_ended = true;
+	smf_http_tell();
+	if (inquiry->ended != NULL)
+		inquiry->ended(inquiry, inquiry->arg);
+}
+
+/*
+ * smf_inquiry_start
+ *		Ask the first question.  Where none needs the network, the inquiry has ended
+ *		when this returns.
+ */
+void
+smf_inquiry_start(Inquiry *inquiry)
+{
+	run(inquiry);
+}
+
+/* Has it ended, one way or the other? */
+bool
+smf_inquiry_ended(const Inquiry *inquiry)
+{
+	return inquiry->has_ended;
+}
+
+/* The SQLSTATE of the error that ended it, as errcode packs it; 0 when there was none. */
+int
+smf_inquiry_sqlerrcode(const Inquiry *inquiry)
+{
+	return inquiry->error ? inquiry->error->sqlerrcode : 0;
+}
+
+/* Raise the error that ended it, if one did.  The inquiry may be freed meanwhile. */
+void
+smf_inquiry_raise(const Inquiry *inquiry)
+{
+	if (inquiry->error != NULL)
+		ReThrowError(inquiry->error);
+}
+
+/* Wait until it has ended, and raise what ended it; and query cancels. */
+void
+smf_inquiry_wait(Inquiry *inquiry)
+{
+	for (;;)
+	{
+		uint64		told = smf_http_told();
+
+		if (inquiry->has_ended)
+			break;
+		smf_http_wait(told);
+	}
+	smf_inquiry_raise(inquiry);
+}
+
+/* Break off what is under way, and free the inquiry.  Raises no error. */
+void
+smf_inquiry_free(Inquiry *inquiry)
+{
+	MemoryContextDelete(inquiry->context);
+}
+
+/* ----- for the kinds of questions ----- */
+
+/* The memory context of what is kept as long as the inquiry. */
+MemoryContext
+smf_inquiry_context(const Inquiry *inquiry)
+{
+	return inquiry->context;
+}
+
+/*
+ * smf_inquiry_step
+ *		The next question of this run: one that was asked in a run before, or a new one
+ *		of "size" bytes, zeroed but for its InquiryStep, which comes first.
+ */
+void *
+smf_inquiry_step(Inquiry *inquiry, size_t size)
+{
+	InquiryStep *step;
+
+	if (inquiry->next < list_length(inquiry->steps))
+		step = list_nth(inquiry->steps, inquiry->next);
+	else
+	{
+		MemoryContext old = MemoryContextSwitchTo(inquiry->context);
+
+		step = palloc0(size);
+		step->inquiry = inquiry;
+		inquiry->steps = lappend(inquiry->steps, step);
+		MemoryContextSwitchTo(old);
+	}
+	inquiry->next++;
+	return step;
+}
+
+/* The question is answered: run the procedure again.  Raises no error. */
+void
+smf_inquiry_answered(InquiryStep *step)
+{
+	step->answered = true;
+	run(step->inquiry);
+}
+
+/* ----- requests ----- */
+
+/* A request and its answer; it goes with its inquiry. */
+typedef struct Fetch
+{
+	InquiryStep step;
+	MemoryContextCallback callback; /* breaks it off */
+	HttpTarget	target;			/* strings copied */
+	HttpMessage message;		/* the same; what is secret is overwritten */
+	FetchPolicy policy;
+	int			attempt;		/* of the request under way, or the last one */
+	HttpRequest *request;		/* NULL between attempts */
+	HttpTimer	delay;			/* before another attempt */
+	FetchAnswer answer;
+} Fetch;
+
+static void send_fetch(Fetch *fetch);
+
+/* Overwrite what was sent, which may be secret: it is of no use any more. */
+static void
+forget_message(Fetch *fetch)
+{
+	for (int i = 0; i < fetch->message.nheaders; i++)
+	{
+		char	   *header = unconstify(char *, fetch->message.headers[i]);
+
+		OPENSSL_cleanse(header, strlen(header));
+	}
+	if (fetch->message.body != NULL)
+		OPENSSL_cleanse(unconstify(char *, fetch->message.body), fetch->message.body_len);
+	fetch->message.nheaders = 0;
+	fetch->message.body = NULL;
+}
+
+static void
+forget_body(Fetch *fetch)
+{
+	if (fetch->answer.body != NULL)
+		OPENSSL_cleanse(fetch->answer.body, fetch->answer.body_len);
+	fetch->answer.body = NULL;
+}
+
+/* Memory context callback: raises no error. */
+static void
+fetch_gone(void *arg)
+{
+	Fetch	   *fetch = arg;
+
+	smf_http_timer_cancel(&fetch->delay);
+	smf_http_free(fetch->request);
+	fetch->request = NULL;
+	forget_message(fetch);
+	forget_body(fetch);
+}
+
+static char *
+copy_string(const char *string)
+{
+	return string ? pstrdup(string) : NULL;
+}
+
+/* Keep what is to be sent for as long as the inquiry, in whose context this runs. */
+static void
+keep_request(Fetch *fetch, const HttpTarget *target, const HttpMessage *message)
+{
+	const char **headers = palloc0((message->nheaders + 1) * sizeof(char *));
+
+	fetch->target = *target;
+	fetch->target.url = copy_string(target->url);
+	fetch->target.ca_bundle = copy_string(target->ca_bundle);
+	fetch->target.proxy_url = copy_string(target->proxy_url);
+	fetch->message = *message;
+	fetch->message.method = copy_string(message->method);
+	for (int i = 0; i < message->nheaders; i++)
+		headers[i] = pstrdup(message->headers[i]);
+	fetch->message.headers = headers;
+	if (message->body != NULL)
+	{
+		char	   *body = palloc(message->body_len + 1);
+
+		memcpy(body, message->body, message->body_len);
+		body[message->body_len] = '\0';
+		fetch->message.body = body;
+	}
+}
+
+/* An element of an XML answer as text of the database, palloc'ed; NULL without it. */
+static char *
+element(const FetchAnswer *answer, const char *name)
+{
+	size_t		len;
+	char	   *found = smf_xml_element(answer->body, answer->body_len, name, &len);
+	char	   *text = found ? smf_text_from_utf8(found, len) : NULL;
+
+	free(found);
+	return text;
+}
+
+/* What an answer that is an error calls it. */
+static void
+take_error(const HttpRequest *request, FetchAnswer *answer)
+{
+	const char *header = smf_http_header(request, "x-amzn-ErrorType");
+	char		cut[ERROR_CODE_SIZE];
+
+	if (header != NULL)
+	{
+		smf_retry_error_code(header, cut, sizeof(cut));
+		answer->code = smf_text_from_utf8(cut, strlen(cut));
+	}
+	else
+	{
+		answer->code = element(answer, "Code");
+		answer->message = element(answer, "Message");
+	}
+}
+
+static void
+take_answer(Fetch *fetch)
+{
+	const HttpRequest *request = fetch->request;
+	FetchAnswer *answer = &fetch->answer;
+	const char *body;
+
+	memset(answer, 0, sizeof(FetchAnswer));
+	answer->date_s = -1;
+	answer->result = smf_http_result(request);
+	if (answer->result != SMF_HTTP_OK)
+	{
+		answer->error = smf_text_from_utf8(smf_http_error(request), strlen(smf_http_error(request)));
+		return;
+	}
+	answer->status = smf_http_status(request);
+	body = smf_http_body(request, &answer->body_len);
+	answer->body = palloc(answer->body_len + 1);
+	memcpy(answer->body, body, answer->body_len);
+	answer->body[answer->body_len] = '\0';
+	if (answer->status >= 400)
+		take_error(request, answer);
+	answer->date_s = smf_http_date(request);
+	answer->ahead_s = answer->date_s - (int64) time(NULL);
+}
+
+/* May the failure pass?  Other keys and another clock are the caller's business. */
+static bool
+may_pass(const Fetch *fetch)
+{
+	const FetchAnswer *answer = &fetch->answer;
+	RetryClass	retry_class;
+
+	switch (answer->result)
+	{
+		case SMF_HTTP_OK:
+			retry_class = smf_retry_classify(answer->status, answer->code, answer->message);
+			return retry_class == SMF_RETRY_TRANSIENT || retry_class == SMF_RETRY_THROTTLED ||
+				(fetch->policy.may_pass != NULL && fetch->policy.may_pass(answer));
+		case SMF_HTTP_UNRESOLVED:
+		case SMF_HTTP_CONNECT_FAILED:
+		case SMF_HTTP_CONNECT_TIMEOUT:
+		case SMF_HTTP_TLS_FAILED:
+		case SMF_HTTP_READ_TIMEOUT:
+		case SMF_HTTP_BROKEN:
+			return !fetch->policy.answered_only;
+		default:
+			return false;
+	}
+}
+
+/* Seconds to wait before the next attempt: at least what the answer asks for. */
+static double
+delay_s(const Fetch *fetch)
+{
+	double		delay = smf_retry_delay(fetch->attempt + 1, pg_prng_double(&pg_global_prng_state));
+
+	if (fetch->answer.result == SMF_HTTP_OK)
+		delay = Max(delay, smf_retry_after(smf_http_header(fetch->request, "x-amz-retry-after"),
+										   smf_http_header(fetch->request, "Retry-After")));
+	return delay;
+}
+
+/* The request has ended: it is answered, or sent again. */
+static void
+fetch_done(HttpRequest *request, void *arg)
+{
+	Fetch	   *fetch = arg;
+	MemoryContext old = MemoryContextSwitchTo(fetch->step.inquiry->context);
+	bool		again;
+
+	forget_body(fetch);
+	take_answer(fetch);
+	again = fetch->attempt < fetch->policy.attempts && may_pass(fetch);
+	if (again)
+		smf_http_timer_set(&fetch->delay, smf_http_now() + (int64) (delay_s(fetch) * 1e6));
+	smf_http_free(fetch->request);
+	fetch->request = NULL;
+	MemoryContextSwitchTo(old);
+	if (again)
+		return;
+	forget_message(fetch);
+	smf_inquiry_answered(&fetch->step);
+}
+
+/* There was not even memory to send the request: say so, but not before the next wait. */
+static void
+fetch_failed(HttpTimer *timer)
+{
+	Fetch	   *fetch = (Fetch *) ((char *) timer - offsetof(Fetch, delay));
+
+	fetch->answer.result = SMF_HTTP_NO_MEMORY;
+	fetch->answer.date_s = -1;
+	smf_inquiry_answered(&fetch->step);
+}
+
+static void
+delay_over(HttpTimer *timer)
+{
+	send_fetch((Fetch *) ((char *) timer - offsetof(Fetch, delay)));
+}
+
+static void
+send_fetch(Fetch *fetch)
+{
+	fetch->attempt++;
+	fetch->request = smf_http_send(&fetch->target, &fetch->message, fetch_done, fetch);
+	if (fetch->request != NULL)
+		return;
+	fetch->delay.fire = fetch_failed;
+	smf_http_timer_set(&fetch->delay, smf_http_now());
+}
+
+/*
+ * smf_fetch
+ *		The answer to a request, for as long as the inquiry lives; NULL: there is none
+ *		yet, and the inquiry is run again when there is.
+ *
+ * The request is copied, and sent again as the policy says while it fails for a reason
+ * that may pass.  A failure is part of the answer.
+ */
+const FetchAnswer *
+smf_fetch(Inquiry *inquiry, const HttpTarget *target, const HttpMessage *message,
+		  const FetchPolicy *policy)
+{
+	Fetch	   *fetch = smf_inquiry_step(inquiry, sizeof(Fetch));
+	MemoryContext old;
+
+	if (fetch->step.answered)
+		return &fetch->answer;
+	if (fetch->step.asked)
+		return NULL;
+	fetch->step.asked = true;
+	old = MemoryContextSwitchTo(inquiry->context);
+	keep_request(fetch, target, message);
+	fetch->policy = *policy;
+	fetch->delay.fire = delay_over;
+	fetch->callback.func = fetch_gone;
+	fetch->callback.arg = fetch;
+	MemoryContextRegisterResetCallback(inquiry->context, &fetch->callback);
+	send_fetch(fetch);
+	MemoryContextSwitchTo(old);
+	return NULL;
+}
