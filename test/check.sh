@@ -141,6 +141,7 @@ tap cancel "$top/test/with-service" -o "--bulk 1000000" /usr/bin/python3 -B "$to
 tap tls "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/tls.py"
 tap proxy "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/proxy.py"
 tap credentials "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credentials.py"
+tap renewal "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/renewal.py"
 tap refresh "$top/test/with-service" -o "--bulk 10000 --anchor $(date +%s)" /usr/bin/python3 -B "$top/test/t/refresh.py"
 tap stats "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/stats.py"
 tap dump "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/dump.py"

@@ -26,6 +26,7 @@
 #include "postgres.h"
 
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 
@@ -1199,16 +1200,23 @@ smf_call_denied(const AwsCall *call)
 
 /*
  * smf_call_tls_problem
- *		What to do about a connection that TLS prevented, a constant; NULL when it was
- *		not that.
+ *		What to do about a connection that TLS prevented, palloc'ed or a constant; NULL
+ *		when it was not that.
  */
 const char *
 smf_call_tls_problem(const AwsCall *call)
 {
+	const char *ca_bundle = call->client->config.ca_bundle;
+
 	switch (call->result)
 	{
 		case SMF_HTTP_TLS_REFUSED:
-			return "Option ca_bundle of the server names the certificates to trust.";
+			if (ca_bundle == NULL)
+				return "The system's certificates do not vouch for the endpoint. Option ca_bundle of the server names others to trust.";
+			if (access(ca_bundle, R_OK) != 0)
+				return psprintf("The database server cannot read the file \"%s\" of option ca_bundle: %m.", ca_bundle);
+			return psprintf("No certificate in the file \"%s\" of option ca_bundle vouches for the endpoint, or it holds none.",
+							ca_bundle);
 		case SMF_HTTP_TLS_FAILED:
 			return "The endpoint must speak TLS 1.2 or later.";
 		default:

@@ -143,7 +143,7 @@ fail_without_any(const ProviderContext *context)
 	if (role != NULL)
 		mapping = psprintf("There is no user mapping for role \"%s\", nor for PUBLIC. ", role);
 	if (context->unreadable != NULL)
-		found = psprintf("The file \"%s\" cannot be read.", context->unreadable);
+		found = smf_provider_files(context);
 	smf_provider_fail(context, psprintf("%s%s%s%s", mapping, found, context->no_instance ? " " : "",
 										context->no_instance ? context->no_instance : ""), role ?
 					  "CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key, or set up the database server as for the AWS CLI." :
@@ -159,7 +159,7 @@ resolve_ambient(ProviderContext *context, AwsCredentials *credentials)
 
 	if (context->profile_wanted && !smf_profile_exists(context, context->profile))
 		smf_provider_fail(context, psprintf("There is no profile \"%s\".", context->profile),
-						  context->unreadable ? psprintf("The file \"%s\" cannot be read.", context->unreadable) : NULL);
+						  smf_provider_files(context));
 	if (config->web_identity_token_file != NULL)
 		return smf_provide_web_identity(context, context->profile, true, credentials);
 	if (config->credential_source != NULL)
@@ -192,8 +192,7 @@ struct CredentialInquiry
 	void	   *arg;			/* handed to both */
 	const CredentialConfig *config; /* the caller's, like the strings of the next */
 	CredentialNetwork network;
-	bool		begun;			/* were the files read? */
-	ProviderContext context;
+	ProviderContext context;	/* its inquiry is NULL before the first run */
 	AwsCredentials with;		/* what a role is assumed with, or what there is */
 	AwsCredentials credentials; /* what was asked for */
 };
@@ -210,6 +209,21 @@ inquiry_gone(void *arg)
 	smf_credentials_clear(&asked->credentials);
 }
 
+/* Read the files for an inquiry, in whose memory all of that lives, unless they were read. */
+static void
+begin_inquiry(Inquiry *inquiry, ProviderContext *context, const CredentialConfig *config,
+			  const CredentialNetwork *network)
+{
+	MemoryContext old;
+
+	if (context->inquiry != NULL)
+		return;
+	old = MemoryContextSwitchTo(smf_inquiry_context(inquiry));
+	smf_provider_begin(context, config, network);
+	context->inquiry = inquiry;
+	MemoryContextSwitchTo(old);
+}
+
 /* Get credentials; false: there is no answer yet.  See InquiryRun. */
 static bool
 resolve(Inquiry *inquiry, void *arg)
@@ -220,10 +234,7 @@ resolve(Inquiry *inquiry, void *arg)
 	ProviderResult result = SMF_PROVIDED;
 
 	/* the files are read once, so that each run finds the same */
-	if (!asked->begun)
-		smf_provider_begin(&asked->context, config, &asked->network);
-	asked->begun = true;
-	asked->context.inquiry = inquiry;
+	begin_inquiry(inquiry, &asked->context, config, &asked->network);
 
 	if (config->access_key_id != NULL)
 		smf_provider_keep(&asked->with, "the user mapping",
@@ -363,8 +374,7 @@ typedef struct AccountInquiry
 	const CredentialNetwork *network;
 	const AwsCredentials *credentials;
 	MemoryContext caller;		/* where the answer is wanted */
-	bool		begun;			/* were the files read? */
-	ProviderContext context;
+	ProviderContext context;	/* its inquiry is NULL before the first run */
 	char	   *account;		/* palloc'ed there */
 } AccountInquiry;
 
@@ -382,10 +392,7 @@ find_account(Inquiry *inquiry, void *arg)
 	AccountInquiry *asked = arg;
 	char	   *account;
 
-	if (!asked->begun)
-		smf_provider_begin(&asked->context, asked->config, asked->network);
-	asked->begun = true;
-	asked->context.inquiry = inquiry;
+	begin_inquiry(inquiry, &asked->context, asked->config, asked->network);
 	account = smf_sts_caller_account(&asked->context, asked->credentials);
 	if (account != NULL)
 		asked->account = MemoryContextStrdup(asked->caller, account);

@@ -71,7 +71,7 @@ no_instance(ProviderContext *context, const FetchAnswer *answer, const char *wha
 			psprintf("The instance's metadata at %s does not answer (%s); to a container it does only where the instance's hop limit for metadata is at least 2.",
 					 endpoint, answer->error);
 	else if (answer->status != 200)
-		context->no_instance = psprintf("The instance's metadata at %s answered with HTTP status %d when it was asked for %s.",
+		context->no_instance = psprintf("The instance's metadata at %s answered with HTTP status %d when it was asked for a %s.",
 										endpoint, answer->status, what);
 	else
 		context->no_instance = psprintf("The instance's metadata at %s gave no %s.", endpoint, what);

@@ -295,8 +295,8 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 		values[0] == NULL || strcmp(values[0], "1") != 0 || values[1] == NULL || values[2] == NULL)
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" printed no credentials of version 1.",
 											profile), NULL);
-	smf_provider_keep(credentials, "a credential_process", "Check what the profile's credential_process prints.",
-					  values[1], values[2], values[3]);
+	smf_provider_keep(credentials, "a credential_process",
+					  psprintf("Check what the credential_process of profile \"%s\" prints.", profile), values[1], values[2], values[3]);
 	smf_provider_expires(context, credentials, values[4] ? smf_provider_time(values[4]) : 0, -1);
 	smf_cleanse_string(values[2]);
 	smf_cleanse_string(values[3]);

@@ -117,21 +117,17 @@ smf_provider_read_file(const char *path, size_t *len)
 
 /* Read one of the two files; one that is not there, or not readable, is empty. */
 static void
-read_config(ProviderContext *context, const char *variable, const char *path, ConfigFile *file)
+read_config(ProviderContext *context, const char *path, ConfigFile *file)
 {
-	const char *given = smf_environment(variable);
 	size_t		len;
-	char	   *text;
+	char	   *text = smf_provider_read_file(path, &len);
 	int			line;
 	bool		good;
 
-	if (given != NULL)
-		path = given;
-	text = smf_provider_read_file(path, &len);
 	if (text == NULL)
 	{
 		if (errno != ENOENT && errno != ENOTDIR)
-			context->unreadable = pstrdup(path);
+			context->unreadable = path;
 		return;
 	}
 	good = smf_config_parse(text, len, file, &line);
@@ -143,6 +139,31 @@ read_config(ProviderContext *context, const char *variable, const char *path, Co
 		smf_provider_fail(context, psprintf("Line %d of the file \"%s\" is no setting.", line, path),
 						  "The file is read as the AWS CLI reads it.");
 	}
+}
+
+/* Where a file is: as the environment says, or below the home. */
+static char *
+path_of(const char *variable, const char *path)
+{
+	const char *given = smf_environment(variable);
+
+	return expand_home(given ? given : path);
+}
+
+/*
+ * smf_provider_files
+ *		Which files are read, and as whom: a sentence, palloc'ed.
+ */
+char *
+smf_provider_files(const ProviderContext *context)
+{
+	struct passwd *user = getpwuid(geteuid());
+
+	if (context->unreadable != NULL)
+		return psprintf("The file \"%s\" cannot be read by the operating system user \"%s\".",
+						context->unreadable, user ? user->pw_name : "?");
+	return psprintf("The files \"%s\" and \"%s\" are read, as the operating system user \"%s\".",
+					context->config_path, context->credentials_path, user ? user->pw_name : "?");
 }
 
 /*
@@ -177,9 +198,10 @@ smf_provider_begin(ProviderContext *context, const CredentialConfig *config,
 		named = smf_environment("AWS_DEFAULT_PROFILE");
 	context->profile_wanted = named != NULL;
 	context->profile = named ? named : "default";
-	read_config(context, "AWS_CONFIG_FILE", "~/.aws/config", &context->config_file);
-	read_config(context, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials",
-				&context->credentials_file);
+	context->config_path = path_of("AWS_CONFIG_FILE", "~/.aws/config");
+	context->credentials_path = path_of("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
+	read_config(context, context->config_path, &context->config_file);
+	read_config(context, context->credentials_path, &context->credentials_file);
 }
 
 /* Overwrite what was read.  Raises no error. */

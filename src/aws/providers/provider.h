@@ -38,7 +38,9 @@ typedef struct ProviderContext
 	bool		profile_wanted; /* somebody named it, who then wants no other */
 	ConfigFile	config_file;
 	ConfigFile	credentials_file;
-	const char *unreadable;		/* a file that could not be read; or NULL */
+	const char *config_path;	/* where the files are, or would be */
+	const char *credentials_path;
+	const char *unreadable;		/* one that could not be read; or NULL */
 	HttpTarget	target;			/* with all but the URL */
 } ProviderContext;
 
@@ -75,6 +77,7 @@ smf_noreturn extern void smf_provider_fail(const ProviderContext *context, const
 										   const char *hint);
 smf_noreturn extern void smf_provider_unreachable(const ProviderContext *context, const char *what,
 												  const FetchAnswer *answer);
+extern char *smf_provider_files(const ProviderContext *context);
 extern const char *smf_environment(const char *name);
 extern void smf_cleanse_string(char *secret);
 

@@ -10,8 +10,8 @@
 #include "aws/providers/provider.h"
 
 static ProviderResult
-provide(ProviderContext *context, const ConfigFile *file, const char *kind, const char *profile,
-		const char *source, const char *remedy, AwsCredentials *credentials)
+provide(ProviderContext *context, const ConfigFile *file, const char *path, const char *kind,
+		const char *profile, const char *source, AwsCredentials *credentials)
 {
 	const char *access_key_id = smf_config_get(file, kind, profile, "aws_access_key_id");
 	const char *secret_access_key = smf_config_get(file, kind, profile, "aws_secret_access_key");
@@ -29,7 +29,10 @@ provide(ProviderContext *context, const ConfigFile *file, const char *kind, cons
 						  NULL);
 	if (session_token == NULL)
 		session_token = smf_config_get(file, kind, profile, "aws_security_token");
-	smf_provider_keep(credentials, source, remedy, access_key_id, secret_access_key, session_token);
+	smf_provider_keep(credentials, source,
+					  psprintf("Check the keys of profile \"%s\" in the database server's file \"%s\", which is read again by the next query, and the database server's clock.",
+							   profile, path),
+					  access_key_id, secret_access_key, session_token);
 	return SMF_PROVIDED;
 }
 
@@ -38,10 +41,8 @@ ProviderResult
 smf_provide_credentials_file(ProviderContext *context, const char *profile,
 							 AwsCredentials *credentials)
 {
-	return provide(context, &context->credentials_file, NULL, profile,
-				   "the shared credentials file",
-				   "Check the profile's keys in the shared credentials file of the database server; new ones are read at once.",
-				   credentials);
+	return provide(context, &context->credentials_file, context->credentials_path, NULL, profile,
+				   "the shared credentials file", credentials);
 }
 
 /* Keys of the profile in the config file. */
@@ -49,8 +50,6 @@ ProviderResult
 smf_provide_config_file(ProviderContext *context, const char *profile,
 						AwsCredentials *credentials)
 {
-	return provide(context, &context->config_file, "profile", profile,
-				   "the config file",
-				   "Check the profile's keys in the AWS config file of the database server; new ones are read at once.",
-				   credentials);
+	return provide(context, &context->config_file, context->config_path, "profile", profile,
+				   "the config file", credentials);
 }

@@ -1,0 +1,232 @@
+"""What becomes of credentials that are refused, expire, or come from a source with troubles of its own.
+
+Which source is asked is the subject of credentials.py, that nothing hangs meanwhile that of waiting.py.
+"""
+import base64
+import json
+import os
+import shutil
+import time
+
+from credentials import (CONTAINER, FUTURE, HERE, IMDS, ONE, ROLE, TWO, Server, World, calls_for_credentials, env, keys,
+                         sts_error)
+from harness import URL, Cluster, Tap, control, fault, make_server
+
+UNKNOWN = ("AKIDUNKNOWN000000001", "secret/of+the/unknown/key/000000000001")
+ASSUMED = "aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%s%%s'" % (*ONE, ROLE)
+COUNT = "SELECT count(*) FROM sm.training_jobs"
+
+
+def use(session, options):
+    session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm"
+                + (" OPTIONS (%s)" % options if options else ""))
+
+
+def raw(status, date, body):
+    """A response with a Date of our own, as the endpoint's `raw` fault takes it."""
+    text = "HTTP/1.1 %d Whatever\r\nDate: %s\r\nContent-Length: %d\r\n\r\n%s" % (status, date, len(body), body)
+    return {"kind": "raw", "then": "keep", "bytes_b64": base64.b64encode(text.encode()).decode()}
+
+
+def issued_by(operation):
+    return sum(one["by"] == operation for one in json.loads(control("issued")))
+
+
+def test_replaced(tap, world, server):
+    """Keys that AWS does not know, put right where they come from."""
+    path = world.home + "/credentials"
+    world.files("", "[default]\n" + keys(UNKNOWN))
+    session = server.start(world.environment({}))
+    use(session, "")
+    control("calls")
+    lines, state = session.ask(COUNT)
+    tap.equal((state, lines[0], lines[-1]), ("28000", 'ERROR:  AWS refuses the credentials for server "sm"',
+              'HINT:  Check the keys of profile "default" in the database server\'s file "%s", which is read again by the next query, '
+              "and the database server's clock." % path), "keys of a file that AWS does not know: which file is said")
+    tap.equal(control("calls"), "ListTrainingJobs=1", "... after one call")
+    world.files("", "[default]\n" + keys(ONE))
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... and once they are put right there they are used")
+    tap.equal(control("calls"), "ListTrainingJobs=3", "... at once")
+
+    # put right in mid-scan: the scan goes on
+    world.files("", "[default]\n" + keys(UNKNOWN))
+    session = server.start(world.environment({}))
+    session.run("BEGIN; DECLARE c CURSOR FOR SELECT training_job_name FROM sm.training_jobs")
+    world.files("", "[default]\n" + keys(ONE))
+    tap.equal(len(session.run("FETCH ALL FROM c")), 300, "keys that are put right before the first call are the first to be used")
+    session.run("COMMIT")
+
+    for title, environment, hint in (
+            ("the environment", env(UNKNOWN), "HINT:  Check the AWS_ variables in the database server's environment"),
+            ("the user mapping", None, "HINT:  Check the keys in the user mapping, ")):
+        session = server.start(world.environment(environment or {}))
+        use(session, "" if environment else "aws_access_key_id '%s', aws_secret_access_key '%s'" % UNKNOWN)
+        control("calls")
+        lines, state = session.ask(COUNT)
+        tap.equal((state, lines[-1][:len(hint)]), ("28000", hint), "keys of %s that AWS does not know" % title)
+        tap.equal(control("calls"), "ListTrainingJobs=1", "... after one call")
+
+    # an assumed role gives other keys each time: these are tried, once
+    use(session, ASSUMED % "a")
+    session.run(COUNT)
+    before = calls_for_credentials("AssumeRole")
+    control("calls")
+    fault(kind="error", operation="ListTrainingJobs", code="UnrecognizedClientException", message="The token is invalid.")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "a role's keys that are refused are replaced")
+    tap.equal((calls_for_credentials("AssumeRole") - before, control("calls")), (1, "ListTrainingJobs=4"), "... once")
+    fault(kind="error", operation="ListTrainingJobs", code="UnrecognizedClientException", message="The token is invalid.", times=0)
+    tap.equal(session.ask(COUNT)[1], "28000", "... and no more than once a call")
+    tap.equal((calls_for_credentials("AssumeRole") - before, control("calls")), (2, "ListTrainingJobs=2"), "... by two calls")
+    control("clear", b"")
+
+
+def test_region(tap, world, server):
+    """A region that is none leaves nothing behind."""
+    world.files("", "")
+    session = server.start(world.environment({"AWS_ENDPOINT_URL_STS": None}))
+    use(session, "aws_access_key_id '%s', aws_secret_access_key '%s'" % ONE)
+    session.run("ALTER SERVER sm OPTIONS (DROP region)")
+    tap.equal(session.ask("SELECT sagemaker_fdw_account_id('sm', 'x.evil.example')")[1], "22023", "a region that is none")
+    session = server.start(world.environment({}))
+    tap.equal(session.ask("SELECT sagemaker_fdw_account_id('sm', 'x.evil.example')")[1], "22023", "... asks nobody")
+    tap.equal(session.ask("SELECT sagemaker_fdw_account_id('sm', 'us-east-1')"), (["123456789012"], "00000"),
+              "... and another one is used after it")
+    session.run("ALTER SERVER sm OPTIONS (ADD region 'us-east-1')")
+
+
+# Title, fault, DETAIL as far as it is about the instance.
+METADATA = [
+    ("is forbidden", {"kind": "error", "operation": "MetadataToken", "status": 403, "code": "Forbidden"},
+     "The instance's metadata at %s/ answered with HTTP status 403 when it was asked for a token."),
+    ("is of the first version", {"kind": "error", "operation": "MetadataToken", "status": 405, "code": "NotAllowed"},
+     "The instance's metadata at %s/ answered with HTTP status 405 when it was asked for a token."),
+    ("is broken", {"kind": "error", "operation": "MetadataToken", "status": 500, "code": "InternalFailure"},
+     "The instance's metadata at %s/ answered with HTTP status 500 when it was asked for a token."),
+    ("has no role", {"kind": "error", "operation": "MetadataRole", "status": 404, "code": "NotFound"},
+     "The instance's metadata at %s/ answered with HTTP status 404 when it was asked for a role."),
+    ("does not answer", {"kind": "hang", "operation": "MetadataToken"},
+     "The instance's metadata at %s/ does not answer ("),
+]
+
+
+def test_metadata(tap, world, server):
+    """What came of asking the instance's metadata is said."""
+    world.files("", "")
+    session = server.start(world.environment(IMDS))
+    use(session, "")
+    for title, spec, detail in METADATA:
+        fault(times=0, **spec)
+        session.run("SELECT sagemaker_fdw_disconnect()")
+        lines, state = session.ask(COUNT)
+        control("clear", b"")
+        expected = "DETAIL:  Nothing in the database server's environment gives any. " + detail % URL
+        tap.equal((state, lines[1][:len(expected)]), ("28000", expected), "metadata that %s" % title)
+    tap.ok("hop limit" in lines[1], "... and containers are told of the hop limit", lines)
+    fault(kind="error", operation="MetadataCredentials", status=503, code="ServiceUnavailable", times=1)
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "metadata that fail once are asked again")
+
+
+def test_profile(tap, world, server):
+    """A profile that is not there: where it was looked for, and by whom."""
+    world.files("[profile q]\n" + keys(ONE), "")
+    session = server.start(world.environment({}))
+    use(session, "allow_ambient_credentials 'true', profile 'p'")
+    lines, state = session.ask(COUNT)
+    tap.equal((state, lines[1:]), ("28000", [
+        'DETAIL:  There is no profile "p".',
+        'HINT:  The files "%s/config" and "%s/credentials" are read, as the operating system user "%s".'
+        % (world.home, world.home, "postgres" if world.cluster.as_owner else os.environ["USER"])]), "a profile that is not there")
+
+
+def test_sts(tap, world, server):
+    """STS's own troubles."""
+    world.files("", "")
+    session = server.start(world.environment({"AWS_WEB_IDENTITY_TOKEN_FILE": "@token", "AWS_ROLE_ARN": ROLE + "w"}))
+    use(session, "")
+    before = calls_for_credentials("AssumeRoleWithWebIdentity")
+    fault(kind="body", operation="AssumeRoleWithWebIdentity", status=400, times=1,
+          body=sts_error("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider"))
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "a token that STS takes for invalid once")
+    tap.equal(calls_for_credentials("AssumeRoleWithWebIdentity") - before, 2, "... is shown twice")
+
+    use(session, ASSUMED % "a")
+    fault(kind="body", operation="AssumeRole", status=400, times=1, headers=[["Retry-After", "2"]],
+          body=sts_error("Throttling", "Rate exceeded"))
+    start = time.monotonic()
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "STS throttles, and says for how long")
+    tap.ok(time.monotonic() - start >= 2, "... and is not asked before")
+
+
+def test_clock(tap, world, server):
+    """A clock that is wrong costs one request, whoever finds it out."""
+    world.files("", "")
+    for offset_s in (-4000, 3600, -3600):
+        control("config", {"clock_offset_s": offset_s})
+        session = server.start(world.environment({}))
+        use(session, ASSUMED % "a")
+        before = (issued_by("AssumeRole"), calls_for_credentials("AssumeRole"))
+        control("calls")
+        tap.equal(session.run("SELECT count(role_arn) FROM sm.training_jobs"), ["300"], "a service whose clock is %d s ahead" % offset_s)
+        tap.equal((issued_by("AssumeRole") - before[0], calls_for_credentials("AssumeRole") - before[1], control("calls")),
+                  (1, 2, "DescribeTrainingJob=300 ListTrainingJobs=3"), "... one role is assumed, at the second try, and no call is refused")
+        control("reset", b"")
+        for pair in (ONE, TWO):
+            control("keys", {"access_key_id": pair[0], "secret_access_key": pair[1], "account": "123456789012"})
+
+    # a Date that is nonsense is not believed
+    session = server.start(world.environment({}))
+    use(session, "aws_access_key_id '%s', aws_secret_access_key '%s'" % ONE)
+    fault(operation="ListTrainingJobs", times=1, **raw(400, "Fri, 01 Jan 9998 00:00:00 GMT", json.dumps(
+        {"__type": "RequestTimeTooSkewed", "message": "Signature expired"})))
+    tap.equal(session.ask(COUNT)[1], "28000", "a clock that shows the year 9998 is not believed")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... nor remembered")
+
+
+def test_container(tap, world, server):
+    """What a container's host says of time."""
+    world.files("", "")
+    session = server.start(world.environment(CONTAINER))
+    use(session, "")
+    for title, expiration, date in (
+            ("an Expiration that is past", "2001-01-01T00:00:00Z", None), ("an Expiration in the year 9999", "9999-12-31T23:59:59Z", None),
+            ("an Expiration in the year 1", "0001-01-01T00:00:00Z", None), ("an Expiration that is none", "soon", None),
+            ("a Date long ago", FUTURE, "Mon, 01 Jan 2001 00:00:00 GMT"), ("a Date far ahead", FUTURE, "Mon, 01 Jan 2046 00:00:00 GMT"),
+            ("a Date that is none", FUTURE, "today")):
+        answer = json.dumps({"AccessKeyId": ONE[0], "SecretAccessKey": ONE[1], "Expiration": expiration})
+        fault(operation="ContainerCredentials", times=0,
+              **(raw(200, date, answer) if date else {"kind": "body", "body": answer}))
+        session.run("SELECT sagemaker_fdw_disconnect()")
+        before = calls_for_credentials("ContainerCredentials")
+        tap.equal(session.ask("SELECT count(role_arn) FROM sm.training_jobs"), (["300"], "00000"), "a container's host gives %s" % title)
+        tap.equal(session.ask(COUNT), (["300"], "00000"), "... twice")
+        tap.equal(calls_for_credentials("ContainerCredentials") - before, 1, "... and is asked once")
+        control("clear", b"")
+
+
+def main():
+    tap = Tap()
+    cluster = Cluster(["sagemaker_fdw.allow_credential_process=on"])
+    try:
+        world = World(cluster)
+        shutil.copy(os.path.join(HERE, "botocore_keys.py"), cluster.directory)
+        os.chmod(cluster.directory, 0o755)
+        for pair in (ONE, TWO):
+            control("keys", {"access_key_id": pair[0], "secret_access_key": pair[1], "account": "123456789012"})
+        server = Server(world)
+        session = server.start(world.environment({}))
+        session.run("CREATE EXTENSION sagemaker_fdw")
+        make_server(session, "sm")
+        test_replaced(tap, world, server)
+        test_region(tap, world, server)
+        test_metadata(tap, world, server)
+        test_profile(tap, world, server)
+        test_sts(tap, world, server)
+        test_clock(tap, world, server)
+        test_container(tap, world, server)
+    finally:
+        cluster.remove()
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()
