@@ -118,6 +118,7 @@ for program in sigv4_test endpoint_test expiry_test retry_test; do
 done
 tap sigv4_differential /usr/bin/python3 -B "$unit/sigv4_differential.py" "$unit/build/sigv4_driver"
 tap endpoint_differential /usr/bin/python3 -B "$unit/endpoint_differential.py" "$unit/build/endpoint_driver"
+tap config_differential /usr/bin/python3 -B "$unit/config_differential.py" "$unit/build/config_driver"
 tap attribute_model /usr/bin/python3 -B "$unit/attribute_model.py" "$unit/build/attribute_dump"
 tap iam_policy /usr/bin/python3 -B "$unit/iam_policy.py" "$top"
 tap layers /usr/bin/python3 -B "$unit/layers.py" "$top"

@@ -10,12 +10,22 @@
  *			more			deeper than its key: the value goes on
  *		# comment			or ";", at the beginning of a line
  *
- * A section or a key that occurs twice, a setting before any section and a line that
- * is none of these make the file unreadable, as they do for these programs.
+ * What follows "profile", "sso-session" or "services" is split as a shell does: the
+ * name is the second of two words.  Several headers may so mean the same, [default],
+ * [profile default] and [profile "default"]: the last section counts, and it alone.
+ * [DEFAULT] has settings for all sections that lack them.
+ *
+ * A section or a key that occurs twice, a setting before any section, a line that is
+ * none of these and bytes that are not UTF-8 make the file unreadable, as they do for
+ * these programs.  It differs from them on purpose:
+ *
+ *		a byte order mark at the beginning is skipped (they refuse the file);
+ *		a NUL byte makes the file unreadable (they take it for part of a value);
+ *		keys are the same in any case of ASCII's letters (of Unicode's).
  *
  * Values are secrets, and overwritten when the file is freed.
  *
- * Not accounted for: [DEFAULT], whose settings configparser gives to all sections.
+ * test/unit/config_differential.py compares with botocore.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,52 +37,167 @@
 
 #include <openssl/crypto.h>
 
-/* Chains of entries with the same hash, to find what occurs twice. */
+/* Chains of sections, or settings, with the same hash, to find what occurs twice. */
 #define CHAINS 4096
 
-/* One line, without what is around it. */
-typedef struct Line
-{
-	const char *text;
-	size_t		len;
-	size_t		indent;			/* blanks before it */
-} Line;
+/* Instead of a section's index: none has begun. */
+#define NO_SECTION (-2)
 
-static bool
-is_blank(char c)
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
+
+/* Sections that have a name besides their kind. */
+static const char *const kinds[] = {"profile", "sso-session", "services"};
+
+/* Some of a file's text. */
+typedef struct Span
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
+	const char *begin;
+	const char *end;
+} Span;
+
+/* A file that is being read. */
+typedef struct Parser
+{
+	ConfigFile *file;
+	int			line;			/* from 1 on */
+	int			section;		/* that settings belong to; or NO_SECTION */
+	bool		in_value;		/* deeper lines belong to the last setting */
+	size_t		indent;			/* characters before that setting's key */
+	size_t		blank_lines;	/* since its last line */
+	int			section_chains[CHAINS]; /* first section of each; -1: none */
+	int			setting_chains[CHAINS]; /* first setting of each; -1: none */
+} Parser;
+
+/* The bytes of the UTF-8 character at "at", which is before "end"; 0: it is none. */
+static int
+decode(const char *at, const char *end, uint32_t *code)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	unsigned char first = (unsigned char) *at;
+	int			len = 0;
+
+	if (first < 0x80)
+		len = 1;
+	else if ((first & 0xE0) == 0xC0)
+		len = 2;
+	else if ((first & 0xF0) == 0xE0)
+		len = 3;
+	else if ((first & 0xF8) == 0xF0)
+		len = 4;
+	if (len == 0 || end - at < len)
+		return 0;
+	*code = len == 1 ? first : first & (0x7F >> len);
+	for (int i = 1; i < len; i++)
+	{
+		if ((at[i] & 0xC0) != 0x80)
+			return 0;
+		*code = *code << 6 | (at[i] & 0x3F);
+	}
+	if (*code < least[len] || *code > 0x10FFFF || (*code >= 0xD800 && *code <= 0xDFFF))
+		return 0;
+	return len;
 }
 
-/* Take the next line off *at, without blanks at either end. */
-static Line
+/* A blank of Python's str.strip. */
+static bool
+is_blank(uint32_t code)
+{
+	return (code >= 0x09 && code <= 0x0D) || (code >= 0x1C && code <= 0x20) || code == 0x85 ||
+		code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||
+		code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
+}
+
+/* An end of a line of Python's str.splitlines, which knows more of them than files do. */
+static bool
+is_line_end(uint32_t code)
+{
+	return (code >= 0x0A && code <= 0x0D) || (code >= 0x1C && code <= 0x1E) || code == 0x85 ||
+		code == 0x2028 || code == 0x2029;
+}
+
+/* Is it UTF-8, without a NUL? */
+static bool
+is_text(Span span)
+{
+	uint32_t	code;
+	int			len;
+
+	for (; span.begin < span.end; span.begin += len)
+	{
+		len = decode(span.begin, span.end, &code);
+		if (len == 0 || code == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Without blanks at either end; *indent is how many were before it, in characters. */
+static Span
+trim(Span span, size_t *indent)
+{
+	uint32_t	code;
+	int			len;
+
+	*indent = 0;
+	while (span.begin < span.end && (len = decode(span.begin, span.end, &code)) > 0 &&
+		   is_blank(code))
+	{
+		span.begin += len;
+		(*indent)++;
+	}
+	while (span.end > span.begin)
+	{
+		const char *last = span.end - 1;
+
+		while (last > span.begin && (*last & 0xC0) == 0x80)
+			last--;
+		if (decode(last, span.end, &code) == 0 || !is_blank(code))
+			break;
+		span.end = last;
+	}
+	return span;
+}
+
+/* What is before "delimiter", or behind it, without blanks at its ends. */
+static Span
+before(Span span, const char *delimiter)
+{
+	size_t		indent;
+
+	return trim((Span) {span.begin, delimiter}, &indent);
+}
+
+static Span
+behind(Span span, const char *delimiter)
+{
+	size_t		indent;
+
+	return trim((Span) {delimiter + 1, span.end}, &indent);
+}
+
+/* Take the next line off *at, which ends in CR, LF, or both. */
+static Span
 next_line(const char **at, const char *end)
 {
-	const char *begin = *at;
-	const char *stop = memchr(begin, '\n', end - begin);
-	Line		line;
+	Span		line = {*at, *at};
 
-	if (stop == NULL)
-		stop = end;
-	*at = stop < end ? stop + 1 : end;
-	line.text = begin;
-	while (line.text < stop && is_blank(*line.text))
-		line.text++;
-	while (stop > line.text && is_blank(stop[-1]))
-		stop--;
-	line.indent = line.text - begin;
-	line.len = stop - line.text;
+	while (line.end < end && *line.end != '\n' && *line.end != '\r')
+		line.end++;
+	*at = line.end;
+	if (*at < end && *(*at)++ == '\r' && *at < end && **at == '\n')
+		(*at)++;
 	return line;
 }
 
 static char *
-copy(const char *text, size_t len)
+copy(Span span)
 {
+	size_t		len = span.end - span.begin;
 	char	   *string = malloc(len + 1);
 
 	if (string != NULL)
 	{
-		memcpy(string, text, len);
+		memcpy(string, span.begin, len);
 		string[len] = '\0';
 	}
 	return string;
@@ -86,260 +211,445 @@ free_string(char *string)
 	free(string);
 }
 
-/* Room for one more entry, zeroed; NULL without memory. */
-static ConfigEntry *
-add_entry(ConfigFile *file)
-{
-	if (file->nentries == file->size)
-	{
-		int			size = file->size ? 2 * file->size : 32;
-		ConfigEntry *entries = realloc(file->entries, size * sizeof(ConfigEntry));
-
-		if (entries == NULL)
-			return NULL;
-		file->entries = entries;
-		file->size = size;
-	}
-	memset(&file->entries[file->nentries], 0, sizeof(ConfigEntry));
-	return &file->entries[file->nentries++];
-}
-
+/* Room for one more in an array, of which only the caller knows; false without memory. */
 static bool
-same(const char *string, const char *text, size_t len)
+make_room(void **array, int used, int *size, size_t element)
 {
-	return string != NULL && strlen(string) == len && memcmp(string, text, len) == 0;
+	int			more = *size ? 2 * *size : 32;
+	void	   *larger;
+
+	if (used < *size)
+		return true;
+	larger = realloc(*array, more * element);
+	if (larger == NULL)
+		return false;
+	*array = larger;
+	*size = more;
+	return true;
 }
 
 static uint32_t
 hash_string(uint32_t hash, const char *string)
 {
-	/* FNV-1a; the NUL counts, and so no string runs into the next one */
-	do
+	/* FNV-1a */
+	for (; *string; string++)
 		hash = (hash ^ (unsigned char) *string) * 16777619u;
-	while (*string++ != '\0');
 	return hash;
 }
 
-/* Remember the last entry; false if its like is there already. */
-static bool
-remember_entry(ConfigFile *file, int *chains)
+/* The chain that a section with this header is in. */
+static int *
+section_chain(Parser *parser, const char *header)
 {
-	int			last = file->nentries - 1;
-	ConfigEntry *entry = &file->entries[last];
-	uint32_t	hash = hash_string(2166136261u, entry->section);
-	int		   *chain;
+	return &parser->section_chains[hash_string(2166136261u, header) % CHAINS];
+}
 
-	if (entry->key != NULL)
-		hash = hash_string(hash, entry->key);
-	chain = &chains[hash % CHAINS];
-	for (int i = *chain; i >= 0; i = file->entries[i].next)
+/* The chain that a setting with this key is in. */
+static int *
+setting_chain(Parser *parser, int section, const char *key)
+{
+	return &parser->setting_chains[hash_string(2166136261u ^ (uint32_t) section, key) % CHAINS];
+}
+
+/* Has the section that setting already? */
+static bool
+has_setting(Parser *parser, int section, const char *key)
+{
+	const ConfigSetting *settings = parser->file->settings;
+
+	for (int i = *setting_chain(parser, section, key); i >= 0; i = settings[i].next)
 	{
-		const ConfigEntry *other = &file->entries[i];
-
-		if ((other->key == NULL) == (entry->key == NULL) &&
-			strcmp(other->section, entry->section) == 0 &&
-			(entry->key == NULL || strcmp(other->key, entry->key) == 0))
-			return false;
+		if (settings[i].section == section && strcmp(settings[i].key, key) == 0)
+			return true;
 	}
-	entry->next = *chain;
-	*chain = last;
+	return false;
+}
+
+/* What becomes of a header, or of a part of it, that is split into words. */
+typedef enum WordResult
+{
+	WORD,
+	NO_WORD,					/* there is none any more */
+	BAD_WORD					/* a quote, or a backslash, at the end */
+} WordResult;
+
+/*
+ * Take the next word off *at, as Python's shlex.split does: quotes hold words together,
+ * and may be anywhere in them.  "word" has room for all that is left.
+ */
+static WordResult
+next_word(const char **at, char *word)
+{
+	const char *c = *at + strspn(*at, " \t");
+	char		quote = '\0';
+
+	if (*c == '\0')
+		return NO_WORD;
+	for (; *c && (quote || (*c != ' ' && *c != '\t')); c++)
+	{
+		if (quote ? *c == quote : (*c == '"' || *c == '\''))
+			quote = quote ? '\0' : *c;
+		else if (*c != '\\' || quote == '\'')
+			*word++ = *c;
+		else if (c[1] == '\0')
+			return BAD_WORD;
+		else
+		{
+			/* in quotes it hides nothing but a quote and a backslash */
+			if (quote && c[1] != '"' && c[1] != '\\')
+				*word++ = *c;
+			*word++ = *++c;
+		}
+	}
+	*word = '\0';
+	*at = c;
+	return quote ? BAD_WORD : WORD;
+}
+
+/* Find out what the section's header means; false without memory. */
+static bool
+name_section(ConfigSection *section)
+{
+	const char *at = section->header;
+	size_t		size = strlen(at) + 1;
+	char	   *word;
+
+	for (int i = 0; i < (int) (sizeof(kinds) / sizeof(kinds[0])); i++)
+	{
+		if (strncmp(at, kinds[i], strlen(kinds[i])) == 0)
+			section->kind = kinds[i];
+	}
+	if (strcmp(at, "default") == 0)
+		section->kind = "profile";
+	else if (section->kind == NULL)
+		return true;
+
+	word = malloc(size);
+	if (word == NULL)
+		return false;
+	if (strcmp(at, "default") == 0)
+		section->name = strcpy(word, at);
+	else if (next_word(&at, word) == WORD && next_word(&at, word) == WORD &&
+			 at[strspn(at, " \t")] == '\0')
+		section->name = word;
+	else
+		free(word);
 	return true;
 }
 
-/* Begin a section; false if there is one already, or no memory. */
-static bool
-begin_section(ConfigFile *file, int *chains, const char *name, size_t len)
+/* Begin a section, with what is between its brackets. */
+static ConfigProblem
+begin_section(Parser *parser, Span header)
 {
-	ConfigEntry *entry = add_entry(file);
+	ConfigFile *file = parser->file;
+	ConfigSection *section;
+	int		   *chain;
 
-	if (entry != NULL)
-		entry->section = copy(name, len);
-	return entry != NULL && entry->section != NULL && remember_entry(file, chains);
+	/* which may go on where it ended, and begin many times */
+	if (header.end - header.begin == 7 && memcmp(header.begin, "DEFAULT", 7) == 0)
+	{
+		parser->section = SMF_CONFIG_DEFAULTS;
+		return SMF_CONFIG_OK;
+	}
+	if (!make_room((void **) &file->sections, file->nsections, &file->sections_size,
+				   sizeof(ConfigSection)))
+		return SMF_CONFIG_NO_MEMORY;
+	section = &file->sections[file->nsections];
+	memset(section, 0, sizeof(ConfigSection));
+	section->header = copy(header);
+	if (section->header == NULL)
+		return SMF_CONFIG_NO_MEMORY;
+	parser->section = file->nsections++;
+
+	/* no other section's header is the same to the letter */
+	chain = section_chain(parser, section->header);
+	for (int i = *chain; i >= 0; i = file->sections[i].next)
+	{
+		if (strcmp(file->sections[i].header, section->header) == 0)
+			return SMF_CONFIG_SECTION_TWICE;
+	}
+	section->next = *chain;
+	*chain = parser->section;
+	return name_section(section) ? SMF_CONFIG_OK : SMF_CONFIG_NO_MEMORY;
 }
 
-/* Add a setting to the section; false if it has that already, or no memory. */
-static bool
-add_setting(ConfigFile *file, int *chains, const char *section, Line line, size_t delimiter)
+/* Add a setting to the section. */
+static ConfigProblem
+add_setting(Parser *parser, Span key, Span value)
 {
-	size_t		key_len = delimiter;
-	const char *value = line.text + delimiter + 1;
-	const char *end = line.text + line.len;
-	ConfigEntry *entry = add_entry(file);
+	ConfigFile *file = parser->file;
+	ConfigSetting *setting;
+	int		   *chain;
 
-	if (entry == NULL)
-		return false;
-	while (key_len > 0 && is_blank(line.text[key_len - 1]))
-		key_len--;
-	while (value < end && is_blank(*value))
-		value++;
-	entry->section = copy(section, strlen(section));
-	entry->key = copy(line.text, key_len);
-	entry->value = copy(value, end - value);
-	if (entry->section == NULL || entry->key == NULL || entry->value == NULL)
-		return false;
-	entry->value_len = end - value;
-	entry->value_size = entry->value_len + 1;
-	for (char *c = entry->key; *c; c++)
+	if (!make_room((void **) &file->settings, file->nsettings, &file->settings_size,
+				   sizeof(ConfigSetting)))
+		return SMF_CONFIG_NO_MEMORY;
+	setting = &file->settings[file->nsettings];
+	memset(setting, 0, sizeof(ConfigSetting));
+	file->nsettings++;
+	setting->section = parser->section;
+	setting->key = copy(key);
+	setting->value = copy(value);
+	if (setting->key == NULL || setting->value == NULL)
+		return SMF_CONFIG_NO_MEMORY;
+	setting->value_len = value.end - value.begin;
+	setting->value_size = setting->value_len + 1;
+	for (char *c = setting->key; *c; c++)
 	{
 		if (*c >= 'A' && *c <= 'Z')
 			*c += 'a' - 'A';
 	}
-	return remember_entry(file, chains);
+	if (has_setting(parser, setting->section, setting->key))
+		return SMF_CONFIG_SETTING_TWICE;
+	chain = setting_chain(parser, setting->section, setting->key);
+	setting->next = *chain;
+	*chain = file->nsettings - 1;
+	parser->in_value = true;
+	parser->blank_lines = 0;
+	return SMF_CONFIG_OK;
 }
 
-/* The value of the last setting goes on. */
-static bool
-continue_value(ConfigEntry *entry, Line line)
+/* Take the next of the settings below a setting off *at, without blanks at its ends. */
+static Span
+next_nested(const char **at, const char *end)
 {
-	size_t		want = entry->value_len + 1 + line.len + 1;
+	Span		line = {*at, end};
+	size_t		indent;
+	uint32_t	code;
+	int			len = 0;
 
-	if (want > entry->value_size)
+	for (line.end = line.begin; line.end < end; line.end += len)
 	{
-		/* not realloc: it may leave a copy of a secret behind */
-		char	   *longer = malloc(2 * want);
-
-		if (longer == NULL)
-			return false;
-		memcpy(longer, entry->value, entry->value_len + 1);
-		free_string(entry->value);
-		entry->value = longer;
-		entry->value_size = 2 * want;
+		len = decode(line.end, end, &code);
+		if (len == 0 || is_line_end(code))
+			break;
 	}
-	entry->value[entry->value_len] = '\n';
-	memcpy(entry->value + entry->value_len + 1, line.text, line.len);
-	entry->value_len = want - 1;
-	entry->value[entry->value_len] = '\0';
+	*at = line.end < end ? line.end + (len > 0 ? len : 1) : end;
+	return trim(line, &indent);
+}
+
+/* Has every setting below a setting, of which this is a line, its "="? */
+static bool
+is_nested(Span line)
+{
+	while (line.begin < line.end)
+	{
+		Span		one = next_nested(&line.begin, line.end);
+
+		if (one.begin < one.end && memchr(one.begin, '=', one.end - one.begin) == NULL)
+			return false;
+	}
 	return true;
 }
 
-/* The first "=" or ":" of a line, or its length. */
-static size_t
-find_delimiter(Line line)
+/* The value of the last setting goes on. */
+static ConfigProblem
+continue_value(Parser *parser, Span line)
 {
-	size_t		at = 0;
+	ConfigSetting *setting = &parser->file->settings[parser->file->nsettings - 1];
+	size_t		line_feeds = parser->blank_lines + 1;
+	size_t		len = setting->value_len + line_feeds + (line.end - line.begin);
 
-	while (at < line.len && line.text[at] != '=' && line.text[at] != ':')
+	if (len >= setting->value_size)
+	{
+		/* not realloc: it may leave a copy of a secret behind */
+		char	   *longer = malloc(2 * len + 1);
+
+		if (longer == NULL)
+			return SMF_CONFIG_NO_MEMORY;
+		memcpy(longer, setting->value, setting->value_len + 1);
+		free_string(setting->value);
+		setting->value = longer;
+		setting->value_size = 2 * len + 1;
+	}
+	memset(setting->value + setting->value_len, '\n', line_feeds);
+	memcpy(setting->value + setting->value_len + line_feeds, line.begin, line.end - line.begin);
+	setting->value_len = len;
+	setting->value[len] = '\0';
+	parser->blank_lines = 0;
+
+	/* where nothing was behind the key, these are settings themselves */
+	if (setting->value[0] == '\n' && setting->bad_line == 0 && !is_nested(line))
+		setting->bad_line = parser->line;
+	return SMF_CONFIG_OK;
+}
+
+/* Read one line. */
+static ConfigProblem
+read_line(Parser *parser, Span line)
+{
+	size_t		indent;
+	Span		text;
+	const char *at;
+
+	if (!is_text(line))
+		return SMF_CONFIG_NOT_TEXT;
+	text = trim(line, &indent);
+	if (text.begin == text.end)
+	{
+		parser->blank_lines++;
+		return SMF_CONFIG_OK;
+	}
+	if (*text.begin == '#' || *text.begin == ';')
+		return SMF_CONFIG_OK;
+	if (parser->in_value && indent > parser->indent)
+		return continue_value(parser, text);
+	parser->indent = indent;
+	parser->in_value = false;
+
+	/* a header ends at the last bracket, whatever comes then, and is not empty */
+	at = *text.begin == '[' ? text.end - 1 : text.begin;
+	while (at > text.begin && *at != ']')
+		at--;
+	if (at > text.begin + 1)
+		return begin_section(parser, (Span) {text.begin + 1, at});
+
+	if (parser->section == NO_SECTION)
+		return SMF_CONFIG_NO_SECTION;
+	at = text.begin;
+	while (at < text.end && *at != '=' && *at != ':')
 		at++;
-	return at;
+	if (at == text.begin || at == text.end)
+		return SMF_CONFIG_NO_SETTING;
+	return add_setting(parser, before(text, at), behind(text, at));
+}
+
+/*
+ * Is there a setting below a setting that is none?  One of [DEFAULT] does not matter
+ * where every section has its own.
+ */
+static bool
+has_bad_line(Parser *parser, int *line)
+{
+	ConfigFile *file = parser->file;
+
+	for (int i = 0; i < file->nsettings; i++)
+	{
+		const ConfigSetting *setting = &file->settings[i];
+		int			section = 0;
+
+		if (setting->bad_line == 0)
+			continue;
+		while (setting->section == SMF_CONFIG_DEFAULTS && section < file->nsections &&
+			   has_setting(parser, section, setting->key))
+			section++;
+		if (setting->section == SMF_CONFIG_DEFAULTS && section == file->nsections)
+			continue;
+		*line = setting->bad_line;
+		return true;
+	}
+	return false;
 }
 
 /*
  * smf_config_parse
  *		Read a file's text into "file", which is zeroed.
  *
- * False when it is not such a file; *line is then where, from 1 on.  The caller frees
- * what was read, in either case.
+ * When it is no such file it returns why; *line is then where, from 1 on.  The caller
+ * frees what was read, in either case.
  */
-bool
+ConfigProblem
 smf_config_parse(const char *text, size_t len, ConfigFile *file, int *line)
 {
 	const char *at = text;
 	const char *end = text + len;
-	const char *section = NULL;
-	bool		in_value = false;
-	size_t		value_indent = 0;
-	int			chains[CHAINS];
+	Parser		parser;
 
+	memset(&parser, 0, sizeof(parser));
+	parser.file = file;
+	parser.section = NO_SECTION;
 	for (int i = 0; i < CHAINS; i++)
-		chains[i] = -1;
-	for (*line = 1; at < end; (*line)++)
+		parser.section_chains[i] = parser.setting_chains[i] = -1;
+	if (len >= strlen(BYTE_ORDER_MARK) && memcmp(at, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+		at += strlen(BYTE_ORDER_MARK);
+	for (parser.line = 1; at < end; parser.line++)
 	{
-		Line		one = next_line(&at, end);
-		const char *bracket;
+		ConfigProblem problem = read_line(&parser, next_line(&at, end));
 
-		if (memchr(one.text, '\0', one.len) != NULL)
-			return false;
-		if (one.len == 0 || one.text[0] == '#' || one.text[0] == ';')
-			continue;
-		if (in_value && one.indent > value_indent)
-		{
-			if (!continue_value(&file->entries[file->nentries - 1], one))
-				return false;
-			continue;
-		}
-		value_indent = one.indent;
-		in_value = false;
-		bracket = one.text[0] == '[' ? one.text + one.len : NULL;
-		while (bracket != NULL && bracket > one.text && *--bracket != ']')
-			;
-		if (bracket != NULL && bracket > one.text + 1)
-		{
-			if (!begin_section(file, chains, one.text + 1, bracket - one.text - 1))
-				return false;
-			section = file->entries[file->nentries - 1].section;
-			continue;
-		}
-		if (section == NULL || find_delimiter(one) == one.len || find_delimiter(one) == 0 ||
-			!add_setting(file, chains, section, one, find_delimiter(one)))
-			return false;
-		in_value = true;
+		*line = parser.line;
+		if (problem != SMF_CONFIG_OK)
+			return problem;
 	}
-	return true;
-}
-
-/* Overwrite and free what was read. */
-void
-smf_config_free(ConfigFile *file)
-{
-	for (int i = 0; i < file->nentries; i++)
-	{
-		free_string(file->entries[i].section);
-		free_string(file->entries[i].key);
-		free_string(file->entries[i].value);
-	}
-	free(file->entries);
-	memset(file, 0, sizeof(ConfigFile));
+	return has_bad_line(&parser, line) ? SMF_CONFIG_NO_SETTING : SMF_CONFIG_OK;
 }
 
 /*
- * Is the section of that kind and name?  A header is "kind name" with blanks, or
- * quotes, around the name; without a kind the name alone.  The profile "default"
- * needs no kind.
+ * smf_config_problem
+ *		What is wrong with the line, as the end of a sentence about it.
  */
-static bool
-is_section(const char *header, const char *kind, const char *name)
+const char *
+smf_config_problem(ConfigProblem problem)
 {
-	size_t		kind_len = kind ? strlen(kind) : 0;
-	size_t		len;
-	char		quote = '\0';
-
-	if (kind == NULL)
-		return strcmp(header, name) == 0;
-	if (strcmp(kind, "profile") == 0 && strcmp(name, "default") == 0 &&
-		strcmp(header, "default") == 0)
-		return true;
-	if (strncmp(header, kind, kind_len) != 0 || !is_blank(header[kind_len]))
-		return false;
-	header += kind_len;
-	while (is_blank(*header))
-		header++;
-	len = strlen(header);
-	while (len > 0 && is_blank(header[len - 1]))
-		len--;
-	if (len >= 2 && (*header == '"' || *header == '\''))
-		quote = *header;
-	if (quote != '\0' && header[len - 1] == quote)
+	switch (problem)
 	{
-		header++;
-		len -= 2;
+		case SMF_CONFIG_OK:
+			break;
+		case SMF_CONFIG_NOT_TEXT:
+			return "is not text in UTF-8";
+		case SMF_CONFIG_NO_SECTION:
+			return "comes before any section";
+		case SMF_CONFIG_NO_SETTING:
+			return "is no setting";
+		case SMF_CONFIG_SECTION_TWICE:
+			return "begins a section that the file has already";
+		case SMF_CONFIG_SETTING_TWICE:
+			return "is a setting that its section has already";
+		case SMF_CONFIG_NO_MEMORY:
+			return "does not fit into memory";
 	}
-	return same(name, header, len);
+	return "is well";
+}
+
+/*
+ * smf_config_free
+ *		Overwrite and free what was read.
+ */
+void
+smf_config_free(ConfigFile *file)
+{
+	for (int i = 0; i < file->nsections; i++)
+	{
+		free_string(file->sections[i].header);
+		free_string(file->sections[i].name);
+	}
+	for (int i = 0; i < file->nsettings; i++)
+	{
+		free_string(file->settings[i].key);
+		free_string(file->settings[i].value);
+	}
+	free(file->sections);
+	free(file->settings);
+	memset(file, 0, sizeof(ConfigFile));
+}
+
+/* The last section of that kind and name; -1: none. */
+static int
+find_section(const ConfigFile *file, const char *kind, const char *name)
+{
+	int			found = file->nsections - 1;
+
+	for (; found >= 0; found--)
+	{
+		const ConfigSection *section = &file->sections[found];
+
+		if (kind == NULL && strcmp(section->header, name) == 0)
+			break;
+		if (kind != NULL && section->name != NULL && strcmp(section->kind, kind) == 0 &&
+			strcmp(section->name, name) == 0)
+			break;
+	}
+	return found;
 }
 
 /*
  * smf_config_has
  *		Is there a section of that kind ("profile", "sso-session", "services", or
- *		NULL for a name alone) and name?
+ *		NULL for a header as it is written) and name?
  */
 bool
 smf_config_has(const ConfigFile *file, const char *kind, const char *name)
 {
-	for (int i = 0; i < file->nentries; i++)
-	{
-		if (file->entries[i].key == NULL && is_section(file->entries[i].section, kind, name))
-			return true;
-	}
-	return false;
+	return find_section(file, kind, name) >= 0;
 }
 
 /*
@@ -349,43 +659,56 @@ smf_config_has(const ConfigFile *file, const char *kind, const char *name)
 const char *
 smf_config_get(const ConfigFile *file, const char *kind, const char *name, const char *key)
 {
-	for (int i = 0; i < file->nentries; i++)
+	int			section = find_section(file, kind, name);
+	const char *value = NULL;
+
+	if (section < 0)
+		return NULL;
+	for (int i = 0; i < file->nsettings; i++)
 	{
-		if (file->entries[i].key != NULL && strcmp(file->entries[i].key, key) == 0 &&
-			is_section(file->entries[i].section, kind, name))
-			return file->entries[i].value;
+		const ConfigSetting *setting = &file->settings[i];
+
+		if (setting->section != section && setting->section != SMF_CONFIG_DEFAULTS)
+			continue;
+		if (strcmp(setting->key, key) != 0)
+			continue;
+		value = setting->value;
+		if (setting->section == section)
+			break;
 	}
-	return NULL;
+	return value;
 }
 
 /*
  * smf_config_nested
- *		A setting below a setting: of a value of several lines, the one that says
- *		"key = ...".  False when there is none, or it is longer than "size".
+ *		A setting below a setting: of a value that begins with a line feed, the last
+ *		line that says "key = ...".  False when there is none, or it is longer than
+ *		"size".
  */
 bool
 smf_config_nested(const char *value, const char *key, char *found, size_t size)
 {
 	const char *end = value + strlen(value);
+	Span		last = {NULL, NULL};
 
+	if (*value != '\n')
+		return false;
 	while (value < end)
 	{
-		Line		line = next_line(&value, end);
-		size_t		key_len = find_delimiter(line);
-		const char *begin = line.text + key_len + 1;
-		const char *stop = line.text + line.len;
+		Span		line = next_nested(&value, end);
+		const char *delimiter = memchr(line.begin, '=', line.end - line.begin);
+		Span		name;
 
-		if (key_len == line.len)
+		if (delimiter == NULL)
 			continue;
-		while (key_len > 0 && is_blank(line.text[key_len - 1]))
-			key_len--;
-		while (begin < stop && is_blank(*begin))
-			begin++;
-		if (!same(key, line.text, key_len) || (size_t) (stop - begin) >= size)
-			continue;
-		memcpy(found, begin, stop - begin);
-		found[stop - begin] = '\0';
-		return true;
+		name = before(line, delimiter);
+		if (strlen(key) == (size_t) (name.end - name.begin) &&
+			memcmp(key, name.begin, name.end - name.begin) == 0)
+			last = behind(line, delimiter);
 	}
-	return false;
+	if (last.begin == NULL || (size_t) (last.end - last.begin) >= size)
+		return false;
+	memcpy(found, last.begin, last.end - last.begin);
+	found[last.end - last.begin] = '\0';
+	return true;
 }

@@ -13,28 +13,58 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One setting, or a section's header.  The strings are malloc'ed, and the file's. */
-typedef struct ConfigEntry
+/* Instead of a section's index: [DEFAULT], whose settings every section has. */
+#define SMF_CONFIG_DEFAULTS (-1)
+
+/* Why a file cannot be read. */
+typedef enum ConfigProblem
 {
-	char	   *section;		/* between the brackets, as written */
-	char	   *key;			/* in lower case; NULL: the section's header */
-	char	   *value;			/* lines joined by line feeds; NULL with key */
+	SMF_CONFIG_OK,
+	SMF_CONFIG_NOT_TEXT,		/* not UTF-8, or a NUL byte */
+	SMF_CONFIG_NO_SECTION,		/* a line before the first section */
+	SMF_CONFIG_NO_SETTING,		/* neither a section nor a setting */
+	SMF_CONFIG_SECTION_TWICE,
+	SMF_CONFIG_SETTING_TWICE,
+	SMF_CONFIG_NO_MEMORY
+} ConfigProblem;
+
+/* A section, but [DEFAULT].  The strings are malloc'ed, and the file's. */
+typedef struct ConfigSection
+{
+	char	   *header;			/* between the brackets, as written */
+	const char *kind;			/* "profile", "sso-session", "services"; NULL: another */
+	char	   *name;			/* of that kind; NULL: the header gives none */
+
+	int			next;			/* while the file is read: one with the same hash; -1: none */
+} ConfigSection;
+
+/* One setting.  The strings are malloc'ed, and the file's. */
+typedef struct ConfigSetting
+{
+	int			section;		/* its index, or SMF_CONFIG_DEFAULTS */
+	char	   *key;			/* ASCII letters in lower case */
+	char	   *value;			/* lines joined by line feeds */
 
 	/* while the file is read */
 	size_t		value_len;
 	size_t		value_size;		/* bytes allocated */
-	int			next;			/* entry with the same hash; -1: none */
-} ConfigEntry;
+	int			bad_line;		/* a line of settings below this one that is none; 0: none */
+	int			next;			/* one with the same hash; -1: none */
+} ConfigSetting;
 
-/* A file that was read.  Zeroed is one without settings. */
+/* A file that was read.  Zeroed is one without sections. */
 typedef struct ConfigFile
 {
-	ConfigEntry *entries;
-	int			nentries;
-	int			size;			/* entries allocated */
+	ConfigSection *sections;	/* in the file's order */
+	int			nsections;
+	int			sections_size;	/* allocated */
+	ConfigSetting *settings;	/* in the file's order */
+	int			nsettings;
+	int			settings_size;	/* allocated */
 } ConfigFile;
 
-extern bool smf_config_parse(const char *text, size_t len, ConfigFile *file, int *line);
+extern ConfigProblem smf_config_parse(const char *text, size_t len, ConfigFile *file, int *line);
+extern const char *smf_config_problem(ConfigProblem problem);
 extern void smf_config_free(ConfigFile *file);
 extern bool smf_config_has(const ConfigFile *file, const char *kind, const char *name);
 extern const char *smf_config_get(const ConfigFile *file, const char *kind, const char *name,

@@ -12,34 +12,60 @@
 #include "aws/config_file.h"
 #include "lib/stringinfo.h"
 
+/* A value in a file: what comes behind a line feed is deeper than its key. */
+static void
+print_value(const char *value, StringInfo text)
+{
+	for (; *value; value++)
+	{
+		appendStringInfoChar(text, *value);
+		if (*value == '\n')
+			appendStringInfoChar(text, '\t');
+	}
+	appendStringInfoChar(text, '\n');
+}
+
 /* A file that says what was read. */
 static void
 print(const ConfigFile *file, StringInfo text)
 {
-	for (int i = 0; i < file->nentries; i++)
-	{
-		const ConfigEntry *entry = &file->entries[i];
+	int			printed = 0;
+	bool		in_defaults = false;
 
-		if (entry->key == NULL)
-		{
-			appendStringInfo(text, "[%s]\n", entry->section);
-			continue;
-		}
-		appendStringInfo(text, "%s = ", entry->key);
-		for (const char *c = entry->value; *c; c++)
-		{
-			appendStringInfoChar(text, *c);
-			if (*c == '\n')
-				appendStringInfoChar(text, '\t');
-		}
-		appendStringInfoChar(text, '\n');
+	for (int i = 0; i < file->nsettings; i++)
+	{
+		const ConfigSetting *setting = &file->settings[i];
+
+		if (setting->section == SMF_CONFIG_DEFAULTS && !in_defaults)
+			appendStringInfoString(text, "[DEFAULT]\n");
+		in_defaults = setting->section == SMF_CONFIG_DEFAULTS;
+		for (; printed <= setting->section; printed++)
+			appendStringInfo(text, "[%s]\n", file->sections[printed].header);
+		appendStringInfo(text, "%s = ", setting->key);
+		print_value(setting->value, text);
 	}
+	for (; printed < file->nsections; printed++)
+		appendStringInfo(text, "[%s]\n", file->sections[printed].header);
 }
 
 static bool
 same_string(const char *one, const char *other)
 {
 	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+static void
+check_same(const ConfigFile *file, const ConfigFile *again)
+{
+	FUZZ_CHECK(again->nsections == file->nsections && again->nsettings == file->nsettings);
+	for (int i = 0; i < file->nsections; i++)
+		FUZZ_CHECK(strcmp(file->sections[i].header, again->sections[i].header) == 0 &&
+				   same_string(file->sections[i].kind, again->sections[i].kind) &&
+				   same_string(file->sections[i].name, again->sections[i].name));
+	for (int i = 0; i < file->nsettings; i++)
+		FUZZ_CHECK(file->settings[i].section == again->settings[i].section &&
+				   strcmp(file->settings[i].key, again->settings[i].key) == 0 &&
+				   strcmp(file->settings[i].value, again->settings[i].value) == 0);
 }
 
 /* What is found in the file by its names. */
@@ -73,19 +99,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	StringInfoData text;
 	int			line = 0;
 
-	if (smf_config_parse((const char *) data, size, &file, &line))
+	if (smf_config_parse((const char *) data, size, &file, &line) == SMF_CONFIG_OK)
 	{
 		look_up(&file);
 
 		/* printed and read again it is the same */
 		initStringInfo(&text);
 		print(&file, &text);
-		FUZZ_CHECK(smf_config_parse(text.data, text.len, &again, &line));
-		FUZZ_CHECK(again.nentries == file.nentries);
-		for (int i = 0; i < file.nentries; i++)
-			FUZZ_CHECK(strcmp(file.entries[i].section, again.entries[i].section) == 0 &&
-					   same_string(file.entries[i].key, again.entries[i].key) &&
-					   same_string(file.entries[i].value, again.entries[i].value));
+		FUZZ_CHECK(smf_config_parse(text.data, text.len, &again, &line) == SMF_CONFIG_OK);
+		check_same(&file, &again);
 	}
 	else
 		FUZZ_CHECK(line >= 1);

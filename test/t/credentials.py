@@ -75,6 +75,20 @@ CASES = [
     ("blanks around everything", {}, "", "[default]\r\n" + keys(ONE).replace(" = ", "\t =  ").replace("\n", "  \r\n"), None),
     ("a setting twice", {}, "", "[default]\n" + keys(ONE) + keys(TWO), None),
     ("a section twice", {}, "", "[default]\n" + keys(ONE) + "[default]\nx = y\n", None),
+    ("[default] before [profile default]", {}, "[default]\n" + keys(ONE) + "[profile default]\n" + keys(TWO), "", None),
+    ("[profile default] before [default]", {}, "[profile default]\n" + keys(TWO) + "[default]\n" + keys(ONE), "", None),
+    ("a profile with and without quotes", {}, "[profile p]\n" + keys(ONE) + '[profile "p"]\n' + keys(TWO), "", "p"),
+    ("a profile with quotes, the second time without keys", {}, "[profile p]\n" + keys(ONE) + '[profile "p"]\nregion = x\n', "", "p"),
+    ("a profile with a backslash", {}, "[profile my\\ p]\n" + keys(ONE), "", "my p"),
+    ("a kind that goes on", {}, "[profiles p]\n" + keys(ONE), "", "p"),
+    ("a token that only the first of two sections has", {}, "[profile p]\n" + keys(TWO, "aws_session_token = x\n") + '[profile "p"]\n' +
+     keys(ONE), "", "p"),
+    ("settings of [DEFAULT]", {}, "", "[DEFAULT]\n" + keys(ONE) + "[default]\nregion = x\n", None),
+    ("no-break spaces", {}, "", "[default]\n" + keys(ONE).replace(" = ", "\u00a0=\u00a0"), None),
+    ("carriage returns", {}, "", "[default]\r" + keys(ONE).replace("\n", "\r"), None),
+    ("a setting below a setting that is none", {}, "", "[default]\n" + keys(ONE) + "s3 =\n  max\n", None),
+    ("a session in two ways", {}, "[sso-session s]\nsso_region = x\n[sso-session 's']\n" + SSO + "[profile p]\nsso_session = s\n" + ACCOUNT,
+     "", "p"),
     ("a setting before any section", {}, "", "x = y\n[default]\n" + keys(ONE), None),
     ("a line that is no setting", {}, "", "[default]\n" + keys(ONE) + "what\n", None),
     ("a config file that is none", {}, "\0\1\2", "[default]\n" + keys(ONE), None),
@@ -311,6 +325,35 @@ def test_unreadable(tap, world, server):
     lines, state = session.ask("SELECT count(*) FROM sm.training_jobs", 10)
     tap.equal(state, "28000", "what is no regular file is not waited for")
     os.unlink(path)
+
+
+# Title, credentials file, and what is wrong with it: the line, and how.
+BAD_FILES = [
+    ("a section twice", "[default]\n%s[p]\n[default]\n" % keys(ONE), 5, "begins a section that the file has already"),
+    ("a setting twice", "[default]\n%sAWS_Access_Key_Id: x\n" % keys(ONE), 4, "is a setting that its section has already"),
+    ("a setting before any section", "# keys\n\n%s[default]\n" % keys(ONE), 3, "comes before any section"),
+    ("a line that is none", "[default]\n%sexport\n" % keys(ONE), 4, "is no setting"),
+    ("a setting below a setting that is none", "[default]\ns3 =\n  a = b\n  c\n%s" % keys(ONE), 4, "is no setting"),
+    ("UTF-16", "[default]\n\0%s" % keys(ONE), 2, "is not text in UTF-8"),
+]
+
+
+def test_bad_files(tap, world, server):
+    """A file that the AWS CLI cannot read: which one, in which line, and why."""
+    for title, text, line, problem in BAD_FILES:
+        world.files("", text)
+        session = server.start(world.environment({}))
+        session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm; "
+                    "CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (allow_ambient_credentials 'true')")
+        tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs"),
+                  (['ERROR:  no AWS credentials for server "sm"',
+                    'DETAIL:  Line %d of the file "%s/credentials" %s.' % (line, world.home, problem),
+                    "HINT:  Correct that line: files are read as the AWS CLI reads them, in UTF-8."], "28000"), title)
+    for file in ("config", "credentials"):
+        world.files("", "")
+        world.write(file, "\ufeff[default]\n" + keys(ONE))
+        tap.equal((ask_extension(session), "error" in ask_botocore(world, world.environment({}), None)),
+                  ({"access_key_id": ONE[0]}, True), "a byte order mark in the file %s: only botocore refuses it" % file)
 
 
 def test_line_break(tap, world, server):
@@ -684,7 +727,8 @@ def test_large(tap, world, server):
     """Files as large as may be are read at once, whatever they consist of."""
     for title, lines in (("settings", ["key_%d =\n" % i for i in range(80000)]),
                          ("sections", ["[section %d]\n" % i for i in range(60000)]),
-                         ("lines of a value", ["s3 =\n"] + 340000 * [" x\n"])):
+                         ("lines of a value", ["s3 = y\n"] + 340000 * [" x\n"]),
+                         ("settings below a setting", ["s3 =\n"] + 250000 * [" x=\n"])):
         text = "[default]\n" + keys(ONE) + "".join(lines)
         world.files("", text)
         session = server.start(world.environment({}))
@@ -742,7 +786,7 @@ ENDPOINTS = [
      "https://api-fips.sagemaker.us-east-1.amazonaws.com/"),
     ("an endpoint that is none", {**REGION, "AWS_ENDPOINT_URL": "http://192.0.2.1"}, "", "", "",
      "none. Plain http is accepted to a loopback address only (127.0.0.1, [::1], localhost)."),
-    ("a file that is none", REGION, "\0\1\2", "", "", "not known. Line 1 of the file \"@config\" is no setting."),
+    ("a file that is none", REGION, "\0\1\2", "", "", "not known. Line 1 of the file \"@config\" is not text in UTF-8."),
 ]
 
 
@@ -1266,6 +1310,7 @@ def main():
         make_server(session, "sm")
         test_cases(tap, world, server)
         test_unreadable(tap, world, server)
+        test_bad_files(tap, world, server)
         test_line_break(tap, world, server)
         test_mapping(tap, world, server)
         test_process_allowed(tap, world, server)

@@ -122,7 +122,7 @@ read_config(ProviderContext *context, const char *path, ConfigFile *file)
 	size_t		len;
 	char	   *text = smf_provider_read_file(path, &len);
 	int			line;
-	bool		good;
+	ConfigProblem problem;
 
 	if (text == NULL)
 	{
@@ -130,14 +130,14 @@ read_config(ProviderContext *context, const char *path, ConfigFile *file)
 			context->unreadable = path;
 		return;
 	}
-	good = smf_config_parse(text, len, file, &line);
+	problem = smf_config_parse(text, len, file, &line);
 	OPENSSL_cleanse(text, len);
 	pfree(text);
-	if (!good)
+	if (problem != SMF_CONFIG_OK)
 	{
 		smf_provider_end(context);
-		smf_provider_fail(context, psprintf("Line %d of the file \"%s\" is no setting.", line, path),
-						  "The file is read as the AWS CLI reads it.");
+		smf_provider_fail(context, psprintf("Line %d of the file \"%s\" %s.", line, path, smf_config_problem(problem)),
+						  "Correct that line: files are read as the AWS CLI reads them, in UTF-8.");
 	}
 }
 
