@@ -57,6 +57,7 @@ OBJS = \
 	src/aws/pace.o \
 	src/aws/retry.o \
 	src/aws/session.o \
+	src/aws/session_name.o \
 	src/aws/shared.o \
 	src/aws/sigv4.o \
 	src/aws/stats.o \

@@ -21,6 +21,7 @@
 #include "access/htup_details.h"
 #include "aws/pace.h"
 #include "aws/session.h"
+#include "aws/session_name.h"
 #include "catalog/pg_type.h"
 #include "catalog/pg_user_mapping.h"
 #include "common/pg_prng.h"
@@ -36,8 +37,6 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
-/* Longest RoleSessionName that STS takes. */
-#define ROLE_SESSION_NAME_MAX 64
 
 static dlist_head sessions = DLIST_STATIC_INIT(sessions);
 
@@ -172,17 +171,12 @@ keep_string(const char *string)
 static char *
 session_name(Oid userid)
 {
-	char	   *name = psprintf("pg-%s-%s", get_database_name(MyDatabaseId),
-								GetUserNameFromId(userid, false));
+	char	   *name = palloc(SMF_SESSION_NAME_SIZE);
 
-	if (strlen(name) > ROLE_SESSION_NAME_MAX)
-		name[ROLE_SESSION_NAME_MAX] = '\0';
-	for (char *c = name; *c; c++)
-	{
-		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
-			  strchr("_=,.@-", *c) != NULL))
-			*c = '-';
-	}
+	if (!smf_session_name(get_database_name(MyDatabaseId), GetUserNameFromId(userid, false), name))
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
 	return name;
 }
 

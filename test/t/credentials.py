@@ -920,6 +920,15 @@ def test_machines(tap, world, server):
             tap.equal(asked_for_credentials(), expected, "... there, too")
 
 
+def session_name(database, role):
+    """The default name of an assumed role's session."""
+    whole = "pg-%s-%s" % tuple(re.sub(r"[^A-Za-z0-9_.,@]", lambda found: "".join("=%02X" % byte for byte in found.group().encode()), name)
+                               for name in (database, role))
+    if len(whole) <= 64:
+        return whole
+    return re.sub("=.?$", "", whole[:47]) + "+" + hashlib.sha256(whole.encode()).hexdigest()[:16].upper()
+
+
 def issued_session_name(session):
     """The session's name of the role that was assumed last."""
     session.run("SELECT sagemaker_fdw_disconnect()")
@@ -944,8 +953,11 @@ def test_session_names(tap, world, server):
 
     # names of databases and roles may be anything; STS takes up to 64 of few characters
     session.run('CREATE DATABASE "d\u00e4 ta/b:1"')
-    for role, expected in (("r\u00f6 le+/x", "pg-d---ta-b-1-r---le--x"), ("Some_One=,.@x", "pg-d---ta-b-1-Some_One=,.@x"),
-                           ("r" * 63, "pg-d---ta-b-1-" + "r" * 50), ("\u20ac" * 21, "pg-d---ta-b-1-" + "-" * 50)):
+    named = []
+    for role, expected in (("r\u00f6 le+/x", "pg-d=C3=A4=20ta=2Fb=3A1-r=C3=B6=20le=2B=2Fx"),
+                           ("data-team", "pg-d=C3=A4=20ta=2Fb=3A1-data=2Dteam"), ("data team", "pg-d=C3=A4=20ta=2Fb=3A1-data=20team"),
+                           ("Some_One,.@x", "pg-d=C3=A4=20ta=2Fb=3A1-Some_One,.@x"),
+                           *((long, session_name("d\u00e4 ta/b:1", long)) for long in ("r" * 63, "r" * 62 + "s", "\u20ac" * 21))):
         session.run('CREATE ROLE "%s" SUPERUSER' % role)
         other = Session("d\u00e4 ta/b:1")
         other.run("CREATE EXTENSION IF NOT EXISTS sagemaker_fdw; DROP SCHEMA IF EXISTS sm CASCADE; DROP SERVER IF EXISTS sm CASCADE")
@@ -954,6 +966,8 @@ def test_session_names(tap, world, server):
                   "aws_secret_access_key '%s', role_arn '%sm')" % (role, *ONE, ROLE))
         tap.equal(issued_session_name(other), expected, "the default session name of %s" % role)
         other.close()
+        named.append(expected)
+    tap.equal((len(named), len(set(named)), max(map(len, named))), (7, 7, 64), "no two roles have the same")
     session.run('DROP DATABASE "d\u00e4 ta/b:1"')
 
 

@@ -21,12 +21,13 @@ PLANNER_AND_EXECUTOR = re.compile("executor/|optimizer/|parser/|rewrite/|tcop/|f
                                   "nodes/(execnodes|pathnodes|plannodes|parsenodes|nodeFuncs|makefuncs)")
 
 # What tests build into programs of their own, without Postgres.
-PURE = {"aws/config_file", "aws/endpoint", "aws/expiry", "aws/retry", "aws/sigv4", "aws/xml", "jobs/attribute"}
+PURE = {"aws/config_file", "aws/endpoint", "aws/expiry", "aws/retry", "aws/session_name", "aws/sigv4", "aws/xml",
+        "jobs/attribute"}
 
 # Headers of libraries, and the files that may include them.
 LIBRARIES = {
     "curl/": {"http/http.c"},
-    "openssl/(evp|hmac)": {"aws/sigv4.c", "aws/providers/sso.c"},
+    "openssl/(evp|hmac)": {"aws/sigv4.c", "aws/session_name.c", "aws/providers/sso.c"},
 }
 
 # A list of options is one of nodes: nothing of the planner's.
