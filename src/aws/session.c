@@ -37,7 +37,6 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
-
 static dlist_head sessions = DLIST_STATIC_INIT(sessions);
 
 /* Free the session if nobody can use it again.  Raises no error. */

@@ -407,6 +407,14 @@ def test_process_allowed(tap, world, server):
     tap.ok("not allowed to run" in ours.get("error", ""), "a program does not run unless that is allowed", ours)
     session.run("SET sagemaker_fdw.allow_credential_process = on")
 
+    # a shell and ls have what they were started with; 3 is the folder that ls reads
+    world.files("[profile p]\ncredential_process = /bin/sh -c 'ls /proc/self/fd > @descriptors; echo \"$0\"' '%s'\n" % SAID, "")
+    session.run("CREATE TABLE opened AS SELECT count(*) FROM pg_class, pg_proc")
+    tap.equal(ask_extension(session), {"access_key_id": ONE[0]}, "a program that lists its descriptors")
+    with open(world.home + "/descriptors", encoding="ascii") as file:
+        tap.equal(file.read().split(), ["0", "1", "2", "3"], "... has none but input, output and errors")
+    session.run("DROP TABLE opened; SELECT sagemaker_fdw_disconnect()")
+
     # no other test's
     program = "/bin/sleep %d" % (100000 + os.getpid())
     other = Session()

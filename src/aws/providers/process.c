@@ -4,13 +4,14 @@
  *		Credentials that a program of a profile (credential_process) prints.
  *
  * Run without a shell, and only when sagemaker_fdw.allow_credential_process is on.
- * The program's errors go to the server's log, as far as it prints any.  It ends with
- * whoever waits for it, and with the backend.
+	if (error == 0)
+		error = posix_spawnp(pid, words[0], &actions, &attributes, words, environ);
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -28,6 +29,13 @@
 #define END_POLL_US 5000
 #define OUTPUT_SIZE_MAX (64 * 1024)
 #define ARGUMENTS_MAX 100
+
+/* Has posix_spawn a way to close all from one on?  Not before glibc 2.34, nor in musl. */
+#ifdef __GLIBC_PREREQ
+#if __GLIBC_PREREQ(2, 34)
+#define HAVE_CLOSEFROM
+#endif
+#endif
 
 bool		smf_allow_credential_process = false;
 
@@ -94,6 +102,34 @@ split_words(const char *command, char **words, int *nwords)
 	return *nwords > 0;
 }
 
+/*
+ * Have the program's descriptors closed but input, output and errors: the backend's
+ * data files and the client's socket are not its business.
+ */
+static int
+close_others(posix_spawn_file_actions_t *actions)
+{
+#ifdef HAVE_CLOSEFROM
+	return posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+#else
+	/* one by one; that of the folder itself is closed by then, which is no error */
+	DIR		   *folder = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int			error = folder ? 0 : errno;
+
+	while (error == 0 && (entry = readdir(folder)) != NULL)
+	{
+		int			fd = atoi(entry->d_name);
+
+		if (fd > STDERR_FILENO)
+			error = posix_spawn_file_actions_addclose(actions, fd);
+	}
+	if (folder != NULL)
+		closedir(folder);
+	return error;
+#endif
+}
+
 /* Start the program: its process, and what it prints comes from *output.  Returns errno, or 0. */
 static int
 start_program(char **words, pid_t *pid, int *output)
@@ -112,6 +148,7 @@ start_program(char **words, pid_t *pid, int *output)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
+	error = close_others(&actions);
 	posix_spawnattr_init(&attributes);
 	/* a group of its own, so that what it starts ends with it */
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
@@ -119,7 +156,8 @@ start_program(char **words, pid_t *pid, int *output)
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
 	posix_spawnattr_setpgroup(&attributes, 0);
-	error = posix_spawnp(pid, words[0], &actions, &attributes, words, environ);
+	if (error == 0)
+		error = posix_spawnp(pid, words[0], &actions, &attributes, words, environ);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	close(pipe_fds[1]);
