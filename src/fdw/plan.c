@@ -29,6 +29,8 @@
 #include "fdw/pushdown.h"
 #include "fdw/scan.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/appendinfo.h"
 #include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
@@ -73,6 +75,13 @@ typedef struct SortedClauses
 	List	   *local;			/* Expr: checked by Postgres */
 	bool		all_known;		/* every condition is among known */
 } SortedClauses;
+
+/* Columns of a table. */
+typedef struct ColumnSet
+{
+	Index		relid;			/* the table's range table index */
+	Bitmapset  *columns;		/* as pull_varattnos has them */
+} ColumnSet;
 
 /* The calls that a scan makes, as far as that can be estimated. */
 typedef struct CallEstimate
@@ -568,17 +577,104 @@ may_end_early(PlannerInfo *root, double bound)
 }
 
 /*
+ * The partition keys of all tables above a partition, as expressions of its own
+ * columns.
+ */
+static List *
+partition_keys(PlannerInfo *root, Index relid)
+{
+	AppendRelInfo *member = root->append_rel_array[relid];
+	RelOptInfo *parent;
+	List	   *keys;
+
+	if (member == NULL)
+		return NIL;
+	parent = find_base_rel(root, member->parent_relid);
+	keys = partition_keys(root, parent->relid);
+	for (int i = 0; parent->part_scheme != NULL && i < parent->part_scheme->partnatts; i++)
+		keys = list_concat(keys, parent->partexprs[i]);
+	return (List *) adjust_appendrel_attrs(root, (Node *) keys, 1, &member);
+}
+
+/* A walker: does it take a value that only running the query gives? */
+static bool
+awaits_value(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
+		(IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC))
+		return true;
+	return expression_tree_walker(node, awaits_value, context);
+}
+
+/* A walker: does it compare one of the columns with such a value? */
+static bool
+compares_with_awaited(Node *node, void *context)
+{
+	ColumnSet  *set = context;
+	Bitmapset  *read = NULL;
+
+	if (node == NULL)
+		return false;
+	/* each arm is a comparison of its own */
+	if (IsA(node, BoolExpr))
+		return expression_tree_walker(node, compares_with_awaited, context);
+	/* an array whose elements are not written down excludes nothing */
+	if (IsA(node, ScalarArrayOpExpr) && !IsA(lsecond(((ScalarArrayOpExpr *) node)->args), ArrayExpr))
+		return false;
+	pull_varattnos(node, set->relid, &read);
+	return bms_overlap(read, set->columns) && awaits_value(node, NULL);
+}
+
+/*
+ * May a comparison of a partition key exclude the partition once the query runs?
+ *
+ * Constants have excluded it from the plan by now; the statement's parameters and
+ * stable functions do so when the executor starts, so that the scan never begins.
+ */
+static bool
+may_be_excluded(PlannerInfo *root, RelOptInfo *rel, List *keys)
+{
+	ColumnSet	set = {rel->relid, NULL};
+	ListCell   *lc;
+
+	if (!enable_partition_pruning)
+		return false;
+	pull_varattnos((Node *) keys, rel->relid, &set.columns);
+	foreach(lc, rel->baserestrictinfo)
+	{
+		if (compares_with_awaited((Node *) lfirst_node(RestrictInfo, lc)->clause, &set))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Will the scan surely be asked for its first row when its sisters are?  Where the
- * partitions of a table are merged in an order that each of them gives.  If so, how
- * far behind the table it stands in the range table, which the executor's is made
- * of; else 0.
+ * partitions of a table are merged in an order that each of them gives, and none is
+ * left out.  If so, how far behind the table it stands in the range table, which the
+ * executor's is made of; else 0.
  */
 static int
 distance_from_parent(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
 {
+	JobPlan    *state = rel->fdw_private;
+	List	   *keys;
+	ListCell   *lc;
+
 	if (rel->reloptkind != RELOPT_OTHER_MEMBER_REL || root->query_pathkeys == NIL ||
 		!pathkeys_contained_in(root->query_pathkeys, path->path.pathkeys))
 		return 0;
+	keys = partition_keys(root, rel->relid);
+	if (may_be_excluded(root, rel, keys))
+		return 0;
+	/* in the order of their key, partitions are read one after another */
+	foreach(lc, keys)
+	{
+		if (smf_is_column_of(lfirst(lc), state->columns, rel->relid, "CreationTime"))
+			return 0;
+	}
 	return (int) rel->relid - bms_singleton_member(rel->top_parent_relids);
 }
 

@@ -2,14 +2,17 @@
 
 Run below test/with-service --bulk 400.
 """
+import collections
 import json
 import os
+import re
 
 from harness import BULK, HISTORY, another_session, control, counters, fault, main, make_server, wait_for
 
 PARTITIONS = [("123456789012", "us-east-1", HISTORY, 300), ("123456789012", "eu-west-1", HISTORY, 40),
               ("345678901234", "us-east-1", BULK, 400)]
 ROWS = sum(rows for _, _, _, rows in PARTITIONS)
+ONE, TWO, THREE = ((account_id, region) for account_id, region, _, _ in PARTITIONS)
 
 
 def make_tables(session):
@@ -108,6 +111,103 @@ def test_pruning(session, tap):
         tap.equal(control("calls").strip(), calls, "%s makes no call to other partitions" % query)
 
 
+def asked(session, query):
+    """(rows, {partition: calls}) of a query that makes few calls."""
+    accounts = {keys[0]: account_id for account_id, _, keys, _ in PARTITIONS}
+    control("reset", b"")
+    rows = session.run(query)
+    scopes = [re.search("Credential=(.*?)/.*?/(.*?)/", request["headers"]["authorization"]).groups()
+              for request in json.loads(control("requests"))]
+    return rows, dict(collections.Counter((accounts[key], region) for key, region in scopes))
+
+
+def test_pruning_at_run_time(session, tap):
+    """A partition that a sub-select or another table's row excludes is not asked, in any kind of plan."""
+    newest = "SELECT training_job_name FROM aws.jobs WHERE %s ORDER BY creation_time DESC LIMIT 1"
+    count = "SELECT count(*) FROM aws.jobs WHERE %s"
+    rows = {ONE: 300, TWO: 40, THREE: 400}
+    names, times = {}, {}
+    for partition, table in ((ONE, "one"), (TWO, "two"), (THREE, "three")):
+        names[partition], times[partition] = session.run("SELECT training_job_name, creation_time FROM aws.%s "
+                                                         "ORDER BY creation_time DESC LIMIT 1" % table)[0].split("|")
+
+    conditions = [("account_id = (SELECT '345678901234')", [THREE]),
+                  ("account_id = (SELECT '345678901234') AND region = 'us-east-1'", [THREE]),
+                  ("region = (SELECT 'eu-west-1')", [TWO]),
+                  ("region = ANY (ARRAY(SELECT 'eu-west-1'))", [TWO]),
+                  ("account_id = ANY (ARRAY[(SELECT '345678901234'), 'nobody'])", [THREE]),
+                  ("account_id = (SELECT '123456789012') AND region = (SELECT 'us-east-1')", [ONE]),
+                  ("(account_id = (SELECT '345678901234') OR account_id = 'nobody')", [THREE]),
+                  ("account_id <> (SELECT '345678901234')", [ONE, TWO]),
+                  ("account_id = (SELECT 'nobody')", [])]
+    for condition, partitions in conditions:
+        newest_of = sorted(partitions, key=times.get)[-1:]
+        tap.equal(asked(session, newest % condition),
+                  ([names[partition] for partition in newest_of], {partition: 1 for partition in partitions}),
+                  "merged, %s asks %d of the partitions" % (condition, len(partitions)))
+    for setting, scan in (("on", "Async Foreign Scan"), ("off", "Foreign Scan")):
+        session.run("SET enable_async_append = %s" % setting)
+        tap.equal(re.findall(".*(Append|->  .*Foreign Scan)", plan(session, count % conditions[0][0])),
+                  ["Append"] + ["->  " + scan] * 3, "enable_async_append = %s" % setting)
+        for condition, partitions in conditions:
+            tap.equal(asked(session, count % condition),
+                      (["%d" % sum(rows[partition] for partition in partitions)],
+                       {partition: -(-rows[partition] // 100) for partition in partitions}),
+                      "... %s asks %d of the partitions" % (condition, len(partitions)))
+    session.run("RESET enable_async_append")
+
+    session.run("CREATE TABLE wanted AS SELECT * FROM (VALUES ('%s', '%s', '%s'), ('%s', '%s', '%s')) "
+                "AS v (account_id, region, name); ANALYZE wanted" % (*THREE, names[THREE], *TWO, names[TWO]))
+    expected = sorted([names[TWO], names[THREE]]), {TWO: 1, THREE: 1}
+    query = ("SELECT name FROM (SELECT role_arn <> '', name FROM wanted JOIN aws.jobs AS j ON j.training_job_name = name "
+             "AND j.account_id = wanted.account_id AND j.region = wanted.region OFFSET 0) AS t ORDER BY 1")
+    for setting in ("on", "off"):
+        session.run("SET enable_async_append = %s" % setting)
+        tap.equal(re.findall("Nested Loop|Append", plan(session, query)), ["Nested Loop", "Append"],
+                  "a nested loop over partitions, enable_async_append = %s" % setting)
+        tap.equal(asked(session, query), expected, "... asks the partition of each row")
+    session.run("RESET enable_async_append; SET enable_sort = off")
+    query = "SELECT (%s) FROM wanted AS w" % newest % "region = w.region AND account_id = w.account_id"
+    tap.equal("Append" in plan(session, query), True, "a sub-select for each row")
+    answer, calls = asked(session, query)
+    tap.equal((sorted(answer), calls), expected, "... asks the partition of each row")
+    session.run("RESET enable_sort; DROP TABLE wanted")
+
+    # in the order of their key, one partition is read after another
+    session.run("CREATE TABLE aws.ages (LIKE history.training_jobs) PARTITION BY RANGE (creation_time); "
+                "CREATE FOREIGN TABLE aws.old PARTITION OF aws.ages FOR VALUES FROM (MINVALUE) TO ('2020-01-01') SERVER history; "
+                "CREATE FOREIGN TABLE aws.new PARTITION OF aws.ages FOR VALUES FROM ('2020-01-01') TO (MAXVALUE) SERVER bulk")
+    tap.equal(asked(session, "SELECT training_job_name FROM aws.ages ORDER BY creation_time DESC LIMIT 1"),
+              ([names[THREE]], {THREE: 1}), "a partition of older jobs is not asked before the newer ones have no more")
+    session.run("DROP TABLE aws.ages")
+
+
+def test_starting_together(session, tap):
+    """First pages are asked for at once where nothing can exclude a partition any more."""
+    newest = "SELECT training_job_name FROM aws.jobs WHERE %s ORDER BY creation_time DESC LIMIT 1"
+    session.run("SET plan_cache_mode = force_generic_plan; PREPARE of_account AS " + newest % "account_id = $1")
+    session.run("EXECUTE of_account ('123456789012')")
+    for query, partitions in ((newest % "training_job_name <> (SELECT 'x')", [ONE, TWO, THREE]),
+                              (newest % "account_id = '123456789012' AND training_job_name <> (SELECT 'x')", [ONE, TWO]),
+                              (newest % "region LIKE '%-1' AND (account_id > '2' OR training_job_name <> (SELECT 'x'))",
+                               [ONE, TWO, THREE]),
+                              # Postgres excludes nothing by this, and the scan of another region knows that it is not asked
+                              (newest % "region = ANY (ARRAY(SELECT * FROM unnest('{us-east-1,us-west-2}'::text[])))", [ONE, THREE]),
+                              ("EXECUTE of_account ('123456789012')", [ONE, TWO])):
+        control("reset", b"")
+        control("config", {"latency_ms": 100})
+        session.run(query)
+        tap.equal((counters()["most_in_flight"], counters()["calls"]), (len(partitions), {"ListTrainingJobs": len(partitions)}),
+                  "%d partitions start together: %s" % (len(partitions), query))
+    session.run("DEALLOCATE of_account; RESET plan_cache_mode; SET enable_partition_pruning = off")
+    control("reset", b"")
+    control("config", {"latency_ms": 100})
+    session.run(newest % "account_id <> (SELECT 'x')")
+    tap.equal(counters()["most_in_flight"], 3, "... and where pruning is off")
+    session.run("RESET enable_partition_pruning")
+    control("reset", b"")
+
+
 def test_failures(session, tap):
     rows = ["%d" % ROWS]
     query = "SELECT count(role_arn) FROM aws.jobs"
@@ -147,6 +247,8 @@ def test(session, tap):
     test_concurrency(session, tap)
     test_merged(session, tap)
     test_pruning(session, tap)
+    test_pruning_at_run_time(session, tap)
+    test_starting_together(session, tap)
     test_failures(session, tap)
 
 
