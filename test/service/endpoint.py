@@ -43,15 +43,16 @@ DEFAULT_KEY = "AKIDHISTORY000000001"
 DEFAULT_REGION = "us-east-1"
 SECOND_REGION = "us-west-2"
 
-# Settings, and what they are at the start.  The first two may be an object of
+# Settings, and what they are at the start.  The first three may be an object of
 # operation to number, "*" for all others.
 CONFIG = {
     "latency_ms": 0,            # before an answer
     "rate_limit": 0,            # calls a second of an operation, region and account (0: no limit)
+    "session_seconds": 3600,    # how long credentials that it issues last
     "jitter_ms": 0,             # at most so much is added to the latency
+    "jitter_seed": None,        # when it is set: what that is drawn from, again from the beginning
     "clock_offset_s": 0,        # the endpoint's clock is that far ahead
     "request_id": None,         # every answer's request id
-    "session_seconds": 3600,    # how long issued credentials last
     **operations.QUIRKS,
 }
 
@@ -124,6 +125,7 @@ class Service:
         self.calls = collections.Counter()
         self.credential_calls = collections.Counter()
         self.identity = identity.Identity(self)
+        self.jitter = random.Random()
         self.counters = collections.Counter()
         self.most_in_flight = self.in_flight
 
@@ -139,12 +141,12 @@ class Service:
     def setting(self, name, operation):
         """A setting that may differ by operation."""
         value = self.config[name]
-        return value.get(operation, value.get("*", 0)) if isinstance(value, dict) else value
+        return value.get(operation, value.get("*", CONFIG[name])) if isinstance(value, dict) else value
 
     def delay_s(self, operation):
         jitter_ms = self.config["jitter_ms"]
         return (self.setting("latency_ms", operation) +
-                (random.random() * jitter_ms if jitter_ms else 0)) / 1000
+                (self.jitter.random() * jitter_ms if jitter_ms else 0)) / 1000
 
     def allowed(self, account, region, operation):
         """Take a call off the operation's token bucket, which holds a second's calls."""
@@ -259,6 +261,8 @@ class Service:
         if unknown:
             raise ValueError("no setting %s; there are %s" % (", ".join(unknown), ", ".join(sorted(CONFIG))))
         self.config.update(settings)
+        if settings.get("jitter_seed") is not None:
+            self.jitter.seed(settings["jitter_seed"])
         return b"ok"
 
     def control_fault(self, query, body):

@@ -176,6 +176,14 @@ def delay(connection, spec, answer):
     connection.loop.call_later(spec["delay_ms"] / 1000, later)
 
 
+@kind()
+def expire(connection, spec, answer):
+    """All credentials that were issued have expired, then the answer to that."""
+    connection.service.identity.expire()
+    connection.send(answer())
+    connection.finished()
+
+
 # -- connections that break --------------------------------------------------------
 
 @kind()

@@ -141,7 +141,7 @@ class Identity:
         """New keys of an account: (access key id, secret, session token, expiration)."""
         number = len(self.issued) + 1
         key = ("ASIAISSUED%010d" % number, "secret/of+the/issued/keys/%015d" % number, "session-token/issued+%d==" % number)
-        expires_s = self.service.now() + about.get("seconds", self.service.config["session_seconds"])
+        expires_s = self.service.now() + self.service.setting("session_seconds", by)
         self.service.add_account(key[0], key[1], key[2], account_id, expires_s)
         self.issued.append({"by": by, "access_key_id": key[0],
                             **{name: about.get(name) for name in ("role_arn", "session_name", "external_id",

@@ -816,6 +816,28 @@ def what_is_issued_expires():
     ctl("reset")
     equal(ctl("issued"), "[]\n")
 
+    # a call at which all that was issued expires
+    service.fault(kind="expire", operation="ListTrainingJobs", skip=1)
+    keys = issued_keys(client("sts").assume_role(RoleArn=ROLE + "x", RoleSessionName="me")["Credentials"])
+    equal(service.call("ListTrainingJobs", {}, keys=keys).status, 200)
+    equal(service.call("ListTrainingJobs", {}, keys=keys).code, "ExpiredTokenException")
+    keys = issued_keys(client("sts").assume_role(RoleArn=ROLE + "x", RoleSessionName="me")["Credentials"])
+    equal(service.call("ListTrainingJobs", {}, keys=keys).status, 200)
+
+
+@test
+def how_long_credentials_last_depends_on_who_issues_them():
+    def lasts(expiration):
+        return round((expiration - datetime.datetime.now(datetime.timezone.utc)).total_seconds() / 100)
+
+    service.config(session_seconds={"AssumeRole": 1000, "ContainerCredentials": 2000})
+    for token, seconds in (("web-identity-token", 3600), (None, 1000)):
+        answer = (client("sts").assume_role_with_web_identity(RoleArn=ROLE + "x", RoleSessionName="me", WebIdentityToken=token)
+                  if token else client("sts").assume_role(RoleArn=ROLE + "x", RoleSessionName="me"))
+        equal(lasts(answer["Credentials"]["Expiration"]), seconds // 100)
+    found = ContainerMetadataFetcher().retrieve_full_uri(service.url + "/v2/credentials/task")
+    equal(lasts(datetime.datetime.fromisoformat(found["Expiration"].replace("Z", "+00:00"))), 20)
+
 
 @test
 def more_keys_may_be_added():
@@ -938,6 +960,16 @@ def latency_and_calls_in_flight():
         connection.close()
     assert time.monotonic() - began >= 0.2
     equal(service.counters()["in_flight"], 0)
+
+
+@test
+def jitter_is_the_same_for_the_same_seed():
+    # the first draw of seed 2 is 191 ms
+    for _ in range(3):
+        service.config(jitter_seed=2, jitter_ms=200)
+        began = time.monotonic()
+        service.call("ListTrainingJobs", {})
+        assert time.monotonic() - began >= 0.19
 
 
 @test
