@@ -14,6 +14,8 @@
  */
 #include "backend.h"
 
+#include <signal.h>
+
 #include <time.h>
 
 #include "catalog/namespace.h"
@@ -56,6 +58,9 @@ typedef union Chunk
 	}			link;
 	char		aligned[32];
 } Chunk;
+
+/* Nobody asks the process to end, or the query. */
+volatile sig_atomic_t InterruptPending = false;
 
 static Chunk chunks = {.link = {&chunks, &chunks, 0}};
 

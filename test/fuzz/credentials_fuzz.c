@@ -17,7 +17,7 @@ static AwsCredentials kept;
 static void
 keep(char **values)
 {
-	smf_provider_keep(&kept, "a document", values[0], values[1], values[2], 0);
+	smf_provider_keep(&kept, "a document", "Look at it.", values[0], values[1], values[2]);
 	FUZZ_CHECK(strpbrk(kept.access_key_id, " \t\r\n") == NULL);
 	FUZZ_CHECK(strpbrk(kept.secret_access_key, " \t\r\n") == NULL);
 	FUZZ_CHECK(kept.session_token == NULL || strpbrk(kept.session_token, " \t\r\n") == NULL);

@@ -3,6 +3,8 @@
  * http_fuzz.c
  *		Headers and bodies as libcurl hands them over, and the date in them.
  *
+ * And, before the first input, what no query may get to: a sleep that nothing ends.
+ *
  * Input: lines of headers, up to a NUL; pieces of the body, each up to a NUL.
  *
  *-------------------------------------------------------------------------
@@ -51,6 +53,54 @@ check_headers(const HttpRequest *request)
 	}
 	/* what the service's clock says can be signed */
 	FUZZ_CHECK(date_s == -1 || (date_s >= 0 && smf_sigv4_date(date_s, date)));
+}
+
+/* ----- sleeps ----- */
+
+static void
+wait_for_news(void *arg)
+{
+	smf_http_wait(*(uint64 *) arg);
+}
+
+static void
+arm_for_news(void *arg)
+{
+	smf_http_arm(*(uint64 *) arg);
+}
+
+/* Nobody sleeps for nothing, for a notice alone, or on news; all are told at once. */
+static void
+check_sleeps(void)
+{
+	HttpTimer	notice = {.reminder = true};
+	uint64		told;
+
+	http.started = true;
+	http.epoll_fd = http.timer_fd = -1;
+	dlist_init(&http.queue);
+	dlist_init(&http.in_flight);
+	dlist_init(&http.timers);
+	dlist_init(&http.watches);
+	for (int i = 0; i < 2; i++)
+	{
+		told = smf_http_told();
+		FUZZ_CHECK(fuzz_raises(wait_for_news, &told) && fuzz_error.sqlstate == ERRCODE_INTERNAL_ERROR);
+		FUZZ_CHECK(fuzz_raises(arm_for_news, &told) && fuzz_error.sqlstate == ERRCODE_INTERNAL_ERROR);
+		smf_http_tell();
+		FUZZ_CHECK(!fuzz_raises(wait_for_news, &told));
+		smf_http_timer_set(&notice, smf_http_now() + INT64CONST(3600000000));
+	}
+	smf_http_timer_cancel(&notice);
+	memset(&http, 0, sizeof(http));
+	fuzz_reset();
+}
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	check_sleeps();
+	return 0;
 }
 
 int
