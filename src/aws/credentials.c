@@ -43,6 +43,7 @@ smf_credentials_clear(AwsCredentials *credentials)
 	clear_string(&credentials->session_token);
 	credentials->expires_at_s = 0;
 	credentials->life_s = 0;
+	clear_string(&credentials->account);
 	clear_string(&credentials->remedy);
 	credentials->source = NULL;
 }

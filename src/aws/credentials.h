@@ -11,6 +11,9 @@
 #include "aws/expiry.h"
 #include "nodes/pg_list.h"
 
+/* Digits of an AWS account. */
+#define SMF_ACCOUNT_LEN 12
+
 /* One set of keys.  The strings are malloc'ed and the struct's own. */
 typedef struct AwsCredentials
 {
@@ -20,6 +23,7 @@ typedef struct AwsCredentials
 	int64		expires_at_s;	/* epoch seconds, as their source says; 0: never */
 	int64		life_s;			/* how long they lived when they came, by their source's
 								 * clock; SMF_NEVER: they do not expire */
+	char	   *account;		/* the AWS account that they are of, 12 digits; NULL: not known */
 	char	   *remedy;			/* what to do when the service refuses them */
 	const char *source;			/* in words, a constant; NULL: there are none */
 } AwsCredentials;

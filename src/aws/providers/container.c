@@ -73,7 +73,7 @@ authorization(ProviderContext *context)
 ProviderResult
 smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 {
-	static const char *const names[] = {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"};
+	static const char *const names[] = {"AccessKeyId", "SecretAccessKey", "Token", "Expiration", "AccountId"};
 	static const FetchPolicy policy = {.attempts = ATTEMPTS};
 	char	   *values[lengthof(names)];
 	const char *relative = smf_environment("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
@@ -116,6 +116,7 @@ smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 		smf_provider_fail(context, "The answer of the container's host holds no credentials.", NULL);
 	smf_provider_keep(credentials, "the container's host", "Check the role of the task or pod.",
 					  values[0], values[1], values[2]);
+	smf_provider_account(credentials, values[4]);
 	smf_provider_expires(context, credentials, values[3] ? smf_provider_time(values[3]) : 0, answer->date_s);
 	smf_cleanse_string(values[1]);
 	smf_cleanse_string(values[2]);

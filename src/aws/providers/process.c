@@ -312,7 +312,8 @@ run_program(ProviderContext *context, const char *profile, const char *command)
 ProviderResult
 smf_provide_process(ProviderContext *context, const char *profile, AwsCredentials *credentials)
 {
-	static const char *const names[] = {"Version", "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"};
+	static const char *const names[] = {"Version", "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration",
+	"AccountId"};
 	char	   *values[lengthof(names)];
 	const char *command = smf_profile_get(context, profile, "credential_process");
 	Program    *program;
@@ -335,6 +336,7 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 											profile), NULL);
 	smf_provider_keep(credentials, "a credential_process",
 					  psprintf("Check what the credential_process of profile \"%s\" prints.", profile), values[1], values[2], values[3]);
+	smf_provider_account(credentials, values[5]);
 	smf_provider_expires(context, credentials, values[4] ? smf_provider_time(values[4]) : 0, -1);
 	smf_cleanse_string(values[2]);
 	smf_cleanse_string(values[3]);

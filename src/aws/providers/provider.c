@@ -334,6 +334,19 @@ smf_provider_keep(AwsCredentials *credentials, const char *source, const char *r
 }
 
 /*
+ * smf_provider_account
+ *		The AWS account that what a source has just given is of; NULL, and what is no
+ *		account, says nothing.
+ */
+void
+smf_provider_account(AwsCredentials *credentials, const char *account)
+{
+	if (account != NULL && strlen(account) == SMF_ACCOUNT_LEN &&
+		strspn(account, "0123456789") == SMF_ACCOUNT_LEN)
+		credentials->account = copy_string(account);
+}
+
+/*
  * smf_provider_expires
  *		When what a source has just given expires: epoch seconds, 0: never.  "date_s" is
  *		the source's own clock, by the Date of its answer; -1: it has given none.

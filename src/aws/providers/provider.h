@@ -67,6 +67,7 @@ extern char *smf_configured_endpoint(const ProviderContext *context, const char 
 extern void smf_provider_keep(AwsCredentials *credentials, const char *source, const char *remedy,
 							  const char *access_key_id, const char *secret_access_key,
 							  const char *session_token);
+extern void smf_provider_account(AwsCredentials *credentials, const char *account);
 extern void smf_provider_expires(const ProviderContext *context, AwsCredentials *credentials,
 								 int64 expires_at_s, int64 date_s);
 extern char *smf_provider_read_file(const char *path, size_t *len);

@@ -133,6 +133,7 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 		smf_provider_fail(context, "IAM Identity Center's answer holds no credentials.", NULL);
 	smf_provider_keep(credentials, "IAM Identity Center", "Check the profile's sso_account_id and sso_role_name.",
 					  values[0], values[1], values[2]);
+	smf_provider_account(credentials, account);
 	/* this service counts milliseconds */
 	smf_provider_expires(context, credentials, values[3] ? strtoll(values[3], NULL, 10) / 1000 : 0,
 						 answer->date_s);
