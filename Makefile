@@ -55,6 +55,7 @@ OBJS = \
 	src/aws/endpoint.o \
 	src/aws/json.o \
 	src/aws/pace.o \
+	src/aws/rate.o \
 	src/aws/retry.o \
 	src/aws/session.o \
 	src/aws/session_name.o \

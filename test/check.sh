@@ -113,7 +113,7 @@ say "testing"
 since=$SECONDS
 unit=$work/build/test/unit
 quietly make -C "$unit"
-for program in sigv4_test endpoint_test expiry_test retry_test session_name_test; do
+for program in sigv4_test endpoint_test expiry_test retry_test rate_test session_name_test; do
 	tap "$program" "$unit/build/$program"
 done
 tap sigv4_differential /usr/bin/python3 -B "$unit/sigv4_differential.py" "$unit/build/sigv4_driver"

@@ -601,6 +601,7 @@ enter(AwsCall *call)
 		ask_for_credentials(call->client);
 		return;
 	}
+	smf_pacer_account(call->pacer, session->credentials.account);
 	smf_pacer_enter(call->pacer, &call->turn, call->attempt > 0);
 }
 
@@ -706,8 +707,7 @@ note_answer(AwsCall *call)
 	int64		now_us = smf_http_now();
 	bool		throttled = call->retry_class == SMF_RETRY_THROTTLED;
 
-	if (call->client->config.adaptive)
-		smf_pacer_answered(pacer, call->sent_us, throttled);
+	smf_pacer_answered(pacer, call->sent_us, throttled);
 	if (throttled)
 	{
 		call->client->stats.throttles++;
@@ -771,32 +771,33 @@ request_done(HttpRequest *request, void *arg)
 	MemoryContextSwitchTo(old);
 }
 
-/* Try again after the delay for the n-th retry, or after what the service asks for. */
-static void
-back_off(AwsCall *call, int retry)
+/* A draw for a delay. */
+static double
+draw(void)
 {
-	double		delay_s = smf_retry_delay(retry + 1, pg_prng_double(&pg_global_prng_state));
+	return pg_prng_double(&pg_global_prng_state);
+}
 
+/* Try again after the delay, or after what the service asks for. */
+static void
+back_off(AwsCall *call, double delay_s)
+{
 	if (call->result == SMF_HTTP_OK)
 		delay_s = Max(delay_s, smf_retry_after(smf_http_header(call->request, "x-amz-retry-after"),
 											   smf_http_header(call->request, "Retry-After")));
 	smf_http_timer_set(&call->backoff, smf_http_now() + (int64) (delay_s * 1e6));
 }
 
-/*
- * A throttled call tries again as long as the operation makes progress.  What
- * holds all calls back is the rate; the delay grows only while none succeeds.
- */
+/* A throttled call tries again as long as the operation makes progress. */
 static bool
 try_throttled(AwsCall *call)
 {
 	const AwsClientConfig *config = &call->client->config;
 	int64		progress_us = Max(call->pacer->success_us, call->first_sent_us);
-	bool		alone = call->pacer->success_us > call->sent_us;
 
 	if (smf_http_now() - progress_us >= config->throttle_timeout_ms * INT64CONST(1000))
 		return false;
-	back_off(call, config->adaptive && alone ? 1 : call->throttles);
+	back_off(call, smf_pacer_throttled_delay(call->pacer, call->throttles, draw()));
 	return true;
 }
 
@@ -815,7 +816,7 @@ try_failed(AwsCall *call)
 	call->retry_cost = smf_quota_take(&call->pacer->quota, timed_out);
 	if (call->retry_cost == 0)
 		return false;
-	back_off(call, call->failures);
+	back_off(call, smf_retry_delay(call->failures + 1, draw()));
 	return true;
 }
 
@@ -990,6 +991,7 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 			   const char *body, int64 *attempts)
 {
 	AwsCall    *call = MemoryContextAllocZero(client->context, sizeof(AwsCall));
+	PaceTerms	terms = {0};
 	CallKey		key;
 
 	call->client = client;
@@ -1004,8 +1006,10 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	call->turn.go = send_request;
 	smf_call_key(&key, client->session->serverid, client->session->userid, client->config.region,
 				 operation);
-	call->pacer = smf_pacer_find(&client->session->pacers, &key, client->config.max_calls_per_second,
-								 client->config.adaptive);
+	terms.custom_endpoint = client->config.endpoint_url != NULL;
+	terms.ceiling = client->config.max_calls_per_second;
+	terms.adaptive = client->config.adaptive;
+	call->pacer = smf_pacer_find(&client->session->pacers, &key, &terms);
 	dlist_push_tail(&client->calls, &call->node);
 	enter(call);
 	return call;

@@ -3,10 +3,19 @@
  * pace.c
  *		The turns of calls to one operation.
  *
- * The service limits how often an operation is called, by account and region,
- * whoever calls.  So all scans of a session queue for their calls here, in one
- * place for each operation, and calls go out as fast as the rate allows.  Where
- * sessions share memory, that is the rate of all sessions together: each asks when
+ * All scans of a session queue for their calls here, in one place for each operation,
+ * and calls go out as fast as two bounds allow:
+ *
+ * - The ceiling is the administrator's, of a server.  All roles that use the server
+ *	 share it.
+ * - The rate follows what the service bears (rate.c).  The service limits how often an
+ *	 operation is called by account and region, whoever calls and from where.  So the rate
+ *	 is shared by all calls for an account, whatever server and database they are of.  It
+ *	 is the server's own where that has an endpoint of its own, and the role's own where
+ *	 the account is not known: what a role brings upon its account must slow nobody
+ *	 down who uses another.
+ *
+ * Where sessions share memory, both are those of all sessions together: each asks when
  * its own turn has come, and who asks first goes first.
  *
  * Not accounted for: the calls of other programs, other than by the throttles that
@@ -16,32 +25,65 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "aws/pace.h"
 #include "storage/spin.h"
 
-/* A rate that was throttled, and that nobody has asked for as long, begins anew. */
+/* What was learnt of a rate is forgotten when nobody has asked for it so long. */
 #define FORGET_S 120.0
 
 /* Seconds after which a turn that is farther off is asked for again. */
 #define ASK_AGAIN_S 3600.0
 
-/* What sessions share for a server's operation in a region. */
+/* What sessions share of a ceiling. */
+typedef struct CeilingPayload
+{
+	slock_t		mutex;			/* of what follows; held while it is computed with */
+	TokenBucket bucket;
+} CeilingPayload;
+
+/* And of a rate. */
 typedef struct RatePayload
 {
 	slock_t		mutex;			/* of what follows; held while it is computed with */
-	bool		begun;			/* is the rate valid? */
+	double		used_s;			/* when it was last asked for, or told of an answer */
 	CallRate	rate;
 } RatePayload;
 
-static void
-init_rate(void *payload)
+static double
+now_s(void)
 {
-	SpinLockInit(&((RatePayload *) payload)->mutex);
-	((RatePayload *) payload)->begun = false;
+	return smf_http_now() / 1e6;
 }
 
+static void
+init_ceiling(void *memory)
+{
+	CeilingPayload *payload = memory;
+
+	SpinLockInit(&payload->mutex);
+	smf_ceiling_init(&payload->bucket, now_s());
+}
+
+static void
+init_rate(void *memory)
+{
+	RatePayload *payload = memory;
+
+	SpinLockInit(&payload->mutex);
+	payload->used_s = now_s();
+	smf_rate_init(&payload->rate, payload->used_s);
+}
+
+static CallTable ceilings = {
+	.part.name = "sagemaker_fdw ceilings 1",
+	.payload_size = sizeof(CeilingPayload),
+	.init_payload = init_ceiling
+};
+
 static CallTable rates = {
-	.part.name = "sagemaker_fdw rates 1",
+	.part.name = "sagemaker_fdw rates 2",
 	.payload_size = sizeof(RatePayload),
 	.init_payload = init_rate
 };
@@ -50,6 +92,7 @@ static CallTable rates = {
 void
 smf_pacer_request(void)
 {
+	smf_table_request(&ceilings);
 	smf_table_request(&rates);
 }
 
@@ -57,54 +100,100 @@ smf_pacer_request(void)
 void
 smf_pacer_attach(void)
 {
+	smf_shared_attach(&ceilings.part);
 	smf_shared_attach(&rates.part);
 }
 
-static double
-now_s(void)
+/* The bucket of the pacer's ceiling, for the caller alone until unlock_ceiling. */
+static CeilingPayload *
+lock_ceiling(const AwsPacer *pacer)
 {
-	return smf_http_now() / 1e6;
+	CeilingPayload *payload = smf_table_lock(&ceilings, &pacer->ceiling_key);
+
+	SpinLockAcquire(&payload->mutex);
+	return payload;
+}
+
+static void
+unlock_ceiling(CeilingPayload *payload)
+{
+	SpinLockRelease(&payload->mutex);
+	smf_table_unlock(&ceilings);
 }
 
 /* The pacer's rate, for the caller alone until unlock_rate. */
-static CallRate *
-lock_rate(AwsPacer *pacer, RatePayload **payload)
+static RatePayload *
+lock_rate(const AwsPacer *pacer, double now)
 {
-	double		now = now_s();
+	RatePayload *payload = smf_table_lock(&rates, &pacer->rate_key);
 
-	*payload = NULL;
-	if (!rates.part.shared)
-		return &pacer->rate;
-	*payload = smf_table_lock(&rates, &pacer->rate_key);
-	SpinLockAcquire(&(*payload)->mutex);
-	/* how a throttle was borne long ago says nothing of now */
-	if (!(*payload)->begun ||
-		((*payload)->rate.throttled && now - (*payload)->rate.tokens_at_s > FORGET_S))
-		smf_rate_init(&(*payload)->rate, pacer->rate.ceiling, now);
-	(*payload)->begun = true;
-	/* what was learnt before the server's retry_mode changed would hold for ever */
-	if (!pacer->adaptive)
-		(*payload)->rate.throttled = false;
-	return &(*payload)->rate;
+	SpinLockAcquire(&payload->mutex);
+	/* what was borne long ago says nothing of now */
+	if (now - payload->used_s > FORGET_S)
+		smf_rate_init(&payload->rate, now);
+	payload->used_s = now;
+	return payload;
 }
 
 static void
 unlock_rate(RatePayload *payload)
 {
-	if (payload == NULL)
-		return;
 	SpinLockRelease(&payload->mutex);
 	smf_table_unlock(&rates);
 }
 
-/* Take leave for one call, or return the seconds after which to ask again. */
 static double
-take_leave(AwsPacer *pacer)
+take_below_ceiling(const AwsPacer *pacer, double now)
+{
+	CeilingPayload *payload;
+	double		wait_s;
+
+	if (pacer->ceiling == 0)
+		return 0;
+	payload = lock_ceiling(pacer);
+	wait_s = smf_ceiling_take(&payload->bucket, pacer->ceiling, now);
+	unlock_ceiling(payload);
+	return wait_s;
+}
+
+static void
+give_back_below_ceiling(const AwsPacer *pacer)
+{
+	CeilingPayload *payload;
+
+	if (pacer->ceiling == 0)
+		return;
+	payload = lock_ceiling(pacer);
+	smf_ceiling_give(&payload->bucket);
+	unlock_ceiling(payload);
+}
+
+static double
+take_of_rate(const AwsPacer *pacer, double now)
 {
 	RatePayload *payload;
-	double		wait_s = smf_rate_take(lock_rate(pacer, &payload), now_s());
+	double		wait_s;
 
+	if (!pacer->adaptive)
+		return 0;
+	payload = lock_rate(pacer, now);
+	wait_s = smf_rate_take(&payload->rate, now);
 	unlock_rate(payload);
+	return wait_s;
+}
+
+/* Take leave for one call of both, or return the seconds after which to ask again. */
+static double
+take_leave(const AwsPacer *pacer)
+{
+	double		now = now_s();
+	double		wait_s = take_below_ceiling(pacer, now);
+
+	if (wait_s > 0)
+		return wait_s;
+	wait_s = take_of_rate(pacer, now);
+	if (wait_s > 0)
+		give_back_below_ceiling(pacer);
 	return wait_s;
 }
 
@@ -137,42 +226,73 @@ timer_fired(HttpTimer *timer)
 }
 
 /*
- * smf_pacer_find
- *		The pacer for such calls, made if need be.  "ceiling" is calls a second, 0 for
- *		none.  Raises an error without memory.
+ * smf_pacer_account
+ *		Say whose quota the pacer's calls use up: the account's number, or NULL while
+ *		that is not known.
  */
-AwsPacer *
-smf_pacer_find(dlist_head *pacers, const CallKey *key, double ceiling, bool adaptive)
+void
+smf_pacer_account(AwsPacer *pacer, const char *account)
 {
-	dlist_iter	iter;
-	AwsPacer   *pacer;
-	RatePayload *payload;
+	CallKey    *key = &pacer->rate_key;
 
-	dlist_foreach(iter, pacers)
-	{
-		pacer = dlist_container(AwsPacer, node, iter.cur);
-		if (memcmp(&pacer->key, key, sizeof(CallKey)) == 0)
-			return pacer;
-	}
+	if (strcmp(key->account, account ? account : "") == 0)
+		return;
+	*key = pacer->key;
+	if (account == NULL)
+		return;
+	key->userid = InvalidOid;
+	strlcpy(key->account, account, sizeof(key->account));
+	/* who answers at another endpoint need not be AWS, whatever the account is called */
+	if (pacer->custom_endpoint)
+		return;
+	key->databaseid = InvalidOid;
+	key->serverid = InvalidOid;
+}
 
-	pacer = calloc(1, sizeof(AwsPacer));
+static AwsPacer *
+make_pacer(dlist_head *pacers, const CallKey *key, const PaceTerms *terms)
+{
+	AwsPacer   *pacer = calloc(1, sizeof(AwsPacer));
+
 	if (pacer == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
 	pacer->key = *key;
 	pacer->rate_key = *key;
-	pacer->rate_key.userid = InvalidOid;
-	pacer->adaptive = adaptive;
+	pacer->custom_endpoint = terms->custom_endpoint;
+	pacer->ceiling = terms->ceiling;
+	pacer->ceiling_key = *key;
+	pacer->ceiling_key.userid = InvalidOid;
+	pacer->adaptive = terms->adaptive;
 	pacer->quota.left = SMF_RETRY_QUOTA;
-	smf_rate_init(&pacer->rate, ceiling, now_s());
-	/* the server's option may have changed since others asked */
-	lock_rate(pacer, &payload)->ceiling = ceiling;
-	unlock_rate(payload);
 	dlist_init(&pacer->queue);
 	pacer->timer.fire = timer_fired;
 	dlist_push_tail(pacers, &pacer->node);
 	return pacer;
+}
+
+/*
+ * smf_pacer_find
+ *		The pacer for such calls, made if need be.  Raises an error without memory.
+ */
+AwsPacer *
+smf_pacer_find(dlist_head *pacers, const CallKey *key, const PaceTerms *terms)
+{
+	dlist_iter	iter;
+	AwsPacer   *pacer = NULL;
+
+	dlist_foreach(iter, pacers)
+	{
+		AwsPacer   *other = dlist_container(AwsPacer, node, iter.cur);
+
+		if (memcmp(&other->key, key, sizeof(CallKey)) == 0)
+		{
+			pacer = other;
+			break;
+		}
+	}
+	return pacer ? pacer : make_pacer(pacers, key, terms);
 }
 
 /* Free the pacers, which nobody waits for any more.  Raises no error. */
@@ -220,8 +340,31 @@ smf_pacer_leave(PaceTurn *turn)
 void
 smf_pacer_answered(AwsPacer *pacer, int64 sent_us, bool throttled)
 {
+	double		now = now_s();
 	RatePayload *payload;
 
-	smf_rate_answered(lock_rate(pacer, &payload), now_s(), sent_us / 1e6, throttled);
+	if (!pacer->adaptive)
+		return;
+	payload = lock_rate(pacer, now);
+	smf_rate_answered(&payload->rate, now, sent_us / 1e6, throttled);
 	unlock_rate(payload);
+}
+
+/*
+ * smf_pacer_throttled_delay
+ *		Seconds to wait after a call was throttled "throttles" times in a row.
+ *
+ * Where a rate holds calls back the delay need not; else it is all that does.  "draw" is
+ * uniform in [0, 1).
+ */
+double
+smf_pacer_throttled_delay(const AwsPacer *pacer, int throttles, double draw)
+{
+	double		success_age_s = HUGE_VAL;
+
+	if (!pacer->adaptive)
+		return smf_retry_delay(throttles + 1, draw);
+	if (pacer->success_us != 0)
+		success_age_s = (smf_http_now() - pacer->success_us) / 1e6;
+	return smf_retry_throttled_delay(throttles, success_age_s, draw);
 }

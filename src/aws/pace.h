@@ -8,6 +8,7 @@
 #ifndef SMF_PACE_H
 #define SMF_PACE_H
 
+#include "aws/rate.h"
 #include "aws/retry.h"
 #include "aws/table.h"
 #include "http/http.h"
@@ -22,22 +23,36 @@ typedef struct PaceTurn
 												 * HttpDone's rules */
 } PaceTurn;
 
+/* What bounds calls. */
+typedef struct PaceTerms
+{
+	bool		custom_endpoint;	/* is the endpoint another than AWS's own? */
+	double		ceiling;		/* calls a second of the server's operation; 0: none */
+	bool		adaptive;		/* does the rate follow what the service bears? */
+} PaceTerms;
+
 /*
  * What all scans of a session share for one operation in one region.  It lives
- * in malloc'ed memory, as long as its session.  The rate is that of all sessions,
- * where they share memory.
+ * in malloc'ed memory, as long as its session.  The ceiling and the rate are those of
+ * all sessions, where they share memory.
  */
 typedef struct AwsPacer
 {
 	dlist_node	node;			/* in the session's list */
 	CallKey		key;			/* of the calls that are paced */
 
-	CallKey		rate_key;		/* of those that share the rate: whatever role they are for */
-	CallRate	rate;			/* where sessions share no memory */
-	bool		adaptive;		/* does the rate follow what the service bears? */
+	/* the administrator's bound */
+	double		ceiling;		/* calls a second; 0: none */
+	CallKey		ceiling_key;	/* of those that share it */
+
+	/* what the service bears */
+	bool		adaptive;		/* is it followed? */
+	bool		custom_endpoint;	/* is it asked at another endpoint than AWS's own? */
+	CallKey		rate_key;		/* of those that use up the same quota */
+
+	/* the session's own */
 	RetryQuota	quota;
 	int64		success_us;		/* when the last call succeeded, smf_http_now(); 0: none has */
-	int			throttles;		/* in a row, since a call last succeeded */
 
 	dlist_head	queue;			/* PaceTurn: who waits for a turn */
 	HttpTimer	timer;			/* armed while somebody waits */
@@ -45,11 +60,12 @@ typedef struct AwsPacer
 
 extern void smf_pacer_request(void);
 extern void smf_pacer_attach(void);
-extern AwsPacer *smf_pacer_find(dlist_head *pacers, const CallKey *key, double ceiling,
-								bool adaptive);
+extern AwsPacer *smf_pacer_find(dlist_head *pacers, const CallKey *key, const PaceTerms *terms);
+extern void smf_pacer_account(AwsPacer *pacer, const char *account);
 extern void smf_pacer_free_all(dlist_head *pacers);
 extern void smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn, bool again);
 extern void smf_pacer_leave(PaceTurn *turn);
 extern void smf_pacer_answered(AwsPacer *pacer, int64 sent_us, bool throttled);
+extern double smf_pacer_throttled_delay(const AwsPacer *pacer, int throttles, double draw);
 
 #endif							/* SMF_PACE_H */

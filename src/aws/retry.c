@@ -6,19 +6,10 @@
  * Pure: the clock and the random draw are arguments, so every schedule can be
  * tested.  It knows AWS error codes, not HTTP handles; client.c does the waiting.
  *
- * The rate follows the SDKs' adaptive mode: it begins at the first throttle, falls
- * to 0.7 of what was measured, and comes back along a cubic curve.  Two things
- * differ, since a scan makes thousands of calls and each throttled one is a call
- * for nothing.  Throttled calls that were already under way when the rate fell do
- * not make it fall again.  And where the SDKs' curve would be back after a few
- * calls (2 s at 10 calls a second), it takes PLATEAU_CALLS calls instead, or
- * PLATEAU_MAX_S; beyond that point both are the same.
- *
  *-------------------------------------------------------------------------
  */
 #include "aws/retry.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,24 +17,21 @@
 #define RETRY_COST 5
 #define TIMEOUT_RETRY_COST 10
 
-/* The adaptive mode's constants, as the SDKs define them. */
-#define RATE_BETA 0.7
-#define RATE_SCALE 0.4
-#define RATE_MIN 0.5
-#define RATE_SMOOTHING 0.8
-#define MEASURED_BUCKET_S 0.5
-#define MEASURED_FACTOR_MAX 2.0
-
-/*
- * How long the curve takes at least: so many calls, but no longer than this.  A
- * rate below the last of these says how little was asked, not what is borne.
- */
-#define PLATEAU_CALLS 60
-#define PLATEAU_MAX_S 20.0
-#define PLATEAU_RATE_MIN 1.0
-
 /* Longest delay before an attempt, in seconds. */
 #define DELAY_MAX_S 20.0
+
+/*
+ * Bound of a throttled call's first delay where a rate holds calls back, in seconds.  The
+ * SDKs begin with 1: that is what calls wait for in vain when throttles come at random.
+ */
+#define THROTTLED_DELAY_S 0.1
+
+/*
+ * Longest such delay while the operation makes progress, and how recent a success must be
+ * for that, in seconds.
+ */
+#define PROGRESS_DELAY_MAX_S 1.0
+#define PROGRESS_S 5.0
 
 /* Longest delay that the service may ask for, in seconds. */
 #define RETRY_AFTER_MAX_S 60.0
@@ -162,23 +150,42 @@ smf_retry_classify(int http_status, const char *code, const char *message)
 	}
 }
 
+/* Full jitter: between nothing and "bound_s", doubled so many times, but "most_s" at most. */
+static double
+jittered(double bound_s, int doublings, double most_s, double draw)
+{
+	for (int i = 0; i < doublings && bound_s < most_s; i++)
+		bound_s *= 2;
+	return draw * (bound_s < most_s ? bound_s : most_s);
+}
+
 /*
  * smf_retry_delay
  *		Seconds to wait before attempt "attempt" (2 is the first retry).
  *
- * Full jitter: "draw" is uniform in [0, 1), and the delay between nothing and a
- * bound that doubles with each attempt.
+ * "draw" is uniform in [0, 1).
  */
 double
 smf_retry_delay(int attempt, double draw)
 {
-	double		bound_s = 1;
+	return jittered(1, attempt - 2, DELAY_MAX_S, draw);
+}
 
-	for (int i = 2; i < attempt && bound_s < DELAY_MAX_S; i++)
-		bound_s *= 2;
-	if (bound_s > DELAY_MAX_S)
-		bound_s = DELAY_MAX_S;
-	return draw * bound_s;
+/*
+ * smf_retry_throttled_delay
+ *		Seconds to wait after a call was throttled "throttles" times in a row, where a
+ *		rate holds calls back.
+ *
+ * "success_age_s" is how long ago a call of the operation last succeeded, HUGE_VAL for
+ * never.  While some do, it is the rate that has to bear the limit, and a delay only
+ * spreads the calls of a burst.  "draw" is uniform in [0, 1).
+ */
+double
+smf_retry_throttled_delay(int throttles, double success_age_s, double draw)
+{
+	double		most_s = success_age_s < PROGRESS_S ? PROGRESS_DELAY_MAX_S : DELAY_MAX_S;
+
+	return jittered(THROTTLED_DELAY_S, throttles - 1, most_s, draw);
 }
 
 /* A decimal number without a sign, maybe with blanks behind it; 0 for anything else. */
@@ -241,146 +248,4 @@ smf_quota_give(RetryQuota *quota, int taken)
 	quota->left += taken > 0 ? taken : 1;
 	if (quota->left > SMF_RETRY_QUOTA)
 		quota->left = SMF_RETRY_QUOTA;
-}
-
-/* ----- the rate of calls ----- */
-
-/*
- * smf_rate_init
- *		No limit but the ceiling, which may be 0 for none.
- */
-void
-smf_rate_init(CallRate *rate, double ceiling, double now_s)
-{
-	memset(rate, 0, sizeof(*rate));
-	rate->ceiling = ceiling;
-	rate->tokens = 1;
-	rate->tokens_at_s = now_s;
-	rate->bucket_s = floor(now_s / MEASURED_BUCKET_S) * MEASURED_BUCKET_S;
-}
-
-/* Calls a second that may be made now; 0: any number. */
-static double
-current_rate(const CallRate *rate)
-{
-	if (!rate->throttled)
-		return rate->ceiling;
-	return rate->ceiling > 0 && rate->ceiling < rate->rate ? rate->ceiling : rate->rate;
-}
-
-/* Count the tokens that have come since they were last counted. */
-static void
-refill(CallRate *rate, double now_s)
-{
-	double		per_s = current_rate(rate);
-
-	/* a ceiling is kept in every second; the adaptive rate saves up for one */
-	double		most = rate->ceiling > 0 || per_s < 1 ? 1 : per_s;
-
-	rate->tokens += (now_s - rate->tokens_at_s) * per_s;
-	if (rate->tokens > most)
-		rate->tokens = most;
-	rate->tokens_at_s = now_s;
-}
-
-/*
- * smf_rate_take
- *		Take leave for one call: 0, or the seconds after which to ask again,
- *		and then nothing is taken.
- */
-double
-smf_rate_take(CallRate *rate, double now_s)
-{
-	double		per_s = current_rate(rate);
-
-	if (per_s == 0)
-		return 0;
-	refill(rate, now_s);
-	/* what is missing may be no more than rounding */
-	if (rate->tokens >= 1 - 1e-6)
-	{
-		rate->tokens -= 1;
-		return 0;
-	}
-	return (1 - rate->tokens) / per_s;
-}
-
-static void
-measure(CallRate *rate, double now_s)
-{
-	double		bucket_s = floor(now_s / MEASURED_BUCKET_S) * MEASURED_BUCKET_S;
-
-	rate->bucket_calls++;
-	if (bucket_s <= rate->bucket_s)
-		return;
-	rate->measured_rate = RATE_SMOOTHING * rate->bucket_calls / (bucket_s - rate->bucket_s) +
-		(1 - RATE_SMOOTHING) * rate->measured_rate;
-	rate->bucket_calls = 0;
-	rate->bucket_s = bucket_s;
-}
-
-static double
-at_least_minimum(double per_s)
-{
-	return per_s > RATE_MIN ? per_s : RATE_MIN;
-}
-
-/* The curve "elapsed_s" after a throttle. */
-static double
-curve(const CallRate *rate, double elapsed_s)
-{
-	double		from_plateau_s = elapsed_s - rate->plateau_s;
-	double		missing = 1 - elapsed_s / rate->plateau_s;
-
-	if (from_plateau_s >= 0)
-		return RATE_SCALE * from_plateau_s * from_plateau_s * from_plateau_s + rate->plateau_rate;
-	return rate->plateau_rate * (1 - (1 - RATE_BETA) * missing * missing * missing);
-}
-
-/*
- * smf_rate_answered
- *		An answer has come to a call that was sent at "sent_s".
- */
-void
-smf_rate_answered(CallRate *rate, double now_s, double sent_s, bool throttled)
-{
-	measure(rate, now_s);
-	if (!throttled && !rate->throttled)
-		return;
-	if (throttled && rate->throttled && sent_s <= rate->throttled_at_s)
-		return;
-	refill(rate, now_s);
-
-	if (throttled)
-	{
-		double		before = rate->measured_rate;
-		double		sdk_s;
-		double		calls_s;
-
-		/* nothing is measured in the first half second: count what it has seen */
-		if (before == 0)
-			before = rate->bucket_calls / MEASURED_BUCKET_S;
-		if (rate->throttled && rate->rate < before)
-			before = rate->rate;
-		rate->plateau_rate = at_least_minimum(before);
-		sdk_s = cbrt(rate->plateau_rate * (1 - RATE_BETA) / RATE_SCALE);
-		calls_s = fmin(PLATEAU_CALLS / rate->plateau_rate, PLATEAU_MAX_S);
-		if (rate->plateau_rate < PLATEAU_RATE_MIN)
-			calls_s = 0;
-		rate->plateau_s = fmax(sdk_s, calls_s);
-		rate->throttled_at_s = now_s;
-		rate->throttled = true;
-		rate->rate = at_least_minimum(RATE_BETA * rate->plateau_rate);
-	}
-	else
-	{
-		double		most = MEASURED_FACTOR_MAX * rate->measured_rate;
-
-		rate->rate = curve(rate, now_s - rate->throttled_at_s);
-		if (rate->rate > most)
-			rate->rate = most;
-		rate->rate = at_least_minimum(rate->rate);
-	}
-	if (rate->tokens > 1 && rate->tokens > rate->rate)
-		rate->tokens = rate->rate;
 }

@@ -33,7 +33,7 @@ init_stats(void *payload)
 }
 
 static CallTable stats = {
-	.part.name = "sagemaker_fdw stats 1",
+	.part.name = "sagemaker_fdw stats 2",
 	.payload_size = sizeof(StatsPayload),
 	.init_payload = init_stats
 };

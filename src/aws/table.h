@@ -10,16 +10,21 @@
 
 #include "aws/shared.h"
 
-/* Longest region and operation that are told apart, with their NUL. */
+/* Longest strings that are told apart, with their NUL. */
+#define SMF_KEY_ACCOUNT_SIZE 16
 #define SMF_KEY_REGION_SIZE 64
 #define SMF_KEY_OPERATION_SIZE 48
 
-/* A kind of call.  Without gaps, and NULs behind the strings: it is compared as bytes. */
+/*
+ * A kind of call: what an oid or a string says nothing of is InvalidOid or "".  Without
+ * gaps, and NULs behind the strings: it is compared as bytes.
+ */
 typedef struct CallKey
 {
 	Oid			databaseid;
 	Oid			serverid;
-	Oid			userid;			/* the role that calls are made for; InvalidOid: any */
+	Oid			userid;			/* the role that calls are made for */
+	char		account[SMF_KEY_ACCOUNT_SIZE];	/* AWS's number of the account */
 	char		region[SMF_KEY_REGION_SIZE];
 	char		operation[SMF_KEY_OPERATION_SIZE];
 } CallKey;

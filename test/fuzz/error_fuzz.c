@@ -83,7 +83,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const int statuses[] = {300, 307, 400, 401, 403, 404, 413, 429, 500, 502, 503, 504, 599};
 	FuzzInput	input = {data, size};
 	uint8_t		there;
-	AwsClient	client = {0};
+	AwsSession	session = {0};
+	AwsClient	client = {.session = &session};
 	AwsCall		call = {.client = &client, .operation = "DescribeTrainingJob", .attempt = 1,
 	.result = SMF_HTTP_OK};
 	double		delay_s;

@@ -581,7 +581,8 @@ def test_preloaded(tap, throttles_alone):
         tap.ok(throttles_alone is None or throttles < throttles_alone / 2, "... and with shared memory are throttled much less",
                (throttles, throttles_alone))
         tap.equal(session.run("SELECT name FROM pg_shmem_allocations WHERE name LIKE 'sagemaker_fdw%' ORDER BY 1"),
-                  ["sagemaker_fdw progress 1", "sagemaker_fdw rates 1", "sagemaker_fdw stats 1"], "shared memory has names with versions")
+                  ["sagemaker_fdw ceilings 1", "sagemaker_fdw progress 1", "sagemaker_fdw rates 2",
+                   "sagemaker_fdw stats 2"], "shared memory has names with versions")
         test_figures(session, tap)
         test_roles(session, tap)
         test_full(session, tap, 1000)

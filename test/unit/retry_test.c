@@ -6,7 +6,6 @@
  *-------------------------------------------------------------------------
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "aws/retry.h"
 #include "tap.h"
@@ -143,185 +142,18 @@ test_quota(void)
 }
 
 static void
-test_ceiling(void)
+test_throttled_delay(void)
 {
-	CallRate	rate;
-	double		wait_s;
-	double		now_s = 100;
-	int			calls = 0;
-
-	smf_rate_init(&rate, 0, now_s);
-	for (int i = 0; i < 1000; i++)
-		calls += smf_rate_take(&rate, now_s) == 0;
-	tap_is_int(calls, 1000, "without a ceiling all calls may be made at once");
-
-	smf_rate_init(&rate, 4, now_s);
-	tap_ok(smf_rate_take(&rate, now_s) == 0, "with one, the first call may");
-	wait_s = smf_rate_take(&rate, now_s);
-	tap_ok(fabs(wait_s - 0.25) < 1e-9, "and the second after its share of a second");
-	tap_ok(smf_rate_take(&rate, now_s + 0.25) == 0, "then it may");
-	tap_ok(smf_rate_take(&rate, now_s + 100) == 0 && smf_rate_take(&rate, now_s + 100) > 0.2,
-		   "nothing is saved up");
-}
-
-static void
-test_adaptive(void)
-{
-	CallRate	rate;
-	double		now_s = 0;
-	double		after;
-
-	smf_rate_init(&rate, 0, now_s);
-	for (int i = 0; i < 100; i++)
-		smf_rate_answered(&rate, i * 0.05, i * 0.05, false);
-	tap_ok(!rate.throttled && smf_rate_take(&rate, now_s) == 0, "successes alone limit nothing");
-	tap_ok(fabs(rate.measured_rate - 20) < 0.5, "20 answers a second are measured");
-	smf_rate_answered(&rate, 5, 4.95, true);
-	tap_ok(fabs(rate.rate - 0.7 * rate.measured_rate) < 0.2, "a throttle takes the rate to 0.7 of that");
-	after = rate.rate;
-	smf_rate_answered(&rate, 5.01, 4.97, true);
-	tap_ok(rate.rate == after, "a throttled call that was under way then takes it no further");
-	smf_rate_answered(&rate, 5.02, 5.01, true);
-	tap_ok(rate.rate < after, "one sent later does");
-
-	smf_rate_init(&rate, 0, 0);
-	smf_rate_answered(&rate, 0.01, 0, true);
-	tap_ok(rate.rate >= 0.5, "the rate never falls below 0.5");
-	for (int i = 0; i < 100; i++)
-		smf_rate_answered(&rate, 0.02 + i * 0.01, 0.015 + i * 0.01, true);
-	tap_ok(rate.rate == 0.5, "however many throttles come");
-}
-
-/*
- * A scan of "jobs" calls, "concurrency" at a time, each answered after about
- * "latency_s" by a service that bears "limit" calls a second and saves up "burst".
- */
-typedef struct Simulation
-{
-	int			jobs;
-	int			concurrency;
-	double		latency_s;
-	double		limit;
-	double		burst;
-
-	/* what came of it */
-	double		seconds;
-	int			calls_later;	/* after the first minute */
-	int			throttled_later;
-} Simulation;
-
-#define CONCURRENCY_MAX 64
-
-static double
-draw(void)
-{
-	return rand() / (RAND_MAX + 1.0);
-}
-
-static void
-simulate(Simulation *simulation)
-{
-	enum
-	{
-		WANTS, IN_FLIGHT, BACKS_OFF
-	}			state[CONCURRENCY_MAX];
-	double		due_s[CONCURRENCY_MAX];
-	double		sent_s[CONCURRENCY_MAX];
-	double		service_tokens = simulation->burst;
-	double		service_at_s = 0;
-	double		now_s = 0;
-	int			done = 0;
-	CallRate	rate;
-
-	srand(1);
-	smf_rate_init(&rate, 0, 0);
-	memset(state, WANTS, sizeof(state));
-	while (done < simulation->jobs)
-	{
-		double		next_s = HUGE_VAL;
-		double		wait_s = 0;
-
-		for (int i = 0; i < simulation->concurrency; i++)
-		{
-			bool		throttled;
-
-			if (state[i] != WANTS && due_s[i] > now_s)
-				continue;
-			if (state[i] == BACKS_OFF)
-				state[i] = WANTS;
-			if (state[i] != IN_FLIGHT)
-				continue;
-			service_tokens += (now_s - service_at_s) * simulation->limit;
-			if (service_tokens > simulation->burst)
-				service_tokens = simulation->burst;
-			service_at_s = now_s;
-			throttled = service_tokens < 1;
-			if (!throttled)
-			{
-				service_tokens -= 1;
-				done++;
-			}
-			if (now_s > 60)
-			{
-				simulation->calls_later++;
-				simulation->throttled_later += throttled;
-			}
-			smf_rate_answered(&rate, now_s, sent_s[i], throttled);
-			state[i] = throttled ? BACKS_OFF : WANTS;
-			due_s[i] = now_s + (throttled ? smf_retry_delay(2, draw()) : 0);
-		}
-		for (int i = 0; i < simulation->concurrency && wait_s == 0; i++)
-		{
-			if (state[i] != WANTS)
-				continue;
-			wait_s = smf_rate_take(&rate, now_s);
-			if (wait_s > 0)
-				continue;
-			state[i] = IN_FLIGHT;
-			sent_s[i] = now_s;
-			due_s[i] = now_s + simulation->latency_s * (0.8 + 0.4 * draw());
-		}
-		if (wait_s > 0)
-			next_s = now_s + wait_s;
-		for (int i = 0; i < simulation->concurrency; i++)
-		{
-			if (state[i] != WANTS && due_s[i] < next_s)
-				next_s = due_s[i];
-		}
-		now_s = next_s;
-	}
-	simulation->seconds = now_s;
-}
-
-static void
-test_simulation(const char *title, Simulation simulation, double time_factor, double throttled_share)
-{
-	double		ideal_s = simulation.jobs / simulation.limit;
-	double		share;
-
-	simulate(&simulation);
-	share = (double) simulation.throttled_later / simulation.calls_later;
-	printf("# %s: %.3f of the ideal time, %.2f%% throttled after the first minute\n",
-		   title, simulation.seconds / ideal_s, 100 * share);
-	tap_ok(simulation.seconds <= time_factor * ideal_s, title);
-	tap_ok(share < throttled_share, "... with few throttled calls");
-}
-
-static void
-test_simulations(void)
-{
-	test_simulation("20,000 calls, 10 a second, 16 in flight",
-					(Simulation) {20000, 16, 0.05, 10, 10, 0, 0, 0}, 1.25, 0.03);
-	test_simulation("the same with slow answers",
-					(Simulation) {20000, 16, 0.3, 10, 10, 0, 0, 0}, 1.25, 0.05);
-	test_simulation("the same with a service that saves up little",
-					(Simulation) {20000, 16, 0.05, 10, 3, 0, 0, 0}, 1.25, 0.03);
-	test_simulation("the same with 64 in flight",
-					(Simulation) {20000, 64, 0.05, 10, 10, 0, 0, 0}, 1.25, 0.03);
-	test_simulation("5,000 calls, 3 a second",
-					(Simulation) {5000, 16, 0.05, 3, 3, 0, 0, 0}, 1.25, 0.06);
-	test_simulation("20,000 calls, 100 a second",
-					(Simulation) {20000, 16, 0.05, 100, 100, 0, 0, 0}, 1.25, 0.03);
+	tap_ok(smf_retry_throttled_delay(1, 0, 0.5) == 0.05, "a call that was throttled once waits up to 0.1 s");
+	tap_ok(smf_retry_throttled_delay(2, 0, 0.5) == 0.1, "after two throttles in a row up to 0.2 s");
+	tap_ok(smf_retry_throttled_delay(4, 0, 0.5) == 0.4, "after four up to 0.8 s");
+	tap_ok(smf_retry_throttled_delay(5, 0, 0.5) == 0.5 && smf_retry_throttled_delay(1000000, 4.9, 0.5) == 0.5,
+		   "and no longer than 1 s while others succeed");
+	tap_ok(smf_retry_throttled_delay(5, 5, 0.5) == 0.8 && smf_retry_throttled_delay(8, HUGE_VAL, 0.5) == 6.4,
+		   "while none has for 5 s, or ever, it goes on to double");
+	tap_ok(smf_retry_throttled_delay(9, 5, 0.5) == 10 && smf_retry_throttled_delay(1000000, HUGE_VAL, 0.5) == 10,
+		   "up to 20 s");
+	tap_ok(smf_retry_throttled_delay(7, 0, 0) == 0, "it may be nothing");
 }
 
 int
@@ -358,11 +190,9 @@ main(void)
 	tap_ok(smf_retry_delay(7, 0.5) == 10, "the sixth, and all after it, up to 20 s");
 	tap_ok(smf_retry_delay(1000000, 0.5) == 10, "however many there are");
 	tap_ok(smf_retry_delay(5, 0) == 0, "the draw may be nothing");
+	test_throttled_delay();
 	test_retry_after();
 	test_code_valid();
 	test_quota();
-	test_ceiling();
-	test_adaptive();
-	test_simulations();
 	return tap_end();
 }
