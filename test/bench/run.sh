@@ -6,8 +6,19 @@
 # It installs what it needs from the distribution, and writes a table and plots into
 # DIRECTORY (doc/benchmark).  --quick measures once, with few jobs, to try the
 # benchmark itself, and only prints the table.  Run it on a machine that does nothing else.
+#
+# All of it runs in a mount namespace of its own, which needs the right to mount: there, and
+# only there, the system trusts the endpoint's certificate.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+if [ -z "${BENCH_NAMESPACE:-}" ]; then
+	as_user=()
+	[ "$(id -u)" = 0 ] || as_user=(runuser -u "$(id -un)" --)
+	as_root unshare -m true || die "the benchmark needs the right to make a mount namespace"
+	as_root unshare -m ${as_user[@]+"${as_user[@]}"} env BENCH_NAMESPACE=own PATH="$PATH" bash "$0" "$@"
+	exit
+fi
 
 quick=
 output=
@@ -27,9 +38,28 @@ done
 # Calls a second that the endpoint must bear, so that it is not what is measured.
 enough=15000
 
+# Make certificates as a service has them, below a root that the system trusts from now on.
+make_certificates() {
+	local directory=$work/tls key=(-newkey rsa:2048 -nodes)
+	mkdir "$directory" && cd "$directory" &&
+		printf '%s\n' '[ca]' 'basicConstraints=critical,CA:TRUE' 'keyUsage=critical,keyCertSign,cRLSign' \
+			'[server]' 'basicConstraints=CA:FALSE' 'subjectAltName=IP:127.0.0.1' 'extendedKeyUsage=serverAuth' >extensions &&
+		openssl req -x509 "${key[@]}" -keyout root.key -out root.pem -days 2 -subj "/CN=benchmark root" &&
+		openssl req "${key[@]}" -keyout between.key -out between.csr -subj "/CN=benchmark CA" &&
+		openssl x509 -req -in between.csr -CA root.pem -CAkey root.key -CAcreateserial -out between.pem -days 2 \
+			-extfile extensions -extensions ca &&
+		openssl req "${key[@]}" -keyout server.key -out server.csr -subj "/CN=127.0.0.1" &&
+		openssl x509 -req -in server.csr -CA between.pem -CAkey between.key -CAcreateserial -out server.pem -days 2 \
+			-extfile extensions -extensions server &&
+		cat server.pem between.pem >chain.pem &&
+		cp -a /etc/ssl/certs trusted &&
+		cat root.pem >>trusted/ca-certificates.crt &&
+		as_root mount --bind "$directory/trusted" /etc/ssl/certs
+}
+
 begin
 find_postgres
-install_packages wrk gnuplot-nox python3-boto3 awscli
+install_packages wrk gnuplot-nox python3-boto3 awscli ca-certificates
 output=${output:-${quick:+$work/report}}
 output=${output:-$top/doc/benchmark}
 
@@ -40,16 +70,20 @@ quietly make -C "$work/build/test/bench"
 start_cluster
 
 say "starting the endpoint"
+# in a subshell, which changes its directory
+(quietly make_certificates)
 /usr/bin/python3 -B "$top/test/bench/endpoint/templates.py" >"$work/templates"
-"$BENCH_BUILD/endpoint" "$work/templates" "$work/endpoint" "$(date +%s)" </dev/null >"$work/endpoint.log" 2>&1 &
+"$BENCH_BUILD/endpoint" "$work/templates" "$work/endpoint" "$(date +%s)" "$work/tls/chain.pem" \
+	"$work/tls/server.key" </dev/null >"$work/endpoint.log" 2>&1 &
 endpoint_pid=$!
 for ((i = 0; i < 200; i++)); do
 	[ ! -e "$work/endpoint" ] || break
 	sleep 0.05
 done
 [ -e "$work/endpoint" ] || die "the endpoint did not start: $(cat "$work/endpoint.log")"
-SAGEMAKER_FDW_TEST_URL=$(cat "$work/endpoint")
-export SAGEMAKER_FDW_TEST_URL SAGEMAKER_FDW_TEST_TLS_URL= SAGEMAKER_FDW_TEST_CA=
+SAGEMAKER_FDW_TEST_URL=$(sed -n 1p "$work/endpoint")
+SAGEMAKER_FDW_TEST_TLS_URL=$(sed -n 2p "$work/endpoint")
+export SAGEMAKER_FDW_TEST_URL SAGEMAKER_FDW_TEST_TLS_URL SAGEMAKER_FDW_TEST_CA=$work/tls/root.pem
 
 # it is asked for a document again and again, on connections that are kept
 cat >"$work/describe.lua" <<-'END'
@@ -61,18 +95,25 @@ END
 /usr/bin/python3 -c 'import sys, urllib.request
 urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1] + "/_control/config?jobs=1", data=b"")' \
 	"$SAGEMAKER_FDW_TEST_URL"
-wrk -t 1 -c 32 -d 5 -s "$work/describe.lua" "$SAGEMAKER_FDW_TEST_URL/" >"$work/wrk.log"
-! grep -q 'Non-2xx' "$work/wrk.log" || die "the endpoint answers with errors: $(cat "$work/wrk.log")"
-rate=$(sed -n 's/^Requests\/sec: *\([0-9]*\).*/\1/p' "$work/wrk.log")
-say "the endpoint serves $rate documents a second (wrk)"
-if [ "$rate" -lt $enough ]; then
+
+# What the endpoint serves at the URL, documents a second.
+rate_of() {
+	wrk -t 1 -c 32 -d 5 -s "$work/describe.lua" "$1/" >"$work/wrk.log"
+	! grep -q 'Non-2xx' "$work/wrk.log" || die "the endpoint answers with errors: $(cat "$work/wrk.log")"
+	sed -n 's/^Requests\/sec: *\([0-9]*\).*/\1/p' "$work/wrk.log"
+}
+
+rate=$(rate_of "$SAGEMAKER_FDW_TEST_URL")
+tls_rate=$(rate_of "$SAGEMAKER_FDW_TEST_TLS_URL")
+say "the endpoint serves $rate documents a second, over TLS $tls_rate (wrk)"
+if [ "$rate" -lt $enough ] || [ "$tls_rate" -lt $enough ]; then
 	[ -n "$quick" ] || die "that is less than $enough: it would be what is measured"
 	say "that is less than $enough: figures would not count"
 fi
 
 say "measuring"
 /usr/bin/python3 -B "$top/test/bench/measure.py" ${quick:+--quick} --output "$output" \
-	--note "the endpoint serves $rate documents a second (wrk, 32 connections)" \
+	--note "the endpoint serves $rate documents a second, over TLS $tls_rate (wrk, 32 connections)" \
 	--note "sagemaker_fdw $(sed -n 's/^EXTVERSION = //p' "$top/Makefile")"
 [ -z "$quick" ] || cat "$output/README.md"
 say "done"

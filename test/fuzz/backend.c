@@ -60,7 +60,7 @@ typedef union Chunk
 } Chunk;
 
 /* Nobody asks the process to end, or the query. */
-volatile	sig_atomic_t InterruptPending = false;
+volatile sig_atomic_t InterruptPending = false;
 
 static Chunk chunks = {.link = {&chunks, &chunks, 0}};
 

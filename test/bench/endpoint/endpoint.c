@@ -3,22 +3,28 @@
  * endpoint.c
  *		A SageMaker-compatible endpoint that is fast enough to measure others with.
  *
- *	endpoint TEMPLATES READY_FILE ANCHOR
+ *	endpoint TEMPLATES READY_FILE ANCHOR CERTIFICATES KEY
  *
- * One process, one epoll loop, HTTP/1.1 with kept connections, on 127.0.0.1.  It serves
+ * One process, one epoll loop, HTTP/1.1 with kept connections, on 127.0.0.1, on one port as
+ * it is and on another over TLS: 1.3 with who knows it, with tickets to resume a session by.
+ * CERTIFICATES is a file with its own certificate and those between it and a root.  It serves
  * ListTrainingJobs, DescribeTrainingJob, Search and ListTags for any number of jobs, made
  * from templates when they are asked for (templates.py), each region having the same ones:
  * job 1 is the newest, ANCHOR (epoch seconds) less a minute old, and a minute lies between
- * two jobs.  READY_FILE is written with the URL.
+ * two jobs.  READY_FILE is written with two lines, the http and the https URL.
  *
  *	POST /_control/config?latency_ms=20&jobs=10000		before each answer; how many there are
  *	POST /_control/change?jobs=50		so many, evenly spread, are modified a second later
  *	GET /_control/calls		the calls since this was last asked: "Search=3", or "none"
+ *	POST /_control/close	ends all TLS connections, as a service does with idle ones
+ *	GET /_control/handshakes	those of TLS since this was last asked, and how many of them
+ *							resumed a session: "all=16 resumed=0"
  *
  * Not accounted for: signatures are not verified (the tests' own endpoint does that; the
  * region is taken from their scope), there are no faults and no throttling, requests are not
  * pipelined, and what a request may hold beside the page, its order and the bounds on creation
- * time is refused rather than overlooked.
+ * time is refused rather than overlooked.  A handshake that the socket has no room for ends the
+ * connection.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,6 +33,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,6 +61,7 @@
 #define NAME_PREFIX "bulk-"
 #define NAME_DIGITS 6
 #define EVENTS_MAX 256
+#define DESCRIPTORS_MAX 4096
 
 /* What stands for a hole in a template. */
 #define HOLE_INDEX 0x01
@@ -120,6 +130,7 @@ typedef struct Request
 typedef struct Connection
 {
 	int			fd;
+	SSL		   *tls;			/* NULL: without */
 	bool		writing;		/* out has more than the socket took */
 	char		in[REQUEST_MAX];
 	size_t		in_len;
@@ -144,6 +155,10 @@ static uint8_t changes[JOBS_MAX + 1];	/* how often each job was modified */
 static long calls[OP_NONE];
 static int	epoll_fd;
 static int	timer_fd;
+static SSL_CTX *tls_context;
+static bool speaks_tls[DESCRIPTORS_MAX];	/* is the descriptor a connection's with TLS? */
+static long handshakes_told;	/* in the counts that the context keeps */
+static long resumed_told;
 
 static void
 die(const char *what)
@@ -622,9 +637,42 @@ drop(Connection *connection)
 			queue_tail = before;
 		break;
 	}
+	if (connection->tls != NULL)
+		speaks_tls[connection->fd] = false;
+	SSL_free(connection->tls);
 	close(connection->fd);
 	free(connection->out.data);
 	free(connection);
+}
+
+/* What came of TLS, as recv and send say it: errno is EAGAIN where the socket must be waited for. */
+static ssize_t
+tls_result(Connection *connection, int done, int may_wait_for)
+{
+	int			error = SSL_get_error(connection->tls, done);
+
+	if (done > 0)
+		return done;
+	errno = error == may_wait_for ? EAGAIN : EPROTO;
+	return error == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+static ssize_t
+receive_some(Connection *connection, char *data, size_t size)
+{
+	if (connection->tls == NULL)
+		return recv(connection->fd, data, size, 0);
+	ERR_clear_error();
+	return tls_result(connection, SSL_read(connection->tls, data, size), SSL_ERROR_WANT_READ);
+}
+
+static ssize_t
+send_some(Connection *connection, const char *data, size_t len)
+{
+	if (connection->tls == NULL)
+		return send(connection->fd, data, len, MSG_NOSIGNAL);
+	ERR_clear_error();
+	return tls_result(connection, SSL_write(connection->tls, data, len), SSL_ERROR_WANT_WRITE);
 }
 
 /* Send what the socket takes; the connection may be gone afterwards. */
@@ -633,8 +681,8 @@ flush(Connection *connection)
 {
 	while (connection->out_sent < connection->out.len)
 	{
-		ssize_t		sent = send(connection->fd, connection->out.data + connection->out_sent,
-								connection->out.len - connection->out_sent, MSG_NOSIGNAL);
+		ssize_t		sent = send_some(connection, connection->out.data + connection->out_sent,
+									 connection->out.len - connection->out_sent);
 
 		if (sent < 0 && errno == EAGAIN)
 		{
@@ -729,6 +777,24 @@ fill_control(Buffer *body, Connection *connection)
 			put_string(body, "none");
 		memset(calls, 0, sizeof(calls));
 	}
+	else if (strncmp(path, "close", 5) == 0)
+	{
+		/* each is dropped when its end has been read */
+		for (int fd = 0; fd < DESCRIPTORS_MAX; fd++)
+		{
+			if (speaks_tls[fd])
+				shutdown(fd, SHUT_RDWR);
+		}
+	}
+	else if (strncmp(path, "handshakes", 10) == 0)
+	{
+		long		all = SSL_CTX_sess_accept_good(tls_context);
+		long		resumed = SSL_CTX_sess_hits(tls_context);
+
+		put_format(body, "all=%ld resumed=%ld", all - handshakes_told, resumed - resumed_told);
+		handshakes_told = all;
+		resumed_told = resumed;
+	}
 	else
 		return 400;
 	return 200;
@@ -811,8 +877,9 @@ serve(Connection *connection, char *body)
 static void
 receive(Connection *connection)
 {
-	ssize_t		got = recv(connection->fd, connection->in + connection->in_len,
-						   REQUEST_MAX - 1 - connection->in_len, 0);
+	/* requests are short, so that there is room for a whole TLS record: a rest would be no news */
+	ssize_t		got = receive_some(connection, connection->in + connection->in_len,
+								   REQUEST_MAX - 1 - connection->in_len);
 	char	   *body;
 	const char *length;
 	size_t		body_len;
@@ -845,77 +912,131 @@ receive(Connection *connection)
 	}
 }
 
+/* "about" is what an event will point to. */
 static void
-accept_all(int listener)
+watch_for_input(int fd, void *about)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = about};
+
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+		die("epoll_ctl");
+}
+
+/* What comes in over TLS is encrypted from the first byte on. */
+static void
+begin_tls(Connection *connection)
+{
+	connection->tls = SSL_new(tls_context);
+	if (connection->fd >= DESCRIPTORS_MAX)
+	{
+		fprintf(stderr, "too many connections\n");
+		exit(1);
+	}
+	speaks_tls[connection->fd] = true;
+	if (connection->tls == NULL || SSL_set_fd(connection->tls, connection->fd) != 1)
+		die("TLS");
+	SSL_set_accept_state(connection->tls);
+}
+
+static void
+accept_all(int listener, bool tls)
 {
 	int			fd;
 
 	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
 	{
 		Connection *connection = calloc(1, sizeof(Connection));
-		struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
 		int			on = 1;
 
 		if (connection == NULL)
 			die("memory");
 		connection->fd = fd;
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-			die("epoll_ctl");
+		if (tls)
+			begin_tls(connection);
+		watch_for_input(fd, connection);
 	}
 }
 
+static void
+prepare_tls(const char *certificates, const char *key)
+{
+	tls_context = SSL_CTX_new(TLS_server_method());
+	if (tls_context == NULL ||
+		SSL_CTX_set_min_proto_version(tls_context, TLS1_2_VERSION) != 1 ||
+		SSL_CTX_use_certificate_chain_file(tls_context, certificates) != 1 ||
+		SSL_CTX_use_PrivateKey_file(tls_context, key, SSL_FILETYPE_PEM) != 1)
+	{
+		ERR_print_errors_fp(stderr);
+		exit(1);
+	}
+	/* an answer that waits for room may be moved, and goes out in parts */
+	SSL_CTX_set_mode(tls_context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+
+/* Listen on any port, which is told. */
 static int
-listen_somewhere(const char *ready_file)
+listen_somewhere(int *port)
 {
 	int			listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	socklen_t	len = sizeof(address);
-	char		temporary[PATH_MAX];
-	FILE	   *file;
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (listener < 0 || bind(listener, (struct sockaddr *) &address, sizeof(address)) != 0 ||
 		listen(listener, 1024) != 0 ||
 		getsockname(listener, (struct sockaddr *) &address, &len) != 0)
 		die("listen");
+	*port = ntohs(address.sin_port);
+	return listener;
+}
+
+static void
+write_ready_file(const char *ready_file, int port, int tls_port)
+{
+	char		temporary[PATH_MAX];
+	FILE	   *file;
+
 	/* it must not be seen half written */
 	snprintf(temporary, sizeof(temporary), "%s.new", ready_file);
 	file = fopen(temporary, "w");
 	if (file == NULL)
 		die(temporary);
-	fprintf(file, "http://127.0.0.1:%d\n", ntohs(address.sin_port));
+	fprintf(file, "http://127.0.0.1:%d\nhttps://127.0.0.1:%d\n", port, tls_port);
 	if (fclose(file) != 0 || rename(temporary, ready_file) != 0)
 		die(ready_file);
-	return listener;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct epoll_event events[EVENTS_MAX];
-	struct epoll_event event = {.events = EPOLLIN};
 	int			listener;
+	int			tls_listener;
+	int			port;
+	int			tls_port;
 
-	if (argc != 4)
+	if (argc != 6)
 	{
-		fprintf(stderr, "usage: endpoint TEMPLATES READY_FILE ANCHOR\n");
+		fprintf(stderr, "usage: endpoint TEMPLATES READY_FILE ANCHOR CERTIFICATES KEY\n");
 		return 2;
 	}
 	read_templates(argv[1]);
 	anchor_s = atoll(argv[3]);
+	prepare_tls(argv[4], argv[5]);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (epoll_fd < 0 || timer_fd < 0)
 		die("epoll");
-	listener = listen_somewhere(argv[2]);
-	/* these two are told from connections by where they point */
-	event.data.ptr = &epoll_fd;
-	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &event) != 0)
-		die("epoll_ctl");
-	event.data.ptr = &timer_fd;
-	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, timer_fd, &event) != 0)
-		die("epoll_ctl");
+	/* TLS writes without MSG_NOSIGNAL */
+	signal(SIGPIPE, SIG_IGN);
+	listener = listen_somewhere(&port);
+	tls_listener = listen_somewhere(&tls_port);
+	/* these are told from connections by where they point */
+	watch_for_input(listener, &listener);
+	watch_for_input(tls_listener, &tls_listener);
+	watch_for_input(timer_fd, &timer_fd);
+	write_ready_file(argv[2], port, tls_port);
 
 	for (;;)
 	{
@@ -928,8 +1049,8 @@ main(int argc, char **argv)
 		{
 			void	   *about = events[i].data.ptr;
 
-			if (about == &epoll_fd)
-				accept_all(listener);
+			if (about == &listener || about == &tls_listener)
+				accept_all(*(int *) about, about == &tls_listener);
 			else if (about == &timer_fd)
 				due = true;
 			else if (((Connection *) about)->writing)
