@@ -173,6 +173,14 @@ def test_pruning_at_run_time(session, tap):
     tap.equal((sorted(answer), calls), expected, "... asks the partition of each row")
     session.run("RESET enable_sort; DROP TABLE wanted")
 
+    session.run("CREATE TABLE aws.places (LIKE history.training_jobs) PARTITION BY LIST ((account_id || region)); "
+                "CREATE FOREIGN TABLE aws.one_place PARTITION OF aws.places FOR VALUES IN ('%s') SERVER history; "
+                "CREATE FOREIGN TABLE aws.other_place PARTITION OF aws.places FOR VALUES IN ('%s') SERVER bulk"
+                % ("".join(ONE), "".join(THREE)))
+    query = "SELECT training_job_name FROM aws.places WHERE account_id || region = (SELECT '%s') ORDER BY creation_time LIMIT 1"
+    tap.equal(asked(session, query % "".join(THREE))[1], {THREE: 1}, "the key may be an expression")
+    session.run("DROP TABLE aws.places")
+
     # in the order of their key, one partition is read after another
     session.run("CREATE TABLE aws.ages (LIKE history.training_jobs) PARTITION BY RANGE (creation_time); "
                 "CREATE FOREIGN TABLE aws.old PARTITION OF aws.ages FOR VALUES FROM (MINVALUE) TO ('2020-01-01') SERVER history; "
