@@ -1230,8 +1230,12 @@ smf_call_tls_problem(const AwsCall *call)
 
 /* What to do about credentials that are refused. */
 static const char *
-remedy_of(const AwsSession *session)
+remedy_of(const AwsCall *call)
 {
+	const AwsSession *session = call->client->session;
+
+	if (call->retry_class == SMF_RETRY_CLOCK_SKEW)
+		return "Set the database server's clock.";
 	return session->credentials.remedy ? session->credentials.remedy :
 		"Check where the credentials come from, and the database server's clock.";
 }
@@ -1263,7 +1267,7 @@ raise_answer(const AwsCall *call, const char *subject)
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 				 errmsg("AWS refuses the credentials for server \"%s\"", server_name),
 				 smf_call_errdetail(call, subject, NULL),
-				 errhint("%s", remedy_of(call->client->session))));
+				 errhint("%s", remedy_of(call))));
 	if (smf_call_denied(call) || (code != NULL && strcmp(code, "OptInRequired") == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

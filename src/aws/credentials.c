@@ -151,6 +151,19 @@ fail_without_any(const ProviderContext *context)
 					  "Set aws_access_key_id and aws_secret_access_key in the user mapping, or set up the database server as for the AWS CLI.");
 }
 
+/* The profile that somebody wants is not there. */
+smf_noreturn static void
+fail_without_profile(const ProviderContext *context)
+{
+	const char *profile = context->profile;
+	char	   *hint = smf_provider_files(context);
+
+	if (smf_config_has(&context->config_file, NULL, profile))
+		hint = psprintf("The file \"%s\" has a section [%s], where [profile %s] is meant.",
+						context->config_path, profile, profile);
+	smf_provider_fail(context, psprintf("There is no profile \"%s\".", profile), hint);
+}
+
 /* The SDKs' order; never SMF_NOT_SET_UP. */
 static ProviderResult
 resolve_ambient(ProviderContext *context, AwsCredentials *credentials)
@@ -159,8 +172,7 @@ resolve_ambient(ProviderContext *context, AwsCredentials *credentials)
 	ProviderResult result = SMF_NOT_SET_UP;
 
 	if (context->profile_wanted && !smf_profile_exists(context, context->profile))
-		smf_provider_fail(context, psprintf("There is no profile \"%s\".", context->profile),
-						  smf_provider_files(context));
+		fail_without_profile(context);
 	if (config->web_identity_token_file != NULL)
 		return smf_provide_web_identity(context, context->profile, true, credentials);
 	if (config->credential_source != NULL)

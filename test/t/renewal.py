@@ -138,6 +138,11 @@ def test_profile(tap, world, server):
         % (world.home, world.home, "postgres" if world.cluster.as_owner else os.environ["USER"])]), "a profile that is not there")
 
 
+    world.files("[p]\n" + keys(ONE), "")
+    tap.equal(session.ask(COUNT)[0][-1], 'HINT:  The file "%s/config" has a section [p], where [profile p] is meant.' % world.home,
+              "a section of the config file without its kind")
+
+
 def test_sts(tap, world, server):
     """STS's own troubles."""
     world.files("", "")
