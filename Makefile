@@ -73,6 +73,9 @@ PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
 
 ifeq ($(filter clean distclean dist,$(MAKECMDGOALS)),)
+ifneq ($(shell uname -s),Linux)
+$(error only Linux is supported: what waits for the network is epoll and timerfd)
+endif
 ifneq ($(shell $(PKG_CONFIG) --exists 'libcurl >= 7.75' openssl && echo found),found)
 $(error libcurl 7.75 or later and OpenSSL are needed with their headers (Debian: pkg-config libcurl4-openssl-dev libssl-dev))
 endif
