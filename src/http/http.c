@@ -81,6 +81,8 @@ struct HttpRequest
 	dlist_node	node;			/* in http.queue, then in http.in_flight */
 	bool		in_flight;		/* libcurl has it */
 	bool		fresh;			/* wants a connection of its own making */
+	bool		replaces;		/* begun again to take a kept connection's descriptor */
+	bool		unwatched;		/* its socket could not be watched: libcurl waits in vain */
 	CURL	   *easy;			/* NULL once ended */
 	struct curl_slist *headers; /* sent; cleansed when freed */
 	int64		sent_us;		/* when the request went out; 0: not yet */
@@ -118,7 +120,7 @@ static struct
 	WaitEventSet *wait_set;		/* latch, postmaster, epoll_fd */
 	uint32		wait_event;		/* what pg_stat_activity shows meanwhile */
 	int64		curl_due_us;	/* when libcurl wants to be called; 0: never */
-	int			io_errno;		/* epoll_ctl failed in a callback */
+	int			io_errno;		/* the timer could not be set */
 	bool		disconnect;		/* close connections once nothing is in flight */
 	uint64		told;			/* how often anybody was told anything */
 	bool		news;			/* somebody is to wake up for what was told already */
@@ -153,11 +155,42 @@ smf_http_now(void)
 
 /* ----- libcurl's callbacks: nothing in here may raise an error ----- */
 
+/* The request that a handle of libcurl's belongs to; NULL: libcurl's own. */
+static HttpRequest *
+request_of(CURL *easy)
+{
+	char	   *request = NULL;
+
+	if (easy == NULL || curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request) != CURLE_OK)
+		return NULL;
+	return (HttpRequest *) request;
+}
+
+/*
+ * Let the epoll descriptor tell of a socket.  "known" is what libcurl believes: it may
+ * have closed the socket of that number silently, and opened another.
+ */
+static bool
+watch(curl_socket_t fd, uint32 events, bool known)
+{
+	struct epoll_event event = {.events = events, .data.fd = fd};
+	int			op = known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+	if (epoll_ctl(http.epoll_fd, op, fd, &event) == 0)
+		return true;
+	if (op == EPOLL_CTL_MOD && errno == ENOENT)
+		op = EPOLL_CTL_ADD;
+	else if (op == EPOLL_CTL_ADD && errno == EEXIST)
+		op = EPOLL_CTL_MOD;
+	else
+		return false;
+	return epoll_ctl(http.epoll_fd, op, fd, &event) == 0;
+}
+
 static int
 socket_callback(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
-	struct epoll_event event = {0};
-	int			op;
+	uint32		events = 0;
 
 	if (what == CURL_POLL_REMOVE)
 	{
@@ -166,15 +199,20 @@ socket_callback(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 		return 0;
 	}
 
-	event.data.fd = fd;
 	if (what != CURL_POLL_OUT)
-		event.events |= EPOLLIN;
+		events |= EPOLLIN;
 	if (what != CURL_POLL_IN)
-		event.events |= EPOLLOUT;
-	op = known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-	if (epoll_ctl(http.epoll_fd, op, fd, &event) != 0)
-		http.io_errno = errno;
-	curl_multi_assign(http.multi, fd, &http);
+		events |= EPOLLOUT;
+	if (watch(fd, events, known != NULL))
+		curl_multi_assign(http.multi, fd, &http);
+	else
+	{
+		HttpRequest *request = request_of(easy);
+
+		/* any other request goes on */
+		if (request != NULL)
+			request->unwatched = true;
+	}
 	return 0;
 }
 
@@ -237,6 +275,8 @@ open_socket_callback(void *arg, curlsocktype purpose, struct curl_sockaddr *addr
 	HttpRequest *request = arg;
 	curl_socket_t fd;
 
+	/* what went out on a kept connection that was dead is sent again */
+	request->sent_us = 0;
 	forget_closed_sockets();
 	if (!AcquireExternalFD())
 	{
@@ -258,6 +298,9 @@ open_socket_callback(void *arg, curlsocktype purpose, struct curl_sockaddr *addr
 		ReleaseExternalFD();
 		return CURL_SOCKET_BAD;
 	}
+	/* the address before may have had no descriptor */
+	if (request->failure == SMF_HTTP_NO_DESCRIPTOR)
+		request->failure = SMF_HTTP_PENDING;
 	return fd;
 }
 
@@ -513,6 +556,18 @@ smf_http_disconnect(void)
 
 /* ----- requests ----- */
 
+/*
+ * Let no more requests be in flight, and no more connections be open, than there are
+ * descriptors for.  0: as many as the settings allow.
+ */
+static void
+limit_descriptors(int in_flight, int connections)
+{
+	http.descriptor_limit = in_flight;
+	/* libcurl closes a kept connection before it makes one too many */
+	curl_multi_setopt(http.multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long) connections);
+}
+
 /* Take the request off libcurl, or off the queue. */
 static void
 detach(HttpRequest *request)
@@ -527,6 +582,8 @@ detach(HttpRequest *request)
 	restore_signals(&before);
 	request->in_flight = false;
 	http.nin_flight--;
+	if (http.nin_flight == 0 && http.descriptor_limit != 0)
+		limit_descriptors(0, 0);
 }
 
 /*
@@ -604,36 +661,66 @@ died_on_kept_connection(const HttpRequest *request, HttpResult result)
 	return opened == 0;
 }
 
+/* Let a request begin anew, with nothing of what came of it so far. */
+static void
+reset_attempt(HttpRequest *request)
+{
+	request->sent_us = 0;
+	request->unwatched = false;
+	request->failure = SMF_HTTP_PENDING;
+	request->failure_text = NULL;
+	request->status = 0;
+	request->body_len = 0;
+	if (request->body != NULL)
+		request->body[0] = '\0';
+	request->head_len = 0;
+	request->head_seen = 0;
+	request->error[0] = '\0';
+}
+
+/*
+ * There was no descriptor for a request, which libcurl has let go of: let it wait for
+ * one.  False if none can be had.
+ */
+static bool
+wait_for_descriptor(HttpRequest *request)
+{
+	/* those of kept connections can be had at once, which libcurl closes one by one */
+	forget_closed_sockets();
+	if (!request->replaces && http.nsockets > 0)
+	{
+		request->replaces = true;
+		limit_descriptors(http.nsockets, Max(http.nsockets, http.nin_flight));
+	}
+	/* others that are in flight end, and as many as there are can be */
+	else if (http.nin_flight > 0)
+		limit_descriptors(http.nin_flight, Max(http.nsockets, http.nin_flight));
+	else
+		return false;
+	return true;
+}
+
 static void
 end_request(HttpRequest *request, HttpResult result)
 {
+	bool		again;
+
 	detach(request);
 
+	/* May it begin anew?  Whoever started it is not told then. */
 	if (died_on_kept_connection(request, result) &&
 		curl_easy_setopt(request->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK)
+		again = request->fresh = true;
+	else
+		again = result == SMF_HTTP_NO_DESCRIPTOR && wait_for_descriptor(request);
+	if (again)
 	{
-		request->fresh = true;
-		request->failure = SMF_HTTP_PENDING;
-		request->sent_us = 0;
+		reset_attempt(request);
 		dlist_push_head(&http.queue, &request->node);
 		start_requests();
 		return;
 	}
 
-	/*
-	 * Without a descriptor for it, it waits until others have ended; as many
-	 * as there are now can be in flight.
-	 */
-	if (result == SMF_HTTP_NO_DESCRIPTOR && http.nin_flight > 0)
-	{
-		request->failure = SMF_HTTP_PENDING;
-		http.descriptor_limit = http.nin_flight;
-		dlist_push_head(&http.queue, &request->node);
-		return;
-	}
-
-	if (http.nin_flight == 0)
-		http.descriptor_limit = 0;
 	release_handle(request);
 	if (result != SMF_HTTP_OK)
 		forget_closed_sockets();
@@ -983,7 +1070,7 @@ socket_action(curl_socket_t fd, int events)
 	restore_signals(&before);
 }
 
-/* A request that libcurl would never end: overdue, or not taken by it; or NULL. */
+/* A request that libcurl would never end: overdue, not taken by it, not watched; or NULL. */
 static HttpRequest *
 stuck_request(int64 now)
 {
@@ -993,7 +1080,7 @@ stuck_request(int64 now)
 	{
 		HttpRequest *request = dlist_container(HttpRequest, node, iter.cur);
 
-		if (request->failure == SMF_HTTP_NO_MEMORY ||
+		if (request->failure == SMF_HTTP_NO_MEMORY || request->unwatched ||
 			(request->sent_us != 0 && now >= request->sent_us + request->read_timeout_us))
 			return request;
 	}
@@ -1026,15 +1113,13 @@ end_done_requests(void)
 	while (http.multi != NULL && (message = curl_multi_info_read(http.multi, &left)) != NULL)
 	{
 		CURLcode	code = message->data.result;
-		char	   *private = NULL;
 		long		status = 0;
 		HttpRequest *request;
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
 		curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
-		request = (HttpRequest *) private;
+		request = request_of(message->easy_handle);
 		request->status = (int) status;
 		end_request(request, result_of(request, code));
 	}
@@ -1132,8 +1217,8 @@ pump(void)
 	}
 	while ((request = stuck_request(now)) != NULL)
 	{
-		end_request(request, request->failure == SMF_HTTP_NO_MEMORY ?
-					SMF_HTTP_NO_MEMORY : SMF_HTTP_READ_TIMEOUT);
+		end_request(request, request->failure == SMF_HTTP_NO_MEMORY ? SMF_HTTP_NO_MEMORY :
+					request->unwatched ? SMF_HTTP_NO_DESCRIPTOR : SMF_HTTP_READ_TIMEOUT);
 	}
 
 	while ((timer = due_timer(now)) != NULL)

@@ -5,7 +5,8 @@
  *
  * And, before the first input, what no query may get to: a sleep that nothing ends.
  *
- * Input: lines of headers, up to a NUL; pieces of the body, each up to a NUL.
+ * Input: lines of headers, up to a NUL; pieces of the body, each up to a NUL.  They are
+ * read twice, as when a request begins anew: nothing of the first time is left then.
  *
  *-------------------------------------------------------------------------
  */
@@ -103,29 +104,47 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Read a response; false when it is refused. */
+static bool
+read_response(HttpRequest *request, const uint8_t *data, size_t size)
 {
 	FuzzInput	input = {data, size};
-	HttpRequest request = {.max_response_size = BODY_MAX};
 	size_t		sent = 0;
-	bool		whole = read_head(&request, fuzz_string(&input));
+	bool		whole = read_head(request, fuzz_string(&input));
 
-	FUZZ_CHECK(whole || request.failure == SMF_HTTP_TOO_LARGE);
-	check_headers(&request);
+	FUZZ_CHECK(whole || request->failure == SMF_HTTP_TOO_LARGE);
+	check_headers(request);
 	while (input.left > 0)
 	{
 		char	   *piece = fuzz_string(&input);
 		size_t		len = strlen(piece);
 
-		if (body_callback(piece, 1, len, &request) != len)
+		if (body_callback(piece, 1, len, request) != len)
 		{
-			FUZZ_CHECK(sent + len > BODY_MAX && request.failure == SMF_HTTP_TOO_LARGE);
-			break;
+			FUZZ_CHECK(sent + len > BODY_MAX && request->failure == SMF_HTTP_TOO_LARGE);
+			return false;
 		}
 		sent += len;
-		FUZZ_CHECK(request.body_len == sent && sent <= BODY_MAX && request.body[sent] == '\0');
+		FUZZ_CHECK(request->body_len == sent && sent <= BODY_MAX && request->body[sent] == '\0');
 	}
+	return whole;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	HttpRequest request = {.max_response_size = BODY_MAX};
+	HttpRequest first;
+	size_t		len;
+
+	(void) read_response(&request, data, size);
+	first = request;
+	reset_attempt(&request);
+	FUZZ_CHECK(request.failure == SMF_HTTP_PENDING && smf_http_date(&request) == -1);
+	FUZZ_CHECK(*smf_http_body(&request, &len) == '\0' && len == 0 && *smf_http_error(&request) == '\0');
+	(void) read_response(&request, data, size);
+	FUZZ_CHECK(request.failure == first.failure && request.body_len == first.body_len &&
+			   request.head_len == first.head_len && request.head_seen == first.head_seen);
 	free(request.head);
 	free(request.body);
 	fuzz_reset();

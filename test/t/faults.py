@@ -1,15 +1,19 @@
 """What goes wrong with the service or the network: all rows, or the one right error.
 
-Each case is followed by a query in the same session, which must work.
+	faults.py [connections]
+
+Each case is followed by a query in the same session, which must work.  "connections"
+leaves out what libcurl has no part in.
 """
 import base64
 import contextlib
 import os
 import re
 import socket
+import sys
 import tempfile
 
-from harness import TLS_URL, Cluster, Session, control, fault, full_listener, main, make_server, preload
+from harness import CA, TLS_URL, Cluster, Session, control, fault, full_listener, main, make_server, preload
 
 # how many times longer things may take
 SLOWNESS = float(os.environ.get("SAGEMAKER_FDW_TEST_SLOWNESS", "1"))
@@ -55,7 +59,7 @@ def gateway(status):
 
 
 # Title, faults, query, and the lines that come or the SQLSTATE.
-CASES = [
+CONNECTIONS = [
     # connections
     ("a reset before the response is tried again", [once("reset_before")], ONE, FOUND),
     ("resets before every response", [always("reset_before")], ONE, "08006"),
@@ -93,6 +97,8 @@ CASES = [
     ("a redirect (301)", [once("body", status=301, headers=[["Location", "http://127.0.0.1:1/"]], body="")], ONE, "08P01"),
     ("a redirect (302)", [once("body", status=302, headers=[["Location", "/"]], body="")], ONE, "08P01"),
     ("a redirect (307)", [once("body", status=307, headers=[["Location", "https://example.com/"]], body="")], ONE, "08P01"),
+]
+CASES = [
     # documents
     ("an empty body", [once("body", body="")], ONE, "08P01"),
     ("HTML with status 200", [once("body", content_type="text/html", body="<html></html>")], ONE, "08P01"),
@@ -181,21 +187,28 @@ def test_unreachable(session, tap):
 
 
 @contextlib.contextmanager
-def preloaded(name):
-    """A session of a cluster of its own, in which what the C file defines stands before the system's."""
+def cluster_session(settings=(), **environment):
+    """A session of a cluster of its own."""
     before = dict(os.environ)
+    cluster = Cluster(settings, **environment)
+    try:
+        cluster.start()
+        session = Session()
+        session.run("CREATE EXTENSION sagemaker_fdw")
+        yield session
+    finally:
+        cluster.remove()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def preloaded(name):
+    """... in which what the C file defines stands before the system's."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
-        cluster = Cluster(LD_PRELOAD=preload(directory, name))
-        try:
-            cluster.start()
-            session = Session()
-            session.run("CREATE EXTENSION sagemaker_fdw")
+        with cluster_session(LD_PRELOAD=preload(directory, name)) as session:
             yield session
-        finally:
-            cluster.remove()
-            os.environ.clear()
-            os.environ.update(before)
 
 
 def test_unknown_names(tap):
@@ -223,12 +236,36 @@ def test_unknown_names(tap):
 
 
 def test_no_watch(tap):
-    """The session's timer cannot be watched at first."""
+    """What the session waits for cannot be watched, for once."""
     with preloaded("no_watch") as session:
         make_server(session, "sm", read_timeout=0.3 * SLOWNESS)
         tap.equal(session.ask(ONE % "sm")[1], "53000", "a timer that cannot be watched is an error")
         fault(**once("hang"))
         tap.equal(session.ask(ONE % "sm"), (FOUND, "00000"), "... and is watched by the next query, which comes to an end")
+        lines = session.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + ALL % "sm")
+        tap.ok(any("(actual rows=300 " in line for line in lines),
+               "a socket that cannot be watched is none for its request alone, which begins anew", lines)
+
+
+def test_few_descriptors(tap):
+    """A process that may open few files needs those of kept connections for other ones."""
+    with cluster_session(["max_files_per_process=64"]) as session:
+        make_server(session, "sm", max_concurrency=32)
+        make_server(session, "tls", url=TLS_URL, ca_bundle=CA, max_concurrency=32)
+        # so that connections are made while others have calls in flight
+        control("config", {"latency_ms": 10})
+        for name in ("sm", "tls", "sm", "tls"):
+            tap.equal(session.ask(ALL % name), (EVERYTHING, "00000"),
+                      "connections that are kept to one host do not keep another from having some (%s)" % name)
+        fault(**always("hang", operation="DescribeTrainingJob"))
+        session.run("SET statement_timeout = 300")
+        tap.equal(session.ask(ALL % "sm")[1], "57014", "a scan that waits for descriptors can be cancelled")
+        session.run("RESET statement_timeout")
+        control("clear", b"")
+        tap.equal(session.ask("SELECT count(a.role_arn), count(b.role_arn) FROM sm.training_jobs a "
+                              "FULL JOIN tls.training_jobs b USING (training_job_name)"), (["300|300"], "00000"),
+                  "... and two scans after it share what there is")
+        control("config", {"latency_ms": 0})
 
 
 def test_control_characters(session, tap):
@@ -322,6 +359,7 @@ def test_flapping(session, tap):
 
 
 def test(session, tap):
+    connections_only = sys.argv[1:] == ["connections"]
     # short waits: what is tested is not how long they are
     short = 0.3 * SLOWNESS
     make_server(session, "sm", read_timeout=short, connect_timeout=short, max_attempts=2, throttle_timeout=1,
@@ -329,17 +367,19 @@ def test(session, tap):
     make_server(session, "other", read_timeout=short, connect_timeout=short, max_attempts=2)
     make_server(session, "bulk", keys=("AKIDBULK000000000001", "secret/of+the/bulk/account00000000000001"),
                 max_attempts=20, retry_mode="standard", max_concurrency=128)
-    for title, specs, query, expected in CASES:
+    for title, specs, query, expected in CONNECTIONS + ([] if connections_only else CASES):
         check(session, tap, title, specs, query, expected)
     test_unreachable(session, tap)
     test_unknown_names(tap)
     test_no_watch(tap)
-    test_control_characters(session, tap)
-    test_clock(session, tap)
-    test_empty_pages(session, tap)
+    test_few_descriptors(tap)
     test_attempts(session, tap)
     test_kept_connections(session, tap)
-    test_flapping(session, tap)
+    if not connections_only:
+        test_control_characters(session, tap)
+        test_clock(session, tap)
+        test_empty_pages(session, tap)
+        test_flapping(session, tap)
 
 
 if __name__ == "__main__":
