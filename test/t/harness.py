@@ -179,10 +179,11 @@ class Cluster:
     """A Postgres cluster of the test's own, in a temporary directory.
 
     A standby is one of the cluster that the environment names.  From then on the
-    environment names this one.
+    environment names this one.  Its server is started by the command "within", whose
+    last words it becomes.
     """
 
-    def __init__(self, settings=(), standby=False, **environment):
+    def __init__(self, settings=(), standby=False, within=(), **environment):
         bindir = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], check=True,
                                 capture_output=True, encoding="utf-8").stdout.strip()
         self.as_owner = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
@@ -191,6 +192,7 @@ class Cluster:
         if self.as_owner:
             shutil.chown(self.directory, "postgres")
         self.data = self.directory + "/data"
+        self.within = list(within)
         self.environment = ["env"] + ["%s=%s" % pair for pair in environment.items()]
         options = ["listen_addresses=", "unix_socket_directories=" + self.directory, "fsync=off", *settings]
         # memory.sh has one of its own
@@ -212,7 +214,7 @@ class Cluster:
         def started():
             # a postmaster gives up while processes of one that was killed are there yet
             if self.process is None or self.process.poll() is not None:
-                self.process = subprocess.Popen(self.as_owner + self.environment + self.command,
+                self.process = subprocess.Popen(self.within + self.as_owner + self.environment + self.command,
                                                 stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
             return subprocess.run(["psql", "-X", "-q", "-d", "postgres", "-c", ""], stderr=subprocess.DEVNULL,
                                   check=False).returncode == 0
@@ -278,7 +280,14 @@ class Tap:
 
 
 def main(test):
-    """Run test(session, tap) in a database of its own."""
+    """Run test(session, tap) in a database of its own.
+
+    With SAGEMAKER_FDW_TEST_CLUSTER=own it is in a cluster of its own, of PG_CONFIG's Postgres.
+    """
+    cluster = None
+    if os.environ.get("SAGEMAKER_FDW_TEST_CLUSTER") == "own":
+        cluster = Cluster()
+        cluster.start()
     name = "sagemaker_fdw_test_%d" % os.getpid()
     psql = ["psql", "-X", "-q", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c"]
     subprocess.run(psql + ["CREATE DATABASE %s" % name], check=True)
@@ -293,6 +302,8 @@ def main(test):
     finally:
         subprocess.run(psql + ["DROP DATABASE IF EXISTS %s WITH (FORCE)" % name], check=True,
                        stderr=subprocess.DEVNULL)
+        if cluster is not None:
+            cluster.remove()
     tap.end()
 
 
