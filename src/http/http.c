@@ -20,7 +20,8 @@
  *   signals are blocked meanwhile, so that no Postgres handler runs there;
  * - sockets are counted with AcquireExternalFD, like any of the backend's own.
  *   libcurl tells when it closes one, but not always while that is connecting
- *   (7.88): what was closed silently is looked for.
+ *   (7.88): what was closed silently is looked for;
+ * - nothing in the server's environment decides whom to trust or what is written down.
  *
  * Not accounted for: the descriptors that libcurl opens for its own wake-ups
  * (two for the session, two while a name is being resolved) are not counted;
@@ -43,11 +44,23 @@
 
 #include <curl/curl.h>
 #include <openssl/crypto.h>
+#include <openssl/ssl.h>
 
 #include "compat.h"
 #include "http/http.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
+
+/* The libcurl whose features are used: a test of older ones says a lower number. */
+#ifndef SMF_LIBCURL
+#define SMF_LIBCURL LIBCURL_VERSION_NUM
+#endif
+
+/* It tells when a request is sent; before 7.80 only afterwards whether it was. */
+#define TELLS_WHEN_SENT (SMF_LIBCURL >= 0x075000)
+
+/* It keeps certificates once they are read; before 7.87 each connection reads them. */
+#define KEEPS_CERTIFICATES (SMF_LIBCURL >= 0x075700)
 
 /* All response headers of one request together, in bytes. */
 #define HEADERS_MAX (64 * 1024)
@@ -61,7 +74,7 @@
 /* Socket events taken from the kernel before timers are looked at. */
 #define EVENTS_BATCH 32
 
-#if LIBCURL_VERSION_NUM >= 0x081400
+#if SMF_LIBCURL >= 0x081400
 /* Threads that may ask a resolver; more names wait for one.  libcurl's own limit is 20. */
 #define MAX_RESOLVER_THREADS 1000L
 #endif
@@ -85,7 +98,10 @@ struct HttpRequest
 	bool		unwatched;		/* its socket could not be watched: libcurl waits in vain */
 	CURL	   *easy;			/* NULL once ended */
 	struct curl_slist *headers; /* sent; cleansed when freed */
-	int64		sent_us;		/* when the request went out; 0: not yet */
+	int64		sent_us;		/* when the request went out; 0: not yet, or nobody tells */
+#if !KEEPS_CERTIFICATES
+	char	   *ca_bundle;		/* malloc'ed; NULL: libcurl reads the certificates */
+#endif
 	HttpResult	failure;		/* what a callback found wrong, or PENDING */
 	const char *failure_text;	/* that in words, a constant; or NULL */
 
@@ -114,6 +130,10 @@ static struct
 {
 	bool		started;		/* everything below is valid */
 	CURLM	   *multi;			/* NULL after a disconnect, until needed */
+	CURLSH	   *share;			/* TLS sessions, so that a connection can resume one;
+								 * goes with multi */
+	const char *ca_bundle;		/* the system's certificates in one file; or NULL */
+	const char *ca_path;		/* the same in a directory; both NULL: libcurl's default */
 	int			epoll_fd;		/* libcurl's sockets and timer_fd */
 	int			timer_fd;		/* armed at armed_us */
 	int64		armed_us;		/* 0: not armed */
@@ -318,12 +338,71 @@ close_socket_callback(void *arg, curl_socket_t fd)
 	return close(fd);
 }
 
-#if LIBCURL_VERSION_NUM >= 0x075000
+#if TELLS_WHEN_SENT
 static int
 sent_callback(void *arg, char *peer, char *local, int peer_port, int local_port)
 {
 	((HttpRequest *) arg)->sent_us = smf_http_now();
 	return CURL_PREREQFUNC_OK;
+}
+#endif
+
+#if !KEEPS_CERTIFICATES
+/* The certificates that were used last. */
+static struct
+{
+	X509_STORE *store;			/* NULL: none yet */
+	char	   *path;			/* of the file they were read from, malloc'ed */
+	struct stat status;			/* of that file then */
+}			kept;
+
+/* Those of a file, read again when it has changed; NULL when it cannot be read. */
+static X509_STORE *
+certificates_of(const char *path)
+{
+	struct stat status;
+	X509_STORE *store;
+
+	if (stat(path, &status) != 0)
+		return NULL;
+	if (kept.store != NULL && strcmp(kept.path, path) == 0 &&
+		kept.status.st_dev == status.st_dev && kept.status.st_ino == status.st_ino &&
+		kept.status.st_size == status.st_size &&
+		kept.status.st_mtim.tv_sec == status.st_mtim.tv_sec &&
+		kept.status.st_mtim.tv_nsec == status.st_mtim.tv_nsec)
+		return kept.store;
+
+	X509_STORE_free(kept.store);
+	free(kept.path);
+	kept.store = NULL;
+	kept.path = strdup(path);
+	store = X509_STORE_new();
+	if (kept.path == NULL || store == NULL || X509_STORE_load_locations(store, path, NULL) != 1)
+	{
+		X509_STORE_free(store);
+		return NULL;
+	}
+	/* as libcurl does: what the file has is trusted, whether it is a root or not */
+	X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN);
+	kept.store = store;
+	kept.status = status;
+	return store;
+}
+
+/* Give a connection that is about to be made the certificates that are kept. */
+static CURLcode
+tls_callback(CURL *easy, void *context, void *arg)
+{
+	HttpRequest *request = arg;
+	X509_STORE *store = certificates_of(request->ca_bundle);
+
+	if (store == NULL)
+	{
+		request->failure_text = "the file of certificates to trust cannot be read";
+		return CURLE_SSL_CACERT_BADFILE;
+	}
+	SSL_CTX_set1_cert_store(context, store);
+	return CURLE_OK;
 }
 #endif
 
@@ -448,6 +527,24 @@ own_descriptor(int fd, const char *what)
 	return fd;
 }
 
+/*
+ * Find the system's certificates, as libcurl was told when it was built.
+ *
+ * It keeps them in memory only if they come from a file alone, and gives up when that
+ * file cannot be read although there is a directory as well: so one of them is used.
+ */
+static void
+find_certificates(void)
+{
+	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+
+	http.ca_bundle = http.ca_path = NULL;
+	if (info->cainfo != NULL && access(info->cainfo, R_OK) == 0)
+		http.ca_bundle = info->cainfo;
+	else if (info->capath != NULL && access(info->capath, R_OK | X_OK) == 0)
+		http.ca_path = info->capath;
+}
+
 static void
 start_session(void)
 {
@@ -458,6 +555,8 @@ start_session(void)
 	{
 		static bool global_done = false;
 
+		/* keys of connections are not written to a file, by libcurl or by OpenSSL */
+		unsetenv("SSLKEYLOGFILE");
 		if (!global_done && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 			ereport(ERROR,
 					(errcode(ERRCODE_OUT_OF_MEMORY),
@@ -516,9 +615,14 @@ start_session(void)
 			ereport(ERROR,
 					(errcode(ERRCODE_OUT_OF_MEMORY),
 					 errmsg("could not create a libcurl multi handle")));
+		/* without it connections are only made more slowly */
+		http.share = curl_share_init();
+		if (http.share != NULL)
+			curl_share_setopt(http.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+		find_certificates();
 		curl_multi_setopt(http.multi, CURLMOPT_SOCKETFUNCTION, socket_callback);
 		curl_multi_setopt(http.multi, CURLMOPT_TIMERFUNCTION, timer_callback);
-#if LIBCURL_VERSION_NUM >= 0x081400
+#if SMF_LIBCURL >= 0x081400
 		/* as before 8.20: no wait for resolver threads, and no name waits for one */
 		curl_multi_setopt(http.multi, CURLMOPT_QUICK_EXIT, 1L);
 		curl_multi_setopt(http.multi, CURLMOPT_RESOLVE_THREADS_MAX, MAX_RESOLVER_THREADS);
@@ -529,7 +633,8 @@ start_session(void)
 
 /*
  * smf_http_disconnect
- *		Close the kept connections: at once, or once nothing is in flight.
+ *		Close the kept connections, and forget TLS sessions and the system's
+ *		certificates: at once, or once nothing is in flight.
  */
 void
 smf_http_disconnect(void)
@@ -546,9 +651,13 @@ smf_http_disconnect(void)
 		curl_easy_cleanup(http.idle[--http.nidle]);
 	if (http.multi != NULL)
 		curl_multi_cleanup(http.multi);
+	/* last: no handle may use it any more */
+	if (http.share != NULL)
+		curl_share_cleanup(http.share);
 	restore_signals(&before);
 	forget_closed_sockets();
 	http.multi = NULL;
+	http.share = NULL;
 	http.curl_due_us = 0;
 	http.started = false;
 	http.disconnect = false;
@@ -732,10 +841,25 @@ end_request(HttpRequest *request, HttpResult result)
 		smf_http_disconnect();
 }
 
+/* Did libcurl get as far as sending the request? */
+static bool
+was_sent(const HttpRequest *request)
+{
+#if TELLS_WHEN_SENT
+	return request->sent_us != 0;
+#else
+	curl_off_t	us = 0;
+
+	return curl_easy_getinfo(request->easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK && us > 0;
+#endif
+}
+
 static HttpResult
 result_of(const HttpRequest *request, CURLcode code)
 {
-	/* another address may have had a descriptor after all */
+	bool		sent = was_sent(request);
+
+	/* another address may have had a descriptor before */
 	if (request->failure == SMF_HTTP_NO_DESCRIPTOR && code == CURLE_OK)
 		return SMF_HTTP_OK;
 	if (request->failure != SMF_HTTP_PENDING)
@@ -745,7 +869,7 @@ result_of(const HttpRequest *request, CURLcode code)
 		case CURLE_OK:
 			return SMF_HTTP_OK;
 		case CURLE_OPERATION_TIMEDOUT:
-			return request->sent_us == 0 ? SMF_HTTP_CONNECT_TIMEOUT : SMF_HTTP_READ_TIMEOUT;
+			return sent ? SMF_HTTP_READ_TIMEOUT : SMF_HTTP_CONNECT_TIMEOUT;
 		case CURLE_PEER_FAILED_VERIFICATION:
 		case CURLE_SSL_CACERT_BADFILE:
 		case CURLE_SSL_ISSUER_ERROR:
@@ -764,7 +888,7 @@ result_of(const HttpRequest *request, CURLcode code)
 		case CURLE_URL_MALFORMAT:
 		case CURLE_UNSUPPORTED_PROTOCOL:
 			/* a reply that is not HTTP is reported as an unsupported protocol */
-			if (request->sent_us != 0 && code == CURLE_UNSUPPORTED_PROTOCOL)
+			if (sent && code == CURLE_UNSUPPORTED_PROTOCOL)
 				return SMF_HTTP_MALFORMED;
 			return SMF_HTTP_CONNECT_FAILED;
 		case CURLE_WEIRD_SERVER_REPLY:
@@ -773,8 +897,57 @@ result_of(const HttpRequest *request, CURLcode code)
 		case CURLE_OUT_OF_MEMORY:
 			return SMF_HTTP_NO_MEMORY;
 		default:
-			return request->sent_us == 0 ? SMF_HTTP_CONNECT_FAILED : SMF_HTTP_BROKEN;
+			return sent ? SMF_HTTP_BROKEN : SMF_HTTP_CONNECT_FAILED;
 	}
+}
+
+/*
+ * Say which certificates a request's connection trusts: the target's, or the system's.
+ * False without memory.
+ */
+static bool
+trust(HttpRequest *request, const HttpTarget *target)
+{
+	CURL	   *easy = request->easy;
+	const char *file = http.ca_bundle;
+	const char *path = http.ca_path;
+
+	/* a proxy is another matter, and takes the system's */
+	if ((file != NULL || path != NULL) && target->proxy_url != NULL &&
+		(curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, file) != CURLE_OK ||
+		 curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, path) != CURLE_OK))
+		return false;
+
+	if (target->ca_bundle != NULL)
+	{
+		file = target->ca_bundle;
+		path = NULL;
+	}
+#if !KEEPS_CERTIFICATES
+
+	/*
+	 * Where libcurl cannot keep certificates we do.  It is given their file as the
+	 * directory in which to look for more: nothing is read there, but connections
+	 * that trust others are told apart by it.  The callback would be called for a
+	 * proxy's TLS too; and libcurl may have been built with something other than
+	 * OpenSSL, which has no such callback.
+	 */
+	if (file != NULL && (target->proxy_url == NULL || pg_strncasecmp(target->proxy_url, "https:", 6) != 0) &&
+		strncmp(curl_version_info(CURLVERSION_NOW)->ssl_version, "OpenSSL/", 8) == 0 &&
+		curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, tls_callback) == CURLE_OK)
+	{
+		request->ca_bundle = strdup(file);
+		if (request->ca_bundle == NULL ||
+			curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, request) != CURLE_OK)
+			return false;
+		path = file;
+		file = NULL;
+	}
+#endif
+	if (file == NULL && path == NULL)
+		return true;
+	return curl_easy_setopt(easy, CURLOPT_CAINFO, file) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_CAPATH, path) == CURLE_OK;
 }
 
 static bool
@@ -787,12 +960,12 @@ set_options(HttpRequest *request, const HttpTarget *target, const HttpMessage *m
 	SET(CURLOPT_PRIVATE, request);
 	SET(CURLOPT_ERRORBUFFER, request->error);
 	SET(CURLOPT_NOSIGNAL, 1L);
-#if LIBCURL_VERSION_NUM >= 0x075700
+#if SMF_LIBCURL >= 0x075700
 	SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
 
 	/* nothing but what the caller asked for, whatever the environment says */
-#if LIBCURL_VERSION_NUM >= 0x075500
+#if SMF_LIBCURL >= 0x075500
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 #else
 	SET(CURLOPT_PROTOCOLS, (long) (CURLPROTO_HTTP | CURLPROTO_HTTPS));
@@ -809,14 +982,11 @@ set_options(HttpRequest *request, const HttpTarget *target, const HttpMessage *m
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
-	if (target->ca_bundle != NULL)
-	{
-		SET(CURLOPT_CAINFO, target->ca_bundle);
-		SET(CURLOPT_CAPATH, NULL);
-	}
+	ok = ok && trust(request, target);
+	SET(CURLOPT_SHARE, http.share);
 
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long) target->connect_timeout_ms);
-#if LIBCURL_VERSION_NUM >= 0x075000
+#if TELLS_WHEN_SENT
 	SET(CURLOPT_PREREQFUNCTION, sent_callback);
 	SET(CURLOPT_PREREQDATA, request);
 #else
@@ -916,6 +1086,9 @@ smf_http_free(HttpRequest *request)
 			forget_closed_sockets();
 		start_requests();
 	}
+#if !KEEPS_CERTIFICATES
+	free(request->ca_bundle);
+#endif
 	forget(request->body, request->body_size);
 	forget(request->head, request->head_size);
 	free(request);

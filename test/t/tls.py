@@ -1,12 +1,14 @@
 """Certificates that are good are trusted, all others are not; the protocol is TLS 1.2 at least."""
+import contextlib
 import os
+import shutil
 import socket
 import ssl
 import subprocess
 import tempfile
 import threading
 
-from harness import main, make_server
+from harness import CA, TLS_URL, Cluster, Session, main, make_server
 
 ANSWER = (b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: 27\r\n"
           b"Connection: close\r\n\r\n" + b'{"TrainingJobSummaries":[]}')
@@ -49,8 +51,12 @@ class Authority:
         return name
 
 
-def serve(authority, name, version=None):
-    """A server with the certificate, for ever; returns its port."""
+def serve(authority, name, version=None, resumed=None):
+    """A server with the certificate, for ever; returns its port.
+
+    It closes connections when it has answered, and adds to the list whether each has
+    resumed a TLS session.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if version is not None:
         context.set_ciphers("ALL:@SECLEVEL=0")
@@ -65,6 +71,8 @@ def serve(authority, name, version=None):
             plain, _ = listener.accept()
             try:
                 with context.wrap_socket(plain, server_side=True) as connection:
+                    if resumed is not None:
+                        resumed.append(connection.session_reused)
                     data = b""
                     while b"\r\n\r\n" not in data or not data.endswith(b"}"):
                         more = connection.recv(65536)
@@ -76,6 +84,108 @@ def serve(authority, name, version=None):
                 pass
     threading.Thread(target=run, daemon=True).start()
     return listener.getsockname()[1]
+
+
+COUNT = "SELECT count(*) FROM %s.training_jobs"
+
+
+@contextlib.contextmanager
+def trusting(folder, **environment):
+    """A session of a cluster of its own, whose system's certificates are the folder's.
+
+    Nobody else sees it: the folder is mounted over the system's in a namespace.
+    """
+    before = dict(os.environ)
+    cluster = Cluster(within=["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"',
+                              folder, os.path.dirname(system_bundle())], **environment)
+    try:
+        cluster.start()
+        session = Session()
+        session.run("CREATE EXTENSION sagemaker_fdw")
+        yield session
+    finally:
+        cluster.remove()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def system_bundle():
+    """The file of certificates that libcurl was built with."""
+    return subprocess.run(["curl-config", "--ca"], check=True, capture_output=True, encoding="utf-8").stdout.strip()
+
+
+def may_mount(directory):
+    return os.getuid() == 0 and subprocess.run(
+        ["unshare", "-m", "mount", "--bind", directory, os.path.dirname(system_bundle())],
+        stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def test_system(tap, good, other):
+    """The system's certificates, which come in a file, or in a directory."""
+    if not may_mount(good.directory):
+        tap.ok(True, "the system's certificates # SKIP only root who may mount can put others in their place")
+        return
+    ports = [serve(good, "valid"), serve(other, "foreign")]
+    file = good.path("file")
+    shutil.copytree(os.path.dirname(system_bundle()), file, symlinks=True)
+    with open(os.path.join(file, os.path.basename(system_bundle())), "a", encoding="ascii") as bundle:
+        with open(good.path("good.pem"), encoding="ascii") as certificate:
+            bundle.write(certificate.read())
+    hashed = good.path("hashed")
+    os.mkdir(hashed)
+    shutil.copy(good.path("good.pem"), hashed)
+    good.openssl("rehash", hashed)
+    keys = good.path("keys")
+    os.mkdir(keys)
+    os.chmod(keys, 0o777)
+
+    for folder, title in ((file, "the system's certificates, in a file"),
+                          (hashed, "the system's certificates, in a directory without the file")):
+        # what the environment says has no effect
+        with trusting(folder, SSLKEYLOGFILE=os.path.join(keys, "log"), SSL_CERT_FILE=other.path("other.pem"),
+                      SSL_CERT_DIR=good.directory) as session:
+            for name, port, expected in (("good", ports[0], (["0"], "00000")), ("other", ports[1], None)):
+                make_server(session, name, url="https://127.0.0.1:%d" % port, max_attempts=1)
+                lines, state = session.ask(COUNT % name)
+                if expected is not None:
+                    tap.equal((lines, state), expected, title)
+                else:
+                    tap.equal(state, "08001", "... and no others")
+            tap.equal(session.run("SELECT ok FROM sagemaker_fdw_check_server('good') WHERE check_name = 'tls'"), ["t"],
+                      "... and the server's check says so")
+    tap.equal(os.listdir(keys), [], "keys of connections are written nowhere, whatever SSLKEYLOGFILE says")
+
+
+def test_sessions(session, tap, good, other):
+    """TLS sessions are resumed, and connections kept, only by those who trust the same."""
+    resumed = []
+    port = serve(good, "valid", resumed=resumed)
+    shutil.copy(good.path("good.pem"), good.path("same.pem"))
+    for name, bundle in (("one", "good.pem"), ("two", "same.pem"), ("three", "other.pem")):
+        make_server(session, name, url="https://127.0.0.1:%d" % port, max_attempts=1, ca_bundle=good.path(bundle))
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    tap.equal([session.ask(COUNT % "one")[1] for _ in range(3)], ["00000"] * 3, "three connections, one after another")
+    tap.equal(resumed, [False, True, True], "... resume the TLS session of the first")
+    resumed.clear()
+    tap.equal((session.ask(COUNT % "two")[1], resumed), ("00000", [False]), "a server with another ca_bundle does not")
+    tap.equal(session.ask(COUNT % "three")[1], "08001", "... and fails when that does not have the authority")
+    resumed.clear()
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    tap.equal((session.ask(COUNT % "one")[1], resumed), ("00000", [False]), "sagemaker_fdw_disconnect forgets TLS sessions")
+
+    make_server(session, "kept", url=TLS_URL, ca_bundle=CA, max_attempts=1)
+    make_server(session, "stranger", url=TLS_URL, ca_bundle=good.path("good.pem"), max_attempts=1)
+    tap.equal([session.ask(COUNT % name) for name in ("kept", "kept")], [(["300"], "00000")] * 2,
+              "a connection is kept")
+    tap.equal(session.ask(COUNT % "stranger")[1], "08001", "... but not for a server with another ca_bundle")
+
+    changing = good.path("changing.pem")
+    shutil.copy(other.path("other.pem"), changing)
+    make_server(session, "changing", url="https://127.0.0.1:%d" % port, max_attempts=1, ca_bundle=changing)
+    tap.equal(session.ask(COUNT % "changing")[1], "08001", "a ca_bundle without the authority")
+    shutil.copy(good.path("good.pem"), changing)
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    tap.equal(session.ask(COUNT % "changing")[1], "00000", "... is read again after sagemaker_fdw_disconnect")
 
 
 def test(session, tap):
@@ -107,6 +217,8 @@ def test(session, tap):
                 tap.equal(lines, ["0"], "... and it answers")
             tap.equal(session.run("SELECT ok FROM sagemaker_fdw_check_server('%s') WHERE check_name = 'tls'" % name),
                       ["t" if expected == "00000" else "f"], "... and the server's check says so")
+        test_system(tap, good, other)
+        test_sessions(session, tap, good, other)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,9 @@ OPTIONS = ("-bad -bap -bbb -bc -bl -cli1 -cp33 -cdb -nce -d0 -di12 -nfc1 -i4 -l1
            "-tpg -ts4").split()
 
 # Types that no header of Postgres or of ours defines.
-TYPES = """__int128 CURL CURLM CURLMcode CURLMsg CURLSH CURLcode EVP_MD EVP_MD_CTX FILE SSL SSL_CTX bool int32_t int64_t
-    pid_t posix_spawn_file_actions_t sig_atomic_t sigset_t size_t ssize_t time_t uint32_t uint64_t uint8_t va_list""".split()
+TYPES = """CURL CURLM CURLMcode CURLMsg CURLSH CURLcode EVP_MD EVP_MD_CTX FILE SSL SSL_CTX X509_STORE __int128
+    bool curl_off_t curl_version_info_data int32_t int64_t pid_t posix_spawn_file_actions_t sig_atomic_t
+    sigset_t size_t ssize_t time_t uint32_t uint64_t uint8_t va_list""".split()
 
 # Types whose names are members here, which pg_bsd_indent cannot tell apart.
 MEMBERS = {"text"}
