@@ -600,6 +600,15 @@ def plot(directory, name, title, done, key, keys):
         file.write("\n".join(lines).rstrip() + "\n")
 
 
+def other_figures(readme):
+    """The sections at the end that are not of this program's making."""
+    if not os.path.exists(readme):
+        return ""
+    with open(readme, encoding="utf-8") as file:
+        _, title, rest = file.read().partition("\n## A new TLS connection\n")
+    return title + rest
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--output", required=True)
@@ -625,8 +634,10 @@ def main():
         costs[FLOOR].append(connections_of_floor())
 
     os.makedirs(arguments.output, exist_ok=True)
-    with open(os.path.join(arguments.output, "README.md"), "w", encoding="utf-8") as file:
-        file.write("\n".join(report(done, costs, arguments, runs, sizes, latencies, load)) + "\n")
+    readme = os.path.join(arguments.output, "README.md")
+    others = other_figures(readme)
+    with open(readme, "w", encoding="utf-8") as file:
+        file.write("\n".join(report(done, costs, arguments, runs, sizes, latencies, load)) + "\n" + others)
     scans = ["all%d-%d" % (sizes[-1], latency_ms) for latency_ms in latencies]
     jobs = "{:,} jobs of 11 KB, all columns: %s".format(sizes[-1])
     plot(arguments.output, "throughput", jobs % "jobs a second", done, "rate", scans)
