@@ -1,8 +1,8 @@
 # Bare Debian systems, each in a directory: what test/matrix.sh and test/package.sh share.
 #
 # Source it after lib.sh, with bash, as root, and call begin_roots in place of begin.
-# The roots lie below $work.  /proc and /dev are mounted in them, and are unmounted
-# before anything is removed, however the script ends.
+# The roots lie below $work.  Each is a mount point, in which /proc and /dev are
+# mounted; all are unmounted before anything is removed, however the script ends.
 
 # The first thing that a script does.
 begin_roots() {
@@ -21,6 +21,8 @@ begin_roots() {
 make_root() {
 	root=$roots/$1
 	mkdir -p "$root"
+	# a namespace of mounts can be made only below a mount point
+	quietly mount --bind "$root" "$root"
 	quietly debootstrap --variant=minbase --include=git,ca-certificates "$2" "$root"
 	# a mirror may lag behind
 	echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/lagging-mirror"

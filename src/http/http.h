@@ -26,7 +26,7 @@ typedef enum HttpResult
 	SMF_HTTP_BROKEN,			/* the connection broke off */
 	SMF_HTTP_MALFORMED,			/* not an HTTP response */
 	SMF_HTTP_TOO_LARGE,			/* body or headers beyond their cap */
-	SMF_HTTP_NO_DESCRIPTOR,		/* the process may open no further socket */
+	SMF_HTTP_NO_DESCRIPTOR,		/* the process may open or watch no further socket */
 	SMF_HTTP_NO_MEMORY
 } HttpResult;
 
