@@ -207,6 +207,22 @@ watch(curl_socket_t fd, uint32 events, bool known)
 	return epoll_ctl(http.epoll_fd, op, fd, &event) == 0;
 }
 
+/* Who else reads from the descriptor; NULL: nobody. */
+static HttpWatch *
+find_watch(int fd)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &http.watches)
+	{
+		HttpWatch  *watch = dlist_container(HttpWatch, node, iter.cur);
+
+		if (watch->fd == fd)
+			return watch;
+	}
+	return NULL;
+}
+
 static int
 socket_callback(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
@@ -214,8 +230,12 @@ socket_callback(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 
 	if (what == CURL_POLL_REMOVE)
 	{
-		/* the descriptor may be closed already, and is then out of the set */
-		(void) epoll_ctl(http.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		/*
+		 * The descriptor may be closed already, and is then out of the set; or its
+		 * number is that of somebody else's by now.
+		 */
+		if (find_watch(fd) == NULL)
+			(void) epoll_ctl(http.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 		return 0;
 	}
 
@@ -1302,19 +1322,13 @@ end_done_requests(void)
 static bool
 take_watched(int fd)
 {
-	dlist_iter	iter;
+	HttpWatch  *watch = find_watch(fd);
 
-	dlist_foreach(iter, &http.watches)
-	{
-		HttpWatch  *watch = dlist_container(HttpWatch, node, iter.cur);
-
-		if (watch->fd != fd)
-			continue;
-		http.told++;
-		watch->ready(watch);
-		return true;
-	}
-	return false;
+	if (watch == NULL)
+		return false;
+	http.told++;
+	watch->ready(watch);
+	return true;
 }
 
 /* Let libcurl, or the timer, have what one descriptor has to say; false if none has. */
