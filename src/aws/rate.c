@@ -78,7 +78,10 @@
 #define ROUND_CALLS_MIN 4
 #define ROUND_CALLS_SHARE 64
 
-/* A round is bad when it has more than TOLERATED_SHARE and this: slow rounds, at the first. */
+/*
+ * A round is bad when it has more throttles than TOLERATED_SHARE of its length and this:
+ * a short round is bad at the first one.
+ */
 #define ROUND_SLACK 0.25
 
 /* A window tells the limit when it has so many deliveries, and is so long. */
@@ -103,12 +106,12 @@
 #define HOLD_S 12.0
 
 /*
- * Steps of growth: the first one after a hold, for a rate of 1 (it is divided by the
- * root of the rate), within bounds; the first one without a base; and the largest.
+ * Steps of growth, as shares of the rate.  The first one above a base is the least that
+ * goes beyond it noticeably: FIRST_STEP by the root of the rate, and no less than
+ * FIRST_STEP_MIN.  Without a base there is far to go.
  */
 #define FIRST_STEP 0.09
 #define FIRST_STEP_MIN 0.02
-#define FIRST_STEP_MAX 0.25
 #define STEP_WITHOUT_BASE 0.3
 #define STEP_MAX 0.5
 
@@ -125,8 +128,8 @@
 #define TROUBLE_OVER_SHARE 0.02
 
 /*
- * The service is full: this share of throttles, or one that is so much more than what is
- * not ours, and three more for chance.
+ * The service is full when throttles are this share, or exceed what is not ours by that,
+ * and are so many more, for chance.
  */
 #define FULL_SHARE 0.5
 #define FULL_ABOVE_SHARE 0.25
@@ -139,15 +142,18 @@
 #define FULL_FALL_MAX 4
 #define FULL_FALL_MIN 0.7
 
-/* An experiment needs so many answers, throttles and round trips to begin with. */
+/*
+ * Throttles are suspected not to be ours after so many answers, throttles and round trips
+ * at least, when there are more than are tolerated ...
+ */
 #define SUSPECT_CALLS 16
 #define SUSPECT_THROTTLES 4
 #define SUSPECT_ROUND_TRIPS 2
 
-/* ... where there is a base, a rate that has fallen this far below it ... */
+/* ... and the rate has fallen to this share of a base that was borne before; ... */
 #define SUSPECT_BELOW_BASE 0.8
 
-/* ... else, so many standard deviations more throttles than are tolerated. */
+/* ... or, without a base, there are so many standard deviations more. */
 #define SUSPECT_DEVIATIONS 2.0
 
 /* A measured share of throttles may be exceeded so much by chance. */
@@ -169,8 +175,8 @@
 #define SHARE_S 15.0
 
 /*
- * The rate after that is so many times what it was before.  Throttles at random may have
- * brought it down many times, and from the least rate there would be no way back up.
+ * When throttles were not ours, the rate is so many times what it was before: they may
+ * have brought it down many times, and from the least rate there is no other way up.
  */
 #define ACQUITTED_TIMES 2
 
@@ -293,13 +299,11 @@ open_rate(CallRate *rate, double now_s)
 	begin_round(rate, now_s);
 }
 
-/* The first step of growth from such a rate. */
+/* The first step of growth above such a base. */
 static double
 first_step(double per_s)
 {
-	double		step = FIRST_STEP / sqrt(fmax(per_s, 1));
-
-	return fmin(FIRST_STEP_MAX, fmax(FIRST_STEP_MIN, step));
+	return fmax(FIRST_STEP_MIN, FIRST_STEP / sqrt(fmax(per_s, 1)));
 }
 
 /* Keep a rate that has just been cut, which was "old" before. */
@@ -400,7 +404,7 @@ follow_full(CallRate *rate, double now_s)
 	begin_window(rate, now_s);
 }
 
-/* Are there more throttles than chance makes, or than a limit that we know? */
+/* Are there more throttles than a limit of ours should cause? */
 static bool
 suspicious(const CallRate *rate, double now_s)
 {

@@ -26,7 +26,7 @@ typedef enum RatePhase
 	SMF_RATE_OPEN,				/* no limit has shown itself: calls are not paced */
 	SMF_RATE_HOLDING,			/* paced; the rate is to prove itself before it grows */
 	SMF_RATE_GROWING,			/* paced, and faster after each round that goes well */
-	SMF_RATE_TRYING				/* paced at half of what is borne: an experiment */
+	SMF_RATE_TRYING				/* paced at half of what was delivered: an experiment */
 } RatePhase;
 
 /*

@@ -332,12 +332,12 @@ test_neighbour(void)
 	Scenario	shared = {.limit = 20, .burst = 20, .jobs = 2000, .neighbour = 10};
 	Figures		figures = run("a neighbour with half of 20/s", shared, 2 * bucket_s(&shared));
 
-	tap_ok(mean(&figures.refused) <= 5, "a neighbour with half of 20/s has at most 5 percent of its first tries refused");
+	tap_ok(mean(&figures.refused) <= 5, "a neighbour with half of 20/s has at most 5 percent of its first tries refused, in the mean");
 	tap_ok(mean(&figures.lost) <= 1 && worst(&figures.lost) <= 2, "... and loses at most 1 percent");
 	tap_ok(worst(&figures.time) <= 1.1, "... and leaves us our half");
 	shared = (Scenario) {.limit = 5, .burst = 5, .jobs = 750, .neighbour = 2.5};
 	figures = run("a neighbour with half of 5/s", shared, 2 * bucket_s(&shared));
-	tap_ok(mean(&figures.refused) <= 7, "with half of 5/s at most 7 percent");
+	tap_ok(mean(&figures.refused) <= 7, "with half of 5/s at most 7 percent, in the mean");
 	tap_ok(mean(&figures.lost) <= 1 && worst(&figures.lost) <= 2, "... and 1 percent");
 }
 
