@@ -1,20 +1,31 @@
-"""How often the service is called: the ceiling, the two retry modes, and Retry-After.
+"""How often the service is called: the ceiling, the learnt rate and whose it is, the two retry modes, Retry-After.
 
-Told by when the endpoint saw the calls.  What is certain is how long they take at
-least: a machine that is slow makes them take longer.
+Told by which calls the endpoint saw, and when.  What is certain of the time is how long
+they take at least: a machine that is slow makes them take longer.
 """
+import contextlib
 import json
+import os
 
-from harness import control, fault, main, make_server
+from harness import HISTORY, PATIENCE_S, URL, Cluster, Session, control, counters, fault, main, make_server, wait_for
 
-NAMES = json.loads(control("names"))[-40:]
+GENERATED = "AKIDGENERATED0000001"
+EVERY_NAME = json.loads(control("names"))
+NAMES = EVERY_NAME[-40:]
 PER_SECOND = 20
+# calls of a scan at once, by default
+CONCURRENCY = 16
 # between the endpoint's seeing a call and the client's sending it
 SLACK_S = 0.05
 
 
 def look_up(table, names):
     return "SELECT role_arn FROM %s WHERE training_job_name IN (%s)" % (table, ", ".join("'%s'" % name for name in names))
+
+
+def described():
+    """Calls of DescribeTrainingJob so far."""
+    return counters()["calls"].get("DescribeTrainingJob", 0)
 
 
 def times(session, query, rows):
@@ -37,6 +48,8 @@ def at_least(tap, seen, calls, seconds, title):
 def test_ceiling(session, tap):
     seen = times(session, look_up("ceiling.training_jobs", NAMES[:20]), 20)
     at_least(tap, seen, 20, 19 / PER_SECOND - SLACK_S, "max_calls_per_second holds from the first call on")
+    seen = times(session, look_up("ceiling_standard.training_jobs", NAMES[:20]), 20)
+    at_least(tap, seen, 20, 19 / PER_SECOND - SLACK_S, "... in retry_mode standard, too")
     # a second's calls are not saved up for the next scan
     seen = times(session, look_up("ceiling.training_jobs", NAMES[:20]), 20)
     at_least(tap, seen, 20, 19 / PER_SECOND - SLACK_S, "... and for the next scan")
@@ -62,18 +75,78 @@ def test_ceiling(session, tap):
     tap.equal(len(session.run("FETCH ALL FROM c; COMMIT; RESET cursor_tuple_fraction")), 19, "... which goes on")
 
 
-def test_modes(session, tap):
-    """After a throttle the adaptive mode holds calls back; the standard mode only the one."""
-    took = {}
+def test_first_throttle(session, tap):
+    """One throttle on a session's first call says nothing of our rate: it holds no other call back."""
+    names = EVERY_NAME[:60]
     for mode in ("standard", "adaptive"):
         session.run("SELECT sagemaker_fdw_disconnect()")
         fault(kind="error", code="ThrottlingException", times=1)
-        seen = times(session, look_up(mode + ".training_jobs", NAMES[:20]), 20)
-        tap.equal(len(seen), 21, "retry_mode %s: one throttle is one more call" % mode)
-        took[mode] = seen[-1]
-        tap.note("retry_mode %s: 20 calls and a throttle take %.2f s" % (mode, seen[-1]))
-    tap.ok(took["standard"] < 2, "... in standard mode others do not wait for it", took)
-    tap.ok(took["adaptive"] > 2, "... in adaptive mode they do", took)
+        seen = times(session, look_up(mode + ".training_jobs", names), 60)
+        tap.equal(len(seen), 61, "retry_mode %s: one throttle on the first call is one more call" % mode)
+        # as slow as the least rate is, it would take two minutes
+        tap.ok(seen[-1] < 30, "... and holds no other back", seen)
+
+
+def test_limit(session, tap):
+    """What a service bears is found out at the cost of few throttles."""
+    control("config", {"rate_limit": {"DescribeTrainingJob": PER_SECOND}})
+    throttles = counters()["throttles"]
+    seen = times(session, look_up("adaptive.training_jobs", EVERY_NAME[:100]), 100)
+    throttles = counters()["throttles"] - throttles
+    control("config", {"rate_limit": 0})
+    tap.equal(len(seen), 100 + throttles, "100 jobs at 20 a second: a call for each, and one for each throttle")
+    tap.ok(0 < throttles <= 4 * CONCURRENCY, "... of which there are few", throttles)
+    tap.note("%d throttles in %.2f s" % (throttles, seen[-1]))
+
+
+@contextlib.contextmanager
+def two_accounts():
+    """Sessions of two roles that share a server and memory, and whose calls are for two accounts."""
+    before = dict(os.environ)
+    cluster = Cluster(["shared_preload_libraries=sagemaker_fdw"], AWS_ENDPOINT_URL_STS=URL)
+    try:
+        cluster.start()
+        session = Session()
+        session.run("CREATE EXTENSION sagemaker_fdw")
+        make_server(session, "shared")
+        sessions = []
+        for role, account in (("one", "123456789012"), ("two", "210987654321")):
+            session.run("CREATE ROLE %s SUPERUSER; CREATE USER MAPPING FOR %s SERVER shared OPTIONS (aws_access_key_id '%s', "
+                        "aws_secret_access_key '%s', role_arn 'arn:aws:iam::%s:role/r')" % (role, role, *HISTORY, account))
+            sessions.append(Session())
+            sessions[-1].run("SET ROLE " + role)
+        yield sessions
+    finally:
+        cluster.remove()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def test_accounts(tap):
+    """What one account's throttles teach is none of another account's business."""
+    theirs = json.loads(control("names", key=GENERATED))[:40]
+    with two_accounts() as (one, two):
+        one.run(look_up("shared.training_jobs", NAMES[:1]))
+        two.run(look_up("shared.training_jobs", theirs[:1]))
+        # not one call of the first account gets through, until its rate is next to nothing
+        for name in NAMES[:20]:
+            fault(kind="error", code="ThrottlingException", job=name, times=0)
+        before = described()
+        one.send(look_up("shared.training_jobs", NAMES[:20]))
+        wait_for(lambda: described() >= before + 50, "50 throttles", PATIENCE_S)
+
+        before = len(json.loads(control("requests")))
+        rows = two.run(look_up("shared.training_jobs", theirs))
+        asked = [json.loads(request["body"])["TrainingJobName"] for request in json.loads(control("requests"))[before:]]
+        tap.equal(len(rows), 40, "while one account is throttled, another one's calls get through")
+        tap.equal(sorted(name for name in asked if name in theirs), sorted(theirs), "... each at the first try")
+        others = [name for name in asked if name not in theirs]
+        tap.ok(len(others) <= 5, "... without waiting for turns of the first one's", others)
+
+        tap.equal(two.run("SELECT pg_cancel_backend(%d)" % one.pid), ["t"], "... which is still waiting")
+        tap.equal(one.receive()[1], "57014", "... and is cancelled")
+        control("clear", b"")
+
 
 
 def test_retry_after(session, tap):
@@ -101,12 +174,15 @@ def test_hardly_any(session, tap):
 
 def test(session, tap):
     make_server(session, "ceiling", max_calls_per_second=PER_SECOND)
+    make_server(session, "ceiling_standard", max_calls_per_second=PER_SECOND, retry_mode="standard")
     make_server(session, "standard", retry_mode="standard")
     make_server(session, "adaptive")
     test_ceiling(session, tap)
-    test_modes(session, tap)
+    test_first_throttle(session, tap)
+    test_limit(session, tap)
     test_retry_after(session, tap)
     test_hardly_any(session, tap)
+    test_accounts(tap)
 
 
 if __name__ == "__main__":
