@@ -589,6 +589,31 @@ end_soon(AwsCall *call)
 	smf_http_timer_set(&call->backoff, smf_http_now());
 }
 
+/* Queue for credentials. */
+static void
+wait_for_credentials(AwsCall *call)
+{
+	smf_session_enter(call->client->session, &call->credentials);
+	ask_for_credentials(call->client);
+}
+
+/*
+ * Credentials may expire while a call waits for its turn.  It gets others before it takes
+ * its turn: where turns are rare, and credentials live less long, it would lose one turn
+ * after the other.
+ */
+static bool
+may_be_sent(PaceTurn *turn)
+{
+	AwsCall    *call = (AwsCall *) ((char *) turn - offsetof(AwsCall, turn));
+
+	if (smf_session_ready(call->client->session))
+		return true;
+	smf_pacer_leave(turn);
+	wait_for_credentials(call);
+	return false;
+}
+
 /* Queue for a turn, or for credentials first. */
 static void
 enter(AwsCall *call)
@@ -597,8 +622,7 @@ enter(AwsCall *call)
 
 	if (!smf_session_ready(session))
 	{
-		smf_session_enter(session, &call->credentials);
-		ask_for_credentials(call->client);
+		wait_for_credentials(call);
 		return;
 	}
 	smf_pacer_account(call->pacer, session->credentials.account);
@@ -896,13 +920,6 @@ send_request(PaceTurn *turn)
 	SigV4Scope	scope;
 	HttpMessage message = {.method = "POST", .body = call->body, .body_len = call->body_len};
 
-	/* they may have expired while others had their turns */
-	if (!smf_session_ready(client->session))
-	{
-		enter(call);
-		MemoryContextSwitchTo(old);
-		return;
-	}
 	forget_answer(call);
 	call->refused = false;
 	if (client->config.max_calls > 0 && client->stats.calls >= client->config.max_calls)
@@ -1003,6 +1020,7 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	call->attempts_counter = attempts;
 	call->backoff.fire = backoff_over;
 	call->credentials.go = credentials_there;
+	call->turn.ready = may_be_sent;
 	call->turn.go = send_request;
 	smf_call_key(&key, client->session->serverid, client->session->userid, client->config.region,
 				 operation);

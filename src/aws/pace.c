@@ -203,9 +203,12 @@ run_queue(AwsPacer *pacer)
 {
 	while (!dlist_is_empty(&pacer->queue))
 	{
-		double		wait_s = take_leave(pacer);
-		PaceTurn   *turn;
+		PaceTurn   *turn = dlist_container(PaceTurn, node, dlist_head_node(&pacer->queue));
+		double		wait_s;
 
+		if (!turn->ready(turn))
+			continue;
+		wait_s = take_leave(pacer);
 		if (wait_s > 0)
 		{
 			/* a ceiling may be next to nothing: then ask again now and then */
@@ -213,7 +216,6 @@ run_queue(AwsPacer *pacer)
 			smf_http_timer_set(&pacer->timer, smf_http_now() + (int64) (wait_s * 1e6) + 1);
 			return;
 		}
-		turn = dlist_container(PaceTurn, node, dlist_head_node(&pacer->queue));
 		smf_pacer_leave(turn);
 		turn->go(turn);
 	}

@@ -19,7 +19,9 @@ typedef struct PaceTurn
 {
 	dlist_node	node;			/* in the pacer's queue while waiting */
 	bool		waiting;
-	void		(*go) (struct PaceTurn *turn);	/* it may be sent now; under
+	bool		(*ready) (struct PaceTurn *turn);	/* can it be sent, if its turn comes?
+													 * False: it has left the queue */
+	void		(*go) (struct PaceTurn *turn);	/* it may be sent now; both under
 												 * HttpDone's rules */
 } PaceTurn;
 

@@ -71,6 +71,9 @@
 /* Idle easy handles kept for the next requests. */
 #define IDLE_HANDLES_MAX 16
 
+/* Descriptors that are left to Postgres. */
+#define SPARE_DESCRIPTORS 2
+
 /* Socket events taken from the kernel before timers are looked at. */
 #define EVENTS_BATCH 32
 
@@ -309,6 +312,25 @@ count_socket(int fd)
 	return true;
 }
 
+/*
+ * Count one more descriptor; false if there is none.  The last ones are left to
+ * Postgres, unless there would be no connection at all: an asynchronous Append fails
+ * when it finds none to wait with.
+ */
+static bool
+acquire_descriptor(void)
+{
+	int			spare = 0;
+	bool		acquired;
+
+	while (spare < SPARE_DESCRIPTORS && AcquireExternalFD())
+		spare++;
+	acquired = (spare == SPARE_DESCRIPTORS || http.nsockets == 0) && AcquireExternalFD();
+	while (spare-- > 0)
+		ReleaseExternalFD();
+	return acquired;
+}
+
 static curl_socket_t
 open_socket_callback(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -318,7 +340,7 @@ open_socket_callback(void *arg, curlsocktype purpose, struct curl_sockaddr *addr
 	/* what went out on a kept connection that was dead is sent again */
 	request->sent_us = 0;
 	forget_closed_sockets();
-	if (!AcquireExternalFD())
+	if (!acquire_descriptor())
 	{
 		request->failure = SMF_HTTP_NO_DESCRIPTOR;
 		return CURL_SOCKET_BAD;
