@@ -35,10 +35,15 @@ class Died(Exception):
     """The session has ended, or gives no answer."""
 
 
+class Late(Died):
+    """There is no answer yet."""
+
+
 class Session:
     """A psql session that is asked and answers.  Secrets among the answers are a failure."""
 
     def __init__(self, database="postgres"):
+        self.database = database
         self.process = subprocess.Popen(
             ["psql", "-X", "-q", "-A", "-t", "-d", database], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
@@ -68,7 +73,7 @@ class Session:
             try:
                 line = self.lines.get(timeout=max(0, deadline - time.monotonic()))
             except queue.Empty:
-                raise Died("no answer within %d s; so far %r" % (patience_s, lines)) from None
+                raise Late("no answer within %d s; so far %r" % (patience_s, lines)) from None
             if line is None:
                 raise Died("the session has ended: %r" % lines)
             if line.startswith(mark):
@@ -92,6 +97,28 @@ class Session:
     def ask(self, sql, patience_s=PATIENCE_S):
         self.send(sql)
         return self.receive(patience_s)
+
+    def ask_within(self, sql, limit_s):
+        """Ask, and cancel what takes longer (57014), by another session: see begin_quiet()."""
+        self.send(sql)
+        try:
+            return self.receive(limit_s)
+        except Late:
+            other = Session(self.database)
+            other.run("SELECT pg_cancel_backend(%d)" % self.pid)
+            other.close()
+            return self.receive()
+
+    def begin_quiet(self):
+        """Begin a transaction in which no timer of the process wakes who sleeps for good.
+
+        Postgres sets one for statistics that wait to be flushed, and leaves those that it needs no more until they
+        ring, such as a statement_timeout's.  One that rings sooner takes their place.
+        """
+        self.run("SELECT pg_stat_force_next_flush()")
+        self.run("BEGIN; SAVEPOINT quiet; SET LOCAL statement_timeout = 1")
+        self.ask("SELECT pg_sleep(60)")
+        self.run("ROLLBACK TO quiet; RELEASE quiet")
 
     def run(self, sql):
         """The output of statements that must succeed."""
