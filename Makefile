@@ -93,6 +93,9 @@ SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl openssl)
 EXTRA_CLEAN = $(EXTENSION)-$(EXTVERSION).zip
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(PGXS)$(filter clean distclean dist,$(MAKECMDGOALS)),)
+$(error pg_config of PostgreSQL 15 or later is needed, with the server's headers (Debian: postgresql-server-dev-all); PG_CONFIG=... names it)
+endif
 include $(PGXS)
 
 $(OBJS) $(OBJS:.o=.bc): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/*/*.h $(srcdir)/src/*/*/*.h)

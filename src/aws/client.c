@@ -333,7 +333,7 @@ ask_for_credentials(AwsClient *client)
 {
 	CredentialNetwork network = network_of(client);
 
-	smf_session_ask(client->session, client->context, &network);
+	smf_session_ask(client->session, &network);
 }
 
 /* The same, and raise why there are none where calls cannot go on without. */
@@ -373,10 +373,20 @@ smf_client_credentials(AwsClient *client)
 char *
 smf_client_account(AwsClient *client)
 {
+	AwsSession *session = client->session;
 	const AwsCredentials *credentials = smf_client_credentials(client);
 	CredentialNetwork network = network_of(client);
+	bool		refused = false;
+	char	   *account;
 
-	return smf_credentials_account(&client->session->config, &network, credentials);
+	account = smf_credentials_account(&session->config, &network, credentials,
+									  smf_credentials_refreshable(&session->config) ? &refused : NULL);
+	if (!refused)
+		return account;
+	/* their source may give others, once */
+	smf_session_refuse(session);
+	credentials = smf_client_credentials(client);
+	return smf_credentials_account(&session->config, &network, credentials, NULL);
 }
 
 /* ----- what clients have cost ----- */
@@ -1182,42 +1192,18 @@ smf_call_date(const AwsCall *call)
 	return call->request && call->result == SMF_HTTP_OK ? smf_http_date(call->request) : -1;
 }
 
-static bool
-code_is_one_of(const char *code, const char *const *codes)
-{
-	for (; code != NULL && *codes != NULL; codes++)
-	{
-		if (strcmp(code, *codes) == 0)
-			return true;
-	}
-	return false;
-}
-
-static const char *const refused_codes[] = {
-	"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
-	"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature",
-	"IncompleteSignatureException", "MissingAuthenticationToken",
-	"MissingAuthenticationTokenException", "AuthFailure",
-	"ExpiredToken", "ExpiredTokenException",
-	"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", NULL
-};
-
 /* Did the call fail since the service takes the credentials for nobody's? */
 bool
 smf_call_refused(const AwsCall *call)
 {
-	return call->result == SMF_HTTP_OK && code_is_one_of(call->error.code, refused_codes);
+	return call->result == SMF_HTTP_OK && smf_retry_refuses_credentials(call->error.code);
 }
-
-static const char *const denied_codes[] = {
-	"AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation", NULL
-};
 
 /* Did the call fail since the credentials may not make it? */
 bool
 smf_call_denied(const AwsCall *call)
 {
-	return call->result == SMF_HTTP_OK && code_is_one_of(call->error.code, denied_codes);
+	return call->result == SMF_HTTP_OK && smf_retry_denies(call->error.code);
 }
 
 /*
@@ -1234,10 +1220,10 @@ smf_call_tls_problem(const AwsCall *call)
 	{
 		case SMF_HTTP_TLS_REFUSED:
 			if (ca_bundle == NULL)
-				return "The system's certificates do not vouch for the endpoint. Option ca_bundle of the server names others to trust.";
+				return "The endpoint's certificate must be for its name, in date, and signed by a CA that the system trusts. Option ca_bundle of the server names the certificates to trust.";
 			if (access(ca_bundle, R_OK) != 0)
 				return psprintf("The database server cannot read the file \"%s\" of option ca_bundle: %m.", ca_bundle);
-			return psprintf("No certificate in the file \"%s\" of option ca_bundle vouches for the endpoint, or it holds none.",
+			return psprintf("The endpoint's certificate must be for its name, in date, and signed by a CA in the file \"%s\" of option ca_bundle.",
 							ca_bundle);
 		case SMF_HTTP_TLS_FAILED:
 			return "The endpoint must speak TLS 1.2 or later.";
@@ -1254,8 +1240,7 @@ remedy_of(const AwsCall *call)
 
 	if (call->retry_class == SMF_RETRY_CLOCK_SKEW)
 		return "Set the database server's clock.";
-	return session->credentials.remedy ? session->credentials.remedy :
-		"Check where the credentials come from, and the database server's clock.";
+	return smf_credentials_remedy(&session->credentials);
 }
 
 /* The service said no, in an answer. */

@@ -20,6 +20,7 @@
 #include "aws/credentials.h"
 #include "aws/expiry.h"
 #include "aws/providers/provider.h"
+#include "miscadmin.h"
 
 static void
 clear_string(char **string)
@@ -52,6 +53,21 @@ static bool
 same_string(const char *one, const char *other)
 {
 	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+/*
+ * smf_credentials_remedy
+ *		What to do when a service refuses them.  Where the database server keeps its own
+ *		is for superusers to know.
+ */
+const char *
+smf_credentials_remedy(const AwsCredentials *credentials)
+{
+	if (credentials->remedy == NULL)
+		return "Check where the credentials come from, and the database server's clock.";
+	if (credentials->private_remedy && !superuser_arg(GetOuterUserId()))
+		return psprintf("They come from %s of the database server. A superuser is told more.", credentials->source);
+	return credentials->remedy;
 }
 
 /* Are they the same keys? */
@@ -201,10 +217,9 @@ struct CredentialInquiry
 	Inquiry    *inquiry;		/* in whose memory this is */
 	MemoryContextCallback callback; /* overwrites what follows */
 	CredentialsEnded ended;
-	CredentialsGone gone;
-	void	   *arg;			/* handed to both */
-	const CredentialConfig *config; /* the caller's, like the strings of the next */
-	CredentialNetwork network;
+	void	   *arg;			/* handed to it */
+	const CredentialConfig *config; /* the caller's */
+	CredentialNetwork network;	/* strings of this inquiry's own */
 	ProviderContext context;	/* its inquiry is NULL before the first run */
 	AwsCredentials with;		/* what a role is assumed with, or what there is */
 	AwsCredentials credentials; /* what was asked for */
@@ -216,7 +231,6 @@ inquiry_gone(void *arg)
 {
 	CredentialInquiry *asked = arg;
 
-	asked->gone(asked, asked->arg);
 	smf_provider_end(&asked->context);
 	smf_credentials_clear(&asked->with);
 	smf_credentials_clear(&asked->credentials);
@@ -270,6 +284,23 @@ resolve(Inquiry *inquiry, void *arg)
 	request.duration_seconds = config->duration_seconds;
 	return smf_sts_assume_role(&asked->context, &asked->with, &request, &asked->credentials) == SMF_PROVIDED;
 }
+static char *
+copy_string(MemoryContext context, const char *string)
+{
+	return string ? MemoryContextStrdup(context, string) : NULL;
+}
+
+static CredentialNetwork
+copy_network(MemoryContext context, const CredentialNetwork *network)
+{
+	CredentialNetwork copy = *network;
+
+	copy.region = copy_string(context, network->region);
+	copy.ca_bundle = copy_string(context, network->ca_bundle);
+	copy.proxy_url = copy_string(context, network->proxy_url);
+	return copy;
+}
+
 static void
 resolved(Inquiry *inquiry, void *arg)
 {
@@ -282,14 +313,13 @@ resolved(Inquiry *inquiry, void *arg)
  * smf_credentials_ask
  *		Prepare to ask for credentials, in a memory context below "parent".
  *
- * "config" and the strings of "network" outlive the inquiry.  "ended" is told when
+ * "config" outlives the inquiry, "network" is copied.  "ended" is told when
  * there are credentials, or an error is why there are none: 28000, or 08001 or 53000
  * where their source does not answer, or not now.
  */
 CredentialInquiry *
 smf_credentials_ask(MemoryContext parent, const CredentialConfig *config,
-					const CredentialNetwork *network, CredentialsEnded ended, CredentialsGone gone,
-					void *arg)
+					const CredentialNetwork *network, CredentialsEnded ended, void *arg)
 {
 	CredentialInquiry *asked;
 	Inquiry    *inquiry = smf_inquiry_begin(parent, resolve, resolved, sizeof(CredentialInquiry));
@@ -297,10 +327,9 @@ smf_credentials_ask(MemoryContext parent, const CredentialConfig *config,
 	asked = smf_inquiry_arg(inquiry);
 	asked->inquiry = inquiry;
 	asked->ended = ended;
-	asked->gone = gone;
 	asked->arg = arg;
 	asked->config = config;
-	asked->network = *network;
+	asked->network = copy_network(smf_inquiry_context(inquiry), network);
 	asked->callback.func = inquiry_gone;
 	asked->callback.arg = asked;
 	MemoryContextRegisterResetCallback(smf_inquiry_context(inquiry), &asked->callback);
@@ -335,18 +364,31 @@ smf_credentials_raise(const CredentialInquiry *asked)
 	smf_inquiry_raise(asked->inquiry);
 }
 
+/* Log why there are none, where no query fails for that.  There are none. */
+void
+smf_credentials_log(const CredentialInquiry *asked)
+{
+	ereport(LOG,
+			(errmsg("could not renew the AWS credentials for server \"%s\"; calls go on with the old ones",
+					asked->config->server_name),
+			 errdetail_internal("%s", smf_inquiry_problem(asked->inquiry)),
+			 errhidestmt(true),
+			 errhidecontext(true)));
+}
+
 /*
  * smf_credentials_take
- *		Move what was given into "credentials", whose own are overwritten, and what was
- *		learnt of the services' clock, in seconds ahead of ours, into *clock_offset_s.
+ *		Move what was given into "credentials", which hold none.
+ *
+ * Returns what was learnt of the services' clock: how many seconds it is ahead of what
+ * the inquiry began with.
  */
-void
-smf_credentials_take(CredentialInquiry *asked, AwsCredentials *credentials, int64 *clock_offset_s)
+int64
+smf_credentials_take(CredentialInquiry *asked, AwsCredentials *credentials)
 {
-	smf_credentials_clear(credentials);
 	*credentials = asked->credentials;
 	memset(&asked->credentials, 0, sizeof(AwsCredentials));
-	*clock_offset_s = asked->context.clock_offset_s;
+	return asked->context.clock_offset_s - asked->network.clock_offset_s;
 }
 
 /* Break off what is under way, and free the inquiry.  Raises no error. */
@@ -384,10 +426,11 @@ typedef struct AccountInquiry
 {
 	MemoryContextCallback callback; /* overwrites what was read of files */
 	const CredentialConfig *config;
-	const CredentialNetwork *network;
+	CredentialNetwork network;
 	const AwsCredentials *credentials;
 	MemoryContext caller;		/* where the answer is wanted */
 	ProviderContext context;	/* its inquiry is NULL before the first run */
+	bool	   *refused;		/* the caller's; or NULL */
 	char	   *account;		/* palloc'ed there */
 } AccountInquiry;
 
@@ -405,11 +448,11 @@ find_account(Inquiry *inquiry, void *arg)
 	AccountInquiry *asked = arg;
 	char	   *account;
 
-	begin_inquiry(inquiry, &asked->context, asked->config, asked->network);
-	account = smf_sts_caller_account(&asked->context, asked->credentials);
+	begin_inquiry(inquiry, &asked->context, asked->config, &asked->network);
+	account = smf_sts_caller_account(&asked->context, asked->credentials, asked->refused);
 	if (account != NULL)
 		asked->account = MemoryContextStrdup(asked->caller, account);
-	return account != NULL;
+	return account != NULL || (asked->refused != NULL && *asked->refused);
 }
 
 /*
@@ -418,11 +461,12 @@ find_account(Inquiry *inquiry, void *arg)
  *
  * That of the role which is assumed last, where the mapping names one; otherwise
  * STS is asked, and waited for.  Raises 28000 when STS refuses, 08001 when it does not
- * answer.
+ * answer.  Where "refused" is not NULL, that it refuses the credentials is no error: then
+ * that is set, and NULL returned.
  */
 char *
 smf_credentials_account(const CredentialConfig *config, const CredentialNetwork *network,
-						const AwsCredentials *credentials)
+						const AwsCredentials *credentials, bool *refused)
 {
 	char	   *account = config->role_arn ? smf_account_of_arn(config->role_arn) : NULL;
 	Inquiry    *inquiry;
@@ -433,8 +477,9 @@ smf_credentials_account(const CredentialConfig *config, const CredentialNetwork 
 	inquiry = smf_inquiry_begin(CurrentMemoryContext, find_account, NULL, sizeof(AccountInquiry));
 	asked = smf_inquiry_arg(inquiry);
 	asked->config = config;
-	asked->network = network;
+	asked->network = *network;
 	asked->credentials = credentials;
+	asked->refused = refused;
 	asked->caller = CurrentMemoryContext;
 	asked->callback.func = account_gone;
 	asked->callback.arg = asked;

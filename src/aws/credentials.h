@@ -25,6 +25,7 @@ typedef struct AwsCredentials
 								 * clock; SMF_NEVER: they do not expire */
 	char	   *account;		/* the AWS account that they are of, 12 digits; NULL: not known */
 	char	   *remedy;			/* what to do when the service refuses them */
+	bool		private_remedy; /* that tells of the database server's files */
 	const char *source;			/* in words, a constant; NULL: there are none */
 } AwsCredentials;
 
@@ -80,24 +81,21 @@ typedef struct CredentialInquiry CredentialInquiry;
 /* It has ended; under HttpDone's rules. */
 typedef void (*CredentialsEnded) (CredentialInquiry *inquiry, void *arg);
 
-/* It goes, whether it had ended or not; raises no error. */
-typedef void (*CredentialsGone) (CredentialInquiry *inquiry, void *arg);
-
 extern CredentialInquiry *smf_credentials_ask(MemoryContext parent, const CredentialConfig *config,
 											  const CredentialNetwork *network,
-											  CredentialsEnded ended, CredentialsGone gone,
-											  void *arg);
+											  CredentialsEnded ended, void *arg);
 extern void smf_credentials_start(CredentialInquiry *inquiry);
 extern bool smf_credentials_ended(const CredentialInquiry *inquiry);
 extern int	smf_credentials_sqlerrcode(const CredentialInquiry *inquiry);
 extern void smf_credentials_raise(const CredentialInquiry *inquiry);
-extern void smf_credentials_take(CredentialInquiry *inquiry, AwsCredentials *credentials,
-								 int64 *clock_offset_s);
+extern void smf_credentials_log(const CredentialInquiry *inquiry);
+extern int64 smf_credentials_take(CredentialInquiry *inquiry, AwsCredentials *credentials);
 extern void smf_credentials_free(CredentialInquiry *inquiry);
 
 extern char *smf_account_of_arn(const char *arn);
 extern char *smf_credentials_account(const CredentialConfig *config, const CredentialNetwork *network,
-									 const AwsCredentials *credentials);
+									 const AwsCredentials *credentials, bool *refused);
+extern const char *smf_credentials_remedy(const AwsCredentials *credentials);
 extern void smf_credentials_clear(AwsCredentials *credentials);
 extern bool smf_credentials_same(const AwsCredentials *one, const AwsCredentials *other);
 extern bool smf_credentials_refreshable(const CredentialConfig *config);

@@ -135,12 +135,19 @@ smf_inquiry_sqlerrcode(const Inquiry *inquiry)
 	return inquiry->error ? inquiry->error->sqlerrcode : 0;
 }
 
-/* Raise the error that ended it, if one did.  The inquiry may be freed meanwhile. */
+/* Raise the error that ended it, if one did.  It is copied: the inquiry may be freed then. */
 void
 smf_inquiry_raise(const Inquiry *inquiry)
 {
 	if (inquiry->error != NULL)
 		ReThrowError(inquiry->error);
+}
+
+/* What the error that ended it is about, in words; the inquiry's own.  There is one. */
+const char *
+smf_inquiry_problem(const Inquiry *inquiry)
+{
+	return inquiry->error->detail ? inquiry->error->detail : inquiry->error->message;
 }
 
 /* Wait until it has ended, and raise what ended it; and query cancels. */
@@ -172,6 +179,17 @@ MemoryContext
 smf_inquiry_context(const Inquiry *inquiry)
 {
 	return inquiry->context;
+}
+
+/*
+ * smf_inquiry_comes_again
+ *		Was the next question asked in a run before?  Then what it was asked with need not
+ *		be there any more.
+ */
+bool
+smf_inquiry_comes_again(const Inquiry *inquiry)
+{
+	return inquiry->next < list_length(inquiry->steps);
 }
 
 /*
@@ -219,6 +237,7 @@ typedef struct Fetch
 	FetchPolicy policy;
 	int			attempt;		/* of the request under way, or the last one */
 	HttpRequest *request;		/* NULL between attempts */
+	int64		sent_us;		/* smf_http_now() when it was sent */
 	HttpTimer	delay;			/* before another attempt */
 	FetchAnswer answer;
 } Fetch;
@@ -333,6 +352,8 @@ take_answer(Fetch *fetch)
 
 	memset(answer, 0, sizeof(FetchAnswer));
 	answer->date_s = -1;
+	answer->url = fetch->target.url;
+	answer->took_s = (smf_http_now() - fetch->sent_us) / 1000000;
 	answer->result = smf_http_result(request);
 	if (answer->result != SMF_HTTP_OK)
 	{
@@ -416,6 +437,8 @@ fetch_failed(HttpTimer *timer)
 	Fetch	   *fetch = (Fetch *) ((char *) timer - offsetof(Fetch, delay));
 
 	fetch->answer.result = SMF_HTTP_NO_MEMORY;
+	fetch->answer.url = fetch->target.url;
+	fetch->answer.error = "out of memory";
 	fetch->answer.date_s = -1;
 	smf_inquiry_answered(&fetch->step);
 }
@@ -430,6 +453,7 @@ static void
 send_fetch(Fetch *fetch)
 {
 	fetch->attempt++;
+	fetch->sent_us = smf_http_now();
 	fetch->request = smf_http_send(&fetch->target, &fetch->message, fetch_done, fetch);
 	if (fetch->request != NULL)
 		return;

@@ -47,7 +47,9 @@ typedef struct FetchAnswer
 	size_t		body_len;
 	char	   *code;			/* AWS error code, of a header or of XML; or NULL */
 	char	   *message;		/* the XML's, with it; or NULL */
-	char	   *error;			/* libcurl's words for a failure */
+	const char *url;			/* who was asked */
+	const char *error;			/* libcurl's words for a failure */
+	int64		took_s;			/* since it was asked for: it may be read long after it came */
 	int64		date_s;			/* of the Date header, or -1 */
 	int64		ahead_s;		/* with it: seconds that this was ahead of our clock */
 } FetchAnswer;
@@ -67,10 +69,12 @@ extern void smf_inquiry_start(Inquiry *inquiry);
 extern bool smf_inquiry_ended(const Inquiry *inquiry);
 extern int	smf_inquiry_sqlerrcode(const Inquiry *inquiry);
 extern void smf_inquiry_raise(const Inquiry *inquiry);
+extern const char *smf_inquiry_problem(const Inquiry *inquiry);
 extern void smf_inquiry_wait(Inquiry *inquiry);
 extern void smf_inquiry_free(Inquiry *inquiry);
 
 extern MemoryContext smf_inquiry_context(const Inquiry *inquiry);
+extern bool smf_inquiry_comes_again(const Inquiry *inquiry);
 extern void *smf_inquiry_step(Inquiry *inquiry, size_t size);
 extern void smf_inquiry_answered(InquiryStep *step);
 

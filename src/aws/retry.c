@@ -160,6 +160,39 @@ jittered(double bound_s, int doublings, double most_s, double draw)
 }
 
 /*
+ * smf_retry_refuses_credentials
+ *		Does the error say that the credentials are taken for nobody's?  NULL is no code.
+ */
+bool
+smf_retry_refuses_credentials(const char *code)
+{
+	static const char *const refused[] = {
+		"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
+		"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature",
+		"IncompleteSignatureException", "MissingAuthenticationToken",
+		"MissingAuthenticationTokenException", "AuthFailure",
+		"ExpiredToken", "ExpiredTokenException",
+		"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", NULL
+	};
+
+	return is_one_of(code, refused);
+}
+
+/*
+ * smf_retry_denies
+ *		Does it say that they are somebody's, who may not do that?
+ */
+bool
+smf_retry_denies(const char *code)
+{
+	static const char *const denied[] = {
+		"AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation", NULL
+	};
+
+	return is_one_of(code, denied);
+}
+
+/*
  * smf_retry_delay
  *		Seconds to wait before attempt "attempt" (2 is the first retry).
  *

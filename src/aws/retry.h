@@ -37,6 +37,8 @@ typedef struct RetryQuota
 extern void smf_retry_error_code(const char *raw, char *code, size_t size);
 extern bool smf_retry_code_valid(const char *code);
 extern RetryClass smf_retry_classify(int http_status, const char *code, const char *message);
+extern bool smf_retry_refuses_credentials(const char *code);
+extern bool smf_retry_denies(const char *code);
 extern double smf_retry_delay(int attempt, double draw);
 extern double smf_retry_throttled_delay(int throttles, double success_age_s, double draw);
 extern double smf_retry_after(const char *milliseconds, const char *seconds);

@@ -39,12 +39,64 @@
 
 static dlist_head sessions = DLIST_STATIC_INIT(sessions);
 
+static void patience_ends(HttpTimer *timer);
+
+/* How long calls wait for others while the service may yet take the credentials that there are. */
+#define PATIENCE_US INT64CONST(3000000)
+
+/* How long an inquiry may be under way that nobody moves on, before it is begun anew. */
+#define ASKING_MAX_S 60
+
+static double
+now_s(void)
+{
+	return smf_http_now() / 1e6;
+}
+
+static double
+draw(void)
+{
+	return pg_prng_double(&pg_global_prng_state);
+}
+
+/*
+ * Go on with the credentials that there are, which are about to expire, or have: their
+ * source gives no others, or not soon.
+ */
+static void
+make_do(AwsSession *session)
+{
+	session->plan = smf_expiry_plan_after_failure(&session->plan, now_s(), draw());
+}
+
+/* Are there credentials that the service has not refused? */
+static bool
+has_credentials(const AwsSession *session)
+{
+	return session->credentials.source != NULL && !session->refused;
+}
+
+/* Ask no more; whoever waits for credentials asks anew.  Raises no error. */
+static void
+stop_asking(AwsSession *session)
+{
+	CredentialInquiry *inquiry = session->asking;
+
+	smf_http_timer_cancel(&session->patience);
+	if (inquiry == NULL)
+		return;
+	session->asking = NULL;
+	smf_credentials_free(inquiry);
+	smf_http_tell();
+}
+
 /* Free the session if nobody can use it again.  Raises no error. */
 static void
 drop_if_unused(AwsSession *session)
 {
 	if (session->users > 0 || !session->stale)
 		return;
+	stop_asking(session);
 	dlist_delete(&session->node);
 	smf_credentials_clear(&session->credentials);
 	smf_credential_config_clear(&session->config);
@@ -209,7 +261,6 @@ create_session(const ForeignServer *server, Oid userid, Oid mappingid, List *opt
 			   bool ambient)
 {
 	AwsSession *session;
-	AmbientSettings settings;
 
 	session = calloc(1, sizeof(AwsSession));
 	if (session == NULL)
@@ -221,18 +272,13 @@ create_session(const ForeignServer *server, Oid userid, Oid mappingid, List *opt
 	session->userid = userid;
 	session->users = 1;
 	dlist_init(&session->waiting);
+	session->patience.fire = patience_ends;
 	dlist_init(&session->pacers);
 	dlist_push_tail(&sessions, &session->node);
 
 	PG_TRY();
 	{
 		fill_config(session, server, options, ambient);
-		if (ambient)
-		{
-			smf_credentials_settings(&session->config, &settings);
-			session->region = keep_string(settings.region);
-			session->endpoint_url = keep_string(settings.endpoint_url);
-		}
 	}
 	PG_CATCH();
 	{
@@ -326,11 +372,39 @@ hold_session(const ForeignServer *server, Oid userid, Oid mappingid, List *optio
 	if (found == NULL)
 		return create_session(server, userid, mappingid, options, ambient);
 	found->users++;
+	/* how that failed was meant for others; and what nobody has moved on may be long dead */
+	if (found->asking != NULL && (smf_credentials_ended(found->asking) ||
+								  now_s() - found->asking_since_s > ASKING_MAX_S))
+		stop_asking(found);
 	/* what was put right at the source meanwhile is not known here */
 	if (found->doubted)
 		smf_credentials_clear(&found->credentials);
 	found->doubted = false;
 	return found;
+}
+
+/* Set a string that is kept; the old one is freed. */
+static void
+set_string(char **kept, const char *string)
+{
+	char	   *copy = keep_string(string);
+
+	free(*kept);
+	*kept = copy;
+}
+
+/*
+ * What the server's own configuration says of region and endpoint.  It is read for each
+ * scan, as EXPLAIN does: whoever mends it need not know of sessions.
+ */
+static void
+read_settings(AwsSession *session)
+{
+	AmbientSettings settings;
+
+	smf_credentials_settings(&session->config, &settings);
+	set_string(&session->region, settings.region);
+	set_string(&session->endpoint_url, settings.endpoint_url);
 }
 
 /* What the role has a right to, by its mapping's options, which are overwritten. */
@@ -344,10 +418,14 @@ acquire(const ForeignServer *server, Oid userid, bool has_mapping, Oid mappingid
 		bool		ambient = check_right(server, userid, has_mapping, options);
 
 		session = hold_session(server, userid, mappingid, options, ambient);
+		if (ambient)
+			read_settings(session);
 	}
 	PG_CATCH();
 	{
 		forget_options(options);
+		if (session != NULL)
+			smf_session_release(session);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -416,22 +494,18 @@ void
 smf_session_release(AwsSession *session)
 {
 	session->users--;
+	/* what nobody waits for any more is not asked for, unless it is for later */
+	if (session->users == 0 && !smf_session_ready(session) && session->asking != NULL)
+	{
+		stop_asking(session);
+		/* whoever comes next is not to wait as long again */
+		if (has_credentials(session))
+			make_do(session);
+	}
 	drop_if_unused(session);
 }
 
 /* ----- credentials ----- */
-
-static double
-now_s(void)
-{
-	return smf_http_now() / 1e6;
-}
-
-static double
-draw(void)
-{
-	return pg_prng_double(&pg_global_prng_state);
-}
 
 /*
  * smf_session_ready
@@ -440,8 +514,7 @@ draw(void)
 bool
 smf_session_ready(const AwsSession *session)
 {
-	return session->credentials.source != NULL && !session->refused &&
-		now_s() < session->plan.wait_at_s;
+	return has_credentials(session) && now_s() < session->plan.wait_at_s;
 }
 
 /* Let on who waited for credentials. */
@@ -450,6 +523,7 @@ let_on(AwsSession *session)
 {
 	dlist_head	waiting = DLIST_STATIC_INIT(waiting);
 
+	smf_http_timer_cancel(&session->patience);
 	/* whoever has to wait again does so behind those that are let on now */
 	while (!dlist_is_empty(&session->waiting))
 		dlist_push_tail(&waiting, dlist_pop_head_node(&session->waiting));
@@ -462,6 +536,16 @@ let_on(AwsSession *session)
 	}
 }
 
+/* Who waits has waited long enough; their source is asked on. */
+static void
+patience_ends(HttpTimer *timer)
+{
+	AwsSession *session = (AwsSession *) ((char *) timer - offsetof(AwsSession, patience));
+
+	make_do(session);
+	let_on(session);
+}
+
 /* The source has given credentials. */
 static void
 take_credentials(AwsSession *session, CredentialInquiry *inquiry)
@@ -469,7 +553,7 @@ take_credentials(AwsSession *session, CredentialInquiry *inquiry)
 	AwsCredentials fresh = {0};
 	bool		same;
 
-	smf_credentials_take(inquiry, &fresh, &session->clock_offset_s);
+	session->clock_offset_s += smf_credentials_take(inquiry, &fresh);
 	same = smf_credentials_same(&fresh, &session->credentials);
 	session->doubted = session->refused && same;
 	session->refused = false;
@@ -499,8 +583,11 @@ asking_ended(CredentialInquiry *inquiry, void *arg)
 	if (code == 0)
 		take_credentials(session, inquiry);
 	/* while the service takes the old ones, that there are no others is no failure */
-	else if (session->credentials.source != NULL && !session->refused && source_failed(code))
-		session->plan = smf_expiry_plan_after_failure(&session->plan, now_s(), draw());
+	else if (has_credentials(session) && source_failed(code))
+	{
+		make_do(session);
+		smf_credentials_log(inquiry);
+	}
 	else
 		return;
 	session->asking = NULL;
@@ -508,34 +595,24 @@ asking_ended(CredentialInquiry *inquiry, void *arg)
 	let_on(session);
 }
 
-/* The inquiry goes with the memory of whoever asked: others that wait ask again. */
-static void
-asking_gone(CredentialInquiry *inquiry, void *arg)
-{
-	AwsSession *session = arg;
-
-	if (session->asking != inquiry)
-		return;
-	session->asking = NULL;
-	smf_http_tell();
-}
-
 /*
  * smf_session_ask
  *		See to it that the source of credentials is asked, if it is time for that.
  *
- * The inquiry lives in the context, which holds a reference to the session and the
- * strings of "network".  Waits for nothing: whoever needs credentials queues by
- * smf_session_enter.  Raises no error but for want of memory.
+ * "network" is copied.  Waits for nothing: whoever needs credentials queues by
+ * smf_session_enter.  The inquiry is the session's, and may outlive the query that began
+ * it: as many short queries would otherwise begin as many, and none would come to an end.
+ * Raises no error but for want of memory.
  */
 void
-smf_session_ask(AwsSession *session, MemoryContext context, const CredentialNetwork *network)
+smf_session_ask(AwsSession *session, const CredentialNetwork *network)
 {
 	if (session->asking != NULL ||
 		(smf_session_ready(session) && now_s() < session->plan.renew_at_s))
 		return;
-	session->asking = smf_credentials_ask(context, &session->config, network, asking_ended,
-										  asking_gone, session);
+	session->asking = smf_credentials_ask(TopMemoryContext, &session->config, network,
+										  asking_ended, session);
+	session->asking_since_s = now_s();
 	smf_credentials_start(session->asking);
 }
 
@@ -547,13 +624,19 @@ smf_session_ask(AwsSession *session, MemoryContext context, const CredentialNetw
 void
 smf_session_check(AwsSession *session)
 {
-	CredentialInquiry *failed = session->asking;
-
-	if (failed == NULL || !smf_credentials_ended(failed))
+	if (session->asking == NULL || !smf_credentials_ended(session->asking))
 		return;
-	/* who else waits asks again; the memory goes with that of whoever has asked */
-	session->asking = NULL;
-	smf_credentials_raise(failed);
+	PG_TRY();
+	{
+		smf_credentials_raise(session->asking);
+	}
+	PG_CATCH();
+	{
+		/* who else waits asks again */
+		stop_asking(session);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 }
 
 /* The service does not take the credentials: calls wait for others. */
@@ -561,12 +644,22 @@ void
 smf_session_refuse(AwsSession *session)
 {
 	session->refused = true;
+	/* there is nothing to go on with */
+	smf_http_timer_cancel(&session->patience);
 }
 
-/* Queue for credentials: wait->go is called when there are some.  See smf_session_ask. */
+/*
+ * smf_session_enter
+ *		Queue for credentials: wait->go is called when there are some.  See
+ *		smf_session_ask.
+ *
+ * Where there are some that the service may yet take, nobody waits long.
+ */
 void
 smf_session_enter(AwsSession *session, CredentialWait *wait)
 {
+	if (has_credentials(session) && !session->patience.armed)
+		smf_http_timer_set(&session->patience, smf_http_now() + PATIENCE_US);
 	dlist_push_tail(&session->waiting, &wait->node);
 	wait->waiting = true;
 }

@@ -11,6 +11,7 @@
 #include "aws/credentials.h"
 #include "aws/sigv4.h"
 #include "foreign/foreign.h"
+#include "http/http.h"
 #include "lib/ilist.h"
 
 /*
@@ -47,9 +48,10 @@ typedef struct AwsSession
 	bool		refused;		/* the service takes them no more */
 	bool		doubted;		/* it did not, and their source gives no others: who comes
 								 * next asks again */
-	CredentialInquiry *asking;	/* their source, or how that has failed; the memory is that
-								 * of the client that asks.  NULL: nobody asks */
+	CredentialInquiry *asking;	/* their source, or how that has failed; NULL: nobody asks */
+	double		asking_since_s; /* smf_http_now() when that began, in seconds */
 	dlist_head	waiting;		/* CredentialWait: who waits for them */
+	HttpTimer	patience;		/* armed while they wait though the service may take the old */
 
 	/* what else is kept */
 	char	   *region;			/* of the server's own configuration, malloc'ed; NULL:
@@ -67,8 +69,7 @@ extern void smf_session_release(AwsSession *session);
 extern void smf_session_forget(Oid serverid);
 
 extern bool smf_session_ready(const AwsSession *session);
-extern void smf_session_ask(AwsSession *session, MemoryContext context,
-							const CredentialNetwork *network);
+extern void smf_session_ask(AwsSession *session, const CredentialNetwork *network);
 extern void smf_session_check(AwsSession *session);
 extern void smf_session_refuse(AwsSession *session);
 extern void smf_session_enter(AwsSession *session, CredentialWait *wait);

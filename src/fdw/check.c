@@ -59,9 +59,15 @@ put_row(Check *check, const char *name, bool ok, const char *detail)
 	tuplestore_putvalues(check->result->setResult, check->result->setDesc, values, nulls);
 }
 
-/* Make the client, with credentials; returns the error if there are none. */
+/* What is done under guard(), and what for. */
+typedef void (*GuardedStep) (Check *check, void *arg);
+
+/*
+ * Take a step that raises an error where there are no credentials; returns the error, or
+ * NULL.  What is none of the server's faults is raised, such as that the query is to end.
+ */
 static ErrorData *
-get_client(Check *check, Oid userid)
+guard(Check *check, GuardedStep step, void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -72,8 +78,7 @@ get_client(Check *check, Oid userid)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		check->client = smf_access_probe(check->settings, userid);
-		(void) smf_client_credentials(check->client);
+		step(check, arg);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -82,26 +87,53 @@ get_client(Check *check, Oid userid)
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		check->client = NULL;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-	/* that the query is to end is none of the server's faults */
-	if (error != NULL && (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-						  error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN))
+	if (error != NULL && error->sqlerrcode != ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION &&
+		error->sqlerrcode != ERRCODE_INSUFFICIENT_RESOURCES &&
+		error->sqlerrcode != ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION)
 		ReThrowError(error);
 	return error;
 }
 
+/* A GuardedStep: make the client for the role, with credentials. */
+static void
+get_client(Check *check, void *arg)
+{
+	check->client = smf_access_probe(check->settings, *(Oid *) arg);
+	(void) smf_client_credentials(check->client);
+}
+
+/* A GuardedStep: wait for the call. */
+static void
+wait_for_call(Check *check, void *arg)
+{
+	smf_call_wait(arg);
+}
+
+/*
+ * Make a call.  NULL: its credentials were refused and there are no others, as *error
+ * says.
+ */
 static AwsCall *
-call(Check *check, JobOperation operation, char *body)
+call(Check *check, JobOperation operation, char *body, ErrorData **error)
 {
 	AwsCall    *made = smf_call_start(check->client, smf_operation_name(operation), NULL,
 									  body, &check->attempts);
 
-	smf_call_wait(made);
-	return made;
+	*error = guard(check, wait_for_call, made);
+	return *error ? NULL : made;
+}
+
+/* An error, in one line. */
+static char *
+error_text(const ErrorData *error)
+{
+	return psprintf("%s.%s%s%s%s", error->message, error->detail ? " " : "",
+					error->detail ? error->detail : "", error->hint ? " " : "",
+					error->hint ? error->hint : "");
 }
 
 /* Has the service answered, whatever it says? */
@@ -126,35 +158,39 @@ check_credentials(Check *check, const ErrorData *error, const AwsCall *made)
 
 	if (error != NULL)
 	{
-		put_row(check, "credentials", false,
-				psprintf("%s.%s%s%s%s", error->message, error->detail ? " " : "",
-						 error->detail ? error->detail : "", error->hint ? " " : "",
-						 error->hint ? error->hint : ""));
+		put_row(check, "credentials", false, error_text(error));
 		return;
 	}
 	credentials = smf_client_credentials(check->client);
 	key = credentials->access_key_id;
 	if (credentials->expires_at_s != 0)
-		expiry = psprintf(", good until %s",
+		expiry = psprintf(credentials->expires_at_s > (int64) time(NULL) ? ", good until %s" :
+						  ", expired at %s by their source's word",
 						  timestamptz_to_str(time_t_to_timestamptz((pg_time_t) credentials->expires_at_s)));
 	if (made == NULL)
 		verdict = "; not tried, since there is no endpoint";
 	else if (!answered(made))
 		verdict = "; not tried, since AWS does not answer";
 	else if (smf_call_refused(made))
-		verdict = psprintf(": AWS refuses them. %s", smf_call_outcome(made, NULL, NULL));
+		verdict = psprintf(": AWS refuses them. %s %s", smf_call_outcome(made, NULL, NULL),
+						   smf_credentials_remedy(credentials));
 	put_row(check, "credentials", made == NULL || !smf_call_refused(made),
 			psprintf("from %s, access key ending in %s%s%s", credentials->source,
 					 strlen(key) > 8 ? key + strlen(key) - 4 : "...", expiry, verdict));
 }
 
-/* May the credentials make the call?  That the job does not exist is no reason why not. */
+/*
+ * May the credentials make the call?  That the job does not exist is no reason why not.
+ * "error" is why it could not be made; NULL: it was.
+ */
 static void
-check_permission(Check *check, JobOperation operation, const AwsCall *made)
+check_permission(Check *check, JobOperation operation, const AwsCall *made, const ErrorData *error)
 {
 	char	   *name = psprintf("permission %s", smf_operation_name(operation));
 
-	if (!smf_call_failed(made) || smf_job_not_found(smf_call_error(made)))
+	if (error != NULL)
+		put_row(check, name, false, error_text(error));
+	else if (!smf_call_failed(made) || smf_job_not_found(smf_call_error(made)))
 		put_row(check, name, true, "allowed");
 	else if (smf_call_denied(made))
 		put_row(check, name, false,
@@ -216,6 +252,16 @@ list_request(JobOperation operation)
 	return smf_page_request(operation, &query, 1, NULL);
 }
 
+/* Try an operation. */
+static void
+try_operation(Check *check, JobOperation operation, char *body)
+{
+	ErrorData  *error;
+	AwsCall    *made = call(check, operation, body, &error);
+
+	check_permission(check, operation, made, error);
+}
+
 /* After the first call, a list, and the rows about the connection. */
 static void
 check_permissions(Check *check, AwsCall *made)
@@ -224,26 +270,20 @@ check_permissions(Check *check, AwsCall *made)
 
 	if (!answered(made))
 		return;
-	check_permission(check, SMF_OP_LIST_TRAINING_JOBS, made);
+	check_permission(check, SMF_OP_LIST_TRAINING_JOBS, made, NULL);
 	if (listed)
 		take_job(check, made);
 
-	made = call(check, SMF_OP_DESCRIBE_TRAINING_JOB,
-				smf_describe_training_job_request(check->job_name ? check->job_name : NO_JOB));
-	check_permission(check, SMF_OP_DESCRIBE_TRAINING_JOB, made);
-	made = call(check, SMF_OP_SEARCH, list_request(SMF_OP_SEARCH));
-	check_permission(check, SMF_OP_SEARCH, made);
-	made = call(check, SMF_OP_LIST_FOR_TUNING_JOB, list_request(SMF_OP_LIST_FOR_TUNING_JOB));
-	check_permission(check, SMF_OP_LIST_FOR_TUNING_JOB, made);
-	if (check->job_arn == NULL)
-	{
+	try_operation(check, SMF_OP_DESCRIBE_TRAINING_JOB,
+				  smf_describe_training_job_request(check->job_name ? check->job_name : NO_JOB));
+	try_operation(check, SMF_OP_SEARCH, list_request(SMF_OP_SEARCH));
+	try_operation(check, SMF_OP_LIST_FOR_TUNING_JOB, list_request(SMF_OP_LIST_FOR_TUNING_JOB));
+	if (check->job_arn != NULL)
+		try_operation(check, SMF_OP_LIST_TAGS, smf_list_tags_request(check->job_arn, NULL));
+	else
 		put_row(check, "permission ListTags", listed,
 				listed ? "not tried: there is no job to list the tags of" :
 				"not tried: ListTrainingJobs fails, and so there is no job to list the tags of");
-		return;
-	}
-	made = call(check, SMF_OP_LIST_TAGS, smf_list_tags_request(check->job_arn, NULL));
-	check_permission(check, SMF_OP_LIST_TAGS, made);
 }
 
 /*
@@ -269,12 +309,14 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw check", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	check.settings = smf_settings_resolve(server, NULL);
-	error = get_client(&check, userid);
+	error = guard(&check, get_client, &userid);
+	if (error != NULL)
+		check.client = NULL;
 	if (check.client != NULL && smf_client_problem(check.client) == NULL)
 	{
 		int64		start_us = smf_http_now();
 
-		made = call(&check, SMF_OP_LIST_TRAINING_JOBS, list_request(SMF_OP_LIST_TRAINING_JOBS));
+		made = call(&check, SMF_OP_LIST_TRAINING_JOBS, list_request(SMF_OP_LIST_TRAINING_JOBS), &error);
 		took_us = smf_http_now() - start_us;
 	}
 	check_credentials(&check, error, made);

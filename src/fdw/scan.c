@@ -82,7 +82,7 @@ open_wait_descriptor(JobScan *state)
 	/* may raise an error, so that nothing is counted before it */
 	int			session_fd = smf_http_descriptor();
 
-	if (!AcquireExternalFD())
+	if (!smf_http_acquire_descriptor())
 		return;
 	state->wait_fd = fcntl(session_fd, F_DUPFD_CLOEXEC, 0);
 	if (state->wait_fd < 0)

@@ -71,7 +71,7 @@
 /* Idle easy handles kept for the next requests. */
 #define IDLE_HANDLES_MAX 16
 
-/* Descriptors that are left to Postgres. */
+/* Descriptors that are left to Postgres: an asynchronous Append fails when it finds none. */
 #define SPARE_DESCRIPTORS 2
 
 /* Socket events taken from the kernel before timers are looked at. */
@@ -312,23 +312,30 @@ count_socket(int fd)
 	return true;
 }
 
-/*
- * Count one more descriptor; false if there is none.  The last ones are left to
- * Postgres, unless there would be no connection at all: an asynchronous Append fails
- * when it finds none to wait with.
- */
+/* Count one more descriptor, if so many are left besides. */
 static bool
-acquire_descriptor(void)
+acquire_descriptor(int spare)
 {
-	int			spare = 0;
+	int			held = 0;
 	bool		acquired;
 
-	while (spare < SPARE_DESCRIPTORS && AcquireExternalFD())
-		spare++;
-	acquired = (spare == SPARE_DESCRIPTORS || http.nsockets == 0) && AcquireExternalFD();
-	while (spare-- > 0)
+	while (held < spare && AcquireExternalFD())
+		held++;
+	acquired = held == spare && AcquireExternalFD();
+	while (held-- > 0)
 		ReleaseExternalFD();
 	return acquired;
+}
+
+/*
+ * smf_http_acquire_descriptor
+ *		Count a descriptor of somebody else's, as AcquireExternalFD does, if that leaves
+ *		some for a connection and for Postgres.
+ */
+bool
+smf_http_acquire_descriptor(void)
+{
+	return acquire_descriptor(SPARE_DESCRIPTORS + 1);
 }
 
 static curl_socket_t
@@ -340,7 +347,8 @@ open_socket_callback(void *arg, curlsocktype purpose, struct curl_sockaddr *addr
 	/* what went out on a kept connection that was dead is sent again */
 	request->sent_us = 0;
 	forget_closed_sockets();
-	if (!acquire_descriptor())
+	/* the last ones are left to Postgres, unless there would be no connection at all */
+	if (!acquire_descriptor(SPARE_DESCRIPTORS) && (http.nsockets > 0 || !AcquireExternalFD()))
 	{
 		request->failure = SMF_HTTP_NO_DESCRIPTOR;
 		return CURL_SOCKET_BAD;
@@ -876,6 +884,9 @@ end_request(HttpRequest *request, HttpResult result)
 	if (result != SMF_HTTP_OK)
 		forget_closed_sockets();
 	request->result = result;
+	/* certificates that are put right are to be read again */
+	if (result == SMF_HTTP_TLS_REFUSED)
+		http.disconnect = true;
 	http.told++;
 	start_requests();
 	request->done(request, request->arg);
@@ -1149,7 +1160,9 @@ smf_http_result(const HttpRequest *request)
 const char *
 smf_http_error(const HttpRequest *request)
 {
-	return request->failure_text ? request->failure_text : request->error;
+	if (request->failure_text != NULL)
+		return request->failure_text;
+	return request->error[0] == '\0' && request->result == SMF_HTTP_READ_TIMEOUT ? "timed out" : request->error;
 }
 
 /* The response's HTTP status. */

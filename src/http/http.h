@@ -113,6 +113,7 @@ extern uint64 smf_http_told(void);
 extern void smf_http_tell(void);
 extern void smf_http_poll(void);
 extern void smf_http_wait(uint64 told);
+extern bool smf_http_acquire_descriptor(void);
 extern int	smf_http_descriptor(void);
 extern void smf_http_arm(uint64 told);
 extern void smf_http_disconnect(void);

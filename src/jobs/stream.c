@@ -103,6 +103,7 @@ struct JobStream
 	int			head;			/* index of the first entry */
 	int			nentries;
 	int			in_flight;		/* calls for entries */
+	bool		moved;			/* has something moved since the last wait was considered? */
 
 	/* the source of entries */
 	ListCell   *next_wanted;	/* by name: the next to enter, or NULL */
@@ -1050,12 +1051,16 @@ advance(JobStream *stream, JobEntry *entry)
 	if (entry->state == ENTRY_CALLING && smf_call_done(entry->call))
 	{
 		stream->in_flight--;
+		stream->moved = true;
 		/* the call that follows takes the place of the one that has ended */
 		limit = calls_in_flight(stream) + 1;
 		take_answer(stream, entry);
 	}
 	if (entry->state == ENTRY_LISTING && stream->arns_listed)
+	{
 		take_listed_name(stream, entry);
+		stream->moved = true;
+	}
 	if (entry->state == ENTRY_IDLE && (calls_in_flight(stream) < limit || !needs_call(stream, entry)))
 		start_next_call(stream, entry);
 	return entry->state > ENTRY_LISTING;
@@ -1348,6 +1353,16 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 		}
 		if (stream->nentries == 0 && stream->source_done)
 			return SMF_STREAM_END;
+
+		/*
+		 * What moved may have made room for a call of an entry that was passed before,
+		 * or begun a walk: only when nothing moves any more is there reason to wait.
+		 */
+		if (stream->moved)
+		{
+			stream->moved = false;
+			continue;
+		}
 		/* a page of which nothing is wanted is no reason to wait */
 		if (stream->nentries == 0 && stream->page == NULL)
 		{

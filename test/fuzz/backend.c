@@ -105,6 +105,16 @@ repalloc(void *pointer, Size size)
 	return moved;
 }
 
+/* What is to be called before memory goes. */
+static MemoryContextCallback *callbacks;
+
+void
+MemoryContextRegisterResetCallback(MemoryContext context, MemoryContextCallback *callback)
+{
+	callback->next = callbacks;
+	callbacks = callback;
+}
+
 char *
 pnstrdup(const char *string, Size len)
 {
@@ -150,6 +160,11 @@ MemoryContextDelete(MemoryContext context)
 void
 fuzz_reset(void)
 {
+	while (callbacks != NULL)
+	{
+		callbacks->func(callbacks->arg);
+		callbacks = callbacks->next;
+	}
 	while (chunks.link.next != &chunks)
 		pfree(chunks.link.next + 1);
 	fuzz_error = (FuzzError) {0};

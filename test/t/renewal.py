@@ -6,11 +6,12 @@ import base64
 import json
 import os
 import shutil
+import subprocess
 import time
 
 from credentials import (CONTAINER, FUTURE, HERE, IMDS, ONE, ROLE, TWO, Server, World, calls_for_credentials, env, keys,
                          sts_error)
-from harness import URL, Cluster, Tap, control, fault, make_server
+from harness import CA, TLS_URL, URL, Cluster, Tap, control, fault, make_server
 
 UNKNOWN = ("AKIDUNKNOWN000000001", "secret/of+the/unknown/key/000000000001")
 ASSUMED = "aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%s%%s'" % (*ONE, ROLE)
@@ -96,16 +97,17 @@ def test_region(tap, world, server):
 
 # Title, fault, DETAIL as far as it is about the instance.
 METADATA = [
-    ("is forbidden", {"kind": "error", "operation": "MetadataToken", "status": 403, "code": "Forbidden"},
-     "The instance's metadata at %s/ answered with HTTP status 403 when it was asked for a token."),
-    ("is of the first version", {"kind": "error", "operation": "MetadataToken", "status": 405, "code": "NotAllowed"},
-     "The instance's metadata at %s/ answered with HTTP status 405 when it was asked for a token."),
-    ("is broken", {"kind": "error", "operation": "MetadataToken", "status": 500, "code": "InternalFailure"},
-     "The instance's metadata at %s/ answered with HTTP status 500 when it was asked for a token."),
-    ("has no role", {"kind": "error", "operation": "MetadataRole", "status": 404, "code": "NotFound"},
-     "The instance's metadata at %s/ answered with HTTP status 404 when it was asked for a role."),
-    ("does not answer", {"kind": "hang", "operation": "MetadataToken"},
-     "The instance's metadata at %s/ does not answer ("),
+    ("are forbidden", {"kind": "error", "operation": "MetadataToken", "status": 403, "code": "Forbidden"},
+     "The instance's metadata at %s/ answered with HTTP status 403 when it was asked for a token; metadata may be switched off for the instance."),
+    ("are of the first version", {"kind": "error", "operation": "MetadataToken", "status": 405, "code": "NotAllowed"},
+     "The instance's metadata at %s/ answered with HTTP status 405 when it was asked for a token; metadata may be switched off for the instance."),
+    ("are broken", {"kind": "error", "operation": "MetadataToken", "status": 500, "code": "InternalFailure"},
+     "The instance's metadata at %s/ answered with HTTP status 500 when it was asked for a token; metadata may be switched off for the instance."),
+    ("have no role", {"kind": "error", "operation": "MetadataRole", "status": 404, "code": "NotFound"},
+     "The instance's metadata at %s/ answered with HTTP status 404 when it was asked for a role; an instance profile gives it one."),
+    ("do not answer", {"kind": "hang", "operation": "MetadataToken"},
+     "The instance's metadata at %s/ does not answer (timed out); to a container it does only where the instance's hop limit for "
+     "metadata is at least 2."),
 ]
 
 
@@ -208,6 +210,128 @@ def test_container(tap, world, server):
         control("clear", b"")
 
 
+def test_short_queries(tap, world, server):
+    """A renewal goes on when the query that began it ends."""
+    world.files("", "")
+    session = server.start(world.environment({}))
+    use(session, ASSUMED % "a")
+    control("config", {"session_seconds": 12, "latency_ms": {"AssumeRole": 300, "*": 1}})
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    before = calls_for_credentials("AssumeRole")
+    began = time.monotonic()
+    queries = 0
+    while time.monotonic() < began + 14:
+        session.run("SELECT training_job_status FROM sm.training_jobs WHERE training_job_name = 'pytorch-ads-0001'")
+        queries += 1
+    control("config", {"session_seconds": 3600, "latency_ms": 0})
+    tap.equal(calls_for_credentials("AssumeRole") - before, 2, "many short queries renew a role's keys once")
+    tap.ok(queries > 500, "... and most of them do not wait for that", queries)
+
+
+def test_told_later(tap, world, server):
+    """How asking failed is no news for a query that begins later."""
+    world.files("", "")
+    session = server.start(world.environment(CONTAINER))
+    use(session, "")
+    session.run("CREATE SERVER other FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', endpoint_url '%s'); "
+                "CREATE USER MAPPING FOR CURRENT_USER SERVER other OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s'); "
+                "CREATE SCHEMA other; IMPORT FOREIGN SCHEMA sagemaker FROM SERVER other INTO other" % (URL, *ONE))
+    session.run("BEGIN; DECLARE c CURSOR FOR SELECT training_job_name, role_arn FROM sm.training_jobs")
+    session.run("FETCH 1 FROM c")
+    fault(kind="error", operation="ContainerCredentials", status=500, code="InternalFailure", times=0)
+    control("config", {"latency_ms": {"DescribeTrainingJob": 20, "*": 0}})
+    before = calls_for_credentials("ContainerCredentials")
+    session.run("FETCH 40 FROM c")
+    control("expire", b"")
+    deadline = time.monotonic() + 60
+    while calls_for_credentials("ContainerCredentials") < before + 3 and time.monotonic() < deadline:
+        session.run("SELECT count(*) FROM other.training_jobs")
+    tap.equal(calls_for_credentials("ContainerCredentials") - before, 3, "a source is asked in vain, within a query of another server")
+    session.run("SELECT count(*) FROM other.training_jobs")
+    control("clear", b"")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... and a query that begins when it works again asks it again")
+    tap.equal(len(session.run("FETCH ALL FROM c")), 259, "... which helps the cursor, too")
+    session.run("COMMIT; DROP SERVER other CASCADE; DROP SCHEMA other CASCADE")
+    control("config", {"latency_ms": 0})
+
+
+def test_doctor(tap, world, server):
+    """The check of a server gives rows, whatever happens."""
+    world.files("", "")
+    session = server.start(world.environment(CONTAINER))
+    use(session, "")
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    fault(kind="error", operation="ContainerCredentials", status=500, code="InternalFailure", skip=1, times=0)
+    fault(kind="error", operation="ListTrainingJobs", code="ExpiredTokenException", message="expired", times=0)
+    lines, state = session.ask("SELECT check_name, ok, detail FROM sagemaker_fdw_check_server('sm')")
+    control("clear", b"")
+    tap.equal((state, lines[0]), ("00000", 'credentials|f|no AWS credentials for server "sm". The container\'s host answered with HTTP status 500.'),
+              "keys that are refused, and a source that gives no others, are a row")
+
+
+def test_rare_turns(tap, world, server):
+    """Turns that come less often than keys live."""
+    world.files("", "")
+    session = server.start(world.environment(CONTAINER))
+    use(session, "")
+    session.run("ALTER SERVER sm OPTIONS (ADD max_calls_per_second '0.5')")
+    control("config", {"session_seconds": 2})
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    control("calls")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "a call in two seconds, by keys that live two seconds")
+    tap.equal(control("calls"), "ListTrainingJobs=3", "... makes no call twice")
+    control("config", {"session_seconds": 3600})
+    session.run("ALTER SERVER sm OPTIONS (DROP max_calls_per_second)")
+
+
+def test_settings(tap, world, server):
+    """Region and certificates that are put right in their files."""
+    world.files("[default]\n" + keys(ONE), "")
+    session = server.start(world.environment({}))
+    use(session, "")
+    session.run("ALTER SERVER sm OPTIONS (DROP region)")
+    tap.equal(session.ask(COUNT)[1], "HV00J", "nothing gives a region")
+    world.files("[default]\nregion = us-east-1\n" + keys(ONE), "")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... until the file does")
+    session.run("ALTER SERVER sm OPTIONS (ADD region 'us-east-1')")
+
+    bundle = world.home + "/bundle.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=another", "-days", "2", "-keyout",
+                    "/dev/null", "-out", bundle], check=True, capture_output=True)
+    world.own()
+    session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s', ADD ca_bundle '%s')" % (TLS_URL, bundle))
+    lines, state = session.ask(COUNT)
+    tap.equal((state, lines[-1]), ("08001", "HINT:  The endpoint's certificate must be for its name, in date, and signed by a CA in the "
+                                            'file "%s" of option ca_bundle.' % bundle), "a bundle without the endpoint's CA")
+    with open(CA, encoding="utf-8") as file:
+        world.write("bundle.pem", file.read())
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... until the file has it")
+    os.chmod(bundle, 0)
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    lines, state = session.ask(COUNT)
+    tap.equal((state, lines[-1]), ("08001", 'HINT:  The database server cannot read the file "%s" of option ca_bundle: Permission denied.'
+                                   % bundle), "a bundle that cannot be read")
+    session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s', DROP ca_bundle)" % URL)
+
+
+def test_private(tap, world, server):
+    """Where the database server keeps its own keys is for superusers to know."""
+    world.files("", "[default]\n" + keys(UNKNOWN))
+    session = server.start(world.environment({}))
+    use(session, "")
+    session.run("CREATE ROLE reader; GRANT USAGE ON SCHEMA sm TO reader; GRANT SELECT ON sm.training_jobs TO reader; "
+                "CREATE USER MAPPING FOR reader SERVER sm OPTIONS (allow_ambient_credentials 'true')")
+    session.run("SET ROLE reader")
+    lines, state = session.ask(COUNT)
+    tap.equal((state, lines[-1]), ("28000", "HINT:  They come from the shared credentials file of the database server. A superuser is told more."),
+              "a plain role is not told of files")
+    world.files("what", "")
+    lines, state = session.ask(COUNT)
+    tap.equal((state, lines[1:]), ("28000", ["DETAIL:  An AWS file of the database server cannot be read.",
+                                             "HINT:  A superuser is told which files are read."]), "... nor of lines in them")
+    session.run("RESET ROLE; DROP USER MAPPING FOR reader SERVER sm; DROP OWNED BY reader; DROP ROLE reader")
+
+
 def main():
     tap = Tap()
     cluster = Cluster(["sagemaker_fdw.allow_credential_process=on"])
@@ -228,6 +352,12 @@ def main():
         test_sts(tap, world, server)
         test_clock(tap, world, server)
         test_container(tap, world, server)
+        test_short_queries(tap, world, server)
+        test_told_later(tap, world, server)
+        test_doctor(tap, world, server)
+        test_rare_turns(tap, world, server)
+        test_settings(tap, world, server)
+        test_private(tap, world, server)
     finally:
         cluster.remove()
     tap.end()

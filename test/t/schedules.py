@@ -407,7 +407,9 @@ class Schedule:
         elif kind == "delay":
             fault.update(delay_ms=self.random.randrange(50, 400), times=self.pick(1, 3))
         elif kind == "credentials":
-            operation = self.pick("AssumeRole", "ContainerCredentials", "AssumeRoleWithWebIdentity")
+            # a program does not ask again
+            operation = self.pick("AssumeRole", "AssumeRole" if any(one["source"] == "a program" for one in self.servers)
+                                  else "ContainerCredentials", "AssumeRoleWithWebIdentity")
             fault.update(kind=self.pick("error", "reset_before"), status=500, code="InternalFailure", operation=operation, skip=0)
         elif kind == "hang":
             reads = min(one["options"]["read_timeout"] for one in self.servers)

@@ -8,7 +8,7 @@ import json
 import os
 import time
 
-from harness import BULK, HISTORY, URL, Cluster, Died, Session, Tap, control, counters, fault
+from harness import BULK, HISTORY, URL, Cluster, Died, Session, Tap, control, counters, fault, wait_for
 
 SLOWNESS = float(os.environ.get("SAGEMAKER_FDW_TEST_SLOWNESS", "1"))
 
@@ -288,8 +288,95 @@ def test_program(session, tap, cluster):
     tap.ok(1 <= runs <= 2, "... by at most two runs of it for 5,000 jobs", runs)
 
 
+# -- what was found by waiting for it -----------------------------------------------------
+
+
+def test_arn_in_list(session, tap):
+    """An ARN that nobody has, where Search is denied: the list is walked for it."""
+    define(session, "listed", keys(HISTORY), max_concurrency=1)
+    denied = {"kind": "error", "operation": "Search", "status": 400, "code": "AccessDeniedException", "message": "no", "times": 0}
+    arn = "arn:aws:sagemaker:us-east-1:%s:training-job/%%s" % HOME
+    calm(session, latency_ms=5)
+    fault(**denied)
+    check_rows(session, tap, "SELECT training_job_name FROM listed.training_jobs WHERE training_job_arn = '%s'" % (arn % "no-such"), [],
+               "an ARN that nobody has is looked for in the list")
+    tap.equal(made()[0], {"DescribeTrainingJob": 1, "Search": 1, "ListTrainingJobs": 3}, "... by these calls")
+
+    # one call at a time: the list ends while the last entry's call is answered and not taken yet
+    calm(session, latency_ms=5)
+    names = sorted(json.loads(control("names")))[:2]
+    document = json.loads(control("document?name=" + names[0]))
+    document["TrainingJobArn"] = arn % names[0].upper()
+    control("document?name=" + names[0], json.dumps(document).encode())
+    fault(**denied)
+    fault(kind="delay", operation="ListTags", job=names[1], delay_ms=300)
+    check_rows(session, tap, "SELECT training_job_name, tags IS NOT NULL FROM listed.training_jobs WHERE role_arn IS NOT NULL AND "
+               "training_job_arn IN ('%s', '%s')" % (arn % names[0].upper(), arn % names[1]), ["%s|t" % name for name in names],
+               "an ARN in another case is found there, while another job's tags are awaited")
+
+
+def test_patience(session, tap):
+    """A source that hangs while keys run out which the service takes yet."""
+    define(session, "hanging", CONTAINER)
+    calm(session, latency_ms=2)
+    container_says(iso(time.time() + 6))
+    check_rows(session, tap, "SELECT count(*) FROM hanging.training_jobs", ["300"], "keys that live six seconds")
+    control("clear", b"")
+    fault(kind="hang", operation="ContainerCredentials", times=0)
+    gone = time.monotonic() + 6
+    wait_for(lambda: time.monotonic() > gone, "their end")
+    before = made()[1].get("ContainerCredentials", 0)
+    for title in ("... are used when they are past, since their source hangs", "... and by the next query at once"):
+        check_rows(session, tap, "SELECT count(*) FROM hanging.training_jobs", ["300"], title)
+    asked = made()[1].get("ContainerCredentials", 0) - before
+    tap.ok(1 <= asked <= 3, "... and the source is asked once, by three requests at most", asked)
+
+    # a query that is broken off meanwhile counts as one that has waited
+    calm(session, latency_ms=2)
+    container_says(iso(time.time() + 6))
+    check_rows(session, tap, "SELECT count(*) FROM hanging.training_jobs", ["300"], "such keys again")
+    control("clear", b"")
+    fault(kind="hang", operation="ContainerCredentials", times=0)
+    gone = time.monotonic() + 6
+    wait_for(lambda: time.monotonic() > gone, "their end")
+    session.run("SET statement_timeout = 1000")
+    tap.equal(session.ask("SELECT count(*) FROM hanging.training_jobs")[1], "57014", "... a query that does not wait as long")
+    check_rows(session, tap, "SELECT count(*) FROM hanging.training_jobs", ["300"], "... lets the next one go on")
+
+
+def test_revoked(session, tap):
+    """What STS refuses is replaced, as what SageMaker does."""
+    define(session, "revoked", CONTAINER)
+    calm(session)
+    account = "SELECT sagemaker_fdw_account_id('revoked')"
+    check_rows(session, tap, account, [HOME], "an account by the container's keys")
+    control("expire", b"")
+    check_rows(session, tap, account, [HOME], "... and when they have been revoked")
+    tap.equal(made()[1], {"ContainerCredentials": 2, "GetCallerIdentity": 3}, "... by these requests")
+
+
+def test_few_descriptors(tap):
+    """More asynchronous scans than descriptors."""
+    cluster = Cluster(["max_files_per_process=64"])
+    try:
+        cluster.start()
+        session = Session()
+        session.run("CREATE EXTENSION sagemaker_fdw")
+        define(session, "few", keys(HISTORY), region="eu-west-1", max_concurrency=8)
+        for number in range(20):
+            session.run("CREATE FOREIGN TABLE few.t%d (training_job_name text, role_arn text) SERVER few" % number)
+        for children in (2, 6, 12, 20):
+            calm(session, latency_ms=2)
+            check_rows(session, tap, "SELECT count(role_arn) FROM (%s) all_of_them" % " UNION ALL ".join(
+                "SELECT role_arn FROM few.t%d" % number for number in range(children)), [str(40 * children)],
+                       "%d asynchronous scans in a process that may open 64 files" % children)
+        session.close()
+    finally:
+        cluster.remove()
+
+
 TESTS = [test_renewed_by_container, test_renewed_by_sts, test_renewed_under_cursors, test_early_conditions, test_nothing_to_ask,
-         test_pruned_partitions, test_together, test_container, test_program]
+         test_pruned_partitions, test_together, test_container, test_program, test_arn_in_list, test_patience, test_revoked]
 
 
 def main():
@@ -311,6 +398,8 @@ def main():
                 test(session, tap, cluster)
             else:
                 test(session, tap)
+        session.close()
+        test_few_descriptors(tap)
     except Died as problem:
         tap.ok(False, "every session answers", problem)
     finally:

@@ -96,29 +96,22 @@ smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 	target.proxy_url = NULL;
 	target.connect_timeout_ms = target.read_timeout_ms = TIMEOUT_MS;
 	headers[message.nheaders++] = pstrdup("Accept: application/json");
-	token = authorization(context);
+	token = smf_inquiry_comes_again(context->inquiry) ? NULL : smf_secret(authorization(context));
 	if (token != NULL)
-	{
-		headers[message.nheaders++] = psprintf("Authorization: %s", token);
-		smf_cleanse_string(token);
-	}
+		headers[message.nheaders++] = smf_secret_header("Authorization", token);
 	answer = smf_fetch(context->inquiry, &target, &message, &policy);
-	if (token != NULL)
-		smf_cleanse_string(headers[1]);
 	if (answer == NULL)
 		return SMF_ASKED;
 
 	/* Take what it says. */
 	if (answer->result != SMF_HTTP_OK || answer->status != 200)
-		smf_provider_unreachable(context, "the container's host", answer);
+		smf_provider_unreachable(context, "The container's host", answer);
 	if (!smf_provider_read_json(answer->body, answer->body_len, NULL, names, values, lengthof(names)) ||
 		values[0] == NULL || values[1] == NULL)
 		smf_provider_fail(context, "The answer of the container's host holds no credentials.", NULL);
 	smf_provider_keep(credentials, "the container's host", "Check the role of the task or pod.",
 					  values[0], values[1], values[2]);
 	smf_provider_account(credentials, values[4]);
-	smf_provider_expires(context, credentials, values[3] ? smf_provider_time(values[3]) : 0, answer->date_s);
-	smf_cleanse_string(values[1]);
-	smf_cleanse_string(values[2]);
+	smf_provider_expires(context, credentials, values[3] ? smf_provider_time(values[3]) : 0, answer);
 	return SMF_PROVIDED;
 }

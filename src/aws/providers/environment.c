@@ -28,6 +28,6 @@ smf_provide_environment(ProviderContext *context, AwsCredentials *credentials)
 					  "Check the AWS_ variables in the database server's environment; new ones need a restart.",
 					  access_key_id, secret_access_key, session_token);
 	smf_provider_account(credentials, smf_environment("AWS_ACCOUNT_ID"));
-	smf_provider_expires(context, credentials, expiration ? smf_provider_time(expiration) : 0, -1);
+	smf_provider_expires(context, credentials, expiration ? smf_provider_time(expiration) : 0, NULL);
 	return SMF_PROVIDED;
 }

@@ -71,8 +71,9 @@ no_instance(ProviderContext *context, const FetchAnswer *answer, const char *wha
 			psprintf("The instance's metadata at %s does not answer (%s); to a container it does only where the instance's hop limit for metadata is at least 2.",
 					 endpoint, answer->error);
 	else if (answer->status != 200)
-		context->no_instance = psprintf("The instance's metadata at %s answered with HTTP status %d when it was asked for a %s.",
-										endpoint, answer->status, what);
+		context->no_instance = psprintf("The instance's metadata at %s answered with HTTP status %d when it was asked for a %s; %s.",
+										endpoint, answer->status, what, strcmp(what, "role") == 0 ?
+										"an instance profile gives it one" : "metadata may be switched off for the instance");
 	else
 		context->no_instance = psprintf("The instance's metadata at %s gave no %s.", endpoint, what);
 	return SMF_NOT_SET_UP;
@@ -110,29 +111,24 @@ smf_provide_instance(ProviderContext *context, AwsCredentials *credentials)
 		return SMF_ASKED;
 	if (!is_good(answer) || (token = first_line(answer)) == NULL)
 		return no_instance(context, answer, "token");
-	header = psprintf("x-aws-ec2-metadata-token: %s", token);
-	smf_cleanse_string(token);
+	header = smf_secret_header("x-aws-ec2-metadata-token", smf_secret(token));
 
 	/* The role's name, then its keys. */
 	answer = ask(context, "GET", CREDENTIALS_PATH, header);
 	if (answer != NULL && is_good(answer) && (role = first_line(answer)) != NULL)
 		answer = ask(context, "GET", psprintf("%s%s", CREDENTIALS_PATH, role), header);
 	else if (answer != NULL)
-	{
-		smf_cleanse_string(header);
 		return no_instance(context, answer, "role");
-	}
-	smf_cleanse_string(header);
 	if (answer == NULL)
 		return SMF_ASKED;
-	if (!is_good(answer) ||
-		!smf_provider_read_json(answer->body, answer->body_len, NULL, names, values, lengthof(names)) ||
+	if (!is_good(answer))
+		smf_provider_unreachable(context, "The instance's metadata", answer);
+	if (!smf_provider_read_json(answer->body, answer->body_len, NULL, names, values, lengthof(names)) ||
 		values[0] == NULL || values[1] == NULL || values[2] == NULL)
-		smf_provider_fail(context, "The instance's metadata gives no credentials for its role.", NULL);
+		smf_provider_fail(context, "The instance's metadata gives no credentials for its role.",
+						  "Check the instance profile's role, and its trust policy for ec2.amazonaws.com.");
 	smf_provider_keep(credentials, "the instance's metadata", "Check the role of the instance.",
 					  values[0], values[1], values[2]);
-	smf_provider_expires(context, credentials, values[3] ? smf_provider_time(values[3]) : 0, answer->date_s);
-	smf_cleanse_string(values[1]);
-	smf_cleanse_string(values[2]);
+	smf_provider_expires(context, credentials, values[3] ? smf_provider_time(values[3]) : 0, answer);
 	return SMF_PROVIDED;
 }

@@ -4,8 +4,8 @@
  *		Credentials that a program of a profile (credential_process) prints.
  *
  * Run without a shell, and only when sagemaker_fdw.allow_credential_process is on.
-	if (error == 0)
-		error = posix_spawnp(pid, words[0], &actions, &attributes, words, environ);
+ * The program's errors go to the server's log, as far as it prints any.  It ends with
+ * whoever needs what it prints, and with the backend.
  *
  *-------------------------------------------------------------------------
  */
@@ -308,6 +308,19 @@ run_program(ProviderContext *context, const char *profile, const char *command)
 	return NULL;
 }
 
+/* Why the program gave nothing that can be used, in words. */
+static const char *
+failure(const Program *program)
+{
+	if (program->len == OUTPUT_SIZE_MAX)
+		return "it printed more than 64 kB";
+	if (!program->good)
+		return "it, or something that it has started and that keeps its output open, took more than 60 s";
+	if (WIFSIGNALED(program->status))
+		return psprintf("signal %d ended it", WTERMSIG(program->status));
+	return psprintf("its exit status is %d", WEXITSTATUS(program->status));
+}
+
 /* Credentials that the profile's program prints. */
 ProviderResult
 smf_provide_process(ProviderContext *context, const char *profile, AwsCredentials *credentials)
@@ -329,7 +342,8 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 
 	/* Take what it has printed. */
 	if (!program->good || !WIFEXITED(program->status) || WEXITSTATUS(program->status) != 0)
-		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" failed.", profile), NULL);
+		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" failed: %s.", profile, failure(program)),
+						  "What it writes to its standard error is in the database server's log.");
 	if (!smf_provider_read_json(program->text, program->len, NULL, names, values, lengthof(names)) ||
 		values[0] == NULL || strcmp(values[0], "1") != 0 || values[1] == NULL || values[2] == NULL)
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" printed no credentials of version 1.",
@@ -337,8 +351,6 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 	smf_provider_keep(credentials, "a credential_process",
 					  psprintf("Check what the credential_process of profile \"%s\" prints.", profile), values[1], values[2], values[3]);
 	smf_provider_account(credentials, values[5]);
-	smf_provider_expires(context, credentials, values[4] ? smf_provider_time(values[4]) : 0, -1);
-	smf_cleanse_string(values[2]);
-	smf_cleanse_string(values[3]);
+	smf_provider_expires(context, credentials, values[4] ? smf_provider_time(values[4]) : 0, NULL);
 	return SMF_PROVIDED;
 }

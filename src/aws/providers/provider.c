@@ -25,6 +25,7 @@
 #include "aws/json.h"
 #include "aws/providers/provider.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
@@ -49,12 +50,53 @@ smf_environment(const char *name)
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* Overwrite a secret; NULL is ignored. */
-void
-smf_cleanse_string(char *secret)
+/* A secret in memory. */
+typedef struct Secret
 {
-	if (secret != NULL)
-		OPENSSL_cleanse(secret, strlen(secret));
+	MemoryContextCallback callback; /* overwrites it */
+	char	   *text;
+	size_t		len;
+} Secret;
+
+/* Memory context callback: raises no error. */
+static void
+secret_gone(void *arg)
+{
+	Secret	   *secret = arg;
+
+	OPENSSL_cleanse(secret->text, secret->len);
+}
+
+/*
+ * smf_secret
+ *		Have a string of the current memory context overwritten when that goes, or is
+ *		reset, however it comes to that.  Returns the string; NULL is ignored.
+ */
+char *
+smf_secret(char *secret)
+{
+	Secret	   *kept;
+
+	if (secret == NULL)
+		return NULL;
+	kept = palloc0(sizeof(Secret));
+	kept->text = secret;
+	kept->len = strlen(secret);
+	kept->callback.func = secret_gone;
+	kept->callback.arg = kept;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &kept->callback);
+	return secret;
+}
+
+/* A header's line with a secret in it, which is a secret itself. */
+char *
+smf_secret_header(const char *name, const char *secret)
+{
+	size_t		size = strlen(name) + 2 + strlen(secret) + 1;
+	char	   *line = palloc(size);
+
+	snprintf(line, size, "%s: %s", name, secret);
+	return smf_secret(line);
 }
 
 /* A path with ~ for the home of the server's own user, palloc'ed. */
@@ -96,7 +138,7 @@ smf_provider_read_file(const char *path, size_t *len)
 	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > FILE_SIZE_MAX)
 	{
 		CloseTransientFile(fd);
-		errno = EFBIG;
+		errno = S_ISREG(status.st_mode) ? EFBIG : S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
 		return NULL;
 	}
 	text = palloc(FILE_SIZE_MAX + 1);
@@ -136,6 +178,9 @@ read_config(ProviderContext *context, const char *path, ConfigFile *file)
 	if (problem != SMF_CONFIG_OK)
 	{
 		smf_provider_end(context);
+		if (!superuser_arg(GetOuterUserId()))
+			smf_provider_fail(context, "An AWS file of the database server cannot be read.",
+							  smf_provider_files(context));
 		smf_provider_fail(context, psprintf("Line %d of the file \"%s\" %s.", line, path, smf_config_problem(problem)),
 						  "Correct that line: files are read as the AWS CLI reads them, in UTF-8.");
 	}
@@ -159,6 +204,8 @@ smf_provider_files(const ProviderContext *context)
 {
 	struct passwd *user = getpwuid(geteuid());
 
+	if (!superuser_arg(GetOuterUserId()))
+		return pstrdup("A superuser is told which files are read.");
 	if (context->unreadable != NULL)
 		return psprintf("The file \"%s\" cannot be read by the operating system user \"%s\".",
 						context->unreadable, user ? user->pw_name : "?");
@@ -330,6 +377,7 @@ smf_provider_keep(AwsCredentials *credentials, const char *source, const char *r
 	credentials->session_token = copy_string(session_token);
 	credentials->life_s = SMF_NEVER;
 	credentials->remedy = copy_string(remedy);
+	credentials->private_remedy = false;
 	credentials->source = source;
 }
 
@@ -348,16 +396,18 @@ smf_provider_account(AwsCredentials *credentials, const char *account)
 
 /*
  * smf_provider_expires
- *		When what a source has just given expires: epoch seconds, 0: never.  "date_s" is
- *		the source's own clock, by the Date of its answer; -1: it has given none.
+ *		When what a source has just given expires: epoch seconds, 0: never.  "answer" is
+ *		what gave it; NULL: nothing that has a clock of its own.
  */
 void
 smf_provider_expires(const ProviderContext *context, AwsCredentials *credentials, int64 expires_at_s,
-					 int64 date_s)
+					 const FetchAnswer *answer)
 {
 	credentials->expires_at_s = expires_at_s;
-	credentials->life_s = smf_expiry_life(expires_at_s, date_s, (int64) time(NULL),
-										  context->clock_offset_s);
+	credentials->life_s = smf_expiry_life(expires_at_s, answer ? answer->date_s : -1,
+										  (int64) time(NULL), context->clock_offset_s);
+	if (answer != NULL && answer->date_s >= 0 && credentials->life_s != SMF_NEVER)
+		credentials->life_s -= answer->took_s;
 }
 
 /*
@@ -400,8 +450,8 @@ smf_provider_time(const char *text)
 /*
  * smf_provider_read_json
  *		String members of a JSON object, or of the object "below" in it; NULL where
- *		there is no such string.  Numbers are given as text.  False when it is no
- *		JSON object.
+ *		there is no such string.  Numbers are given as text.  All are taken for secrets.
+ *		False when it is no JSON object.
  */
 bool
 smf_provider_read_json(const char *body, size_t len, const char *below,
@@ -426,7 +476,7 @@ smf_provider_read_json(const char *body, size_t len, const char *below,
 		if (getKeyJsonValueFromContainer(object, names[i], strlen(names[i]), &value) == NULL)
 			continue;
 		if (value.type == jbvString)
-			values[i] = pnstrdup(value.val.string.val, value.val.string.len);
+			values[i] = smf_secret(pnstrdup(value.val.string.val, value.val.string.len));
 		else if (value.type == jbvNumeric)
 			values[i] = DatumGetCString(DirectFunctionCall1(numeric_out,
 															NumericGetDatum(value.val.numeric)));
@@ -440,6 +490,9 @@ smf_provider_read_json(const char *body, size_t len, const char *below,
 void
 smf_provider_fail(const ProviderContext *context, const char *detail, const char *hint)
 {
+	/* what could not be read may be what is missed */
+	if (context->unreadable != NULL && strstr(detail, context->unreadable) == NULL)
+		hint = smf_provider_files(context);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("no AWS credentials for server \"%s\"", context->config->server_name),
@@ -447,16 +500,45 @@ smf_provider_fail(const ProviderContext *context, const char *detail, const char
 			 hint ? errhint("%s", hint) : 0));
 }
 
-/* Raise that a source does not answer, or not as it should. */
+/* What to do about a source that cannot be reached. */
+static const char *
+hint_at_source(const ProviderContext *context, const FetchAnswer *answer)
+{
+	switch (answer->result)
+	{
+		case SMF_HTTP_TLS_REFUSED:
+			return psprintf("Its certificate must be for its name, in date, and signed by a CA that %s has.",
+							context->target.ca_bundle ? psprintf("the file \"%s\" of option ca_bundle", context->target.ca_bundle) :
+							"the system");
+		case SMF_HTTP_TOO_LARGE:
+			return "Is it really there that credentials are given?";
+		default:
+			return "Check that the database server can reach it, and the server's option proxy_url.";
+	}
+}
+
+/* Raise that a source does not answer, or not as it should; "what" begins a sentence. */
 void
 smf_provider_unreachable(const ProviderContext *context, const char *what,
 						 const FetchAnswer *answer)
 {
+	const char *error = answer->error && answer->error[0] ? answer->error : "no answer";
+
 	if (answer->result == SMF_HTTP_OK)
 		smf_provider_fail(context, psprintf("%s answered with HTTP status %d.", what, answer->status), NULL);
+	if (answer->result == SMF_HTTP_NO_DESCRIPTOR)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("no AWS credentials for server \"%s\": could not open a socket",
+						context->config->server_name),
+				 errdetail("This process has too many files open."),
+				 errhint("Lower max_concurrency, or raise max_files_per_process.")));
+	if (answer->result == SMF_HTTP_TOO_LARGE)
+		error = "the answer is too large";
 	ereport(ERROR,
 			(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
 			 errmsg("no AWS credentials for server \"%s\": %s does not answer",
 					context->config->server_name, what),
-			 answer->error && answer->error[0] ? errdetail("%s.", answer->error) : 0));
+			 errdetail("%s: %s.", answer->url, error),
+			 errhint("%s", hint_at_source(context, answer))));
 }

@@ -69,7 +69,7 @@ extern void smf_provider_keep(AwsCredentials *credentials, const char *source, c
 							  const char *session_token);
 extern void smf_provider_account(AwsCredentials *credentials, const char *account);
 extern void smf_provider_expires(const ProviderContext *context, AwsCredentials *credentials,
-								 int64 expires_at_s, int64 date_s);
+								 int64 expires_at_s, const FetchAnswer *answer);
 extern char *smf_provider_read_file(const char *path, size_t *len);
 extern int64 smf_provider_time(const char *text);
 extern bool smf_provider_read_json(const char *body, size_t len, const char *below,
@@ -80,7 +80,8 @@ smf_noreturn extern void smf_provider_unreachable(const ProviderContext *context
 												  const FetchAnswer *answer);
 extern char *smf_provider_files(const ProviderContext *context);
 extern const char *smf_environment(const char *name);
-extern void smf_cleanse_string(char *secret);
+extern char *smf_secret(char *secret);
+extern char *smf_secret_header(const char *name, const char *secret);
 
 /* one file each */
 extern ProviderResult smf_provide_environment(ProviderContext *context, AwsCredentials *credentials);
@@ -109,6 +110,7 @@ extern ProviderResult smf_provide_named_source(ProviderContext *context, const c
 /* sts.c */
 extern ProviderResult smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 										  const RoleRequest *request, AwsCredentials *credentials);
-extern char *smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with);
+extern char *smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with,
+									bool *refused);
 
 #endif							/* SMF_PROVIDER_H */

@@ -33,6 +33,7 @@ provide(ProviderContext *context, const ConfigFile *file, const char *path, cons
 					  psprintf("Check the keys of profile \"%s\" in the database server's file \"%s\", which is read again by the next query, and the database server's clock.",
 							   profile, path),
 					  access_key_id, secret_access_key, session_token);
+	credentials->private_remedy = true;
 	smf_provider_account(credentials, smf_config_get(file, kind, profile, "aws_account_id"));
 	return SMF_PROVIDED;
 }

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include <errno.h>
 #include <time.h>
 
 #include <openssl/crypto.h>
@@ -19,6 +20,8 @@
 
 #define SHA1_SIZE 20
 #define ATTEMPTS 3
+
+#define SIGN_IN "Run \"aws sso login\" as the database server's operating system user."
 
 /* The token for a session or start URL, palloc'ed. */
 static char *
@@ -39,16 +42,18 @@ cached_token(ProviderContext *context, const char *profile, const char *key)
 		snprintf(name + 2 * i, 3, "%02x", digest[i]);
 	path = psprintf("~/.aws/sso/cache/%s.json", name);
 	text = smf_provider_read_file(path, &len);
+	if (text == NULL && errno != ENOENT && errno != ENOTDIR)
+		smf_provider_fail(context, psprintf("The token of IAM Identity Center for profile \"%s\" cannot be read: %m", profile), NULL);
 	if (text == NULL)
 		smf_provider_fail(context, psprintf("There is no token of IAM Identity Center for profile \"%s\".", profile),
-						  "Run \"aws sso login\" as the database server's operating system user.");
+						  SIGN_IN);
 	good = smf_provider_read_json(text, len, NULL, names, values, lengthof(names));
 	OPENSSL_cleanse(text, len);
 	if (!good || values[0] == NULL || values[1] == NULL)
 		smf_provider_fail(context, psprintf("The file \"%s\" holds no token.", path), NULL);
 	if (smf_provider_time(values[1]) <= (int64) time(NULL) + context->clock_offset_s)
 		smf_provider_fail(context, psprintf("The token of IAM Identity Center for profile \"%s\" has expired.", profile),
-						  "Run \"aws sso login\" as the database server's operating system user.");
+						  SIGN_IN);
 	return values[0];
 }
 
@@ -113,19 +118,19 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 	token = cached_token(context, profile, session ? session : start_url);
 	url = psprintf("%s%sfederation/credentials?role_name=%s&account_id=%s", endpoint.url,
 				   endpoint.url[strlen(endpoint.url) - 1] == '/' ? "" : "/", encoded(role), encoded(account));
-	header = psprintf("x-amz-sso_bearer_token: %s", token);
-	smf_cleanse_string(token);
+	header = smf_secret_header("x-amz-sso_bearer_token", token);
 	target.url = url;
 	if (endpoint.loopback)
 		target.proxy_url = NULL;
 	message.headers = (const char *const *) &header;
 	message.nheaders = 1;
 	answer = smf_fetch(context->inquiry, &target, &message, &policy);
-	smf_cleanse_string(header);
 	if (answer == NULL)
 		return SMF_ASKED;
 
 	/* Take what it says. */
+	if (answer->result == SMF_HTTP_OK && answer->status == 401)
+		smf_provider_fail(context, psprintf("IAM Identity Center refuses the token for profile \"%s\".", profile), SIGN_IN);
 	if (answer->result != SMF_HTTP_OK || answer->status != 200)
 		smf_provider_unreachable(context, "IAM Identity Center", answer);
 	if (!smf_provider_read_json(answer->body, answer->body_len, "roleCredentials", names, values, lengthof(names)) ||
@@ -136,8 +141,6 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 	smf_provider_account(credentials, account);
 	/* this service counts milliseconds */
 	smf_provider_expires(context, credentials, values[3] ? strtoll(values[3], NULL, 10) / 1000 : 0,
-						 answer->date_s);
-	smf_cleanse_string(values[1]);
-	smf_cleanse_string(values[2]);
+						 answer);
 	return SMF_PROVIDED;
 }

@@ -25,6 +25,9 @@
 #define CONTENT_TYPE "application/x-www-form-urlencoded; charset=utf-8"
 #define ATTEMPTS 4
 
+/* A form without a token is shorter: its parameters have bounds. */
+#define FORM_SIZE 16384
+
 /* Append "name=value", percent-encoded, unless there is no value. */
 static void
 append_parameter(StringInfo form, const char *name, const char *value)
@@ -46,6 +49,8 @@ static void
 build_form(ProviderContext *context, const RoleRequest *request, StringInfo form)
 {
 	initStringInfo(form);
+	/* a token that would have to move leaves itself behind */
+	enlargeStringInfo(form, FORM_SIZE + (request->web_identity_token ? 3 * strlen(request->web_identity_token) : 0));
 	append_parameter(form, "Action", request->web_identity_token ?
 					 "AssumeRoleWithWebIdentity" : "AssumeRole");
 	append_parameter(form, "Version", API_VERSION);
@@ -55,6 +60,7 @@ build_form(ProviderContext *context, const RoleRequest *request, StringInfo form
 	append_parameter(form, "DurationSeconds", request->duration_seconds);
 	append_parameter(form, "ExternalId", request->external_id);
 	append_parameter(form, "WebIdentityToken", request->web_identity_token);
+	(void) smf_secret(form->data);
 }
 
 /* Where STS is: the region's own, or a configured one. */
@@ -133,7 +139,6 @@ send_form(ProviderContext *context, const AwsCredentials *with, const char *regi
 	.body = form->data, .body_len = form->len};
 	HttpTarget	target = context->target;
 	int64		time_s = (int64) time(NULL) + context->clock_offset_s;
-	const FetchAnswer *answer;
 
 	target.url = endpoint->url;
 	if (endpoint->loopback)
@@ -148,15 +153,12 @@ send_form(ProviderContext *context, const AwsCredentials *with, const char *regi
 					(errcode(ERRCODE_OUT_OF_MEMORY),
 					 errmsg("out of memory")));
 		headers[message.nheaders++] = psprintf("X-Amz-Date: %s", date);
-		headers[message.nheaders++] = psprintf("Authorization: %s", authorization);
+		headers[message.nheaders++] = smf_secret_header("Authorization", authorization);
 		free(authorization);
 		if (with->session_token != NULL)
-			headers[message.nheaders++] = psprintf("X-Amz-Security-Token: %s", with->session_token);
+			headers[message.nheaders++] = smf_secret_header("X-Amz-Security-Token", with->session_token);
 	}
-	answer = smf_fetch(context->inquiry, &target, &message, &policy);
-	for (int i = 0; i < message.nheaders; i++)
-		smf_cleanse_string(headers[i]);
-	return answer;
+	return smf_fetch(context->inquiry, &target, &message, &policy);
 }
 
 /* Does STS refuse the signature for its time?  Then learn STS's clock. */
@@ -190,18 +192,30 @@ ask(ProviderContext *context, const AwsCredentials *with, const StringInfo form,
 	/* once more, with the service's clock */
 	if (answer != NULL && with != NULL && learn_clock(context, answer))
 		answer = send_form(context, with, region, &endpoint, form);
-	OPENSSL_cleanse(form->data, form->len);
 	if (answer != NULL && answer->result != SMF_HTTP_OK)
 		smf_provider_unreachable(context, "STS", answer);
 	return answer;
 }
 
-/* STS says no to what was asked, in words; "hint" is what may help. */
+/*
+ * STS says no to what was asked, in words, with these credentials, or NULL; "hint" is
+ * what may help where it is not these that are refused.
+ */
 smf_noreturn static void
-raise_refusal(ProviderContext *context, const char *asked, const char *hint, const FetchAnswer *answer)
+raise_refusal(ProviderContext *context, const char *asked, const AwsCredentials *with, const char *hint,
+			  const FetchAnswer *answer)
 {
-	bool		throttled = smf_retry_classify(answer->status, answer->code, answer->message) ==
-		SMF_RETRY_THROTTLED;
+	RetryClass	retry_class = smf_retry_classify(answer->status, answer->code, answer->message);
+	bool		throttled = retry_class == SMF_RETRY_THROTTLED;
+
+	if (throttled)
+		hint = "Other programs may share the account's quota of STS.";
+	else if (retry_class == SMF_RETRY_CLOCK_SKEW)
+		hint = "Set the database server's clock.";
+	else if (with != NULL && smf_retry_refuses_credentials(answer->code))
+		hint = smf_credentials_remedy(with);
+	else if (answer->code != NULL && strcmp(answer->code, "RegionDisabledException") == 0)
+		hint = "Enable the region, or STS in it, in the AWS account.";
 
 	/* any other text might come from anywhere in the network */
 	if (answer->code == NULL || !smf_retry_code_valid(answer->code))
@@ -210,7 +224,7 @@ raise_refusal(ProviderContext *context, const char *asked, const char *hint, con
 			(errcode(throttled ? ERRCODE_INSUFFICIENT_RESOURCES : ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("no AWS credentials for server \"%s\"", context->config->server_name),
 			 errdetail("%s failed: %s: %s", asked, answer->code, answer->message ? answer->message : ""),
-			 errhint("%s", throttled ? "Other programs may share the account's quota of STS." : hint)));
+			 errhint("%s", hint)));
 }
 
 /*
@@ -234,12 +248,12 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 		return SMF_ASKED;
 	if (answer->status != 200)
 		raise_refusal(context, psprintf("%s to \"%s\"", request->web_identity_token ?
-										"AssumeRoleWithWebIdentity" : "AssumeRole", request->role_arn),
+										"AssumeRoleWithWebIdentity" : "AssumeRole", request->role_arn), with,
 					  "The role's trust policy must allow it, and with keys the permission sts:AssumeRole.", answer);
 
 	access_key_id = element(answer, "AccessKeyId");
-	secret_access_key = element(answer, "SecretAccessKey");
-	session_token = element(answer, "SessionToken");
+	secret_access_key = smf_secret(element(answer, "SecretAccessKey"));
+	session_token = smf_secret(element(answer, "SessionToken"));
 	expiration = element(answer, "Expiration");
 	if (access_key_id == NULL || secret_access_key == NULL || session_token == NULL)
 		smf_provider_fail(context, "STS's answer holds no credentials.", NULL);
@@ -247,21 +261,20 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 					  "Check that the role still exists.", access_key_id, secret_access_key, session_token);
 	smf_provider_account(credentials, smf_account_of_arn(request->role_arn));
 	smf_provider_expires(context, credentials, expiration ? smf_provider_time(expiration) : 0,
-						 answer->date_s);
-	smf_cleanse_string(secret_access_key);
-	smf_cleanse_string(session_token);
+						 answer);
 	return SMF_PROVIDED;
 }
 
 /*
  * smf_sts_caller_account
- *		The account that credentials belong to, palloc'ed; NULL: it is not known yet.
+ *		The account that credentials belong to, palloc'ed; NULL: it is not known yet, or,
+ *		where the caller wants to know that and *refused is set, STS refuses them.
  *
  * Raises 28000 when STS refuses them, 53000 when it throttles to the end, 08001 when
  * it does not answer.
  */
 char *
-smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with)
+smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with, bool *refused)
 {
 	StringInfoData form;
 	const FetchAnswer *answer;
@@ -273,8 +286,13 @@ smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with)
 	answer = ask(context, with, &form, "ask STS for the account");
 	if (answer == NULL)
 		return NULL;
+	if (refused != NULL && answer->status != 200 && smf_retry_refuses_credentials(answer->code))
+	{
+		*refused = true;
+		return NULL;
+	}
 	if (answer->status != 200)
-		raise_refusal(context, "GetCallerIdentity",
+		raise_refusal(context, "GetCallerIdentity", with,
 					  "It needs no permission, but keys that STS knows.", answer);
 	account = element(answer, "Account");
 	if (account == NULL)

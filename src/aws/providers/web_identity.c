@@ -10,8 +10,6 @@
  */
 #include "postgres.h"
 
-#include <openssl/crypto.h>
-
 #include "aws/providers/provider.h"
 
 /* A setting of the environment, unless only the profile's counts, or of the profile. */
@@ -40,7 +38,6 @@ smf_provide_web_identity(ProviderContext *context, const char *profile, bool onl
 	RoleRequest request = {0};
 	size_t		len;
 	char	   *token;
-	ProviderResult result;
 
 	if (context->config->web_identity_token_file != NULL)
 		token_file = context->config->web_identity_token_file;
@@ -57,11 +54,14 @@ smf_provide_web_identity(ProviderContext *context, const char *profile, bool onl
 	}
 	if (request.role_arn == NULL)
 		smf_provider_fail(context, "There is a web identity token file, and no role to assume with it.", NULL);
-	token = smf_provider_read_file(token_file, &len);
+
+	/* once it was shown the file may go */
+	if (smf_inquiry_comes_again(context->inquiry))
+		token = "";
+	else
+		token = smf_secret(smf_provider_read_file(token_file, &len));
 	if (token == NULL)
 		smf_provider_fail(context, psprintf("The web identity token file \"%s\" cannot be read: %m", token_file), NULL);
 	request.web_identity_token = token;
-	result = smf_sts_assume_role(context, NULL, &request, credentials);
-	OPENSSL_cleanse(token, len);
-	return result;
+	return smf_sts_assume_role(context, NULL, &request, credentials);
 }
