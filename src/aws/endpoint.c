@@ -3,7 +3,7 @@
  * endpoint.c
  *		Where a region's calls go.
  *
- * Pure.  A region ends up in a host name, so its syntax is checked first: one
+ * Pure.  A region ends up in a host name, so its form is checked first: one
  * with a dot or a slash in it could send signed requests anywhere.
  *
  * Not accounted for: dual stack of services other than SageMaker.
@@ -15,6 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyz"
+#define DIGITS "0123456789"
 
 /* A group of regions that share their domain names. */
 typedef struct Partition
@@ -37,15 +40,9 @@ static const Partition partitions[] = {
 };
 
 static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
 is_alphanumeric(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
 static bool
@@ -56,24 +53,28 @@ begins_with(const char *string, const char *prefix)
 
 /*
  * smf_region_valid
- *		Is it one label of a host name: 1 to 63 letters, digits and hyphens, no
- *		hyphen at either end, not only digits?
+ *		Is it of the form that AWS's regions have, whether there is one of that name?
+ *
+ * Two to four small letters, one to three words, and a number, with hyphens between:
+ * us-east-1, us-gov-west-1, eusc-de-east-1.  AWS's own patterns are no narrower in words
+ * and numbers.  What else is a label of a host name might be another service, whose host
+ * "api.sagemaker.s3..." is.
  */
 bool
 smf_region_valid(const char *region)
 {
-	size_t		len = strlen(region);
-	bool		only_digits = true;
+	const char *c = region;
+	size_t		len = strspn(c, LETTERS);
+	int			words = 0;
 
-	if (len < 1 || len > 63 || region[0] == '-' || region[len - 1] == '-')
+	if (strlen(region) > 63 || len < 2 || len > 4)
 		return false;
-	for (size_t i = 0; i < len; i++)
-	{
-		if (!is_alphanumeric(region[i]) && region[i] != '-')
-			return false;
-		only_digits = only_digits && is_digit(region[i]);
-	}
-	return !only_digits;
+	for (c += len; c[0] == '-' && strspn(c + 1, LETTERS) > 0; words++)
+		c += 1 + strspn(c + 1, LETTERS DIGITS);
+	if (words < 1 || words > 3 || *c != '-')
+		return false;
+	len = strspn(c + 1, DIGITS);
+	return len > 0 && c[1 + len] == '\0';
 }
 
 /* Four numbers of up to 255, the first of them 127. */
@@ -295,7 +296,7 @@ smf_endpoint_error_text(EndpointError error)
 		case SMF_ENDPOINT_OK:
 			break;
 		case SMF_ENDPOINT_BAD_REGION:
-			return "A region is 1 to 63 letters, digits and hyphens, such as us-east-1.";
+			return "A region is written like us-east-1 or us-gov-west-1.";
 		case SMF_ENDPOINT_BAD_URL:
 			return "An endpoint is https://host, with a port and a path if need be, and nothing else.";
 		case SMF_ENDPOINT_PLAIN_HTTP:

@@ -767,7 +767,7 @@ ENDPOINTS = [
      HOST % "eu-west-1"),
     ("an option before AWS_REGION", {"AWS_REGION": "eu-west-1"}, "", "ADD region 'eu-west-2'", "", HOST % "eu-west-2"),
     ("a region that is none", {"AWS_REGION": "x.example.com/"}, "", "", "",
-     "none. A region is 1 to 63 letters, digits and hyphens, such as us-east-1."),
+     "none. A region is written like us-east-1 or us-gov-west-1."),
     ("AWS_ENDPOINT_URL", {**REGION, "AWS_ENDPOINT_URL": URL}, "", "", "", URL),
     ("AWS_ENDPOINT_URL_SAGEMAKER", {**REGION, "AWS_ENDPOINT_URL_SAGEMAKER": URL}, "", "", "", URL),
     ("AWS_ENDPOINT_URL_SAGEMAKER before AWS_ENDPOINT_URL",

@@ -72,8 +72,10 @@ test_region_syntax(void)
 {
 	static const char *const bad[] = {
 		"", "us-east-1/evil", "us.east", "evil.example.com#", "-us", "us-", "123", "us east", "us@x",
-		"us:80", "us\n", "r\xc3\xa9gion",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		"us:80", "us\n", "r\xc3\xa9gion", "a", "s3", "us-east", "useast1", "US-EAST-1", "us-east-1-fips", "fips-us-east-1-",
+		"aws-global", "us-east-", "us--east-1", "u-east-1", "aaaaa-east-1", "us-a-b-c-d-1", "us-1-1", "us-east-1a",
+		"us-east-1\n", "us-east-1.", "sts.us-east-1", "us-1",
+		"us-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-1"
 	};
 	AwsEndpoint endpoint;
 	char		title[200];
@@ -84,10 +86,10 @@ test_region_syntax(void)
 		tap_is_int(smf_endpoint_resolve(bad[i], NULL, false, false, &endpoint),
 				   SMF_ENDPOINT_BAD_REGION, title);
 	}
-	tap_ok(smf_region_valid("a"), "one letter is a region");
-	tap_ok(smf_region_valid("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
-		   "so are 63");
-	tap_ok(smf_region_valid("1a"), "and digits with a letter");
+	tap_ok(smf_region_valid("us-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-1"),
+		   "63 bytes are a region");
+	tap_ok(smf_region_valid("ap-southeast-12"), "so is one with two digits");
+	tap_ok(smf_region_valid("us-east-1000") && smf_region_valid("us-east1-1"), "and what AWS's patterns allow besides");
 }
 
 /* A URL, and what it is: the host header, or the error. */
