@@ -1230,15 +1230,6 @@ remember(JobStream *stream, const JobEntry *entry, const Job *job)
 	smf_cache_add(stream->spec.cache, wanted_key(entry->wanted), &found);
 }
 
-/* The creation time come to, in words. */
-static const char *
-created_text(const JobStream *stream)
-{
-	Datum		seconds = DirectFunctionCall1(numeric_float8, NumericGetDatum(stream->last_created));
-
-	return timestamptz_to_str(DatumGetTimestampTz(DirectFunctionCall1(float8_timestamptz, seconds)));
-}
-
 /* Let others see what the stream waits for: the job that leaves next, or a page of more. */
 static void
 show_wait(const JobStream *stream)
@@ -1251,7 +1242,10 @@ show_wait(const JobStream *stream)
 		smf_progress_wait(stream->spec.progress, stream->page, stream->list_operation);
 }
 
-/* Tell the user how far the stream has come, if it is time for that. */
+/*
+ * Tell the user how far the stream has come, if it is time for that: in numbers only, since
+ * whoever reads by way of row security or of a view may see none of these jobs.
+ */
 static void
 notify(JobStream *stream)
 {
@@ -1274,8 +1268,8 @@ notify(JobStream *stream)
 						INT64_FORMAT " calls, %.1f calls a second",
 						stream->spec.label, stream->njobs_taken, stream->njobs_listed, calls,
 						calls / ((now_us - stream->started_us) / 1e6)),
-				 stream->last_created ?
-				 errdetail("The job listed last was created at %s.", created_text(stream)) : 0));
+				 stream->spec.estimated > 0 ?
+				 errdetail("Statistics say that there are about " INT64_FORMAT " jobs.", stream->spec.estimated) : 0));
 		stream->next_notice_us = now_us + stream->spec.notice_us;
 	}
 	smf_client_wake_at(stream->client, stream->next_notice_us);
