@@ -13,18 +13,27 @@
  * A partition and its parent are analyzed one after the other: in one transaction
  * they share the sample.
  *
+ * People keep passwords in a job's environment, and what is sampled goes to pg_statistic,
+ * its backups and the WAL: the environment is not.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "access/tupdesc.h"
+#include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "fdw/access.h"
 #include "fdw/analyze.h"
 #include "fdw/scan.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+
+/* The attribute that is not sampled. */
+#define ENVIRONMENT "Environment"
 
 int			smf_analyze_jobs = 300;
 
@@ -34,7 +43,7 @@ typedef struct Sampling
 	Relation	relation;
 	SmfSettings *settings;
 	SmfColumn  *columns;
-	List	   *attnums;		/* all columns of the table */
+	List	   *attnums;		/* columns that are sampled */
 	AwsClient  *client;
 	Progress   *progress;		/* what others see */
 	RowReader  *reader;
@@ -104,6 +113,33 @@ init_spec(Sampling *sampling, JobStreamSpec *spec, JobSource source)
 	spec->estimated = -1;
 }
 
+/* Is the column the environment, or in it? */
+static bool
+is_environment(const SmfColumn *column)
+{
+	return column->top != NULL && strcmp(column->top->attribute, ENVIRONMENT) == 0;
+}
+
+/* Take the environment out of the documents of a row that was read whole. */
+static void
+hide_environment(Sampling *sampling)
+{
+	TupleDesc	tupdesc = RelationGetDescr(sampling->relation);
+
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		const SmfAttribute *top = sampling->columns[i].top;
+
+		if (top == NULL || top->kind != SMF_KIND_RAW_RESPONSE || sampling->isnull[i])
+			continue;
+		if (TupleDescAttr(tupdesc, i)->atttypid == JSONBOID)
+			sampling->values[i] = DirectFunctionCall2(jsonb_delete, sampling->values[i],
+													  PointerGetDatum(cstring_to_text(ENVIRONMENT)));
+		else
+			sampling->isnull[i] = true;
+	}
+}
+
 /* A job as a row that lives with the sample. */
 static HeapTuple
 form_row(Sampling *sampling, const Job *job)
@@ -114,6 +150,7 @@ form_row(Sampling *sampling, const Job *job)
 	MemoryContextReset(sampling->row_context);
 	old = MemoryContextSwitchTo(sampling->row_context);
 	smf_row_read(sampling->reader, job, NULL, sampling->values, sampling->isnull);
+	hide_environment(sampling);
 	MemoryContextSwitchTo(sampling->caller);
 	row = heap_form_tuple(RelationGetDescr(sampling->relation), sampling->values,
 						  sampling->isnull);
@@ -213,11 +250,13 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	sampling.columns = smf_table_columns(RelationGetRelid(relation), tupdesc);
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
-		if (sampling.columns[i].name != NULL)
+		if (sampling.columns[i].name != NULL && !is_environment(&sampling.columns[i]))
 			sampling.attnums = lappend_int(sampling.attnums, i + 1);
 	}
 	sampling.values = palloc0(tupdesc->natts * sizeof(Datum));
-	sampling.isnull = palloc0(tupdesc->natts * sizeof(bool));
+	sampling.isnull = palloc(tupdesc->natts * sizeof(bool));
+	/* a column that is not read stays NULL */
+	memset(sampling.isnull, true, tupdesc->natts * sizeof(bool));
 	/* whoever may analyze a table does so for its owner */
 	sampling.progress = smf_progress_begin(table->serverid);
 	sampling.client = smf_access_client(sampling.settings, relation->rd_rel->relowner);
