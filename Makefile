@@ -25,6 +25,7 @@ OBJS = \
 	src/fdw/import.o \
 	src/fdw/monitor.o \
 	src/fdw/plan.o \
+	src/fdw/procedure.o \
 	src/fdw/pushdown.o \
 	src/fdw/request.o \
 	src/fdw/row.o \

@@ -3,27 +3,36 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION sagemaker_fdw" to load this file. \quit
 
+-- A view and a parsed body keep for ever the operators and functions that are found here and now,
+-- and those that fit best are found, in whatever schema of the path they are.  So the extension's
+-- own schema, where others may have put theirs before, is not searched: every name of this script
+-- is of pg_catalog, or is written with the extension's schema.
+--
+-- What runs later finds names by its caller's path.  It sets search_path, or, where that would
+-- keep it from being inlined or from committing, qualifies all names and operators.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- The foreign data wrapper
 
-CREATE FUNCTION sagemaker_fdw_handler()
+CREATE FUNCTION @extschema@.sagemaker_fdw_handler()
 RETURNS fdw_handler
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT;
 
-COMMENT ON FUNCTION sagemaker_fdw_handler() IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_handler() IS
 	'support routines of the foreign data wrapper sagemaker_fdw';
 
-CREATE FUNCTION sagemaker_fdw_validator(options text[], catalog oid)
+CREATE FUNCTION @extschema@.sagemaker_fdw_validator(options text[], catalog oid)
 RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT;
 
-COMMENT ON FUNCTION sagemaker_fdw_validator(text[], oid) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_validator(text[], oid) IS
 	'checks options of the foreign data wrapper sagemaker_fdw';
 
 CREATE FOREIGN DATA WRAPPER sagemaker_fdw
-	HANDLER sagemaker_fdw_handler
-	VALIDATOR sagemaker_fdw_validator;
+	HANDLER @extschema@.sagemaker_fdw_handler
+	VALIDATOR @extschema@.sagemaker_fdw_validator;
 
 COMMENT ON FOREIGN DATA WRAPPER sagemaker_fdw IS
 	'training jobs of Amazon SageMaker';
@@ -31,7 +40,7 @@ COMMENT ON FOREIGN DATA WRAPPER sagemaker_fdw IS
 -- Types of the columns that have labels.  A label's place is its sort order and
 -- can never change; labels that the API no longer sends occur in old jobs.
 
-CREATE TYPE sagemaker_training_job_status AS ENUM (
+CREATE TYPE @extschema@.sagemaker_training_job_status AS ENUM (
 	'InProgress',
 	'Stopping',
 	'Stopped',
@@ -40,10 +49,10 @@ CREATE TYPE sagemaker_training_job_status AS ENUM (
 	'Deleting'
 );
 
-COMMENT ON TYPE sagemaker_training_job_status IS
+COMMENT ON TYPE @extschema@.sagemaker_training_job_status IS
 	'status of a training job (TrainingJobStatus)';
 
-CREATE TYPE sagemaker_secondary_status AS ENUM (
+CREATE TYPE @extschema@.sagemaker_secondary_status AS ENUM (
 	'Pending',
 	'Starting',
 	'LaunchingMLInstances',
@@ -64,82 +73,83 @@ CREATE TYPE sagemaker_secondary_status AS ENUM (
 	'Failed'
 );
 
-COMMENT ON TYPE sagemaker_secondary_status IS
+COMMENT ON TYPE @extschema@.sagemaker_secondary_status IS
 	'what a training job is doing within its status (SecondaryStatus)';
 
-CREATE TYPE sagemaker_profiling_status AS ENUM (
+CREATE TYPE @extschema@.sagemaker_profiling_status AS ENUM (
 	'Enabled',
 	'Disabled'
 );
 
-COMMENT ON TYPE sagemaker_profiling_status IS
+COMMENT ON TYPE @extschema@.sagemaker_profiling_status IS
 	'whether Debugger profiles a training job (ProfilingStatus)';
 
 -- Functions
 
--- Volatile: a stable function would be called, and so ask AWS, during planning.
-CREATE FUNCTION sagemaker_describe_training_job(server name, training_job_name text)
+-- Volatile: a stable function would be called, and so ask AWS, during planning.  A call costs what
+-- sagemaker_fdw.call_cost is by default, 100, in units of cpu_operator_cost: conditions that make
+-- no call come first.
+CREATE FUNCTION @extschema@.sagemaker_describe_training_job(server name, training_job_name text)
 RETURNS jsonb
 AS 'MODULE_PATHNAME'
-LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 40000;
 
-REVOKE EXECUTE ON FUNCTION sagemaker_describe_training_job(name, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.sagemaker_describe_training_job(name, text) FROM PUBLIC;
 
-COMMENT ON FUNCTION sagemaker_describe_training_job(name, text) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_describe_training_job(name, text) IS
 	'document of one training job, NULL when there is no such job';
 
-CREATE FUNCTION sagemaker_fdw_check_server(server name,
+-- A check that fails is undone with its subtransaction, which a parallel query cannot begin.
+CREATE FUNCTION @extschema@.sagemaker_fdw_check_server(server name,
 	OUT check_name text, OUT ok boolean, OUT detail text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
-LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE COST 400000 ROWS 10;
 
-REVOKE EXECUTE ON FUNCTION sagemaker_fdw_check_server(name) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.sagemaker_fdw_check_server(name) FROM PUBLIC;
 
-COMMENT ON FUNCTION sagemaker_fdw_check_server(name) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_check_server(name) IS
 	'what works for a server and the current role, and what is missing: a row for each check';
 
-CREATE FUNCTION sagemaker_fdw_disconnect(server name DEFAULT NULL)
+CREATE FUNCTION @extschema@.sagemaker_fdw_disconnect(server name DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION sagemaker_fdw_disconnect(name) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_disconnect(name) IS
 	'closes this session''s kept connections and forgets cached credentials, of one server or of all';
 
--- The body is parsed here and now, so that no caller's search_path matters.  Not
--- STRICT, or it could not be inlined: a NULL finds no WHEN and so gives NULL.
-CREATE FUNCTION sagemaker_primary_status(secondary_status sagemaker_secondary_status)
-RETURNS sagemaker_training_job_status
+-- The body is a string, and not parsed before it is called: an update script may add a label and,
+-- in the same transaction, its line here.  Names and operators are qualified instead of a path being
+-- set, and it is not STRICT, so that it can be inlined: a NULL finds no WHEN and so gives NULL.
+CREATE FUNCTION @extschema@.sagemaker_primary_status(secondary_status @extschema@.sagemaker_secondary_status)
+RETURNS @extschema@.sagemaker_training_job_status
 LANGUAGE SQL IMMUTABLE PARALLEL SAFE
-RETURN CASE secondary_status
-	WHEN 'Pending' THEN 'InProgress'::sagemaker_training_job_status
-	WHEN 'Starting' THEN 'InProgress'
-	WHEN 'LaunchingMLInstances' THEN 'InProgress'
-	WHEN 'PreparingTraining' THEN 'InProgress'
-	WHEN 'PreparingTrainingStack' THEN 'InProgress'
-	WHEN 'Downloading' THEN 'InProgress'
-	WHEN 'DownloadingTrainingImage' THEN 'InProgress'
-	WHEN 'Training' THEN 'InProgress'
-	WHEN 'Interrupted' THEN 'InProgress'
-	WHEN 'Restarting' THEN 'InProgress'
-	WHEN 'Updating' THEN 'InProgress'
-	WHEN 'Uploading' THEN 'InProgress'
-	WHEN 'Stopping' THEN 'Stopping'
-	WHEN 'Stopped' THEN 'Stopped'
-	WHEN 'MaxRuntimeExceeded' THEN 'Stopped'
-	WHEN 'MaxWaitTimeExceeded' THEN 'Stopped'
-	WHEN 'Completed' THEN 'Completed'
-	WHEN 'Failed' THEN 'Failed'
-END;
+AS $$
+	SELECT CASE
+		WHEN secondary_status OPERATOR(pg_catalog.=) ANY ('{Pending, Starting, LaunchingMLInstances, PreparingTraining,
+				PreparingTrainingStack, Downloading, DownloadingTrainingImage, Training, Interrupted, Restarting,
+				Updating, Uploading}'::@extschema@.sagemaker_secondary_status[])
+			THEN 'InProgress'::@extschema@.sagemaker_training_job_status
+		WHEN secondary_status OPERATOR(pg_catalog.=) 'Stopping'::@extschema@.sagemaker_secondary_status
+			THEN 'Stopping'::@extschema@.sagemaker_training_job_status
+		WHEN secondary_status OPERATOR(pg_catalog.=) ANY ('{Stopped, MaxRuntimeExceeded, MaxWaitTimeExceeded}'
+				::@extschema@.sagemaker_secondary_status[])
+			THEN 'Stopped'::@extschema@.sagemaker_training_job_status
+		WHEN secondary_status OPERATOR(pg_catalog.=) 'Completed'::@extschema@.sagemaker_secondary_status
+			THEN 'Completed'::@extschema@.sagemaker_training_job_status
+		WHEN secondary_status OPERATOR(pg_catalog.=) 'Failed'::@extschema@.sagemaker_secondary_status
+			THEN 'Failed'::@extschema@.sagemaker_training_job_status
+	END
+$$;
 
-COMMENT ON FUNCTION sagemaker_primary_status(sagemaker_secondary_status) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_primary_status(@extschema@.sagemaker_secondary_status) IS
 	'status under which the API documents a secondary status';
 
 -- What jobs cost, from what Describe says of them.  The groups are not STRICT, so that
 -- they can be inlined, and that a join with them loses no job.
 
-CREATE FUNCTION sagemaker_instance_groups(resource_config jsonb)
+CREATE FUNCTION @extschema@.sagemaker_instance_groups(resource_config jsonb)
 RETURNS TABLE (group_name text, instance_type text, instance_count integer)
 LANGUAGE SQL IMMUTABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
@@ -148,52 +158,52 @@ BEGIN ATOMIC
 		CASE WHEN jsonb_typeof(resource_config->'InstanceGroups') = 'array'
 			  AND resource_config->'InstanceGroups' <> '[]'
 			 THEN resource_config->'InstanceGroups'
-			 ELSE jsonb_build_array(coalesce(resource_config, '{}')) END) AS part;
+			 ELSE '[]'::jsonb || coalesce(resource_config, '{}') END) AS part;
 END;
 
-COMMENT ON FUNCTION sagemaker_instance_groups(jsonb) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_instance_groups(jsonb) IS
 	'instance groups of a training job, or one row with a NULL name where it has none';
 
-CREATE FUNCTION sagemaker_billable_instance_seconds(billable_time_in_seconds integer, resource_config jsonb)
+CREATE FUNCTION @extschema@.sagemaker_billable_instance_seconds(billable_time_in_seconds integer, resource_config jsonb)
 RETURNS bigint
 LANGUAGE SQL IMMUTABLE PARALLEL SAFE
 RETURN billable_time_in_seconds *
 	(SELECT CASE WHEN count(instance_count) = count(*) THEN sum(instance_count) END
-	   FROM sagemaker_instance_groups(resource_config));
+	   FROM @extschema@.sagemaker_instance_groups(resource_config));
 
-COMMENT ON FUNCTION sagemaker_billable_instance_seconds(integer, jsonb) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_billable_instance_seconds(integer, jsonb) IS
 	'seconds billed for all instances of a training job together';
 
-CREATE FUNCTION sagemaker_retained_instance_seconds(warm_pool_status jsonb, resource_config jsonb)
+CREATE FUNCTION @extschema@.sagemaker_retained_instance_seconds(warm_pool_status jsonb, resource_config jsonb)
 RETURNS bigint
 LANGUAGE SQL IMMUTABLE PARALLEL SAFE
-RETURN sagemaker_billable_instance_seconds(
+RETURN @extschema@.sagemaker_billable_instance_seconds(
 	(warm_pool_status->>'ResourceRetainedBillableTimeInSeconds')::integer, resource_config);
 
-COMMENT ON FUNCTION sagemaker_retained_instance_seconds(jsonb, jsonb) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_retained_instance_seconds(jsonb, jsonb) IS
 	'seconds billed for all instances that a training job kept in a warm pool, together';
 
-CREATE FUNCTION sagemaker_spot_savings_percent(training_time_in_seconds integer, billable_time_in_seconds integer)
+CREATE FUNCTION @extschema@.sagemaker_spot_savings_percent(training_time_in_seconds integer, billable_time_in_seconds integer)
 RETURNS numeric
 LANGUAGE SQL IMMUTABLE PARALLEL SAFE
 RETURN round((1 - billable_time_in_seconds::numeric / nullif(training_time_in_seconds, 0)) * 100, 2);
 
-COMMENT ON FUNCTION sagemaker_spot_savings_percent(integer, integer) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_spot_savings_percent(integer, integer) IS
 	'percent of the training time that was not billed';
 
 -- What calls have cost.  The function tells each role what it may know.
 
-CREATE FUNCTION sagemaker_fdw_stats_figures(OUT serverid oid, OUT region text, OUT operation text,
+CREATE FUNCTION @extschema@.sagemaker_fdw_stats_figures(OUT serverid oid, OUT region text, OUT operation text,
 	OUT calls bigint, OUT rows bigint, OUT retries bigint, OUT throttles bigint, OUT errors bigint,
 	OUT bytes_received bigint, OUT wait_ms double precision)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 20;
 
-COMMENT ON FUNCTION sagemaker_fdw_stats_figures() IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_stats_figures() IS
 	'what AWS calls have cost, for sagemaker_fdw_stats';
 
-CREATE VIEW sagemaker_fdw_stats AS
+CREATE VIEW @extschema@.sagemaker_fdw_stats AS
 	SELECT s.srvname AS server, f.region, f.operation,
 		sum(f.calls)::bigint AS calls,
 		sum(f.rows)::bigint AS rows,
@@ -202,104 +212,127 @@ CREATE VIEW sagemaker_fdw_stats AS
 		sum(f.errors)::bigint AS errors,
 		sum(f.bytes_received)::bigint AS bytes_received,
 		sum(f.wait_ms) AS wait_ms
-	  FROM sagemaker_fdw_stats_figures() AS f
+	  FROM @extschema@.sagemaker_fdw_stats_figures() AS f
 	  JOIN pg_foreign_server AS s ON s.oid = f.serverid
 	 GROUP BY s.srvname, f.region, f.operation;
 
-COMMENT ON VIEW sagemaker_fdw_stats IS
+COMMENT ON VIEW @extschema@.sagemaker_fdw_stats IS
 	'what AWS calls have cost, by server, region and operation: of all sessions where the library is preloaded, else of this one';
-COMMENT ON COLUMN sagemaker_fdw_stats.calls IS 'requests sent, retries included';
-COMMENT ON COLUMN sagemaker_fdw_stats.rows IS 'jobs in the answers';
-COMMENT ON COLUMN sagemaker_fdw_stats.retries IS 'attempts after the first one of a call';
-COMMENT ON COLUMN sagemaker_fdw_stats.throttles IS 'answers that said that there were too many calls';
-COMMENT ON COLUMN sagemaker_fdw_stats.errors IS 'calls that failed for good; that a job does not exist is no failure';
-COMMENT ON COLUMN sagemaker_fdw_stats.bytes_received IS 'bytes of the answers'' bodies';
-COMMENT ON COLUMN sagemaker_fdw_stats.wait_ms IS 'milliseconds in which queries had nothing to do but wait';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_stats.calls IS 'requests sent, retries included';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_stats.rows IS 'jobs in the answers';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_stats.retries IS 'attempts after the first one of a call';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_stats.throttles IS 'answers that said that there were too many calls';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_stats.errors IS 'calls that failed for good; that a job does not exist is no failure';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_stats.bytes_received IS 'bytes of the answers'' bodies';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_stats.wait_ms IS 'milliseconds in which queries had nothing to do but wait';
 
-GRANT SELECT ON sagemaker_fdw_stats TO PUBLIC;
+GRANT SELECT ON @extschema@.sagemaker_fdw_stats TO PUBLIC;
 
-CREATE FUNCTION sagemaker_fdw_stats_reset()
+CREATE FUNCTION @extschema@.sagemaker_fdw_stats_reset()
 RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-REVOKE EXECUTE ON FUNCTION sagemaker_fdw_stats_reset() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.sagemaker_fdw_stats_reset() FROM PUBLIC;
 
-COMMENT ON FUNCTION sagemaker_fdw_stats_reset() IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_stats_reset() IS
 	'forgets what sagemaker_fdw_stats has of the current database';
 
 -- How far the scans are that run now.
 
-CREATE FUNCTION sagemaker_fdw_progress_scans(OUT pid integer, OUT serverid oid, OUT operation text,
+CREATE FUNCTION @extschema@.sagemaker_fdw_progress_scans(OUT pid integer, OUT serverid oid, OUT operation text,
 	OUT pages bigint, OUT jobs_seen bigint, OUT jobs_described bigint, OUT jobs_estimated bigint,
 	OUT started_at timestamptz, OUT waiting_on text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10;
 
-COMMENT ON FUNCTION sagemaker_fdw_progress_scans() IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_progress_scans() IS
 	'how far running scans are, for sagemaker_fdw_progress';
 
-CREATE VIEW sagemaker_fdw_progress AS
+CREATE VIEW @extschema@.sagemaker_fdw_progress AS
 	SELECT p.pid, s.srvname AS server, p.operation, p.pages, p.jobs_seen, p.jobs_described,
 		p.jobs_estimated, p.started_at, p.waiting_on
-	  FROM sagemaker_fdw_progress_scans() AS p
+	  FROM @extschema@.sagemaker_fdw_progress_scans() AS p
 	  JOIN pg_foreign_server AS s ON s.oid = p.serverid;
 
-COMMENT ON VIEW sagemaker_fdw_progress IS
+COMMENT ON VIEW @extschema@.sagemaker_fdw_progress IS
 	'how far running scans are: those of all sessions where the library is preloaded, else of this one';
-COMMENT ON COLUMN sagemaker_fdw_progress.pid IS 'process of the session';
-COMMENT ON COLUMN sagemaker_fdw_progress.operation IS 'operation that says which jobs there are';
-COMMENT ON COLUMN sagemaker_fdw_progress.pages IS 'pages of that operation so far';
-COMMENT ON COLUMN sagemaker_fdw_progress.jobs_seen IS 'jobs that were listed, or named by the query, so far';
-COMMENT ON COLUMN sagemaker_fdw_progress.jobs_described IS 'jobs whose documents have come so far';
-COMMENT ON COLUMN sagemaker_fdw_progress.jobs_estimated IS 'jobs that will be seen, as estimated; NULL without statistics';
-COMMENT ON COLUMN sagemaker_fdw_progress.started_at IS 'when the first row was asked for';
-COMMENT ON COLUMN sagemaker_fdw_progress.waiting_on IS
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_progress.pid IS 'process of the session';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_progress.operation IS 'operation that says which jobs there are';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_progress.pages IS 'pages of that operation so far';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_progress.jobs_seen IS 'jobs that were listed, or named by the query, so far';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_progress.jobs_described IS 'jobs whose documents have come so far';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_progress.jobs_estimated IS 'jobs that will be seen, as estimated; NULL without statistics';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_progress.started_at IS 'when the first row was asked for';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_progress.waiting_on IS
 	'the operation whose answer is waited for, "rate limit", "retry delay" or "credentials"; NULL when nothing is';
 
-GRANT SELECT ON sagemaker_fdw_progress TO PUBLIC;
+GRANT SELECT ON @extschema@.sagemaker_fdw_progress TO PUBLIC;
 
 -- What the procedures below ask for.
 
-CREATE FUNCTION sagemaker_fdw_columns(OUT column_name name, OUT column_type text, OUT attribute text)
+CREATE FUNCTION @extschema@.sagemaker_fdw_columns(OUT column_name name, OUT column_type text, OUT attribute text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE ROWS 56;
 
-COMMENT ON FUNCTION sagemaker_fdw_columns() IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_columns() IS
 	'columns that IMPORT FOREIGN SCHEMA gives training_jobs';
 
-CREATE FUNCTION sagemaker_fdw_account_id(server name, region text DEFAULT NULL)
+CREATE FUNCTION @extschema@.sagemaker_fdw_account_id(server name, region text DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME'
-LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 40000;
 
-COMMENT ON FUNCTION sagemaker_fdw_account_id(name, text) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_account_id(name, text) IS
 	'AWS account that the current role reads through a server';
 
-CREATE FUNCTION sagemaker_fdw_session_calls()
+CREATE FUNCTION @extschema@.sagemaker_fdw_session_calls()
 RETURNS bigint
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION sagemaker_fdw_session_calls() IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_session_calls() IS
 	'calls that this session has made so far';
 
-CREATE FUNCTION sagemaker_fdw_refuse_transaction(command text)
+CREATE FUNCTION @extschema@.sagemaker_fdw_refuse_transaction(command text)
 RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
 
-COMMENT ON FUNCTION sagemaker_fdw_refuse_transaction(text) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refuse_transaction(text) IS
 	'raises an error inside a transaction block';
 
--- Several accounts and regions as one table.  A procedure finds names by its caller's
--- search_path, and leaves the rest to a function that has none but pg_catalog.
+-- How the procedures are built.  They find names by their caller's search_path, and leave the rest to
+-- functions that search nothing but pg_catalog.  Those are called by way of two functions in C, which
+-- call the function of their own name and arguments with "_body" behind it:
+--
+-- sagemaker_fdw_call lets its errors pass without the lines of CONTEXT that tell of these functions;
+-- sagemaker_fdw_call_for_target does so only where the role may write the target, its first argument.
+-- Below it the bodies have their owner's rights, and nobody else may call them.
+
+-- What a name that a procedure is given stands for, on its caller's search_path.
+CREATE FUNCTION @extschema@.sagemaker_fdw_name(name text, OUT name_parts text[], OUT existing regclass, OUT default_schema name)
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
+LANGUAGE C STABLE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_name_body(name text, OUT name_parts text[], OUT existing regclass, OUT default_schema name)
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+	name_parts := pg_catalog.parse_ident(name);
+	-- a name of too many parts is refused later
+	IF pg_catalog.cardinality(name_parts) OPERATOR(pg_catalog.<=) 2 THEN
+		existing := pg_catalog.to_regclass(name);
+	END IF;
+	default_schema := pg_catalog.current_schema();
+END;
+$$;
 
 -- Where a table is to be made.
-CREATE FUNCTION sagemaker_fdw_new_table(name_parts text[], default_schema name, OUT schema_name text, OUT table_name text)
-LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION @extschema@.sagemaker_fdw_new_table(name_parts text[], default_schema name, OUT schema_name text, OUT table_name text)
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -316,27 +349,23 @@ BEGIN
 		RAISE EXCEPTION 'no schema has been selected to create "%" in', table_name USING ERRCODE = 'invalid_schema_name',
 			HINT = 'Give the table''s name with its schema: search_path has none.';
 	END IF;
+	IF NOT has_schema_privilege(schema_name, 'CREATE') THEN
+		RAISE EXCEPTION 'permission denied for schema %', schema_name USING ERRCODE = 'insufficient_privilege',
+			DETAIL = format('"%s" is to be made there.', table_name),
+			HINT = format('GRANT CREATE ON SCHEMA %I TO %I; or let a role that has it make the table.', schema_name, current_user);
+	END IF;
 END;
 $$;
 
--- Run a statement that is pages long: its errors do not show it.
-CREATE FUNCTION sagemaker_fdw_execute(statement text)
+-- Several accounts and regions as one table.
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_make_partitions(name_parts text[], default_schema name, servers text[],
+	regions text[])
 RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	message text;
-	code text;
-BEGIN
-	EXECUTE statement;
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, code = RETURNED_SQLSTATE;
-	RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message;
-END;
-$$;
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
+LANGUAGE C VOLATILE COST 40000;
 
-CREATE FUNCTION sagemaker_fdw_make_partitions(name_parts text[], default_schema name, servers text[],
+CREATE FUNCTION @extschema@.sagemaker_fdw_make_partitions_body(name_parts text[], default_schema name, servers text[],
 	regions text[])
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -366,6 +395,10 @@ BEGIN
 	END IF;
 
 	FOREACH server IN ARRAY servers LOOP
+		IF NOT has_server_privilege(server, 'USAGE') THEN
+			RAISE EXCEPTION 'permission denied for foreign server %', server USING ERRCODE = 'insufficient_privilege',
+				HINT = format('GRANT USAGE ON FOREIGN SERVER %I TO %I.', server, current_user);
+		END IF;
 		server_regions := coalesce(regions, (SELECT array_agg(option_value)
 			FROM pg_foreign_server, pg_options_to_table(srvoptions)
 			WHERE srvname = server AND option_name = 'region'));
@@ -389,8 +422,8 @@ BEGIN
 				HINT = 'Name each account and each region once.';
 	END IF;
 
-	PERFORM @extschema@.sagemaker_fdw_execute(format('CREATE TABLE %I.%I (%s) PARTITION BY LIST (account_id)', schema_name, table_name,
-		(SELECT string_agg(format('%I %s', column_name, column_type), ', ') FROM @extschema@.sagemaker_fdw_columns())));
+	EXECUTE format('CREATE TABLE %I.%I (%s) PARTITION BY LIST (account_id)', schema_name, table_name,
+		(SELECT string_agg(format('%I %s', column_name, column_type), ', ') FROM @extschema@.sagemaker_fdw_columns()));
 	FOR part IN
 		SELECT s, r, a, row_number() OVER (PARTITION BY a ORDER BY n) = 1 AS first,
 			table_name || '_' || a AS middle, table_name || '_' || a || '_' || replace(r, '-', '_') AS leaf
@@ -411,25 +444,25 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION sagemaker_fdw_make_partitions(text[], name, text[], text[]) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_make_partitions(text[], name, text[], text[]) IS
 	'does the work of sagemaker_fdw_create_partitioned_table';
 
-CREATE PROCEDURE sagemaker_fdw_create_partitioned_table(table_name text, servers text[], regions text[] DEFAULT NULL)
+CREATE PROCEDURE @extschema@.sagemaker_fdw_create_partitioned_table(table_name text, servers text[], regions text[] DEFAULT NULL)
 LANGUAGE plpgsql
 AS $$
 BEGIN
-	PERFORM @extschema@.sagemaker_fdw_make_partitions(pg_catalog.parse_ident(table_name),
-		pg_catalog.current_schema(), servers, regions);
+	PERFORM @extschema@.sagemaker_fdw_make_partitions(n.name_parts, n.default_schema, servers, regions)
+	   FROM @extschema@.sagemaker_fdw_name(table_name) AS n;
 END;
 $$;
 
-COMMENT ON PROCEDURE sagemaker_fdw_create_partitioned_table(text, text[], text[]) IS
+COMMENT ON PROCEDURE @extschema@.sagemaker_fdw_create_partitioned_table(text, text[], text[]) IS
 	'makes one table of the training jobs of several servers and regions';
 
--- A kept table.  Where each of its partitions stands is a row here; whoever may write
--- to the target may write its rows.
+-- A kept table.  Where each of its partitions stands is a row here.  No role has rights on this
+-- table, not even to lock it: sagemaker_fdw_refresh_status shows it, functions write it.
 
-CREATE TABLE sagemaker_fdw_refresh_state (
+CREATE TABLE @extschema@.sagemaker_fdw_refresh_state (
 	target regclass,
 	server name,
 	region text,					-- of the partition; empty: the server's own configuration says
@@ -442,6 +475,7 @@ CREATE TABLE sagemaker_fdw_refresh_state (
 	pass_to timestamptz,			-- ... and what is left of it is older than this
 	run_started_at timestamptz,
 	run_ended_at timestamptz,		-- NULL: it is under way, or was stopped
+	last_success_at timestamptz,	-- when the last run ended that did not fail; NULL: none has
 	inserted bigint NOT NULL DEFAULT 0,	-- by the last run, as are the next ones
 	updated bigint NOT NULL DEFAULT 0,
 	unchanged bigint NOT NULL DEFAULT 0,
@@ -451,40 +485,193 @@ CREATE TABLE sagemaker_fdw_refresh_state (
 	PRIMARY KEY (target, server, region)
 );
 
-COMMENT ON TABLE sagemaker_fdw_refresh_state IS
+COMMENT ON TABLE @extschema@.sagemaker_fdw_refresh_state IS
 	'where the tables that sagemaker_fdw_refresh keeps stand, by partition';
 
 -- not of a target that is gone: its number may be another table's after a restore
-SELECT pg_catalog.pg_extension_config_dump('sagemaker_fdw_refresh_state', 'WHERE target IN (SELECT oid FROM pg_catalog.pg_class)');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.sagemaker_fdw_refresh_state', 'WHERE target IN (SELECT oid FROM pg_catalog.pg_class)');
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON sagemaker_fdw_refresh_state TO PUBLIC;
+-- A run holds a lock of its target and a number of the partition.  It is an advisory one in a class
+-- that no SQL function takes but the next ones, which ask whether the role may write the target: no
+-- other role can be in its way.  The lock is the transaction's, and the session's while one transaction
+-- ends and the next begins: an error or a cancel lets go of it, a commit does not.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock_number(server name, region text)
+RETURNS oid
+LANGUAGE SQL IMMUTABLE PARALLEL SAFE
+RETURN (hashtextextended(server::text || ' ' || region, 0) & 4294967295)::oid;
 
-CREATE FUNCTION sagemaker_fdw_check_refresh_state()
-RETURNS trigger
-LANGUAGE plpgsql
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock(target regclass, number oid)
+RETURNS boolean
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+
+-- The same for a table that is to be made; the role must be allowed to make it.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock_name(schema_name name, table_name name)
+RETURNS boolean
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_hold()
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_resume()
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+-- Conditions are the role's, the table is read with the owner's rights.
+CREATE VIEW @extschema@.sagemaker_fdw_refresh_status WITH (security_barrier) AS
+	SELECT s.target, s.server, s.region, s.filled_from, s.last_success_at,
+		CASE WHEN s.run_ended_at IS NULL AND EXISTS (
+				-- objsubid: the class of sagemaker_fdw_refresh_lock
+				SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+				 WHERE l.locktype = 'advisory' AND l.objsubid = 3 AND l.classid = s.target AND l.granted
+					AND l.objid = @extschema@.sagemaker_fdw_refresh_lock_number(s.server, s.region)
+					AND d.datname = current_database())
+			 THEN s.run_started_at END AS running_since,
+		s.inserted + s.updated + s.unchanged AS jobs, s.calls, s.error
+	  FROM @extschema@.sagemaker_fdw_refresh_state AS s
+	 WHERE has_table_privilege(s.target, 'SELECT');
+
+COMMENT ON VIEW @extschema@.sagemaker_fdw_refresh_status IS
+	'where the tables that sagemaker_fdw_refresh keeps stand, by partition: those that the role may read';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.filled_from IS 'the table has the jobs that were created from here on';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.last_success_at IS 'when the last refresh ended that did not fail';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.running_since IS 'when the refresh began that is under way; NULL when none is';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.jobs IS 'jobs that the last refresh has inserted, updated, or found unchanged';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.calls IS 'calls that the last refresh has made';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.error IS 'why the last refresh failed; NULL when it did not';
+
+GRANT SELECT ON @extschema@.sagemaker_fdw_refresh_status TO PUBLIC;
+
+-- Begin a run: a row for each partition.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_enter(target regclass, servers name[], regions text[], step interval, batch integer)
+RETURNS void
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
+LANGUAGE C VOLATILE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_enter_body(target regclass, servers name[], regions text[], step interval, batch integer)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	-- a row whose target is gone is anybody's to delete
-	changed regclass[] := CASE TG_OP WHEN 'INSERT' THEN ARRAY[NEW.target] WHEN 'UPDATE' THEN ARRAY[OLD.target, NEW.target]
-		ELSE ARRAY(SELECT oid::regclass FROM pg_class WHERE oid = OLD.target) END;
 BEGIN
-	IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-		AND NOT (SELECT coalesce(bool_and(coalesce(has_table_privilege(t, 'INSERT') AND has_table_privilege(t, 'UPDATE'), false)), true)
-				FROM unnest(changed) AS t)
-	THEN
-		RAISE EXCEPTION 'permission denied for the refresh state of %', changed[1] USING ERRCODE = 'insufficient_privilege';
-	END IF;
-	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+	-- a row that somebody else is about to remove is not waited for
+	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s
+	 USING (SELECT g.ctid AS place FROM @extschema@.sagemaker_fdw_refresh_state AS g
+			 WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = g.target)
+				OR g.target = sagemaker_fdw_refresh_enter_body.target AND NOT EXISTS (SELECT FROM pg_foreign_server WHERE srvname = g.server)
+			   FOR UPDATE OF g SKIP LOCKED) AS gone
+	 WHERE s.ctid = gone.place;
+	INSERT INTO @extschema@.sagemaker_fdw_refresh_state AS s (target, server, region, filled_from, window_width, batch, compared_at, run_started_at)
+	SELECT sagemaker_fdw_refresh_enter_body.target, l.server, l.region, clock_timestamp(), least(step, '100 years'),
+		sagemaker_fdw_refresh_enter_body.batch, clock_timestamp(), clock_timestamp()
+	  FROM unnest(servers, regions) AS l(server, region)
+	ON CONFLICT ON CONSTRAINT sagemaker_fdw_refresh_state_pkey DO UPDATE
+	   SET window_width = EXCLUDED.window_width, batch = EXCLUDED.batch, pass_from = NULL, pass_to = NULL,
+		run_started_at = EXCLUDED.run_started_at, run_ended_at = NULL,
+		inserted = 0, updated = 0, unchanged = 0, deleted = 0, calls = 0, error = NULL;
 END;
 $$;
 
-CREATE TRIGGER check_privilege BEFORE INSERT OR UPDATE OR DELETE ON sagemaker_fdw_refresh_state
-	FOR EACH ROW EXECUTE FUNCTION sagemaker_fdw_check_refresh_state();
+-- The row of a partition; NULL when there is none.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_load(target regclass, server name, region text)
+RETURNS @extschema@.sagemaker_fdw_refresh_state
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
+LANGUAGE C VOLATILE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_load_body(target regclass, server name, region text)
+RETURNS @extschema@.sagemaker_fdw_refresh_state
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	state @extschema@.sagemaker_fdw_refresh_state;
+BEGIN
+	SELECT s.* INTO state FROM @extschema@.sagemaker_fdw_refresh_state AS s
+	 WHERE s.target = sagemaker_fdw_refresh_load_body.target AND s.server = sagemaker_fdw_refresh_load_body.server
+		AND s.region = sagemaker_fdw_refresh_load_body.region;
+	RETURN state;
+END;
+$$;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_save(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
+RETURNS void
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
+LANGUAGE C VOLATILE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_save_body(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- the target is the one that was checked, whatever the state says
+	UPDATE @extschema@.sagemaker_fdw_refresh_state AS s
+	   SET (arn_prefix, filled_from, window_width, batch, compared_at, pass_from, pass_to, run_ended_at, last_success_at,
+			inserted, updated, unchanged, deleted, calls, error)
+		 = ROW (state.arn_prefix, state.filled_from, state.window_width, state.batch, state.compared_at, state.pass_from, state.pass_to,
+			state.run_ended_at, state.last_success_at, state.inserted, state.updated, state.unchanged, state.deleted, state.calls, state.error)
+	 WHERE s.target = sagemaker_fdw_refresh_save_body.target AND s.server = state.server AND s.region = state.region;
+END;
+$$;
+
+-- Another server of the target's that reads the same account and region.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_twin(target regclass, server name, region text, arn_prefix text)
+RETURNS name
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
+LANGUAGE C VOLATILE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_twin_body(target regclass, server name, region text, arn_prefix text)
+RETURNS name
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT min(s.server::text)::name FROM @extschema@.sagemaker_fdw_refresh_state AS s
+		WHERE s.target = sagemaker_fdw_refresh_twin_body.target AND s.arn_prefix = sagemaker_fdw_refresh_twin_body.arn_prefix
+			AND (s.server, s.region) <> (sagemaker_fdw_refresh_twin_body.server, sagemaker_fdw_refresh_twin_body.region));
+END;
+$$;
+
+-- Forget where a server's partitions stand, in one region or in all: how many.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_forget(target regclass, server name, region text DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
+LANGUAGE C VOLATILE;
+
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refresh_forget(regclass, name, text) IS
+	'forgets how far sagemaker_fdw_refresh has read a server into a table, in one region or in all';
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_forget_body(target regclass, server name, region text)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	forgotten bigint;
+BEGIN
+	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s
+	 WHERE s.target = sagemaker_fdw_refresh_forget_body.target AND s.server = sagemaker_fdw_refresh_forget_body.server
+		AND (sagemaker_fdw_refresh_forget_body.region IS NULL OR s.region = sagemaker_fdw_refresh_forget_body.region);
+	GET DIAGNOSTICS forgotten = ROW_COUNT;
+	RETURN forgotten;
+END;
+$$;
+
+REVOKE EXECUTE ON FUNCTION
+	@extschema@.sagemaker_fdw_refresh_enter_body(regclass, name[], text[], interval, integer),
+	@extschema@.sagemaker_fdw_refresh_load_body(regclass, name, text),
+	@extschema@.sagemaker_fdw_refresh_save_body(regclass, @extschema@.sagemaker_fdw_refresh_state),
+	@extschema@.sagemaker_fdw_refresh_twin_body(regclass, name, text, text),
+	@extschema@.sagemaker_fdw_refresh_forget_body(regclass, name, text)
+FROM PUBLIC;
 
 -- A target's columns: those of the source but the two where users keep secrets; a status
 -- is the text that the service sent, which no new label turns into NULL.
-CREATE FUNCTION sagemaker_fdw_refresh_columns(source regclass, OUT name name, OUT type text, OUT expression text)
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_columns(source regclass, OUT name name, OUT type text, OUT expression text)
 RETURNS SETOF record
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
@@ -497,7 +684,7 @@ BEGIN ATOMIC
 			WHEN label THEN format('s.raw_response #>> %L', string_to_array(path, '.'))
 			ELSE format('s.%I', a.attname) END
 	  FROM pg_attribute AS a
-		LEFT JOIN sagemaker_fdw_columns() AS c ON c.column_name = a.attname
+		LEFT JOIN @extschema@.sagemaker_fdw_columns() AS c ON c.column_name = a.attname
 		CROSS JOIN LATERAL (SELECT coalesce((SELECT option_value FROM pg_options_to_table(a.attfdwoptions)
 			WHERE option_name = 'attribute'), c.attribute)) AS option(path)
 		CROSS JOIN LATERAL (SELECT path IS NOT NULL AND EXISTS (
@@ -507,11 +694,11 @@ BEGIN ATOMIC
 	 ORDER BY a.attnum;
 END;
 
-COMMENT ON FUNCTION sagemaker_fdw_refresh_columns(regclass) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refresh_columns(regclass) IS
 	'columns that sagemaker_fdw_refresh keeps of a source';
 
 -- Which jobs of a target are to be asked for again whatever the list says of them.
-CREATE FUNCTION sagemaker_fdw_refresh_unfinished(source regclass)
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_unfinished(source regclass)
 RETURNS text
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
@@ -520,7 +707,7 @@ RETURN 'deleted_at IS NULL AND (training_job_status IS NULL OR training_job_stat
 		THEN ' OR warm_pool_status->>''Status'' IN (''Available'', ''InUse''))' ELSE ')' END;
 
 -- What the state calls a partition: its server and its region.
-CREATE FUNCTION sagemaker_fdw_refresh_leaves(leaves regclass[], OUT leaf regclass, OUT server name, OUT region text, OUT n bigint)
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_leaves(leaves regclass[], OUT leaf regclass, OUT server name, OUT region text, OUT n bigint)
 RETURNS SETOF record
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
@@ -532,35 +719,43 @@ BEGIN ATOMIC
 		JOIN pg_foreign_table AS t ON t.ftrelid = l.leaf JOIN pg_foreign_server AS s ON s.oid = t.ftserver;
 END;
 
--- A run's locks are its transactions', and its session's while one transaction ends and the
--- next begins: an error or a cancel lets go of them, a commit does not.
-CREATE FUNCTION sagemaker_fdw_refresh_lock(target regclass, locks bigint[])
+-- Raise 42501 where the role lacks a right on the target, and where whoever owns it could have code run
+-- with the role's rights: triggers, constraints and policies of a table are its owner's.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_target(target regclass, any_owner boolean)
 RETURNS void
-LANGUAGE plpgsql VOLATILE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	missing text;
+	owner record;
 BEGIN
-	IF NOT (SELECT bool_and(pg_try_advisory_xact_lock(lock)) FROM unnest(locks) AS lock) THEN
-		RAISE EXCEPTION 'a refresh of % is already under way', target USING ERRCODE = 'lock_not_available',
-			HINT = 'It will be as fresh when that has ended: sagemaker_fdw_refresh_state shows where it stands.';
+	SELECT string_agg(privilege, ', ') INTO missing FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
+	 WHERE NOT has_table_privilege(target, privilege);
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION 'permission denied for target %', target USING ERRCODE = 'insufficient_privilege',
+			DETAIL = format('Role "%s" lacks %s.', current_user, missing),
+			HINT = format('GRANT SELECT, INSERT, UPDATE ON %s TO %I.', target, current_user);
+	END IF;
+	SELECT r.oid, r.rolname, r.rolsuper INTO owner FROM pg_class AS c JOIN pg_roles AS r ON r.oid = c.relowner WHERE c.oid = target;
+	IF NOT any_owner AND NOT (CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN owner.rolsuper
+			ELSE pg_has_role(owner.oid, 'USAGE') END) THEN
+		RAISE EXCEPTION 'target % belongs to role "%"', target, owner.rolname USING ERRCODE = 'insufficient_privilege',
+			DETAIL = format('Its triggers and constraints would run with the rights of "%s".', current_user),
+			HINT = format('Name another target, or let "%s" refresh it. Where you trust that role: any_owner => true.', owner.rolname);
 	END IF;
 END;
 $$;
 
-CREATE FUNCTION sagemaker_fdw_refresh_hold(locks bigint[])
-RETURNS void
-AS 'MODULE_PATHNAME'
-LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
-
-CREATE FUNCTION sagemaker_fdw_refresh_resume()
-RETURNS void
-AS 'MODULE_PATHNAME'
-LANGUAGE C VOLATILE PARALLEL UNSAFE;
-
 -- Check the arguments, make the target if there is none, begin a run for each partition.
--- "existing" is the target if there is one.  Locks are the transaction's.
-CREATE FUNCTION sagemaker_fdw_refresh_begin(name_parts text[], existing regclass, default_schema name,
-	source regclass, since timestamptz, step interval, OUT target regclass, OUT leaves regclass[], OUT locks bigint[])
+-- "existing" is the target if there is one.  The run's locks are the transaction's.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_begin(name_parts text[], existing regclass, default_schema name,
+	source regclass, since timestamptz, step interval, any_owner boolean, OUT target regclass, OUT leaves regclass[])
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
+LANGUAGE C VOLATILE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_begin_body(name_parts text[], existing regclass, default_schema name,
+	source regclass, since timestamptz, step interval, any_owner boolean, OUT target regclass, OUT leaves regclass[])
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -571,9 +766,16 @@ DECLARE
 	largest CONSTANT integer := 495;
 	missing text;
 	other record;
+	servers name[];
+	regions text[];
 BEGIN
-	IF name_parts IS NULL OR source IS NULL OR since IS NULL OR step IS NULL THEN
-		RAISE EXCEPTION 'target, source, since and step must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+	IF name_parts IS NULL OR source IS NULL OR since IS NULL OR step IS NULL OR any_owner IS NULL THEN
+		RAISE EXCEPTION 'target, source, since, step and any_owner must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF since > clock_timestamp() THEN
+		RAISE EXCEPTION 'since is in the future' USING ERRCODE = 'invalid_parameter_value',
+			DETAIL = format('It is %s.', since),
+			HINT = 'It is how far back the history is kept, such as ''2020-01-01''.';
 	END IF;
 	IF step <= '0' THEN
 		RAISE EXCEPTION 'step must be longer than nothing' USING ERRCODE = 'invalid_parameter_value',
@@ -593,6 +795,13 @@ BEGIN
 		RAISE EXCEPTION '% is no foreign table of sagemaker_fdw', coalesce(other.leaf, source) USING ERRCODE = 'wrong_object_type',
 			HINT = 'The source is a table that IMPORT FOREIGN SCHEMA or sagemaker_fdw_create_partitioned_table has made.';
 	END IF;
+	SELECT leaf INTO other FROM unnest(leaves) AS leaf
+	 WHERE NOT has_table_privilege(leaf, 'SELECT') AND NOT has_any_column_privilege(leaf, 'SELECT');
+	IF FOUND THEN
+		RAISE EXCEPTION 'permission denied for foreign table %', other.leaf USING ERRCODE = 'insufficient_privilege',
+			DETAIL = 'The partitions of a source are read one by one.',
+			HINT = format('GRANT SELECT ON %s TO %I.', other.leaf, current_user);
+	END IF;
 	SELECT string_agg(format('%I %s', wanted, type), ', ' ORDER BY n) INTO missing
 	  FROM unnest(ARRAY['training_job_name', 'training_job_arn', 'creation_time', 'last_modified_time', 'training_job_status', 'raw_response'],
 			ARRAY['text', 'text', 'timestamp with time zone', 'timestamp with time zone', NULL, 'jsonb']) WITH ORDINALITY AS c(wanted, type, n)
@@ -609,20 +818,21 @@ BEGIN
 	IF target IS NULL THEN
 		SELECT n.schema_name, n.table_name INTO schema_name, table_name
 		  FROM @extschema@.sagemaker_fdw_new_table(name_parts, default_schema) AS n;
-		IF NOT pg_try_advisory_xact_lock(hashtextextended(format('sagemaker_fdw_refresh %I.%I', schema_name, table_name), 0)) THEN
+		IF NOT @extschema@.sagemaker_fdw_refresh_lock_name(schema_name::name, table_name::name) THEN
 			RAISE EXCEPTION 'a refresh of "%" is already under way', table_name USING ERRCODE = 'lock_not_available';
 		END IF;
 		target := to_regclass(format('%I.%I', schema_name, table_name));
 	END IF;
 	IF target IS NULL THEN
-		PERFORM @extschema@.sagemaker_fdw_execute(format('CREATE TABLE %I.%I (%s, refreshed_at timestamptz NOT NULL, deleted_at timestamptz, '
+		EXECUTE format('CREATE TABLE %I.%I (%s, refreshed_at timestamptz NOT NULL, deleted_at timestamptz, '
 			'PRIMARY KEY (training_job_arn, creation_time))', schema_name, table_name,
-			(SELECT string_agg(format('%I %s', name, type), ', ') FROM @extschema@.sagemaker_fdw_refresh_columns(source))));
+			(SELECT string_agg(format('%I %s', name, type), ', ') FROM @extschema@.sagemaker_fdw_refresh_columns(source)));
 		target := to_regclass(format('%I.%I', schema_name, table_name));
 		EXECUTE format('CREATE INDEX ON %s (creation_time)', target);
 		EXECUTE format('CREATE INDEX ON %s (training_job_arn) WHERE %s', target,
 			@extschema@.sagemaker_fdw_refresh_unfinished(source));
 	END IF;
+	PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
 	IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = target AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL
 			AND indnkeyatts = 2 AND (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute
 				WHERE attrelid = target AND attnum = ANY (indkey)) = ARRAY['creation_time', 'training_job_arn']::name[])
@@ -649,24 +859,20 @@ BEGIN
 		RAISE EXCEPTION 'source % has region "%" of server "%" twice', source, other.region, other.server
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	SELECT array_agg(hashtextextended(format('sagemaker_fdw_refresh %s %s %s', target::oid, server, region), 0) ORDER BY n)
-	  INTO locks FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves);
-	PERFORM @extschema@.sagemaker_fdw_refresh_lock(target, locks);
-	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = s.target)
-		OR s.target = sagemaker_fdw_refresh_begin.target AND NOT EXISTS (SELECT FROM pg_foreign_server WHERE srvname = s.server);
-	INSERT INTO @extschema@.sagemaker_fdw_refresh_state AS s (target, server, region, filled_from, window_width, batch, compared_at, run_started_at)
-	SELECT sagemaker_fdw_refresh_begin.target, server, region, clock_timestamp(), least(step, '100 years'), largest, clock_timestamp(), clock_timestamp()
-	  FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves)
-	ON CONFLICT ON CONSTRAINT sagemaker_fdw_refresh_state_pkey DO UPDATE
-	   SET window_width = EXCLUDED.window_width, batch = EXCLUDED.batch, pass_from = NULL, pass_to = NULL,
-		run_started_at = EXCLUDED.run_started_at, run_ended_at = NULL,
-		inserted = 0, updated = 0, unchanged = 0, deleted = 0, calls = 0, error = NULL;
+	SELECT array_agg(l.server ORDER BY l.n), array_agg(l.region ORDER BY l.n) INTO servers, regions
+	  FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves) AS l;
+	IF NOT (SELECT bool_and(@extschema@.sagemaker_fdw_refresh_lock(target, @extschema@.sagemaker_fdw_refresh_lock_number(server, region)))
+			FROM unnest(servers, regions) AS l(server, region)) THEN
+		RAISE EXCEPTION 'a refresh of % is already under way', target USING ERRCODE = 'lock_not_available',
+			HINT = 'It will be as fresh when that has ended: sagemaker_fdw_refresh_status shows where it stands.';
+	END IF;
+	PERFORM @extschema@.sagemaker_fdw_refresh_enter(target, servers, regions, step, largest);
 END;
 $$;
 
 -- Read jobs of a partition into the target: those that a condition on "s" selects.
 -- "clauses" follow it; $1 to $4 are the values that both may use.
-CREATE FUNCTION sagemaker_fdw_refresh_statement(target regclass, leaf regclass, condition text, clauses text)
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_statement(target regclass, leaf regclass, condition text, clauses text)
 RETURNS text
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
@@ -681,12 +887,12 @@ BEGIN ATOMIC
 			'(SELECT count(*) FILTER (WHERE inserted) AS inserted, count(*) FILTER (WHERE NOT inserted) AS updated FROM written) AS w',
 		string_agg(format('%s AS %I', expression, name), ', '), leaf, condition, clauses, target,
 		string_agg(format('%I', name), ', '), string_agg(format('EXCLUDED.%I', name), ', '), string_agg(format('t.%I', name), ', '))
-	  FROM sagemaker_fdw_refresh_columns(leaf);
+	  FROM @extschema@.sagemaker_fdw_refresh_columns(leaf);
 END;
 
 -- What the ARNs of a partition's jobs begin with.  Once that is known, another account's jobs are
 -- an error: the jobs that the target has would seem to be gone.
-CREATE FUNCTION sagemaker_fdw_refresh_prefix(state sagemaker_fdw_refresh_state, arns text[])
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_prefix(state @extschema@.sagemaker_fdw_refresh_state, arns text[])
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -700,7 +906,7 @@ BEGIN
 		IF read_prefix <> prefix THEN
 			RAISE EXCEPTION 'another account or region is read than before' USING ERRCODE = 'invalid_parameter_value',
 				DETAIL = format('It was %s and is %s.', prefix, read_prefix),
-				HINT = 'Correct the user mapping, or name another target. To keep both in this one, delete the partition''s row from sagemaker_fdw_refresh_state.';
+				HINT = 'Correct the user mapping, or name another target. To keep both in this one, forget the former: SELECT sagemaker_fdw_refresh_forget(target, server).';
 		END IF;
 	END LOOP;
 	RETURN prefix;
@@ -708,7 +914,7 @@ END;
 $$;
 
 -- See whose jobs are read, where what is read does not tell.
-CREATE FUNCTION sagemaker_fdw_refresh_identify(INOUT state sagemaker_fdw_refresh_state, leaf regclass)
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_identify(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -726,7 +932,7 @@ END;
 $$;
 
 -- Take the next window of the history into the target.
-CREATE FUNCTION sagemaker_fdw_refresh_fill(INOUT state sagemaker_fdw_refresh_state, leaf regclass, since timestamptz)
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_fill(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, since timestamptz)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -743,7 +949,6 @@ BEGIN
 	   INTO got USING window_from, state.filled_from;
 	state.inserted := state.inserted + got.inserted;
 	state.updated := state.updated + got.updated;
-	state.unchanged := state.unchanged + got.jobs - got.inserted - got.updated;
 	state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, got.arns);
 	IF got.jobs = state.batch THEN
 		-- too large: there may be more, created at the same moment too
@@ -759,7 +964,7 @@ $$;
 
 -- Compare the next jobs of the list with the target, and ask for those that differ, for
 -- those that had not ended, and for those that are no longer listed.
-CREATE FUNCTION sagemaker_fdw_refresh_compare(INOUT state sagemaker_fdw_refresh_state, leaf regclass)
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_compare(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -799,21 +1004,18 @@ BEGIN
 				'AND creation_time >= $6 AND creation_time < $7 '
 				'AND NOT EXISTS (SELECT FROM listed WHERE arn = training_job_arn AND created = creation_time) '
 			'UNION SELECT training_job_name, training_job_arn FROM %1$s WHERE $8 AND starts_with(training_job_arn, $5) AND refreshed_at < $9 AND %2$s) '
-		'SELECT array_agg(DISTINCT name) AS names, array_agg(DISTINCT arn) AS arns, '
-			'(SELECT count(*) FROM listed WHERE arn NOT IN (SELECT arn FROM asked)) AS unchanged FROM asked',
+		'SELECT array_agg(DISTINCT name) AS names, array_agg(DISTINCT arn) AS arns FROM asked',
 		state.target, @extschema@.sagemaker_fdw_refresh_unfinished(leaf))
 	   INTO asked USING listed.names, listed.arns, listed.times, listed.modified, state.arn_prefix, pass_to, state.pass_to,
 		pass_to = state.pass_from, state.run_started_at;
-	state.unchanged := state.unchanged + asked.unchanged;
 
 	IF asked.names IS NOT NULL THEN
 		-- no more in one scan than max_calls allows
 		FOR n IN 1 .. cardinality(asked.names) BY state.batch LOOP
-			EXECUTE @extschema@.sagemaker_fdw_refresh_statement(state.target, leaf, 's.training_job_name = ANY ($1)', '')
+			EXECUTE @extschema@.sagemaker_fdw_refresh_statement(state.target, leaf, 's.training_job_name = ANY ($1)'::text, ''::text)
 			   INTO got USING asked.names[n : n + state.batch - 1];
 			state.inserted := state.inserted + got.inserted;
 			state.updated := state.updated + got.updated;
-			state.unchanged := state.unchanged + got.jobs - got.inserted - got.updated;
 			arns := arns || got.arns;
 			times := times || got.times;
 		END LOOP;
@@ -825,13 +1027,24 @@ BEGIN
 		state.deleted := state.deleted + gone;
 	END IF;
 	state.pass_to := pass_to;
+	IF pass_to = state.pass_from THEN
+		-- of the jobs that were compared those that no step of this run has written, each of them once
+		EXECUTE format('SELECT count(*) FROM %s WHERE starts_with(training_job_arn, $1) AND refreshed_at < $2 AND deleted_at IS NULL '
+			'AND (creation_time >= $3 OR %s)', state.target, @extschema@.sagemaker_fdw_refresh_unfinished(leaf))
+		   INTO state.unchanged USING state.arn_prefix, state.run_started_at, state.pass_from;
+	END IF;
 END;
 $$;
 
 -- One transaction's work for a partition; "more" says that there is more to do.  What goes
 -- wrong is kept in the state and told in "failure", with its SQLSTATE.
-CREATE FUNCTION sagemaker_fdw_refresh_step(target regclass, leaf regclass, since timestamptz, whole boolean,
-	OUT more boolean, OUT failure text, OUT code text)
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_step(target regclass, leaf regclass, since timestamptz, whole boolean,
+	any_owner boolean, OUT more boolean, OUT failure text, OUT code text)
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
+LANGUAGE C VOLATILE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_step_body(target regclass, leaf regclass, since timestamptz, whole boolean,
+	any_owner boolean, OUT more boolean, OUT failure text, OUT code text)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -845,19 +1058,22 @@ DECLARE
 	message text;
 	detail text;
 	hint text;
+	twin name;
 	unsure boolean;
 BEGIN
 	SELECT s.* INTO state
 	  FROM @extschema@.sagemaker_fdw_refresh_leaves(ARRAY[leaf]) AS l
-		JOIN @extschema@.sagemaker_fdw_refresh_state AS s ON s.server = l.server AND s.region = l.region
-		JOIN pg_class AS c ON c.oid = s.target
-	 WHERE s.target = sagemaker_fdw_refresh_step.target;
-	IF NOT FOUND THEN
+		CROSS JOIN pg_class AS c
+		CROSS JOIN LATERAL @extschema@.sagemaker_fdw_refresh_load(c.oid::regclass, l.server, l.region) AS s
+	 WHERE c.oid = sagemaker_fdw_refresh_step_body.target;
+	IF state.target IS NULL THEN
 		more := false;
 		failure := dropped;
 		code := 'undefined_table';
 		RETURN;
 	END IF;
+	-- it may have been given to another role meanwhile
+	PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
 	-- there were no training jobs before
 	since := greatest(since, '2017-11-01 00:00:00+00');
 	IF state.filled_from <= since AND state.pass_from IS NULL THEN
@@ -876,18 +1092,13 @@ BEGIN
 		ELSE
 			state := @extschema@.sagemaker_fdw_refresh_compare(state, leaf);
 		END IF;
-		SELECT format('Servers "%s" and "%s" both read %s.', state.server, s.server, state.arn_prefix) INTO detail
-		  FROM @extschema@.sagemaker_fdw_refresh_state AS s
-		 WHERE s.target = state.target AND s.arn_prefix = state.arn_prefix AND (s.server, s.region) <> (state.server, state.region);
-		IF FOUND THEN
-			RAISE EXCEPTION 'an account and region is read twice' USING ERRCODE = 'invalid_parameter_value', DETAIL = detail,
-				HINT = 'Where only one of them is still to be read, delete the row of the other from sagemaker_fdw_refresh_state.';
+		twin := @extschema@.sagemaker_fdw_refresh_twin(target, state.server, state.region, state.arn_prefix);
+		IF twin IS NOT NULL THEN
+			RAISE EXCEPTION 'an account and region is read twice' USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = format('Servers "%s" and "%s" both read %s.', state.server, twin, state.arn_prefix),
+				HINT = 'Where only one of them is still to be read, forget the other: SELECT sagemaker_fdw_refresh_forget(target, server).';
 		END IF;
 	EXCEPTION
-	WHEN query_canceled THEN
-		-- without the statement, which is pages long
-		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
-		RAISE EXCEPTION USING ERRCODE = 'query_canceled', MESSAGE = message;
 	WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, code = RETURNED_SQLSTATE;
 		-- what was written is undone
@@ -905,7 +1116,7 @@ BEGIN
 		ELSE
 			failure := format('Server "%s", region "%s": %s.', state.server, state.region, message) ||
 				concat(' ' || nullif(detail, ''), ' ' || nullif(hint, ''));
-			-- everybody may read the state: no value of a job
+			-- roles that may not see every job may read the state: no value of a job
 			state.error := CASE WHEN code LIKE '22%' AND code <> '22023' THEN format('a value does not fit its column (%s)', code)
 				ELSE message END;
 		END IF;
@@ -917,19 +1128,20 @@ BEGIN
 		state.run_ended_at := clock_timestamp();
 		IF failure IS NULL THEN
 			state.compared_at := state.run_started_at;
+			state.last_success_at := state.run_ended_at;
 		END IF;
 	END IF;
-	UPDATE @extschema@.sagemaker_fdw_refresh_state AS s
-	   SET (arn_prefix, filled_from, window_width, batch, compared_at, pass_from, pass_to, run_ended_at,
-			inserted, updated, unchanged, deleted, calls, error)
-		 = ROW (state.arn_prefix, state.filled_from, state.window_width, state.batch, state.compared_at, state.pass_from, state.pass_to,
-			state.run_ended_at, state.inserted, state.updated, state.unchanged, state.deleted, state.calls, state.error)
-	 WHERE s.target = state.target AND s.server = state.server AND s.region = state.region;
+	PERFORM @extschema@.sagemaker_fdw_refresh_save(target, state);
 END;
 $$;
 
 -- Say what a run has done, and raise what went wrong.
-CREATE FUNCTION sagemaker_fdw_refresh_end(target regclass, leaves regclass[], failures text[], code text)
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_end(target regclass, leaves regclass[], failures text[], code text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
+LANGUAGE C VOLATILE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_end_body(target regclass, leaves regclass[], failures text[], code text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -940,8 +1152,9 @@ BEGIN
 	SELECT coalesce(sum(inserted), 0) AS inserted, coalesce(sum(updated), 0) AS updated, coalesce(sum(unchanged), 0) AS unchanged,
 			coalesce(sum(deleted), 0) AS deleted, coalesce(sum(calls), 0) AS calls INTO did
 	  FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves) AS l
-		JOIN @extschema@.sagemaker_fdw_refresh_state AS s ON s.server = l.server AND s.region = l.region
-	 WHERE s.target = sagemaker_fdw_refresh_end.target;
+		CROSS JOIN pg_class AS c
+		CROSS JOIN LATERAL @extschema@.sagemaker_fdw_refresh_load(c.oid::regclass, l.server, l.region) AS s
+	 WHERE c.oid = sagemaker_fdw_refresh_end_body.target;
 	RAISE NOTICE 'refreshed %: % inserted, % updated, % unchanged, % deleted, % calls',
 		target, did.inserted, did.updated, did.unchanged, did.deleted, did.calls;
 	IF cardinality(failures) > 0 THEN
@@ -952,15 +1165,15 @@ BEGIN
 END;
 $$;
 
-CREATE PROCEDURE sagemaker_fdw_refresh(target text, source regclass, since timestamptz,
-	step interval DEFAULT '1 day', "full" boolean DEFAULT false)
+-- "any_owner" has the target belong to whom it may.
+CREATE PROCEDURE @extschema@.sagemaker_fdw_refresh(target text, source regclass, since timestamptz,
+	step interval DEFAULT '1 day', "full" boolean DEFAULT false, any_owner boolean DEFAULT false)
 LANGUAGE plpgsql
 AS $$
 DECLARE
 	-- qualified, as all names here: they are looked up by the caller's search_path
 	kept pg_catalog.regclass;
 	leaves pg_catalog.regclass[];
-	locks bigint[];
 	leaf pg_catalog.regclass;
 	more boolean;
 	failure pg_catalog.text;
@@ -968,18 +1181,19 @@ DECLARE
 	failures pg_catalog.text[] := '{}';
 	first_code pg_catalog.text;
 BEGIN
-	PERFORM @extschema@.sagemaker_fdw_refuse_transaction('sagemaker_fdw_refresh');
-	SELECT b.target, b.leaves, b.locks INTO kept, leaves, locks
-	  FROM @extschema@.sagemaker_fdw_refresh_begin(pg_catalog.parse_ident(target), pg_catalog.to_regclass(target),
-		pg_catalog.current_schema(), source, since, step) AS b;
+	PERFORM @extschema@.sagemaker_fdw_refuse_transaction('sagemaker_fdw_refresh'::pg_catalog.text);
+	SELECT b.target, b.leaves INTO kept, leaves
+	  FROM @extschema@.sagemaker_fdw_name(target) AS n
+		CROSS JOIN LATERAL @extschema@.sagemaker_fdw_refresh_begin(n.name_parts, n.existing, n.default_schema,
+			source, since, step, any_owner) AS b;
 	FOREACH leaf IN ARRAY leaves LOOP
 		more := true;
 		WHILE more LOOP
-			PERFORM @extschema@.sagemaker_fdw_refresh_hold(locks);
+			PERFORM @extschema@.sagemaker_fdw_refresh_hold();
 			COMMIT;
 			PERFORM @extschema@.sagemaker_fdw_refresh_resume();
 			SELECT s.more, s.failure, s.code INTO more, failure, code
-			  FROM @extschema@.sagemaker_fdw_refresh_step(kept, leaf, since, "full") AS s;
+			  FROM @extschema@.sagemaker_fdw_refresh_step(kept, leaf, since, "full", any_owner) AS s;
 		END LOOP;
 		IF failure IS NOT NULL THEN
 			failures := pg_catalog.array_append(failures, failure);
@@ -991,5 +1205,5 @@ BEGIN
 END;
 $$;
 
-COMMENT ON PROCEDURE sagemaker_fdw_refresh(text, regclass, timestamptz, interval, boolean) IS
+COMMENT ON PROCEDURE @extschema@.sagemaker_fdw_refresh(text, regclass, timestamptz, interval, boolean, boolean) IS
 	'keeps a local table of training jobs: fills its history, then takes what has changed';

@@ -157,6 +157,7 @@ tap renewal "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/renewal.py
 tap waiting "$top/test/with-service" -o "--bulk 5000" /usr/bin/python3 -B "$top/test/t/waiting.py"
 tap schedules "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/schedules.py" --schedules 120 --jobs 3
 tap refresh "$top/test/with-service" -o "--bulk 10000 --anchor $(date +%s)" /usr/bin/python3 -B "$top/test/t/refresh.py"
+tap rights "$top/test/with-service" -o "--anchor $(date +%s)" /usr/bin/python3 -B "$top/test/t/rights.py"
 tap stats "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/stats.py"
 tap dump "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/dump.py"
 tap cron "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/cron.py"

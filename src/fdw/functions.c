@@ -7,9 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fdw/access.h"
 #include "fmgr.h"
 #include "http/http.h"
@@ -17,8 +14,6 @@
 #include "jobs/operation.h"
 #include "jobs/stream.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
@@ -28,17 +23,11 @@ extern PGDLLEXPORT Datum sagemaker_describe_training_job(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_disconnect(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_account_id(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_session_calls(PG_FUNCTION_ARGS);
-extern PGDLLEXPORT Datum sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS);
-extern PGDLLEXPORT Datum sagemaker_fdw_refresh_hold(PG_FUNCTION_ARGS);
-extern PGDLLEXPORT Datum sagemaker_fdw_refresh_resume(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(sagemaker_describe_training_job);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_disconnect);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_account_id);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_session_calls);
-PG_FUNCTION_INFO_V1(sagemaker_fdw_refuse_transaction);
-PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_hold);
-PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_resume);
 
 /*
  * sagemaker_describe_training_job(server name, training_job_name text)
@@ -147,112 +136,4 @@ Datum
 sagemaker_fdw_session_calls(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT64(smf_client_calls_made());
-}
-
-/*
- * sagemaker_fdw_refuse_transaction(command text)
- *		Raise 25001 where the procedure that calls this cannot commit: within a
- *		transaction block, and within a function.
- */
-Datum
-sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS)
-{
-	char	   *command = text_to_cstring(PG_GETARG_TEXT_PP(0));
-
-	if (IsTransactionBlock() || IsSubTransaction())
-		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("%s cannot run inside a transaction block", command),
-				 errdetail("It commits what it has done, step by step."),
-				 errhint("Send the CALL as a statement of its own, without BEGIN and without other statements.")));
-	if (!SPI_inside_nonatomic_context())
-		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("%s cannot run inside a function", command),
-				 errdetail("It commits what it has done, step by step."),
-				 errhint("Send the CALL as a statement of its own, or from a procedure or a DO block.")));
-	PG_RETURN_VOID();
-}
-
-/* Advisory locks that the session holds between two transactions of a refresh. */
-static int64 *held_locks = NULL;
-static int	nheld_locks = 0;
-
-static LOCKTAG
-advisory_lock(int64 key)
-{
-	LOCKTAG		tag;
-
-	/* as pg_advisory_lock(bigint) has it */
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 1);
-	return tag;
-}
-
-static void
-release_held_locks(XactEvent event, void *arg)
-{
-	/* an error lets go of a transaction's locks only */
-	if (event != XACT_EVENT_ABORT)
-		return;
-	while (nheld_locks > 0)
-	{
-		LOCKTAG		tag = advisory_lock(held_locks[--nheld_locks]);
-
-		LockRelease(&tag, ExclusiveLock, true);
-	}
-}
-
-/*
- * sagemaker_fdw_refresh_hold(locks bigint[])
- *		Hold advisory locks beyond the end of the transaction, if that is a commit,
- *		until sagemaker_fdw_refresh_resume makes them the next one's.
- */
-Datum
-sagemaker_fdw_refresh_hold(PG_FUNCTION_ARGS)
-{
-	static bool registered = false;
-	Datum	   *keys;
-	int			nkeys;
-
-	if (!registered)
-		RegisterXactCallback(release_held_locks, NULL);
-	registered = true;
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-					  &keys, NULL, &nkeys);
-	if (nheld_locks > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("locks are held already"),
-				 errdetail("Those that were held last are not the transaction's yet."),
-				 errhint("This function is a part of sagemaker_fdw_refresh: call that.")));
-	if (held_locks != NULL)
-		pfree(held_locks);
-	held_locks = NULL;
-	held_locks = MemoryContextAlloc(TopMemoryContext, Max(nkeys, 1) * sizeof(int64));
-	for (int i = 0; i < nkeys; i++)
-	{
-		LOCKTAG		tag = advisory_lock(DatumGetInt64(keys[i]));
-
-		(void) LockAcquire(&tag, ExclusiveLock, true, false);
-		held_locks[nheld_locks++] = DatumGetInt64(keys[i]);
-	}
-	PG_RETURN_VOID();
-}
-
-/*
- * sagemaker_fdw_refresh_resume()
- *		Make the locks that are held the current transaction's.
- */
-Datum
-sagemaker_fdw_refresh_resume(PG_FUNCTION_ARGS)
-{
-	while (nheld_locks > 0)
-	{
-		LOCKTAG		tag = advisory_lock(held_locks[nheld_locks - 1]);
-
-		(void) LockAcquire(&tag, ExclusiveLock, false, false);
-		nheld_locks--;
-		LockRelease(&tag, ExclusiveLock, true);
-	}
-	PG_RETURN_VOID();
 }

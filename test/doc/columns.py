@@ -95,7 +95,7 @@ def main():
     dump = subprocess.run([sys.argv[1]], stdout=subprocess.PIPE, check=True).stdout
     catalogue = json.loads(dump)
     types = {name: re.findall(r"'([^']*)'", body) for name, body in
-             re.findall(r"CREATE TYPE (\w+) AS ENUM \(([^)]*)\)", SCRIPT.read_text(encoding="utf-8"))}
+             re.findall(r"CREATE TYPE @extschema@[.](\w+) AS ENUM \(([^)]*)\)", SCRIPT.read_text(encoding="utf-8"))}
 
     page = [HEAD]
     for entry in catalogue:

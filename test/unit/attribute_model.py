@@ -155,7 +155,7 @@ def main():
              "tags are all that Search returns besides")
 
     types = {name: re.findall(r"'([^']*)'", body) for name, body in
-             re.findall(r"CREATE TYPE (\w+) AS ENUM \(([^)]*)\)", SCRIPT.read_text(encoding="utf-8"))}
+             re.findall(r"CREATE TYPE @extschema@[.](\w+) AS ENUM \(([^)]*)\)", SCRIPT.read_text(encoding="utf-8"))}
     is_equal(types, {name: labels.split() for name, labels in ENUM_LABELS.items()},
              "enum types have their labels in their order")
     for entry in api:

@@ -1,0 +1,333 @@
+/*-------------------------------------------------------------------------
+ *
+ * procedure.c
+ *		What the procedures in PL/pgSQL need beyond SQL: errors that do not tell of
+ *		their insides, the caller's rights on a target, and locks that only a refresh
+ *		takes.
+ *
+ * The functions that others are called by know them by name: the body of "f" is "f_body"
+ * with the same arguments, in the same schema.
+ *
+ * A function that has its owner's rights (SECURITY DEFINER) cannot tell who called it.
+ * So who may write a target is decided here, with the caller's rights, and only then is
+ * the body called, which nobody else may.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+/* before version 16, PG_FUNCTION_INFO_V1 alone leaves the function itself hidden */
+extern PGDLLEXPORT Datum sagemaker_fdw_call(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_call_for_target(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_refresh_lock(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_refresh_lock_name(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_refresh_hold(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_refresh_resume(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(sagemaker_fdw_call);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_call_for_target);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_refuse_transaction);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_lock);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_lock_name);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_hold);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_resume);
+
+/*
+ * Classes of advisory locks.  SQL's own functions take those of classes 1 and 2 only;
+ * the view sagemaker_fdw_refresh_status looks for class 3.
+ */
+typedef enum RefreshLockClass
+{
+	/* a target, and a number for server and region */
+	REFRESH_LOCK_PARTITION = 3,
+	/* a schema, and a number for a table's name */
+	REFRESH_LOCK_NAME
+} RefreshLockClass;
+
+/* The locks of the session's refresh; in TopMemoryContext. */
+static LOCKTAG *locks = NULL;
+static int	nlocks = 0;
+static int	max_locks = 0;
+
+/* Are they the session's, between two transactions? */
+static bool locks_held = false;
+
+/* Look up the body of the function that is called, once for a call site. */
+static FmgrInfo *
+body_of(FunctionCallInfo fcinfo)
+{
+	FmgrInfo   *body = fcinfo->flinfo->fn_extra;
+	HeapTuple	tuple;
+	Form_pg_proc form;
+	char	   *name;
+	Oid			oid;
+
+	if (body != NULL)
+		return body;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
+	form = (Form_pg_proc) GETSTRUCT(tuple);
+	name = psprintf("%s_body", NameStr(form->proname));
+	oid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+						  PointerGetDatum(&form->proargtypes), ObjectIdGetDatum(form->pronamespace));
+	if (!OidIsValid(oid))
+		elog(ERROR, "function %s has no body", NameStr(form->proname));
+	ReleaseSysCache(tuple);
+	body = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(FmgrInfo));
+	fmgr_info_cxt(oid, body, fcinfo->flinfo->fn_mcxt);
+	fcinfo->flinfo->fn_extra = body;
+	return body;
+}
+
+/*
+ * Call the body with the same arguments.
+ *
+ * Errors pass without their context, and without the statement that they were found in:
+ * both tell of functions and statements that the user has not written, and are pages long.
+ * Who is to find the cause has the context in a message of level DEBUG1, and in internal
+ * errors themselves.
+ */
+static Datum
+call_body(FunctionCallInfo fcinfo)
+{
+	LOCAL_FCINFO(call, FUNC_MAX_ARGS);
+	MemoryContext caller = CurrentMemoryContext;
+	FmgrInfo   *body = body_of(fcinfo);
+	Datum volatile result = (Datum) 0;
+
+	InitFunctionCallInfoData(*call, body, fcinfo->nargs, fcinfo->fncollation, NULL, NULL);
+	memcpy(call->args, fcinfo->args, fcinfo->nargs * sizeof(NullableDatum));
+	PG_TRY();
+	{
+		result = FunctionCallInvoke(call);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTERNAL_ERROR)
+		{
+			if (error->context != NULL)
+				ereport(DEBUG1, errmsg_internal("context of an error: %s", error->context));
+			error->context = NULL;
+			error->internalquery = NULL;
+			error->internalpos = 0;
+		}
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	fcinfo->isnull = call->isnull;
+	return result;
+}
+
+/*
+ * sagemaker_fdw_call(...)
+ *		Call the body of the SQL function that this one stands for; its errors have no
+ *		context.
+ */
+Datum
+sagemaker_fdw_call(PG_FUNCTION_ARGS)
+{
+	return call_body(fcinfo);
+}
+
+/* Raise 42501 unless the current role may insert and update a table's rows. */
+static void
+check_target(Oid target)
+{
+	const AclMode needed = ACL_INSERT | ACL_UPDATE;
+	const char *name;
+
+	if (superuser() || pg_class_aclmask(target, GetUserId(), needed, ACLMASK_ALL) == needed)
+		return;
+	name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(target)), get_rel_name(target));
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for target %s", name),
+			 errhint("GRANT INSERT, UPDATE ON %s TO %s.", name,
+					 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+}
+
+/*
+ * sagemaker_fdw_call_for_target(target regclass, ...)
+ *		The same, where the current role may write the target.
+ */
+Datum
+sagemaker_fdw_call_for_target(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("target must not be NULL")));
+	check_target(PG_GETARG_OID(0));
+	return call_body(fcinfo);
+}
+
+/*
+ * sagemaker_fdw_refuse_transaction(command text)
+ *		Raise 25001 where the procedure that calls this cannot commit: within a
+ *		transaction block, and within a function.
+ */
+Datum
+sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS)
+{
+	char	   *command = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bool		in_block = IsTransactionBlock() || IsSubTransaction();
+
+	if (!in_block && SPI_inside_nonatomic_context())
+		PG_RETURN_VOID();
+	/* the context is the procedure's own, or it is in the user's function, which the message tells */
+	error_context_stack = NULL;
+	if (in_block)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("%s cannot run inside a transaction block", command),
+				 errdetail("It commits what it has done, step by step."),
+				 errhint("Send the CALL as a statement of its own, without BEGIN and without other statements.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+			 errmsg("%s cannot run inside a function", command),
+			 errdetail("It commits what it has done, step by step."),
+			 errhint("Send the CALL as a statement of its own, or from a procedure or a DO block.")));
+}
+
+/*
+ * At the end of a transaction: an error lets go of the transaction's locks only, so
+ * the session's are let go of here; and a run that has ended has none.
+ */
+static void
+end_of_transaction(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT && !locks_held)
+		nlocks = 0;
+	if (event != XACT_EVENT_ABORT)
+		return;
+	while (nlocks > 0)
+	{
+		nlocks--;
+		if (locks_held)
+			LockRelease(&locks[nlocks], ExclusiveLock, true);
+	}
+	locks_held = false;
+}
+
+/* Take a lock for the transaction unless another session has it. */
+static bool
+take_lock(Oid object, uint32 number, RefreshLockClass class)
+{
+	static bool registered = false;
+	LOCKTAG		tag;
+
+	if (!registered)
+		RegisterXactCallback(end_of_transaction, NULL);
+	registered = true;
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, object, number, class);
+	if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	if (class != REFRESH_LOCK_PARTITION)
+		return true;
+
+	/* a partition's is the run's until its end */
+	if (nlocks == max_locks)
+	{
+		int			wanted = Max(16, 2 * max_locks);
+
+		locks = locks == NULL ? MemoryContextAlloc(TopMemoryContext, wanted * sizeof(LOCKTAG)) :
+			repalloc(locks, wanted * sizeof(LOCKTAG));
+		max_locks = wanted;
+	}
+	locks[nlocks++] = tag;
+	return true;
+}
+
+/*
+ * sagemaker_fdw_refresh_lock(target regclass, number oid)
+ *		Take the lock of a target's partition for the transaction; false where another
+ *		session has it.  The current role must be one that may write the target, or
+ *		anybody could keep others from refreshing it.
+ */
+Datum
+sagemaker_fdw_refresh_lock(PG_FUNCTION_ARGS)
+{
+	check_target(PG_GETARG_OID(0));
+	PG_RETURN_BOOL(take_lock(PG_GETARG_OID(0), PG_GETARG_OID(1), REFRESH_LOCK_PARTITION));
+}
+
+/*
+ * sagemaker_fdw_refresh_lock_name(schema_name name, table_name name)
+ *		Take the lock of a table that is to be made; false where another session has it.
+ *		A role that may not make it gets none, and no error: that comes with the table.
+ */
+Datum
+sagemaker_fdw_refresh_lock_name(PG_FUNCTION_ARGS)
+{
+	const char *table_name = NameStr(*PG_GETARG_NAME(1));
+	Oid			schema = get_namespace_oid(NameStr(*PG_GETARG_NAME(0)), false);
+
+	if (!DatumGetBool(DirectFunctionCall2(has_schema_privilege_id, ObjectIdGetDatum(schema),
+										  PointerGetDatum(cstring_to_text("CREATE")))))
+		PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(take_lock(schema, hash_bytes((const unsigned char *) table_name, strlen(table_name)),
+							 REFRESH_LOCK_NAME));
+}
+
+/*
+ * sagemaker_fdw_refresh_hold()
+ *		Hold the run's locks beyond the end of the transaction, if that is a commit,
+ *		until sagemaker_fdw_refresh_resume makes them the next one's.
+ */
+Datum
+sagemaker_fdw_refresh_hold(PG_FUNCTION_ARGS)
+{
+	if (locks_held)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("locks are held already"),
+				 errdetail("Those that were held last are not the transaction's yet."),
+				 errhint("This function is a part of sagemaker_fdw_refresh: call that.")));
+	for (int i = 0; i < nlocks; i++)
+	{
+		/* one that a savepoint has let go of, and another session has, is no longer the run's */
+		if (LockAcquire(&locks[i], ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+			locks[i--] = locks[--nlocks];
+	}
+	locks_held = nlocks > 0;
+	PG_RETURN_VOID();
+}
+
+/*
+ * sagemaker_fdw_refresh_resume()
+ *		Make the locks that are held the current transaction's.
+ */
+Datum
+sagemaker_fdw_refresh_resume(PG_FUNCTION_ARGS)
+{
+	if (!locks_held)
+		PG_RETURN_VOID();
+	for (int i = 0; i < nlocks; i++)
+	{
+		(void) LockAcquire(&locks[i], ExclusiveLock, false, false);
+		LockRelease(&locks[i], ExclusiveLock, true);
+	}
+	locks_held = false;
+	PG_RETURN_VOID();
+}
