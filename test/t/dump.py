@@ -19,6 +19,25 @@ OBJECTS = ("SELECT pg_describe_object(classid, objid, 0), "
            "AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'sagemaker_fdw') ORDER BY 1")
 
 
+# What else an object is: labels, columns, definitions, comments, rights.
+DETAILS = """
+WITH own AS (SELECT classid, objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+			AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'sagemaker_fdw'))
+SELECT enumtypid::regtype::text, string_agg(enumlabel, ' ' ORDER BY enumsortorder) FROM pg_enum JOIN own ON objid = enumtypid GROUP BY 1
+UNION ALL
+SELECT objid::regclass::text, string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid)), ', ' ORDER BY attnum)
+  FROM own JOIN pg_attribute ON attrelid = objid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+ WHERE classid = 'pg_class'::regclass AND attnum > 0 AND NOT attisdropped GROUP BY 1
+UNION ALL
+SELECT objid::regclass::text, concat_ws(' ', pg_get_viewdef(objid), relacl::text, reloptions::text) FROM own JOIN pg_class ON oid = objid WHERE classid = 'pg_class'::regclass
+UNION ALL
+SELECT objid::regprocedure::text, proacl::text FROM own JOIN pg_proc ON oid = objid WHERE classid = 'pg_proc'::regclass
+UNION ALL
+SELECT pg_describe_object(classid, objid, objsubid), description FROM own JOIN pg_description ON (classoid, objoid) = (classid, objid)
+ORDER BY 1, 2
+"""
+
+
 def command(*words, **options):
     return subprocess.run(words, check=True, encoding="utf-8", stdout=subprocess.PIPE, **options).stdout
 
@@ -35,7 +54,7 @@ def test_dump(session, tap, cluster):
     session.run("CALL sagemaker_fdw_refresh('reports.jobs', 'aws.jobs', since => '2017-11-01')")
     session.run("CREATE VIEW reports.failed AS SELECT training_job_name, failure_reason FROM aws.jobs WHERE training_job_status = 'Failed'")
     session.run("CREATE MATERIALIZED VIEW reports.names AS SELECT training_job_name FROM aws.jobs")
-    session.run("CALL sagemaker_fdw_refresh('reports.gone', 'history.training_jobs', since => 'infinity'); DROP TABLE reports.gone")
+    session.run("CALL sagemaker_fdw_refresh('reports.gone', 'history.training_jobs', since => now()); DROP TABLE reports.gone")
     tap.equal(session.run("SELECT count(*) FROM sagemaker_fdw_refresh_state"), ["3"], "a table that is gone has left its state")
     session.run("CREATE ROLE dumper LOGIN; GRANT pg_read_all_data TO dumper")
     dump = command("pg_dump", "-U", "dumper", "postgres")
@@ -80,7 +99,73 @@ def test_update(session, tap):
         other = Session(database)
         other.run("CREATE EXTENSION sagemaker_fdw VERSION '%s'; ALTER EXTENSION sagemaker_fdw UPDATE" % version)
         tap.equal(other.run(OBJECTS), expected, "version %s is updated" % version)
+        tap.equal(other.run(DETAILS), session.run(DETAILS), "... in all details")
         other.close()
+
+
+# What a next version may bring; one script makes 1.1 of 1.0, another has it all.
+UPDATE = r"""\echo Use "ALTER EXTENSION sagemaker_fdw UPDATE" to load this file. \quit
+SET LOCAL search_path = pg_catalog, pg_temp;
+ALTER TYPE @extschema@.sagemaker_secondary_status ADD VALUE 'Dreaming' AFTER 'Training';
+%(function)s
+ALTER TABLE @extschema@.sagemaker_fdw_refresh_state ADD COLUMN note text DEFAULT 'none';
+%(new)s
+"""
+NEW = """
+CREATE FUNCTION @extschema@.sagemaker_fdw_note(server name) RETURNS text LANGUAGE SQL STABLE
+RETURN (SELECT min(note) FROM @extschema@.sagemaker_fdw_refresh_state AS s WHERE s.server = sagemaker_fdw_note.server);
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_note(name) IS 'new';
+"""
+
+
+def next_version():
+    """The scripts of a next version, by their names."""
+    with open(TOP + "/sql/sagemaker_fdw--1.0.sql", encoding="utf-8") as file:
+        script = file.read()
+    old = re.search(r"CREATE (FUNCTION @extschema@[.]sagemaker_primary_status.*?\n[$][$];\n)", script, re.S).group(0)
+    new = old.replace("Downloading, ", "Downloading, Dreaming, ")
+    fresh = (script.replace("\t'Training',\n", "\t'Training',\n\t'Dreaming',\n").replace(old, new)
+             .replace("\terror text,", "\terror text,\n\tnote text DEFAULT 'none',") + NEW)
+    # a column that is added is the last
+    fresh = re.sub(r"(\terror text,)(\n\tnote text DEFAULT 'none',)([^\n]*)", r"\1\3\2", fresh)
+    return {"sagemaker_fdw--1.0--1.1.test.sql": UPDATE % {"function": new.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"), "new": NEW},
+            "sagemaker_fdw--1.1.test.sql": fresh}
+
+
+def test_next_version(session, tap, scripts):
+    """A version with a new label, a function's case for it, a column of the state, and a new function."""
+    folder = command(os.environ.get("PG_CONFIG", "pg_config"), "--sharedir").strip() + "/extension/"
+    as_root = [] if os.access(folder, os.W_OK) else ["sudo"]
+    try:
+        for name, text in scripts.items():
+            command(*as_root, "tee", folder + name, input=text)
+        for database in "fresh", "updated":
+            command("createdb", database)
+        fresh = Session("fresh")
+        fresh.run("CREATE EXTENSION sagemaker_fdw VERSION '1.1.test'")
+        updated = Session("updated")
+        updated.run("CREATE EXTENSION sagemaker_fdw VERSION '1.0'; CREATE SCHEMA reports")
+        make_server(updated, "history")
+        refresh = "CALL sagemaker_fdw_refresh('reports.jobs', 'history.training_jobs', since => '2017-11-01')"
+        updated.run(refresh)
+        kept = [updated.run("SELECT target, server, region, arn_prefix, filled_from, compared_at, inserted FROM sagemaker_fdw_refresh_state"),
+                updated.run("SELECT md5(string_agg(j::text, '' ORDER BY training_job_arn, creation_time)) FROM reports.jobs AS j")]
+        updated.run("ALTER EXTENSION sagemaker_fdw UPDATE TO '1.1.test'")
+        tap.equal(updated.run(OBJECTS), fresh.run(OBJECTS), "a next version has the same objects, updated and new")
+        tap.equal(updated.run(DETAILS), fresh.run(DETAILS), "... of the same labels, columns, definitions, comments and rights")
+        tap.equal([updated.run("SELECT target, server, region, arn_prefix, filled_from, compared_at, inserted FROM sagemaker_fdw_refresh_state"),
+                   updated.run("SELECT md5(string_agg(j::text, '' ORDER BY training_job_arn, creation_time)) FROM reports.jobs AS j")], kept,
+                  "... the state and the kept table stay")
+        control("calls")
+        updated.run(refresh)
+        tap.equal(described(), int(updated.run(UNFINISHED)[0]), "... and a refresh goes on where it stood")
+        tap.equal(updated.run("SELECT sagemaker_primary_status('Dreaming'), sagemaker_fdw_note('history')"), ["InProgress|none"],
+                  "... in the session that has used the version before, too")
+        fresh.close()
+        updated.close()
+    finally:
+        for name in scripts:
+            command(*as_root, "rm", "-f", folder + name)
 
 
 def test_drop(tap):
@@ -134,6 +219,7 @@ def main():
         make_server(session, "history", HISTORY)
         test_dump(session, tap, cluster)
         test_update(session, tap)
+        test_next_version(session, tap, next_version())
         test_drop(tap)
         test_hub(session, tap, cluster)
         session.close()
