@@ -32,6 +32,8 @@ SUBSTITUTIONS = [
     # a server that has no option which says where to go
     (r"(FOREIGN DATA WRAPPER sagemaker_fdw\s+OPTIONS \(region '[a-z0-9-]+'(?:, scan_api 'search')?)\)",
      r"\1, endpoint_url '%s')" % URL),
+    # the clock stays on the path
+    (r'SET search_path = "\$user", public, sagemaker_fdw', "SET search_path = public, sagemaker_fdw, clock, pg_catalog"),
     (r"aws_access_key_id '\.\.\.'", "aws_access_key_id '%s'" % HISTORY[0]),
     (r"aws_secret_access_key '\.\.\.'", "aws_secret_access_key '%s'" % HISTORY[1]),
 ]
@@ -51,7 +53,11 @@ END $$;
 
 # What the front page has a reader do, for the pages that go on from there.
 FRONT_PAGE = """
-CREATE EXTENSION sagemaker_fdw;
+CREATE SCHEMA sagemaker_fdw;
+GRANT USAGE ON SCHEMA sagemaker_fdw TO PUBLIC;
+CREATE EXTENSION sagemaker_fdw SCHEMA sagemaker_fdw;
+ALTER DATABASE :"DBNAME" SET search_path = "$user", public, sagemaker_fdw;
+\\connect
 CREATE SERVER sm FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1');
 CREATE USER MAPPING FOR CURRENT_USER SERVER sm
   OPTIONS (aws_access_key_id '...', aws_secret_access_key '...');
@@ -72,7 +78,7 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER research
 # The pages; what must have been done before their first block, before each, and before the second.
 PAGES = {
     # a reader sees what it is before he makes it
-    "README.md": (FRONT_PAGE, "", "DROP EXTENSION sagemaker_fdw CASCADE; DROP SCHEMA aws;"),
+    "README.md": (FRONT_PAGE, "", "DROP EXTENSION sagemaker_fdw CASCADE; DROP SCHEMA aws, sagemaker_fdw;"),
     "doc/recipes.md": (FRONT_PAGE, "", ""),
     "doc/columns.md": (FRONT_PAGE, "", ""),
     # its mappings are alternatives
