@@ -3,13 +3,14 @@
 Run below test/with-service --anchor NOW.  The cluster is the test's own: STS is the local
 endpoint there.
 """
+import glob
 import os
 import re
 import time
 
 from harness import HISTORY, URL, Cluster, Died, Session, Tap, control, counters, fault, make_server, wait_for
 
-SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../sql/sagemaker_fdw--1.0.sql")
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../sql/sagemaker_fdw--*.sql")
 REFRESH = "CALL sagemaker_fdw_refresh('%s', '%s', since => '2017-11-01'%s)"
 
 
@@ -135,9 +136,11 @@ SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0), pg_describe_object(d.
 
 
 def names_of_script(session):
-    """The functions and the operators of pg_catalog that the script names, or its objects were found to depend on."""
-    with open(SCRIPT, encoding="utf-8") as file:
-        text = re.sub(r"^\s*--.*$", "", file.read(), flags=re.M)
+    """The functions and the operators of pg_catalog that the extension's scripts name."""
+    text = ""
+    for path in glob.glob(SCRIPTS):
+        with open(path, encoding="utf-8") as file:
+            text += re.sub(r"^\s*--.*$", "", file.read(), flags=re.M)
     words = sorted(set(re.findall(r"\b([a-z_][a-z_0-9]*)\s*\(", text)))
     marks = sorted(set(re.findall(r"(?<![-+*/<>=~!@#%^&|`?])[-+*/<>=~!@#%^&|`?]+(?![-+*/<>=~!@#%^&|`?])", text)))
     functions = session.run("SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY ('{%s}') "
@@ -179,6 +182,13 @@ def test_planted(session, tap):
     tap.equal(other.run(OVERLOAD % {"types": ", ".join("'%s'" % name for name in TYPES)}), [], "whoever may create objects there can add to its functions")
     more = int(other.run("SELECT count(*) FROM pg_proc WHERE pronamespace = 'planted'::regnamespace")[0]) - before
     tap.ok(more > 1000, "... many more of the same names", more)
+
+    # names in a string are looked up when it runs: the others write every name and operator with its schema
+    tap.equal(other.run("SELECT proname FROM pg_proc AS p JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e' "
+                        "WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'sagemaker_fdw') AND prolang <> (SELECT oid FROM pg_language "
+                        "WHERE lanname = 'c') AND prosqlbody IS NULL AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false) ORDER BY 1"),
+              ["sagemaker_fdw_create_partitioned_table", "sagemaker_fdw_name_body", "sagemaker_fdw_refresh", "sagemaker_primary_status"],
+              "every function with a body that is not parsed yet has a path of its own, but for four")
 
     # at run time the caller's path has them before pg_catalog
     make_server(other, "history")
