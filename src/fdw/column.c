@@ -69,6 +69,8 @@ smf_table_columns(Oid relid, TupleDesc tupdesc)
 			continue;
 		column->attnum = att->attnum;
 		column->name = pstrdup(NameStr(att->attname));
+		column->type_id = att->atttypid;
+		column->typmod = att->atttypmod;
 		option = attribute_option(relid, att->attnum);
 		if (option != NULL)
 		{

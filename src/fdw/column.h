@@ -18,6 +18,8 @@ typedef struct SmfColumn
 {
 	AttrNumber	attnum;
 	const char *name;
+	Oid			type_id;
+	int32		typmod;			/* of the type, -1 if it has none */
 	const char *path;			/* where its value is: an attribute, or a path below one */
 	const SmfAttribute *attribute;	/* the entry that is this very column; NULL
 									 * for other paths and unknown attributes */

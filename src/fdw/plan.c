@@ -405,9 +405,9 @@ order_offered(PlannerInfo *root, RelOptInfo *rel, bool *oldest_first)
 		if (column->name == NULL || column->attribute == NULL ||
 			strcmp(column->attribute->attribute, "CreationTime") != 0)
 			continue;
-		var = makeVar(rel->relid, column->attnum, TIMESTAMPTZOID, -1, InvalidOid, 0);
-		if (!smf_is_column_of((Node *) var, state->columns, rel->relid, "CreationTime") ||
-			get_atttype(planner_rt_fetch(rel->relid, root)->relid, column->attnum) != TIMESTAMPTZOID)
+		/* what is rounded keeps the order */
+		var = makeVar(rel->relid, column->attnum, column->type_id, column->typmod, InvalidOid, 0);
+		if (!smf_is_column_of((Node *) var, state->columns, rel->relid, "CreationTime"))
 			continue;
 		pathkeys = smf_expression_pathkey(root, (Expr *) var, type->lt_opr, rel->relids);
 		/* every job has a creation time: where NULLs go makes no difference */

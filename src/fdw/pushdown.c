@@ -10,7 +10,9 @@
  * Every condition that the service is asked for is checked again on the row, so
  * that asking only ever narrows what is fetched.  It must not narrow too much:
  * operators count that compare the attribute's own type as the service does, and
- * collations under which equal means equal bytes.
+ * collations under which equal means equal bytes.  Of types with a modifier these
+ * are times, timestamptz(0) for instance: the column's value is the attribute's,
+ * rounded, so that bounds are widened by what it may be rounded by.
  *
  * Not accounted for: conditions on columns of other types than IMPORT gives them,
  * and on members of structures other than hyperparameters and tags.
@@ -29,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 #include "utils/typcache.h"
 
 /* Built-in operators that have no name in Postgres's headers. */
@@ -105,6 +108,23 @@ own_type(const SmfAttribute *attribute, Oid type)
 }
 
 /*
+ * smf_column_rounded_us
+ *		How far a column of times may be from its attribute's value, in microseconds:
+ *		half of what timestamptz(n) rounds to.
+ */
+int64
+smf_column_rounded_us(const SmfColumn *column)
+{
+	int64		unit = 1;
+
+	if (column->type_id != TIMESTAMPTZOID || column->typmod < 0)
+		return 0;
+	for (int digits = column->typmod; digits < MAX_TIMESTAMP_PRECISION; digits++)
+		unit *= 10;
+	return unit / 2;
+}
+
+/*
  * smf_is_column_of
  *		Is the node the table's column for the attribute, of the attribute's type?
  */
@@ -128,7 +148,10 @@ match_subject(Node *node, const SmfColumn *columns, Index varno, Condition *cond
 	condition->column = column;
 	condition->key = NULL;
 	if (column != NULL)
+	{
+		condition->rounded_us = smf_column_rounded_us(column);
 		return own_type(column->attribute, exprType(node));
+	}
 
 	/* hyper_parameters ->> 'key', tags ->> 'key' */
 	if (!IsA(op, OpExpr) || op->opno != JSONB_FIELD_TEXT_OPERATOR)

@@ -36,6 +36,8 @@ typedef struct Condition
 	StrategyNumber strategy;	/* CONDITION_COMPARE: as B-trees number them */
 	Expr	   *value;			/* without columns of the table; NULL for tests of NULL */
 	Oid			value_type;		/* of it, or of its elements */
+	int64		rounded_us;		/* a time: how far the column's value may be from the
+								 * attribute's */
 } Condition;
 
 /* What the service does with a condition. */
@@ -54,6 +56,7 @@ extern ConditionUse smf_condition_use(const Condition *condition, JobSource sour
 extern bool smf_lookup_match(Expr *clause, const SmfColumn *columns, Index varno,
 							 List **conditions);
 
+extern int64 smf_column_rounded_us(const SmfColumn *column);
 extern bool smf_is_column_of(Node *node, const SmfColumn *columns, Index varno,
 							 const char *attribute);
 

@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "executor/executor.h"
 #include "fdw/request.h"
 #include "mb/pg_wchar.h"
@@ -329,11 +330,29 @@ as_integer(Datum value, Oid type)
 	}
 }
 
-/* The attribute's values are at most, or at least, what the comparison says. */
+/* A time that is moved, unless it is infinite. */
+static int64
+moved_time(int64 time, int64 by_us)
+{
+	int64		result;
+
+	if (by_us == 0 || TIMESTAMP_NOT_FINITE(time))
+		return time;
+	if (pg_add_s64_overflow(time, by_us, &result))
+		return by_us > 0 ? DT_NOEND : DT_NOBEGIN;
+	return result;
+}
+
+/*
+ * The attribute's values are at most, or at least, what the comparison says; more or
+ * less by what the column rounds.
+ */
 static void
 narrow_range(Evaluation *evaluation, const Condition *condition, int64 value)
 {
 	Range	   *range = range_of(evaluation, condition->column->attribute);
+	int64		low = moved_time(value, -condition->rounded_us);
+	int64		high = moved_time(value, condition->rounded_us);
 
 	switch (condition->strategy)
 	{
@@ -341,23 +360,23 @@ narrow_range(Evaluation *evaluation, const Condition *condition, int64 value)
 			if (value == PG_INT64_MIN)
 				evaluation->impossible = true;
 			else
-				range->high = Min(range->high, value == PG_INT64_MAX ? value : value - 1);
+				range->high = Min(range->high, high == PG_INT64_MAX ? high : high - 1);
 			break;
 		case BTLessEqualStrategyNumber:
-			range->high = Min(range->high, value);
+			range->high = Min(range->high, high);
 			break;
 		case BTEqualStrategyNumber:
-			range->high = Min(range->high, value);
-			range->low = Max(range->low, value);
+			range->high = Min(range->high, high);
+			range->low = Max(range->low, low);
 			break;
 		case BTGreaterEqualStrategyNumber:
-			range->low = Max(range->low, value);
+			range->low = Max(range->low, low);
 			break;
 		case BTGreaterStrategyNumber:
 			if (value == PG_INT64_MAX)
 				evaluation->impossible = true;
 			else
-				range->low = Max(range->low, value == PG_INT64_MIN ? value : value + 1);
+				range->low = Max(range->low, low == PG_INT64_MIN ? low : low + 1);
 			break;
 		default:
 			break;

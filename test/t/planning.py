@@ -135,6 +135,43 @@ def test_odd_texts(session, tap):
     control("delete?name=odd-text", b"")
 
 
+def test_rounded_times(session, tap):
+    """Columns whose values are not the attribute's: timestamptz(n) rounds."""
+    columns = ", ".join("t%d timestamptz(%d) %s" % (digits, digits, "{%s}" % digits) for digits in range(7))
+    option = "OPTIONS (attribute 'CreationTime')"
+    session.run("CREATE SCHEMA rounded; CREATE FOREIGN TABLE rounded.jobs (training_job_name text, creation_time timestamptz, "
+                + columns.format(*[option] * 7) + ") SERVER aws; "
+                "CREATE FOREIGN TABLE rounded.searched (training_job_name text, creation_time timestamptz, "
+                + columns.format(*[option] * 7) + ") SERVER searched")
+    for number, fraction in enumerate(["0", "4", "499999", "5", "500001", "95", "999999", "0000005"]):
+        serve("rounded-%d" % number, '"TrainingJobStatus": "Completed", "CreationTime": 1750000000.%s' % fraction)
+    session.run("CREATE TABLE rounded.copy (training_job_name text, creation_time timestamptz, "
+                + columns.format(*[""] * 7) + "); INSERT INTO rounded.copy SELECT * FROM rounded.jobs")
+    values = session.run("SELECT DISTINCT t FROM rounded.copy, unnest(ARRAY[creation_time, t0, t1, t2, t5]) AS t "
+                         "WHERE training_job_name LIKE 'rounded%' ORDER BY 1")
+    differs = []
+    for column in ["t0", "t1", "t5"]:
+        for operator in ("<", "<=", "=", ">=", ">"):
+            for value in values:
+                for other in ("creation_time < '%s'", "creation_time >= '%s'", "t2 = '%s'", "'%s' >= t0"):
+                    query = ("SELECT count(*) FROM rounded.{} WHERE %s %s '%s' AND %s"
+                             % (column, operator, value, other % values[len(values) // 2]))
+                    rows = [session.run(query.format(table)) for table in ("copy", "jobs", "searched")]
+                    if rows[1:] != [rows[0]] * 2:
+                        differs.append((query, rows))
+    tap.equal(differs, [], "bounds of times that columns round are merged as what they allow")
+    query = "SELECT count(*) FROM rounded.%s WHERE t0 > '2025-06-20'"
+    tap.equal(calls_of(session, query % "jobs"), (session.run(query % "copy"), "ListTrainingJobs=1"), "... and cut the walk")
+    session.run("SET enable_sort = off")
+    for order in ("", " DESC"):
+        query = "SELECT t0, t1, creation_time FROM rounded.%s ORDER BY t0{0}, creation_time{0}".format(order)
+        tap.equal(session.run(query % "jobs"), session.run(query % "copy"), "the order of a rounded time%s, and of its own" % order)
+    session.run("RESET enable_sort")
+    tap.equal(calls_of(session, "SELECT t0 FROM rounded.jobs ORDER BY t0 DESC LIMIT 3")[1], "ListTrainingJobs=1",
+              "... is the service's")
+    control("reset", b"")
+
+
 # ----- partitions -----
 
 def test_merge_append(session, tap):
@@ -288,6 +325,7 @@ def test(session, tap):
     test_repeated(session, tap)
     test_cache(session, tap)
     test_odd_texts(session, tap)
+    test_rounded_times(session, tap)
     test_merge_append(session, tap)
     test_concurrency(session, tap)
     test_long_search(session, tap)
