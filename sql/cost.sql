@@ -8,12 +8,20 @@ SELECT * FROM sagemaker_instance_groups('{"VolumeSizeInGB": 50, "InstanceGroups"
   {"InstanceGroupName": "cpu", "InstanceType": "ml.c5.xlarge", "InstanceCount": 1}]}');
 SELECT * FROM sagemaker_instance_groups('{"InstanceType": "ml.m5.large", "InstanceCount": 1, "InstanceGroups": []}');
 SELECT * FROM sagemaker_instance_groups('{"InstanceType": "ml.m5.large", "InstanceCount": 1, "InstanceGroups": null}');
+-- of instance preferences what was selected is billed, and before that what is asked for
+SELECT * FROM sagemaker_instance_groups('{"InstancePreferences": [{"InstanceType": "ml.p5.48xlarge", "InstanceCount": 1},
+  {"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 2}], "SelectedInstanceType": "ml.p4d.24xlarge", "SelectedInstanceCount": 2}');
+SELECT * FROM sagemaker_instance_groups('{"InstancePreferences": [{"InstanceType": "ml.p5.48xlarge"}, {"InstanceType": "ml.p4d.24xlarge"}],
+  "InstanceCount": 4, "SelectedInstanceType": "ml.p4d.24xlarge"}');
+SELECT * FROM sagemaker_instance_groups('{"InstancePreferences": [{"InstanceType": "ml.p5.48xlarge"}], "InstanceCount": 4}');
+SELECT * FROM sagemaker_instance_groups('{"InstancePreferences": [{"InstanceType": "ml.p5.48xlarge", "InstanceCount": 4}]}');
 -- no job is lost in a join with them
 SELECT * FROM sagemaker_instance_groups(NULL);
 SELECT * FROM sagemaker_instance_groups('{}');
 
 SELECT sagemaker_billable_instance_seconds(100, '{"InstanceCount": 2}') AS homogeneous,
        sagemaker_billable_instance_seconds(100, '{"InstanceGroups": [{"InstanceCount": 3}, {"InstanceCount": 1}]}') AS groups,
+       sagemaker_billable_instance_seconds(100, '{"InstanceCount": 9, "SelectedInstanceCount": 2}') AS selected,
        sagemaker_billable_instance_seconds(0, '{"InstanceCount": 2}') AS nothing,
        sagemaker_billable_instance_seconds(2147483647, '{"InstanceCount": 2147483647}') AS largest;
 -- what is not known is not half known
@@ -23,6 +31,7 @@ SELECT sagemaker_billable_instance_seconds(NULL, '{"InstanceCount": 2}') AS no_t
        sagemaker_billable_instance_seconds(100, '{"InstanceGroups": [{"InstanceCount": 3}, {}]}') AS half_a_count;
 
 SELECT sagemaker_retained_instance_seconds('{"Status": "Reused", "ResourceRetainedBillableTimeInSeconds": 600}', '{"InstanceCount": 2}') AS kept,
+       sagemaker_retained_instance_seconds('{"Status": "Reused", "ResourceRetainedBillableTimeInSeconds": 600}', '{"InstanceCount": 9, "SelectedInstanceCount": 3}') AS selected,
        sagemaker_retained_instance_seconds('{"Status": "InUse"}', '{"InstanceCount": 2}') AS in_use,
        sagemaker_retained_instance_seconds(NULL, '{"InstanceCount": 2}') AS no_pool;
 

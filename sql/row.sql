@@ -45,6 +45,16 @@ SELECT training_job_arn, creation_time, training_job_status, resource_config, in
   FROM aws.training_jobs WHERE training_job_name = 'nulls';
 \set document `$SAGEMAKER_FDW_CTL delete nulls`
 
+-- of instance preferences, what was selected; while nothing is, what is asked for
+\set document `$SAGEMAKER_FDW_CTL document selected '{"TrainingJobName": "selected", "TrainingJobArn": "s", "ResourceConfig": {"InstancePreferences": [{"InstanceType": "ml.p5.48xlarge", "InstanceCount": 1}, {"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 2}], "SelectedInstanceType": "ml.p4d.24xlarge", "SelectedInstanceCount": 2}}'`
+\set document `$SAGEMAKER_FDW_CTL document selected-type '{"TrainingJobName": "selected-type", "TrainingJobArn": "s", "ResourceConfig": {"InstancePreferences": [{"InstanceType": "ml.p5.48xlarge"}], "InstanceCount": 3, "SelectedInstanceType": "ml.p5.48xlarge"}}'`
+\set document `$SAGEMAKER_FDW_CTL document not-selected '{"TrainingJobName": "not-selected", "TrainingJobArn": "s", "ResourceConfig": {"InstancePreferences": [{"InstanceType": "ml.p5.48xlarge"}], "InstanceCount": 3, "SelectedInstanceType": null}}'`
+SELECT training_job_name, instance_type, instance_count
+  FROM aws.training_jobs WHERE training_job_name IN ('selected', 'selected-type', 'not-selected') ORDER BY 1;
+\set document `$SAGEMAKER_FDW_CTL delete selected`
+\set document `$SAGEMAKER_FDW_CTL delete selected-type`
+\set document `$SAGEMAKER_FDW_CTL delete not-selected`
+
 -- columns by path, under other names and with other types
 CREATE FOREIGN TABLE aws.mine (
   name         text         OPTIONS (attribute 'TrainingJobName'),

@@ -146,14 +146,17 @@ $$;
 COMMENT ON FUNCTION @extschema@.sagemaker_primary_status(@extschema@.sagemaker_secondary_status) IS
 	'status under which the API documents a secondary status';
 
--- What jobs cost, from what Describe says of them.  The groups are not STRICT, so that
+-- What jobs cost, from what Describe says of them.  Of instance preferences, what was
+-- selected is billed.  The groups are not STRICT, so that
 -- they can be inlined, and that a join with them loses no job.
 
 CREATE FUNCTION @extschema@.sagemaker_instance_groups(resource_config jsonb)
 RETURNS TABLE (group_name text, instance_type text, instance_count integer)
 LANGUAGE SQL IMMUTABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
-	SELECT part->>'InstanceGroupName', part->>'InstanceType', (part->>'InstanceCount')::integer
+	SELECT part->>'InstanceGroupName',
+		   coalesce(part->>'SelectedInstanceType', part->>'InstanceType'),
+		   coalesce(part->>'SelectedInstanceCount', part->>'InstanceCount')::integer
 	  FROM jsonb_array_elements(
 		CASE WHEN jsonb_typeof(resource_config->'InstanceGroups') = 'array'
 			  AND resource_config->'InstanceGroups' <> '[]'
@@ -162,7 +165,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION @extschema@.sagemaker_instance_groups(jsonb) IS
-	'instance groups of a training job, or one row with a NULL name where it has none';
+	'instance groups of a training job, or one row with a NULL name where it has none: what was selected for it, or what it asked for';
 
 CREATE FUNCTION @extschema@.sagemaker_billable_instance_seconds(billable_time_in_seconds integer, resource_config jsonb)
 RETURNS bigint

@@ -428,13 +428,22 @@ time_bounds(const Range *range, int64 *after, int64 *before)
 	}
 }
 
+/*
+ * A filter for Search.  Where jobs may have another value in place of the attribute's,
+ * which they lack then, these are asked for, too.
+ */
 static void
-add_filter(Evaluation *evaluation, const char *name, const char *operator, const char *value)
+add_filter(Evaluation *evaluation, const SmfAttribute *attribute, const char *name,
+		   const char *operator, const char *value)
 {
 	JobQuery   *query = &evaluation->spec->query;
 	SearchFilter *filter;
+	int			elements = 0;
+	ListCell   *lc;
 
-	if (list_length(query->filters) >= SMF_SEARCH_FILTERS_MAX ||
+	foreach(lc, query->filters)
+		elements += ((SearchFilter *) lfirst(lc))->or_absent ? 3 : 1;
+	if (elements + (attribute->replaced ? 3 : 1) > SMF_SEARCH_FILTERS_MAX ||
 		strlen(name) > SMF_SEARCH_NAME_MAX ||
 		(value != NULL && (value[0] == '\0' || strlen(value) > SMF_SEARCH_VALUE_MAX)))
 		return;
@@ -442,6 +451,8 @@ add_filter(Evaluation *evaluation, const char *name, const char *operator, const
 	filter->name = name;
 	filter->operator = operator;
 	filter->value = value;
+	/* what lacks both is found by that it lacks the attribute */
+	filter->or_absent = strcmp(operator, "NotExists") != 0 ? attribute->replaced : NULL;
 	query->filters = lappend(query->filters, filter);
 }
 
@@ -484,16 +495,16 @@ send_ranges(Evaluation *evaluation)
 		{
 			time_bounds(range, &after, &before);
 			if (after != SMF_NO_BOUND)
-				add_filter(evaluation, name, "GreaterThanOrEqualTo", smf_search_time(after));
+				add_filter(evaluation, range->attribute, name, "GreaterThanOrEqualTo", smf_search_time(after));
 			if (before != SMF_NO_BOUND)
-				add_filter(evaluation, name, "LessThanOrEqualTo", smf_search_time(before));
+				add_filter(evaluation, range->attribute, name, "LessThanOrEqualTo", smf_search_time(before));
 		}
 		else
 		{
 			if (range->low != PG_INT64_MIN)
-				add_filter(evaluation, name, "GreaterThanOrEqualTo", psprintf(INT64_FORMAT, range->low));
+				add_filter(evaluation, range->attribute, name, "GreaterThanOrEqualTo", psprintf(INT64_FORMAT, range->low));
 			if (range->high != PG_INT64_MAX)
-				add_filter(evaluation, name, "LessThanOrEqualTo", psprintf(INT64_FORMAT, range->high));
+				add_filter(evaluation, range->attribute, name, "LessThanOrEqualTo", psprintf(INT64_FORMAT, range->high));
 		}
 	}
 }
@@ -669,7 +680,7 @@ evaluate_comparison(Evaluation *evaluation, const Condition *condition, Datum va
 		if (source == SMF_FROM_SEARCH)
 		{
 			evaluation->impossible |= equals_another(query, filter_name(condition), string);
-			add_filter(evaluation, filter_name(condition), "Equals", string);
+			add_filter(evaluation, condition->column->attribute, filter_name(condition), "Equals", string);
 		}
 		else if (query->status != NULL && strcmp(query->status, string) != 0)
 			evaluation->impossible = true;
@@ -702,7 +713,7 @@ evaluate_any(Evaluation *evaluation, const Condition *condition, Datum value)
 			appendStringInfoChar(&list, ',');
 		appendStringInfoString(&list, string);
 	}
-	add_filter(evaluation, filter_name(condition), "In", list.data);
+	add_filter(evaluation, condition->column->attribute, filter_name(condition), "In", list.data);
 }
 
 static void
@@ -731,10 +742,10 @@ evaluate_condition(Evaluation *evaluation, BoundCondition *bound, ExprContext *e
 			evaluate_any(evaluation, condition, value);
 			break;
 		case CONDITION_NULL:
-			add_filter(evaluation, filter_name(condition), "NotExists", NULL);
+			add_filter(evaluation, condition->column->attribute, filter_name(condition), "NotExists", NULL);
 			break;
 		case CONDITION_NOT_NULL:
-			add_filter(evaluation, filter_name(condition), "Exists", NULL);
+			add_filter(evaluation, condition->column->attribute, filter_name(condition), "Exists", NULL);
 			break;
 		case CONDITION_LIKE:
 		case CONDITION_REGEX:
@@ -775,7 +786,7 @@ smf_request_evaluate(ScanRequest *request, ExprContext *econtext, JobStreamSpec 
 		evaluate_condition(&evaluation, lfirst(lc), econtext, &contains, &fragment);
 	send_ranges(&evaluation);
 	if (fragment != NULL && request->source == SMF_FROM_SEARCH)
-		add_filter(&evaluation, filter_name(contains), "Contains", fragment);
+		add_filter(&evaluation, contains->column->attribute, filter_name(contains), "Contains", fragment);
 	else
 		spec->query.name_contains = fragment;
 	return !evaluation.impossible;

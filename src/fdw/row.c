@@ -296,6 +296,10 @@ find_member(const SmfColumn *column, Jsonb *document, JsonbValue *value)
 			return follow(&converted->root, path + len + 1, value) && value->type != jbvNull;
 		}
 	}
+	/* what was selected counts for more than what was asked for */
+	if (column->attribute != NULL && column->attribute->selected != NULL &&
+		follow(&document->root, column->attribute->selected, value) && value->type != jbvNull)
+		return true;
 	return follow(&document->root, path, value) && value->type != jbvNull;
 }
 

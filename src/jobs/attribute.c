@@ -27,7 +27,7 @@
 #define ENTRY(attribute, column, kind, type, source, calls, labels, timestamps) \
 	{attribute, column, kind, type, source, \
 	 ((calls) & LIST) != 0, ((calls) & SEARCH) != 0, ((calls) & TUNING) != 0, \
-	 labels, timestamps}
+	 labels, timestamps, NULL, NULL}
 
 #define MEMBER(attribute, column, kind, type, calls) \
 	ENTRY(attribute, column, kind, type, SMF_SOURCE_MEMBER, calls, NULL, NULL)
@@ -37,6 +37,12 @@
 
 #define DATED_LIST(attribute, column, calls, timestamps) \
 	ENTRY(attribute, column, SMF_KIND_LIST, "jsonb", SMF_SOURCE_MEMBER, calls, NULL, timestamps)
+
+/* The member "selected" counts where a job has it; such jobs lack "replaced". */
+#define SELECTABLE(attribute, selected, replaced, column, kind, type, calls) \
+	{attribute, column, kind, type, SMF_SOURCE_MEMBER, \
+	 ((calls) & LIST) != 0, ((calls) & SEARCH) != 0, ((calls) & TUNING) != 0, \
+	 NULL, NULL, selected, replaced}
 
 #define DERIVED(attribute, column, kind, type, source, calls) \
 	ENTRY(attribute, column, kind, type, source, calls, NULL, NULL)
@@ -152,8 +158,10 @@ const SmfAttribute smf_attributes[] = {
 	MEMBER("ProgressInfo", "progress_info", SMF_KIND_STRUCTURE, "jsonb", NONE),
 	MEMBER("OutputModelPackageArn", "output_model_package_arn", SMF_KIND_STRING, "text", SEARCH),
 
-	MEMBER("ResourceConfig.InstanceType", "instance_type", SMF_KIND_STRING, "text", SEARCH),
-	MEMBER("ResourceConfig.InstanceCount", "instance_count", SMF_KIND_INTEGER, "integer", SEARCH),
+	SELECTABLE("ResourceConfig.InstanceType", "ResourceConfig.SelectedInstanceType",
+			   "ResourceConfig.InstanceType", "instance_type", SMF_KIND_STRING, "text", SEARCH),
+	SELECTABLE("ResourceConfig.InstanceCount", "ResourceConfig.SelectedInstanceCount",
+			   "ResourceConfig.InstanceType", "instance_count", SMF_KIND_INTEGER, "integer", SEARCH),
 	DERIVED("Tags", "tags", SMF_KIND_TAGS, "jsonb", SMF_SOURCE_TAGS, SEARCH),
 	DERIVED("region", "region", SMF_KIND_REGION, "text", SMF_SOURCE_SETTINGS,
 			LIST | SEARCH | TUNING),

@@ -80,6 +80,18 @@ typedef struct SmfAttribute
 	 * when there are none.  No other place below an attribute has timestamps.
 	 */
 	const char *const *timestamp_members;
+
+	/*
+	 * Path of a member that counts in place of this one where a job has it: what
+	 * was selected for it among its preferences.  NULL when there is none.
+	 */
+	const char *selected;
+
+	/*
+	 * Path of a member that no job has of which that was selected, so that Search
+	 * can be asked for these jobs by its absence.  NULL when "selected" is.
+	 */
+	const char *replaced;
 } SmfAttribute;
 
 /*

@@ -118,10 +118,31 @@ append_time_filter(StringInfo body, const char *name, const char *operator, int6
 		append_filter(body, name, operator, smf_search_time(seconds));
 }
 
+/* Of each filter: what it finds, or jobs that lack the attribute that it names for that. */
+static void
+append_alternatives(StringInfo body, const char *before, List *filters)
+{
+	ListCell   *lc;
+
+	appendStringInfo(body, "%s\"SubExpressions\": [", before);
+	foreach(lc, filters)
+	{
+		const SearchFilter *filter = lfirst(lc);
+
+		appendStringInfo(body, "%s{\"Operator\": \"Or\", \"Filters\": [",
+						 lc == list_head(filters) ? "" : ", ");
+		append_filter(body, filter->name, filter->operator, filter->value);
+		append_filter(body, filter->or_absent, "NotExists", NULL);
+		appendStringInfoString(body, "]}");
+	}
+	appendStringInfoChar(body, ']');
+}
+
 static void
 append_search(StringInfo body, const JobQuery *query)
 {
 	static const char *const begin = ", \"SearchExpression\": {\"Filters\": [";
+	List	   *alternatives = NIL;
 	ListCell   *lc;
 
 	appendStringInfoString(body, ", \"Resource\": \"TrainingJob\"");
@@ -134,16 +155,27 @@ append_search(StringInfo body, const JobQuery *query)
 	{
 		SearchFilter *filter = lfirst(lc);
 
-		append_filter(body, filter->name, filter->operator, filter->value);
+		if (filter->or_absent == NULL)
+			append_filter(body, filter->name, filter->operator, filter->value);
+		else
+			alternatives = lappend(alternatives, filter);
 	}
-	/* the service refuses an expression without a filter */
-	if (body->data[body->len - 1] == '[')
+	/* the service refuses an expression, and a list in it, that is empty */
+	if (body->data[body->len - 1] != '[')
 	{
-		body->len -= strlen(begin);
-		body->data[body->len] = '\0';
+		appendStringInfoChar(body, ']');
+		if (alternatives != NIL)
+			append_alternatives(body, ", ", alternatives);
+		appendStringInfoChar(body, '}');
+		return;
 	}
-	else
-		appendStringInfoString(body, "]}");
+	body->len -= strlen(begin);
+	body->data[body->len] = '\0';
+	if (alternatives != NIL)
+	{
+		append_alternatives(body, ", \"SearchExpression\": {", alternatives);
+		appendStringInfoChar(body, '}');
+	}
 }
 
 /*

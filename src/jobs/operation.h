@@ -30,7 +30,10 @@ typedef enum JobOperation
 #define SMF_SEARCH_VALUE_MAX	1024
 #define SMF_NAME_CONTAINS_MAX	63
 
-/* Filters that a Search takes (20), less the four that bounds of time may be. */
+/*
+ * Filters that a Search takes (20), less the four that bounds of time may be.  One
+ * with an alternative counts as three: the expression, and two filters in it.
+ */
 #define SMF_SEARCH_FILTERS_MAX	16
 
 /* A bound of time that is none. */
@@ -45,6 +48,7 @@ typedef struct SearchFilter
 	const char *name;			/* attribute, or a path below one */
 	const char *operator;		/* in the API's words */
 	const char *value;			/* NULL: the operator takes none */
+	const char *or_absent;		/* jobs without this attribute are wanted, too; NULL: none is */
 } SearchFilter;
 
 /*

@@ -131,10 +131,12 @@ def main():
         """ % (url, KEY, SECRET))
     rows = {row["training_job_name"]: row for row in map(json.loads, output.strip("\n").split("\n"))}
 
-    print("1..%d" % (len(model) + 2))
+    print("1..%d" % (len(model) + 3))
     bad = 0
     differences = {spec["attribute"]: [] for spec in model}
     raw_differences = []
+    billed_differences = []
+    selected = 0
     compared = 0
     for name in names:
         body = control("document?region=us-east-1&name=" + name)
@@ -148,6 +150,12 @@ def main():
             actual = column_value(row, spec, expected)
             if actual != expected or type(actual) is not type(expected):
                 differences[spec["attribute"]].append((name, actual, expected))
+        resources = parsed["ResourceConfig"]
+        billed = {"instance_" + what.lower(): resources.get("SelectedInstance" + what, resources.get("Instance" + what))
+                  for what in ("Type", "Count")}
+        selected += "SelectedInstanceType" in resources
+        if {column: row[column] for column in billed} != billed:
+            billed_differences.append(name)
         if row["raw_response"] != comparable(json.loads(body)):
             raw_differences.append(name)
 
@@ -165,7 +173,9 @@ def main():
                "%d differ, the first: %s" % (len(found), repr(found[0])[:2000] if found else ""))
     report(len(model) + 1, not raw_differences, "raw_response is the document",
            "differs for %s" % raw_differences[:5])
-    report(len(model) + 2, compared == len(names) == len(rows) and compared > 0,
+    report(len(model) + 2, 0 < selected < compared and not billed_differences,
+           "instance_type and instance_count are what is billed", "differ for %s" % billed_differences[:5])
+    report(len(model) + 3, compared == len(names) == len(rows) and compared > 0,
            "%d documents served are as many rows" % len(names),
            "%d rows, %d compared" % (len(rows), compared))
     sys.exit(bad != 0)

@@ -32,6 +32,8 @@ reads: see [Which calls a query makes](pushdown.md).
 
 # What a derived column is, where it is no attribute.
 DERIVED = {
+    "instance_type": "ResourceConfig.SelectedInstanceType, else ResourceConfig.InstanceType: what is billed",
+    "instance_count": "ResourceConfig.SelectedInstanceCount, else ResourceConfig.InstanceCount: what is billed",
     "region": "the region that is asked; no call is needed",
     "account_id": "the account in TrainingJobArn",
     "raw_response": "the document as the service sent it",

@@ -1,4 +1,5 @@
-"""Training job documents at random from the API's model, every member present.
+"""Training job documents at random from the API's model, every member present, but
+for what instances were asked for: in one way, in another, or in all.
 
 A job's bytes are fixed by the seed and its number.  Strings that are free text
 hold what real ones may: emoji, quotes, backslashes, control characters, NUL,
@@ -43,6 +44,9 @@ FLOATS = ["0", "0.0", "-0.0", "1.5", "-1", "1e10", "1E-7", "-2.25E+3", "12345678
           "0.1", "1e22", "-1E+22", "5e-324",
           "2.2250738585072014E-308", "9007199254740993", "0.30000000000000004", '"NaN"',
           '"Infinity"', '"-Infinity"']
+# What a job's ResourceConfig lacks: nothing, what preferences stand for, or these.
+ABSENT = [[], ["InstanceType", "InstanceGroups"], ["InstanceType", "InstanceCount", "InstanceGroups"],
+          ["InstancePreferences", "SelectedInstanceType", "SelectedInstanceCount"]]
 HYPERPARAMETERS = 100
 HYPERPARAMETER_LENGTH = 2500
 # one document in so many has only long hyperparameters
@@ -66,7 +70,7 @@ NAMES = {
     WORD % 62: "{name}-{name}", WORD % 119: "{name}--{name}",
     "[-0-9a-zA-Z]+": "sg-{name}", r"[A-Za-z0-9\.\-_]+": "{name}.{name}_1-x",
     "[a-zA-Z_][a-zA-Z0-9_]*": "KEY_{name}", "[a-zA-Z0-9:/_-]*": "alias/{name}:{name}",
-    "(fs-[0-9a-f]{8,})": "fs-{hex}",
+    "(fs-[0-9a-f]{8,})": "fs-{hex}", r"\d+K": "128K",
     r"(arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:[a-z\-]*\/)?"
     r"([a-zA-Z0-9]([a-zA-Z0-9-]){0,62})(?<!-)": MADE_ARN + "algorithm/{name}",
     r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+":
@@ -99,6 +103,7 @@ class Generator:
     def __init__(self, seed, index, account_id, region):
         self.rng = random.Random("generate %s %d" % (seed, index))
         self.index, self.account_id, self.region = index, account_id, region
+        self.absent = self.rng.choice(ABSENT)
         # a document is compact or spacious, and escapes slashes or does not
         self.spaces = self.rng.choice([[""], ["", "", " ", "\n  ", "\t"], [" "], ["\r\n"]])
         self.slash = self.rng.choice(["/", "\\/"])
@@ -170,7 +175,8 @@ class Generator:
         """A value for a member of the model, as JSON text."""
         kind = spec["type"]
         if kind == "structure":
-            members = list(spec["members"].items())
+            members = [item for item in spec["members"].items()
+                       if key != "ResourceConfig" or item[0] not in self.absent]
             self.rng.shuffle(members)
             return self.join("{", [self.pair('"%s"' % name, self.value(member, name))
                                    for name, member in members], "}")

@@ -135,6 +135,33 @@ def test_odd_texts(session, tap):
     control("delete?name=odd-text", b"")
 
 
+def test_selected_instances(session, tap):
+    """Search knows what a job asks for, and the column has what was selected for it."""
+    plain = '"TrainingJobStatus": "Completed", "CreationTime": 17500000%02d, "ResourceConfig": {%s}'
+    for number, resources in enumerate([
+            '"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 77',
+            '"InstancePreferences": [{"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 77}]',
+            '"InstancePreferences": [{"InstanceType": "ml.p5.48xlarge"}], "InstanceCount": 77, '
+            '"SelectedInstanceType": "ml.p5.48xlarge", "SelectedInstanceCount": 78',
+            '"InstancePreferences": [{"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 77}, {"InstanceType": "ml.p5.48xlarge"}], '
+            '"SelectedInstanceType": "ml.p4d.24xlarge", "SelectedInstanceCount": 77',
+            '"InstanceGroups": [{"InstanceGroupName": "g", "InstanceType": "ml.p4d.24xlarge", "InstanceCount": 77}]']):
+        serve("selected-%d" % number, plain % (number, resources))
+    query = "SELECT training_job_name FROM %s.training_jobs WHERE training_job_name LIKE 'selected%%' AND %s ORDER BY 1"
+    for condition, numbers in (("instance_type = 'ml.p4d.24xlarge'", "03"), ("instance_type = 'ml.p5.48xlarge'", "2"),
+                               ("instance_type IN ('ml.p5.48xlarge', 'x')", "2"), ("instance_type IS NULL", "14"),
+                               ("instance_type IS NOT NULL", "023"), ("instance_count = 78", "2"),
+                               ("instance_count > 77", "2"), ("instance_count BETWEEN 70 AND 77", "03"),
+                               ("instance_count IS NULL", "14"), ("instance_count IS NOT NULL", "023"),
+                               ("instance_type LIKE '%p5%'", "2"), ("instance_type = 'ml.p5.48xlarge' AND instance_count = 77", "")):
+        expected = ["selected-%s" % number for number in numbers]
+        tap.equal([session.run(query % (schema, condition)) for schema in ("aws", "searched")], [expected] * 2,
+                  "selected for jobs: %s" % condition)
+    tap.equal(calls_of(session, "SELECT training_job_name FROM searched.training_jobs WHERE instance_count > 77"),
+              (["selected-2"], "Search=1"), "... and Search is asked for them, alone")
+    control("reset", b"")
+
+
 def test_rounded_times(session, tap):
     """Columns whose values are not the attribute's: timestamptz(n) rounds."""
     columns = ", ".join("t%d timestamptz(%d) %s" % (digits, digits, "{%s}" % digits) for digits in range(7))
@@ -325,6 +352,7 @@ def test(session, tap):
     test_repeated(session, tap)
     test_cache(session, tap)
     test_odd_texts(session, tap)
+    test_selected_instances(session, tap)
     test_rounded_times(session, tap)
     test_merge_append(session, tap)
     test_concurrency(session, tap)

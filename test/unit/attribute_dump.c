@@ -87,6 +87,15 @@ print_strings(const char *name, const char *const *strings)
 	printf("]");
 }
 
+static void
+print_string(const char *name, const char *string)
+{
+	if (string == NULL)
+		printf(", \"%s\": null", name);
+	else
+		printf(", \"%s\": \"%s\"", name, string);
+}
+
 /*
  * Exit with 1 unless the lookups find what they should.
  */
@@ -177,6 +186,8 @@ main(void)
 			   entry->in_tuning_list ? "true" : "false");
 		print_strings("labels", entry->labels);
 		print_strings("timestamp_members", entry->timestamp_members);
+		print_string("selected", entry->selected);
+		print_string("replaced", entry->replaced);
 		printf("}%s\n", i < smf_nattributes - 1 ? "," : "");
 	}
 	printf("]\n");

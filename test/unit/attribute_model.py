@@ -45,17 +45,19 @@ ENUM_LABELS = {
     "sagemaker_profiling_status": "Enabled Disabled",
 }
 
-# attribute, column, kind, type, source, in_list, in_search, in_tuning_list
+# attribute, column, kind, type, source, in_list, in_search, in_tuning_list, selected, replaced
 DERIVED = [
-    ("ResourceConfig.InstanceType", "instance_type", "string", "text", "member", False, True, False),
-    ("ResourceConfig.InstanceCount", "instance_count", "integer", "integer", "member", False, True, False),
-    ("Tags", "tags", "tags", "jsonb", "tags", False, True, False),
-    ("region", "region", "region", "text", "settings", True, True, True),
-    ("account_id", "account_id", "account_id", "text", "arn", True, True, True),
-    ("raw_response", "raw_response", "raw_response", "jsonb", "document", False, True, False),
+    ("ResourceConfig.InstanceType", "instance_type", "string", "text", "member", False, True, False,
+     "ResourceConfig.SelectedInstanceType", "ResourceConfig.InstanceType"),
+    ("ResourceConfig.InstanceCount", "instance_count", "integer", "integer", "member", False, True, False,
+     "ResourceConfig.SelectedInstanceCount", "ResourceConfig.InstanceType"),
+    ("Tags", "tags", "tags", "jsonb", "tags", False, True, False, None, None),
+    ("region", "region", "region", "text", "settings", True, True, True, None, None),
+    ("account_id", "account_id", "account_id", "text", "arn", True, True, True, None, None),
+    ("raw_response", "raw_response", "raw_response", "jsonb", "document", False, True, False, None, None),
 ]
 DERIVED_FIELDS = ("attribute", "column", "kind", "type", "source",
-                  "in_list", "in_search", "in_tuning_list")
+                  "in_list", "in_search", "in_tuning_list", "selected", "replaced")
 
 count = 0
 failures = 0
@@ -131,6 +133,8 @@ def main():
             "in_tuning_list": name in tuning,
             "labels": labels,
             "timestamp_members": [path[len("[]."):] for path in below] or None,
+            "selected": None,
+            "replaced": None,
         }
         is_equal(entry, wanted, f"{name} is as in the model")
         is_equal([path for path in below if not re.fullmatch(r"\[\]\.[A-Za-z]+", path)], [],
@@ -150,6 +154,10 @@ def main():
         if entry["kind"] in SQL_TYPES:
             is_equal(entry["kind"], shape_at(described, entry["attribute"])["type"],
                      f"{entry['column']} has the type of its member")
+        if entry["selected"]:
+            is_equal(shape_at(described, entry["selected"])["type"], entry["kind"],
+                     f"{entry['column']} has the type of what is selected")
+            shape_at(described, entry["replaced"])
     is_equal([member["attribute"] for member in model["search_only"]],
              [entry["attribute"] for entry in derived if entry["source"] == "tags"],
              "tags are all that Search returns besides")
