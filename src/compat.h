@@ -149,6 +149,17 @@ smf_pathkey_descending(const PathKey *pathkey)
 #endif
 }
 
+/* What a MERGE joins by, where it treats rows that its source lacks; else NULL. */
+static inline Node *
+smf_merge_condition(Query *query)
+{
+#if PG_VERSION_NUM >= 170000
+	return query->mergeJoinCondition;
+#else
+	return NULL;
+#endif
+}
+
 static inline double
 smf_estimate_array_length(PlannerInfo *root, Node *array)
 {

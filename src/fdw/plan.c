@@ -123,17 +123,95 @@ sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	set_baserel_size_estimates(root, rel);
 }
 
+/* Does the expression read the table's whole row? */
+static bool
+reads_whole_row(Node *node, Index relid)
+{
+	Bitmapset  *used = NULL;
+
+	pull_varattnos(node, relid, &used);
+	return bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
+}
+
+/* Is it there for a row mark of the table, and for nothing that the user wrote? */
+static bool
+is_row_mark_entry(PlannerInfo *root, TargetEntry *entry, Index relid)
+{
+	ListCell   *lc;
+
+	if (!entry->resjunk || entry->resname == NULL)
+		return false;
+	foreach(lc, root->rowMarks)
+	{
+		PlanRowMark *mark = lfirst_node(PlanRowMark, lc);
+
+		if (mark->rti == relid &&
+			strcmp(entry->resname, psprintf("wholerow%u", mark->rowmarkId)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Do row marks alone want the table's whole row, to check conditions again when a row of
+ * another table has changed?  Then columns that the query does not read may be missing
+ * from it.
+ */
+static bool
+whole_row_is_marked(PlannerInfo *root, RelOptInfo *rel)
+{
+	Query	   *query = root->parse;
+	RelOptInfo *table = rel;	/* what the query names */
+	Bitmapset  *result = bms_make_singleton(0);
+	ListCell   *lc;
+
+	if (root->rowMarks == NIL)
+		return false;
+	if (rel->top_parent_relids != NULL)
+		table = find_base_rel(root, bms_singleton_member(rel->top_parent_relids));
+
+	/* no join needs it, only the result */
+	if (!bms_is_subset(table->attr_needed[0 - table->min_attr], result))
+		return false;
+	foreach(lc, root->processed_tlist)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
+
+		if (!is_row_mark_entry(root, entry, table->relid) &&
+			reads_whole_row((Node *) entry->expr, table->relid))
+			return false;
+	}
+	/* these find what they need in an entry for a row mark */
+	return !reads_whole_row((Node *) query->returningList, table->relid) &&
+		!reads_whole_row((Node *) query->mergeActionList, table->relid) &&
+		!reads_whole_row(smf_merge_condition(query), table->relid);
+}
+
+/* Is it the whole row of a table, as it is or as a row of the table that it is a part of? */
+static bool
+is_whole_row(Node *node)
+{
+	while (IsA(node, ConvertRowtypeExpr))
+		node = (Node *) ((ConvertRowtypeExpr *) node)->arg;
+	return IsA(node, Var) && ((Var *) node)->varattno == 0;
+}
+
 /* The columns that the query, or one of the clauses, reads (integer list). */
 static List *
-columns_read(RelOptInfo *rel, List *scan_clauses)
+columns_read(PlannerInfo *root, RelOptInfo *rel, List *scan_clauses)
 {
 	JobPlan    *state = rel->fdw_private;
 	Bitmapset  *used = NULL;
 	List	   *attnums = NIL;
 	ListCell   *lc;
+	bool		marked = whole_row_is_marked(root, rel);
 	bool		whole_row;
 
-	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &used);
+	foreach(lc, rel->reltarget->exprs)
+	{
+		if (!marked || !is_whole_row(lfirst(lc)))
+			pull_varattnos(lfirst(lc), rel->relid, &used);
+	}
 	foreach(lc, scan_clauses)
 		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, rel->relid, &used);
 
@@ -510,7 +588,7 @@ void
 sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	JobPlan    *state = rel->fdw_private;
-	List	   *attnums = columns_read(rel, rel->baserestrictinfo);
+	List	   *attnums = columns_read(root, rel, rel->baserestrictinfo);
 	JobSource	source = choose_source(root, rel, attnums);
 	CallEstimate estimate = estimate_calls(root, rel, source, attnums, rel->baserestrictinfo, 0);
 	double		concurrency = state->settings->max_concurrency;
@@ -690,7 +768,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	JobPlan    *state = rel->fdw_private;
 	JobSource	source = intVal(list_nth(best_path->fdw_private, PATH_PRIVATE_SOURCE));
 	bool		oldest_first = boolVal(list_nth(best_path->fdw_private, PATH_PRIVATE_OLDEST_FIRST));
-	List	   *attnums = columns_read(rel, scan_clauses);
+	List	   *attnums = columns_read(root, rel, scan_clauses);
 	SortedClauses sorted;
 	CallEstimate estimate;
 	double		bound;

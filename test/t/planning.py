@@ -5,7 +5,7 @@ Run below test/with-service --bulk 400.
 import json
 import math
 
-from harness import BULK, HISTORY, control, counters, fault, main, make_server
+from harness import BULK, HISTORY, another_session, control, counters, fault, main, make_server, wait_for
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/"
 REGIONS = ["us-east-1", "eu-west-1", "us-west-2"]
@@ -228,6 +228,56 @@ def test_merge_append(session, tap):
     tap.equal(calls_of(session, query), (newest, "ListTrainingJobs=3"), "and not at all if it is not needed")
 
 
+def blocked(session, pid):
+    """Does the session wait for a lock?"""
+    return session.run("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %d" % pid) == ["t"]
+
+
+def test_changed_rows(session, tap):
+    """A row that changes while it is joined is joined again, with what was read of the job."""
+    other, third = another_session(), another_session()
+    session.run("CREATE TABLE changing (name text, n int, at timestamptz); "
+                "CREATE TABLE parted (LIKE aws.training_jobs) PARTITION BY LIST (region); "
+                "CREATE FOREIGN TABLE parted_1 PARTITION OF parted FOR VALUES IN ('us-east-1') SERVER aws")
+    names = session.run("SELECT training_job_name FROM aws.training_jobs WHERE training_job_status = 'Completed' ORDER BY 1 LIMIT 3")
+    billable = session.run("SELECT sum(billable_time_in_seconds) FROM aws.training_jobs WHERE training_job_name IN ('%s')"
+                           % "','".join(names))[0]
+    joined = "training_job_name = name AND billable_time_in_seconds > n %s"
+    # {t}: the table; what stands behind the join condition decides how it is made
+    changes = [
+        ("UPDATE changing SET n = n + billable_time_in_seconds FROM {t} WHERE " + joined % "", False),
+        ("UPDATE changing SET n = n + billable_time_in_seconds FROM {t} WHERE " + joined %
+         "AND (role_arn = '' OR EXISTS (SELECT FROM costed WHERE usd = n))", False),
+        ("MERGE INTO changing USING {t} ON training_job_name = name WHEN MATCHED AND billable_time_in_seconds > n "
+         "THEN UPDATE SET n = n + billable_time_in_seconds", False),
+        ("DELETE FROM changing USING {t} WHERE " + joined % "", True),
+        ("WITH locked AS MATERIALIZED (SELECT name, billable_time_in_seconds AS b FROM changing JOIN {t} ON " + joined % ""
+         + " FOR UPDATE OF changing) UPDATE changing SET n = n + b FROM locked WHERE changing.name = locked.name", False),
+    ]
+    session.run("CREATE TABLE costed AS SELECT usd FROM generate_series(0, 20) AS usd")
+    for table in ("aws.training_jobs", "parted"):
+        for setting in ("enable_nestloop", "enable_hashjoin"):
+            for change, deletes in changes:
+                session.run("TRUNCATE changing; INSERT INTO changing SELECT name, 0 FROM unnest('{%s}'::text[]) AS name"
+                            % ",".join(names))
+                other.run("SET %s = off" % setting)
+                # one row changes, and another will not be joined any more
+                session.run("BEGIN; UPDATE changing SET n = 7 WHERE name = '%s'; UPDATE changing SET n = 1000000000 WHERE name = '%s'"
+                            % (names[0], names[1]))
+                other.send(change.format(t=table))
+                wait_for(lambda: blocked(third, other.pid), "the other session is blocked")
+                session.run("COMMIT")
+                lines, state = other.receive()
+                other.run("RESET %s" % setting)
+                expected = ["1|1000000000" if deletes else "3|%d" % (
+                    7 + 1000000000 + int(billable) - int(session.run(
+                        "SELECT billable_time_in_seconds FROM aws.training_jobs WHERE training_job_name = '%s'" % names[1])[0]))]
+                tap.equal((state, session.run("SELECT count(*), sum(n) FROM changing")), ("00000", expected),
+                          "a row that changes under %s, %s off" % (change.format(t=table)[:60], setting))
+    third.close()
+    other.close()
+
+
 # ----- Search -----
 
 def walked(times, oldest_first):
@@ -355,6 +405,7 @@ def test(session, tap):
     test_selected_instances(session, tap)
     test_rounded_times(session, tap)
     test_merge_append(session, tap)
+    test_changed_rows(session, tap)
     test_concurrency(session, tap)
     test_long_search(session, tap)
     test_analyze(session, tap)

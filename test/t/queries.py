@@ -110,6 +110,20 @@ QUERIES = [
     ("aws", "SELECT (SELECT role_arn FROM {t} WHERE training_job_name = name) FROM cost, generate_series(1, 3)", {DESCRIBE: 20}),
     ("bulk", "SELECT count(*), count(role_arn), sum(usd) FROM {t} JOIN costs ON training_job_name = name",
      {LIST: 100, DESCRIBE: 10000}),
+    # row marks want the whole row, and fetch what the query reads
+    ("aws", "SELECT training_job_name FROM {t} FOR UPDATE", {LIST: 3}),
+    ("aws", "SELECT training_job_name, role_arn FROM {t} WHERE training_job_status = 'Failed' FOR SHARE", {LIST: 3, DESCRIBE: 49}),
+    ("aws", "SELECT j FROM {t} AS j WHERE training_job_status = 'Failed' FOR UPDATE", {LIST: 3, DESCRIBE: 49, TAGS: 49}),
+    ("aws", "UPDATE cost SET usd = usd FROM {t} WHERE training_job_name > name AND training_job_status = 'Deleting'", {LIST: 3}),
+    ("aws", "UPDATE cost SET usd = usd FROM {t} WHERE training_job_name = name AND training_job_status <> 'Failed' "
+     "RETURNING name, training_job_status", {LIST: 3}),
+    ("aws", "UPDATE cost SET usd = usd FROM {t} WHERE training_job_name = name RETURNING name, role_arn", {DESCRIBE: 20}),
+    ("aws", "UPDATE cost SET usd = usd FROM {t} AS j WHERE training_job_name = name RETURNING j", {DESCRIBE: 20, TAGS: 20}),
+    ("aws", "DELETE FROM today USING {t} WHERE creation_time > at RETURNING at", {LIST: 3}),
+    ("aws", "MERGE INTO cost USING {t} AS j ON training_job_name = name AND training_job_status = 'Deleting' "
+     "WHEN MATCHED THEN DELETE", {LIST: 3}),
+    ("aws", "MERGE INTO cost USING {t} AS j ON training_job_name = name WHEN MATCHED AND role_arn IS NULL THEN DELETE",
+     {DESCRIBE: 20}),
     # Search
     ("searched", "SELECT role_arn FROM {t} WHERE training_job_status = 'Failed' AND training_job_status = 'Completed'", {}),
     ("searched", "SELECT role_arn FROM {t} WHERE tags->>'team' = 'ads' AND tags->>'team' = 'fraud'", {}),
@@ -212,7 +226,7 @@ def test(session, tap):
                 "CREATE TABLE local.searched AS SELECT * FROM local.aws; "
                 "CREATE TABLE local.auto AS SELECT * FROM local.aws; "
                 "CREATE TABLE local.bulk AS SELECT training_job_name, role_arn FROM bulk.training_jobs; "
-                "CREATE TABLE cost AS SELECT training_job_name AS name, row_number() OVER (ORDER BY training_job_name) AS usd "
+                "CREATE TABLE cost WITH (fillfactor = 20) AS SELECT training_job_name AS name, row_number() OVER (ORDER BY training_job_name) AS usd "
                 "FROM local.aws ORDER BY 1 LIMIT 20; "
                 "CREATE TABLE costs AS SELECT training_job_name AS name, row_number() OVER (ORDER BY training_job_name) AS usd "
                 "FROM local.bulk ORDER BY 1 LIMIT 5000; "
