@@ -85,6 +85,7 @@ CREATE FOREIGN TABLE jobs (
 	rate text OPTIONS (attribute 'HyperParameters.learning.rate')
 ) SERVER sm OPTIONS (
 	region 'eu-west-1',
+	account_id '123456789012',
 	max_concurrency '4',
 	fetch_size '10',
 	scan_api 'search',
@@ -208,6 +209,10 @@ SELECT option, quote_literal(value), try_server(option, value) FROM (VALUES
 ) AS v(option, value);
 SELECT option, quote_literal(value), try_table(option, value) FROM (VALUES
 	('region', 'eu/west'),
+	('account_id', '12345678901'),
+	('account_id', '1234567890123'),
+	('account_id', '12345678901a'),
+	('account_id', ''),
 	('fetch_size', '0'),
 	('scan_api', ''),
 	('estimated_jobs', 'many'),

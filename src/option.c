@@ -48,6 +48,9 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_validator);
 /* Farthest that a name may be from what was typed to be offered as a hint. */
 #define MAX_EDITS	4
 
+/* Digits of an AWS account. */
+#define ACCOUNT_LENGTH	12
+
 /* Longest name that Postgres measures the distance of. */
 #define MAX_EDIT_LENGTH 255
 
@@ -72,6 +75,7 @@ typedef enum OptionType
 	OPTION_SECONDS,				/* decimal from min to max: int, milliseconds */
 	OPTION_SIZE,				/* bytes, with or without a unit: size_t */
 	OPTION_REGION,				/* AWS region: string */
+	OPTION_ACCOUNT,				/* AWS account, 12 digits: string */
 	OPTION_ENDPOINT,			/* https URL, or http to a loopback address: string */
 	OPTION_PROXY,				/* http or https URL: string */
 	OPTION_PATH,				/* absolute path of a file: string */
@@ -137,6 +141,9 @@ static const SmfOption option_table[] = {
 	{.name = "region", .contexts = ON_SERVER | ON_TABLE,
 		.type = OPTION_REGION,
 		.offset = SETTING(region)},
+	{.name = "account_id", .contexts = ON_SERVER | ON_TABLE,
+		.type = OPTION_ACCOUNT,
+		.offset = SETTING(account_id)},
 	{.name = "endpoint_url", .contexts = ON_SERVER,
 		.type = OPTION_ENDPOINT, .privilege = FOR_SUPERUSER,
 		.offset = SETTING(endpoint_url)},
@@ -461,6 +468,8 @@ accepted_hint(const SmfOption *option)
 						   option->min / 1024, option->max / (1024 * 1024));
 		case OPTION_REGION:
 			return errhint("Use the name of one AWS region, for example us-east-1.");
+		case OPTION_ACCOUNT:
+			return errhint("Use the 12 digits of an AWS account, for example 123456789012.");
 		case OPTION_ENDPOINT:
 			return errhint("Use https:// and a host, or http:// and a loopback address, with a port if need be, without user name and query.");
 		case OPTION_PROXY:
@@ -590,7 +599,7 @@ is_role_arn(const char *value)
 		return false;
 	value += 6;
 	length = strspn(value, "0123456789");
-	if (length != 12 || strncmp(value + length, ":role/", 6) != 0)
+	if (length != ACCOUNT_LENGTH || strncmp(value + length, ":role/", 6) != 0)
 		return false;
 	return is_word(value + length + 6, 1, 2048, "+=,.@-/");
 }
@@ -723,6 +732,9 @@ read_value(const SmfOption *option, const char *value, void *into)
 			break;
 		case OPTION_REGION:
 			valid = smf_region_valid(value);
+			break;
+		case OPTION_ACCOUNT:
+			valid = strlen(value) == ACCOUNT_LENGTH && strspn(value, "0123456789") == ACCOUNT_LENGTH;
 			break;
 		case OPTION_ENDPOINT:
 			valid = is_endpoint_url(value);

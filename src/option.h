@@ -43,6 +43,7 @@ typedef struct SmfSettings
 	Oid			serverid;		/* the foreign server */
 	const char *server_name;	/* its name, for messages */
 	const char *region;			/* AWS region; NULL when no option gives one */
+	const char *account_id;		/* the AWS account that is meant, 12 digits; NULL: any */
 	const char *endpoint_url;	/* NULL: derived from the region */
 	bool		use_fips_endpoint;
 	bool		use_dualstack_endpoint;

@@ -265,6 +265,7 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 
 	client->config = *config;
 	client->config.server_name = copy_string(config->server_name);
+	client->config.account_id = copy_string(config->account_id);
 	client->config.region = copy_string(config->region);
 	client->config.endpoint_url = copy_string(config->endpoint_url);
 	client->config.ca_bundle = copy_string(config->ca_bundle);
@@ -368,17 +369,22 @@ smf_client_credentials(AwsClient *client)
  * smf_client_account
  *		The account that the credentials belong to, palloc'ed.
  *
- * May ask STS, and wait for it; raises 28000, 53000 or 08001.
+ * Where an account is meant, it is that one: what they are really of shows in the ARN
+ * of the first job.  Else may ask STS, and wait for it; raises 28000, 53000 or 08001.
  */
 char *
 smf_client_account(AwsClient *client)
 {
 	AwsSession *session = client->session;
-	const AwsCredentials *credentials = smf_client_credentials(client);
-	CredentialNetwork network = network_of(client);
+	const AwsCredentials *credentials;
+	CredentialNetwork network;
 	bool		refused = false;
 	char	   *account;
 
+	if (client->config.account_id != NULL)
+		return pstrdup(client->config.account_id);
+	credentials = smf_client_credentials(client);
+	network = network_of(client);
 	account = smf_credentials_account(&session->config, &network, credentials,
 									  smf_credentials_refreshable(&session->config) ? &refused : NULL);
 	if (!refused)
@@ -635,7 +641,9 @@ enter(AwsCall *call)
 		wait_for_credentials(call);
 		return;
 	}
-	smf_pacer_account(call->pacer, session->credentials.account);
+	/* an account that is only meant is not believed: its rate is shared with others */
+	smf_pacer_account(call->pacer, session->credentials.account ? session->credentials.account :
+					  session->account[0] != '\0' ? session->account : NULL);
 	smf_pacer_enter(call->pacer, &call->turn, call->attempt > 0);
 }
 
@@ -1183,6 +1191,49 @@ smf_call_outcome(const AwsCall *call, const char *subject, const char *reason)
 	if (call->request_id != NULL)
 		appendStringInfo(&text, " Request id %s.", call->request_id);
 	return blank_controls(text.data);
+}
+
+/* Are the answer's jobs to be of one account, which smf_call_check_account finds out? */
+bool
+smf_call_means_account(const AwsCall *call)
+{
+	return call->client->config.account_id != NULL;
+}
+
+/*
+ * smf_call_check_account
+ *		Raise 28000 when the ARN of a job in the answer is of another account than the
+ *		one that is meant, if one is.
+ */
+void
+smf_call_check_account(const AwsCall *call, const char *arn, const char *subject)
+{
+	const AwsClient *client = call->client;
+	const char *meant = client->config.account_id;
+	AwsSession *session = client->session;
+	char	   *account;
+
+	if (meant == NULL)
+		return;
+	account = smf_account_of_arn(arn);
+	if (account != NULL && strcmp(account, meant) == 0)
+	{
+		strlcpy(session->account, account, sizeof(session->account));
+		pfree(account);
+		return;
+	}
+	session->account[0] = '\0';
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("training job \"%s\" is of AWS account %s, and account %s is meant",
+					subject, account ? account : "(none)", meant),
+			 OidIsValid(session->mappingid) ?
+			 errdetail("%s was called with the credentials of the user mapping of role \"%s\" for server \"%s\".",
+					   call->operation, GetUserNameFromId(session->userid, false),
+					   client->config.server_name) :
+			 errdetail("%s was called with the database server's own credentials, for server \"%s\".",
+					   call->operation, client->config.server_name),
+			 errhint("Correct the user mapping, or the option account_id of the server or the foreign table.")));
 }
 
 /* Service's clock in its answer: epoch seconds, or -1 when it does not say. */

@@ -23,6 +23,8 @@ typedef struct AwsError
 typedef struct AwsClientConfig
 {
 	const char *server_name;	/* for messages */
+	const char *account_id;		/* the AWS account that is meant; NULL: whatever the
+								 * credentials are of */
 	const char *region;			/* AWS region; NULL: as the session's says */
 	bool		may_be_unusable;	/* without a region or an endpoint it is no error to
 									 * make the client, which can make no calls then */
@@ -99,6 +101,8 @@ extern void smf_call_count_rows(const AwsCall *call, int64 nrows);
 extern const char *smf_call_operation(const AwsCall *call);
 extern const char *smf_call_body(const AwsCall *call, size_t *len);
 extern bool smf_call_may_quote(const AwsCall *call);
+extern bool smf_call_means_account(const AwsCall *call);
+extern void smf_call_check_account(const AwsCall *call, const char *arn, const char *subject);
 extern int64 smf_call_date(const AwsCall *call);
 extern char *smf_call_outcome(const AwsCall *call, const char *subject, const char *reason);
 extern int	smf_call_errdetail(const AwsCall *call, const char *subject, const char *reason);

@@ -22,6 +22,7 @@ client_config(const SmfSettings *settings)
 	AwsClientConfig config = {0};
 
 	config.server_name = settings->server_name;
+	config.account_id = settings->account_id;
 	config.region = settings->region;
 	config.endpoint_url = settings->endpoint_url;
 	config.use_fips_endpoint = settings->use_fips_endpoint;

@@ -247,7 +247,7 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	sampling.caller = caller;
 	sampling.row_context = AllocSetContextCreate(context, "sagemaker_fdw row", ALLOCSET_DEFAULT_SIZES);
 	sampling.settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
-	sampling.columns = smf_table_columns(RelationGetRelid(relation), tupdesc);
+	sampling.columns = smf_table_columns(RelationGetRelid(relation), tupdesc, sampling.settings);
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		if (sampling.columns[i].name != NULL && !is_environment(&sampling.columns[i]))

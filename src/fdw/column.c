@@ -48,13 +48,13 @@ raise_no_attribute(Oid relid, const char *column_name)
 /*
  * smf_table_columns
  *		All columns of a foreign table, by attribute number less one; dropped
- *		ones are left zeroed.
+ *		ones are left zeroed.  The settings are the table's.
  *
  * Raises HV005 when a column is no attribute and has no option that says what
  * it stands for.
  */
 SmfColumn *
-smf_table_columns(Oid relid, TupleDesc tupdesc)
+smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 {
 	SmfColumn  *columns = palloc0(tupdesc->natts * sizeof(SmfColumn));
 
@@ -87,7 +87,11 @@ smf_table_columns(Oid relid, TupleDesc tupdesc)
 		}
 		/* an entry's own path is what the document knows */
 		if (column->attribute != NULL)
+		{
 			column->path = column->attribute->attribute;
+			column->settled = column->attribute->kind == SMF_KIND_REGION ||
+				(column->attribute->kind == SMF_KIND_ACCOUNT_ID && settings->account_id != NULL);
+		}
 	}
 	return columns;
 }
@@ -105,7 +109,7 @@ smf_column_known(const SmfColumn *column, JobSource source)
 
 	if (attribute == NULL)
 		return false;
-	if (attribute->source == SMF_SOURCE_SETTINGS)
+	if (column->settled)
 		return true;
 	switch (source)
 	{

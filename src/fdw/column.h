@@ -12,6 +12,7 @@
 #include "access/tupdesc.h"
 #include "jobs/attribute.h"
 #include "jobs/stream.h"
+#include "option.h"
 
 /* One column of a foreign table.  Strings are palloc'ed or constants. */
 typedef struct SmfColumn
@@ -20,6 +21,7 @@ typedef struct SmfColumn
 	const char *name;
 	Oid			type_id;
 	int32		typmod;			/* of the type, -1 if it has none */
+	bool		settled;		/* its value is known from the settings, before any call */
 	const char *path;			/* where its value is: an attribute, or a path below one */
 	const SmfAttribute *attribute;	/* the entry that is this very column; NULL
 									 * for other paths and unknown attributes */
@@ -27,7 +29,8 @@ typedef struct SmfColumn
 								 * when the catalogue does not know it */
 } SmfColumn;
 
-extern SmfColumn *smf_table_columns(Oid relid, TupleDesc tupdesc);
+extern SmfColumn *smf_table_columns(Oid relid, TupleDesc tupdesc,
+									const SmfSettings *settings);
 extern bool smf_column_known(const SmfColumn *column, JobSource source);
 extern bool smf_column_is_tags(const SmfColumn *column);
 

@@ -20,13 +20,22 @@ operation(JobOperation which)
 	return unconstify(char *, smf_operation_name(which));
 }
 
+static SmfSettings *
+settings_of(Relation relation)
+{
+	ForeignTable *table = GetForeignTable(RelationGetRelid(relation));
+
+	return smf_settings_resolve(GetForeignServer(table->serverid), table);
+}
+
 /* The operations that a plan calls, in the order of the calls for a job. */
 static List *
 operations(ForeignScanState *node, JobSource source)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	Relation	relation = node->ss.ss_currentRelation;
-	SmfColumn  *columns = smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation));
+	SmfColumn  *columns = smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation),
+											settings_of(relation));
 	SmfNeeds	needs = smf_needs(columns, list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS), source);
 	List	   *names = NIL;
 
@@ -71,7 +80,8 @@ early_conditions(ForeignScanState *node, JobSource source)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	Relation	relation = node->ss.ss_currentRelation;
-	SmfColumn  *columns = smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation));
+	SmfColumn  *columns = smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation),
+											settings_of(relation));
 	SmfNeeds	needs = smf_needs(columns, list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS), source);
 
 	return smf_early_decided(list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY), columns,
@@ -133,8 +143,7 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 	explain_estimate(plan, es);
 	if (es->verbose)
 	{
-		ForeignTable *table = GetForeignTable(RelationGetRelid(node->ss.ss_currentRelation));
-		SmfSettings *settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
+		SmfSettings *settings = settings_of(node->ss.ss_currentRelation);
 
 		ExplainPropertyText("API Endpoint", state ? smf_client_url(state->client) :
 							smf_access_endpoint(settings, smf_access_role(node)), es);

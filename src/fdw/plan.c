@@ -104,7 +104,7 @@ sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	Relation	relation = table_open(relid, NoLock);
 
 	state->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
-	state->columns = smf_table_columns(relid, RelationGetDescr(relation));
+	state->columns = smf_table_columns(relid, RelationGetDescr(relation), state->settings);
 	state->natts = RelationGetNumberOfAttributes(relation);
 	/* an empty table is one that was analyzed, too */
 	state->has_statistics = relation->rd_rel->reltuples >= 0;

@@ -38,6 +38,7 @@ struct ScanRequest
 {
 	JobSource	source;
 	const char *region;			/* of the jobs */
+	const char *account_id;		/* of the jobs; NULL: any */
 	List	   *lookups;		/* of List of BoundCondition *: of each list, one
 								 * condition holds for every job */
 	List	   *conditions;		/* of BoundCondition *: all of them hold */
@@ -64,17 +65,19 @@ typedef struct Evaluation
  * smf_request_create
  *		Prepare to ask for what meets the clauses, which the source can be asked.
  *
- * Lives in the current memory context.  The columns must outlive it.
+ * Lives in the current memory context.  The columns and the table's settings must
+ * outlive it.
  */
 ScanRequest *
 smf_request_create(List *clauses, const SmfColumn *columns, Index varno, JobSource source,
-				   const char *region, PlanState *parent)
+				   const SmfSettings *settings, PlanState *parent)
 {
 	ScanRequest *request = palloc0(sizeof(ScanRequest));
 	ListCell   *lc;
 
 	request->source = source;
-	request->region = region;
+	request->region = settings->region;
+	request->account_id = settings->account_id;
 	foreach(lc, clauses)
 	{
 		List	   *matched = NIL;
@@ -118,7 +121,8 @@ want_job(Evaluation *evaluation, const Condition *condition, Datum value, List *
 
 	if (strcmp(condition->column->attribute->attribute, "TrainingJobArn") == 0)
 	{
-		job->name = smf_training_job_arn_name(string, evaluation->request->region);
+		job->name = smf_training_job_arn_name(string, evaluation->request->region,
+											  evaluation->request->account_id);
 		job->arn = string;
 	}
 	else if (smf_training_job_name_valid(string))
@@ -667,7 +671,8 @@ evaluate_comparison(Evaluation *evaluation, const Condition *condition, Datum va
 	else if (smf_condition_use(condition, source) == USE_TUNING_JOB)
 	{
 		string = TextDatumGetCString(value);
-		if (smf_tuning_job_arn_name(string, evaluation->request->region) == NULL ||
+		if (smf_tuning_job_arn_name(string, evaluation->request->region,
+									evaluation->request->account_id) == NULL ||
 			(query->tuning_job_arn != NULL && strcmp(query->tuning_job_arn, string) != 0))
 			evaluation->impossible = true;
 		query->tuning_job_arn = string;

@@ -14,7 +14,8 @@
 typedef struct ScanRequest ScanRequest;
 
 extern ScanRequest *smf_request_create(List *clauses, const SmfColumn *columns, Index varno,
-									   JobSource source, const char *region, PlanState *parent);
+									   JobSource source, const SmfSettings *settings,
+									   PlanState *parent);
 extern bool smf_request_evaluate(ScanRequest *request, ExprContext *econtext,
 								 JobStreamSpec *spec);
 

@@ -67,6 +67,7 @@ struct RowReader
 {
 	MemoryContext context;		/* the reader's own lifetime */
 	const char *region;			/* value of the column region */
+	const char *account_id;		/* value of the column account_id; NULL: as the ARN says */
 	SmfUnknownEnum unknown_enum;
 	int			natts;			/* attributes of the table */
 	int			ncolumns;		/* columns that are read */
@@ -367,7 +368,11 @@ find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValu
 			set_string(value, reader->region, strlen(reader->region));
 			return true;
 		case SMF_KIND_ACCOUNT_ID:
-			return find_account_id(document, value);
+			if (reader->account_id == NULL)
+				return find_account_id(document, value);
+			/* which that of every job was compared with */
+			set_string(value, reader->account_id, strlen(reader->account_id));
+			return true;
 		case SMF_KIND_RAW_RESPONSE:
 			/* of a Search its record, whether or not the job was described, too */
 			set_jsonb(value, job->record ? job->record : document);
@@ -661,11 +666,12 @@ smf_row_reader_create(Oid relid, TupleDesc tupdesc, List *attnums,
 					  const SmfSettings *settings)
 {
 	RowReader  *row = palloc0(sizeof(RowReader));
-	SmfColumn  *columns = smf_table_columns(relid, tupdesc);
+	SmfColumn  *columns = smf_table_columns(relid, tupdesc, settings);
 	ListCell   *lc;
 
 	row->context = CurrentMemoryContext;
 	row->region = settings->region;
+	row->account_id = settings->account_id;
 	row->unknown_enum = settings->unknown_enum;
 	row->natts = tupdesc->natts;
 	row->columns = palloc0(list_length(attnums) * sizeof(ColumnReader));

@@ -131,7 +131,7 @@ use_source(JobScan *state, JobSource source, List *api_clauses)
 	state->spec.may_refuse = source == SMF_FROM_TUNING_JOB ||
 		(source == SMF_FROM_SEARCH && state->fall_back);
 	state->request = smf_request_create(api_clauses, state->columns, plan->scan.scanrelid, source,
-										state->settings->region, &state->node->ss.ps);
+										state->settings, &state->node->ss.ps);
 	state->checks = smf_early_create(list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY), state->columns,
 									 plan->scan.scanrelid, state->reader, state->node,
 									 &state->spec);
@@ -171,7 +171,8 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	state->node = node;
 	table = GetForeignTable(RelationGetRelid(relation));
 	state->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
-	state->columns = smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation));
+	state->columns = smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation),
+									   state->settings);
 	state->attnums = list_nth(private, SCAN_PRIVATE_ATTNUMS);
 
 	state->client = smf_access_client(state->settings, smf_access_role(node));

@@ -94,6 +94,8 @@ smf_document_object(AwsCall *call, JsonbContainer *object, const char *key, Json
 /*
  * smf_document_describe
  *		The document of one training job, in the current memory context.
+ *
+ * Raises 28000 when it is of another account than the one that is meant.
  */
 Jsonb *
 smf_document_describe(AwsCall *call, const char *job_name)
@@ -101,6 +103,9 @@ smf_document_describe(AwsCall *call, const char *job_name)
 	Jsonb	   *document = smf_document_parse(call, job_name);
 
 	pfree(smf_document_required(call, &document->root, "TrainingJobName", job_name));
+	if (smf_call_means_account(call))
+		smf_call_check_account(call, smf_document_required(call, &document->root, "TrainingJobArn",
+														   job_name), job_name);
 	return document;
 }
 

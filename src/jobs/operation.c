@@ -282,10 +282,10 @@ smf_training_job_name_valid(const char *name)
 
 /*
  * What follows "type" in arn:{partition}:sagemaker:{region}:{account}:{type}{name};
- * NULL when the ARN is not of that form, or of another region.
+ * NULL when the ARN is not of that form, or of another region or account.
  */
 static const char *
-arn_resource(const char *arn, const char *region, const char *type)
+arn_resource(const char *arn, const char *region, const char *account_id, const char *type)
 {
 	const char *fields[ARN_FIELDS];
 	int			lengths[ARN_FIELDS];
@@ -303,6 +303,8 @@ arn_resource(const char *arn, const char *region, const char *type)
 	if (lengths[0] != 3 || memcmp(fields[0], "arn", 3) != 0 ||
 		lengths[2] != strlen("sagemaker") || memcmp(fields[2], "sagemaker", lengths[2]) != 0 ||
 		lengths[3] != strlen(region) || memcmp(fields[3], region, lengths[3]) != 0 ||
+		(account_id != NULL && (lengths[4] != strlen(account_id) ||
+								memcmp(fields[4], account_id, lengths[4]) != 0)) ||
 		strncmp(arn, type, strlen(type)) != 0)
 		return NULL;
 	return arn + strlen(type);
@@ -310,22 +312,22 @@ arn_resource(const char *arn, const char *region, const char *type)
 
 /*
  * smf_training_job_arn_name
- *		The name in the ARN of a training job of the region, palloc'ed; NULL when
- *		no training job there can have the ARN.
+ *		The name in the ARN of a training job of the region and account, NULL for any
+ *		account, palloc'ed; NULL when no training job there can have the ARN.
  */
 char *
-smf_training_job_arn_name(const char *arn, const char *region)
+smf_training_job_arn_name(const char *arn, const char *region, const char *account_id)
 {
-	const char *name = arn_resource(arn, region, "training-job/");
+	const char *name = arn_resource(arn, region, account_id, "training-job/");
 
 	return name != NULL && name_valid(name, NAME_LENGTH_MAX) ? pstrdup(name) : NULL;
 }
 
 /* The same for a hyperparameter tuning job. */
 char *
-smf_tuning_job_arn_name(const char *arn, const char *region)
+smf_tuning_job_arn_name(const char *arn, const char *region, const char *account_id)
 {
-	const char *name = arn_resource(arn, region, "hyper-parameter-tuning-job/");
+	const char *name = arn_resource(arn, region, account_id, "hyper-parameter-tuning-job/");
 
 	return name != NULL && name_valid(name, TUNING_NAME_LENGTH_MAX) ? pstrdup(name) : NULL;
 }

@@ -79,8 +79,8 @@ extern char *smf_describe_training_job_request(const char *training_job_name);
 extern char *smf_list_tags_request(const char *resource_arn, const char *next_token);
 
 extern bool smf_training_job_name_valid(const char *name);
-extern char *smf_training_job_arn_name(const char *arn, const char *region);
-extern char *smf_tuning_job_arn_name(const char *arn, const char *region);
+extern char *smf_training_job_arn_name(const char *arn, const char *region, const char *account_id);
+extern char *smf_tuning_job_arn_name(const char *arn, const char *region, const char *account_id);
 extern bool smf_same_account_arn(const char *arn, const char *other);
 
 #endif							/* SMF_OPERATION_H */

@@ -466,6 +466,7 @@ take_listed(JobStream *stream, JsonbValue *value, SeenJob *seen)
 	JobEntry   *entry;
 	MemoryContext old;
 
+	smf_call_check_account(stream->page, arn, name);
 	seen->identity = arn;
 	if (smf_document_member(object, "CreationTime", &created) && created.type == jbvNumeric)
 	{

@@ -77,10 +77,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* a region that may stand in an ARN */
 	if (smf_region_valid(region))
 	{
-		check_arn(text, region, "training-job", 63, smf_training_job_arn_name(text, region));
-		check_arn(text, region, "hyper-parameter-tuning-job", 32, smf_tuning_job_arn_name(text, region));
+		check_arn(text, region, "training-job", 63, smf_training_job_arn_name(text, region, NULL));
+		check_arn(text, region, "hyper-parameter-tuning-job", 32, smf_tuning_job_arn_name(text, region, NULL));
 		arn = psprintf("arn:aws:sagemaker:%s:123456789012:training-job/%s", region, text);
-		check_arn(arn, region, "training-job", 63, smf_training_job_arn_name(arn, region));
+		check_arn(arn, region, "training-job", 63, smf_training_job_arn_name(arn, region, NULL));
 		FUZZ_CHECK(smf_same_account_arn(arn, arn));
 	}
 	FUZZ_CHECK(smf_same_account_arn(text, other) == smf_same_account_arn(other, text));

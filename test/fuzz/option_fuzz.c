@@ -87,6 +87,7 @@ check_taken(const Given *given)
 			FUZZ_CHECK(is_graphic(value) && strpbrk(value, "@?#\\") == NULL);
 			break;
 		case OPTION_REGION:
+		case OPTION_ACCOUNT:
 		case OPTION_WORD:
 		case OPTION_SECRET:
 		case OPTION_ROLE_ARN:

@@ -199,6 +199,44 @@ def test_rounded_times(session, tap):
     control("reset", b"")
 
 
+def test_account(session, tap):
+    """The account that is meant: known before any call, and compared with each job's ARN."""
+    make_server(session, "own", account_id="123456789012")
+    make_server(session, "strange", account_id="210987654321")
+    session.run("CREATE FOREIGN TABLE strange.own (training_job_name text, role_arn text, account_id text) SERVER strange "
+                "OPTIONS (account_id '123456789012')")
+    for query, rows, calls in (
+            ("SELECT count(*) FROM own.training_jobs WHERE account_id = '210987654321'", "0", "none"),
+            ("SELECT count(*) FROM own.training_jobs WHERE account_id <> '210987654321'", "300", "ListTrainingJobs=3"),
+            ("SELECT account_id FROM own.training_jobs WHERE training_job_name = 'pytorch-ads-0001'", "123456789012",
+             "DescribeTrainingJob=1"),
+            ("SELECT count(*) FROM own.training_jobs WHERE training_job_arn = '%sx'" % ARN.replace("123456789012", "210987654321"),
+             "0", "none"),
+            ("SELECT count(*) FROM own.training_jobs WHERE tuning_job_arn = '%st'" % ARN.replace(
+                "123456789012:training-job", "210987654321:hyper-parameter-tuning-job"), "0", "none"),
+            ("SELECT count(*), count(DISTINCT account_id) FROM strange.own", "300|1", "ListTrainingJobs=3"),
+            ("SELECT sagemaker_fdw_account_id('strange')", "210987654321", "none")):
+        tap.equal(calls_of(session, query), ([rows], calls), "an account that is meant: %s" % query)
+    tap.equal(counters()["credentials"], {}, "... and STS is not asked")
+    for query in ("SELECT count(*) FROM strange.training_jobs LIMIT 1",
+                  "SELECT role_arn FROM strange.training_jobs WHERE training_job_status = 'Failed'",
+                  "SELECT 1 FROM strange.training_jobs WHERE training_job_name = 'pytorch-ads-0001'",
+                  "SELECT 1 FROM strange.training_jobs WHERE training_job_name = 'pytorch-ads-0001' AND role_arn = ''",
+                  "ANALYZE strange.training_jobs",
+                  "SELECT sagemaker_describe_training_job('strange', 'pytorch-ads-0001')"):
+        lines, state = session.ask(query)
+        tap.equal((state, ["123456789012" in line and "210987654321" in line for line in lines[:1]]), ("28000", [True]),
+                  "jobs of another account are an error: %s" % query)
+    tap.ok('the user mapping of role "postgres" for server "strange"' in " ".join(lines), "... that names the mapping", lines)
+    session.run("ALTER SERVER strange OPTIONS (ADD scan_api 'search')")
+    tap.equal(session.ask("SELECT role_arn FROM strange.training_jobs")[1], "28000", "Search finds jobs of another account")
+    serve("no-arn", '"CreationTime": 1750000000')
+    control("document?name=no-arn", b'{"TrainingJobName": "no-arn"}')
+    tap.equal([session.ask("SELECT role_arn FROM %s.training_jobs WHERE training_job_name = 'no-arn'" % server)[1]
+               for server in ("aws", "own")], ["00000", "08P01"], "a job without an ARN is of no account that is meant")
+    control("delete?name=no-arn", b"")
+
+
 # ----- partitions -----
 
 def test_merge_append(session, tap):
@@ -404,6 +442,7 @@ def test(session, tap):
     test_odd_texts(session, tap)
     test_selected_instances(session, tap)
     test_rounded_times(session, tap)
+    test_account(session, tap)
     test_merge_append(session, tap)
     test_changed_rows(session, tap)
     test_concurrency(session, tap)
