@@ -296,6 +296,30 @@ start_sisters(JobScan *state)
 	}
 }
 
+/*
+ * What was planned for another source does not hold: how many jobs are named, and how
+ * many a LIMIT lets the scan read, where conditions that the other one decided are
+ * decided late now.
+ */
+static void
+forget_plan(JobScan *state, JobSource source)
+{
+	ForeignScan *plan = (ForeignScan *) state->node->ss.ps.plan;
+	ListCell   *lc;
+
+	state->spec.estimated = -1;
+	state->spec.narrowed = true;
+	if (state->spec.bound == 0)
+		return;
+	foreach(lc, list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY))
+	{
+		if (smf_early_known(lfirst(lc), state->columns, plan->scan.scanrelid, source))
+			continue;
+		state->spec.bound = 0;
+		state->spec.ramp = true;
+	}
+}
+
 /* The source is refused before it gave a job: ask another one. */
 static void
 change_source(JobScan *state, JobStreamResult refused)
@@ -317,7 +341,7 @@ change_source(JobScan *state, JobStreamResult refused)
 		source = SMF_FROM_SEARCH;
 		state->fall_back = true;
 	}
-	state->spec.narrowed = true;
+	forget_plan(state, source);
 	smf_stream_end(state->stream);
 	state->stream = NULL;
 	use_source(state, source, api_clauses_of(plan, false));

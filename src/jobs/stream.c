@@ -130,7 +130,7 @@ struct JobStream
 
 	/* how much is fetched ahead, and what has been done */
 	int			ramp_window;	/* entries fetched ahead while ramping up */
-	int			ramp_taken;		/* of these, handed out */
+	int			ramp_taken;		/* of these, handed out or gone */
 	int64		njobs_listed;
 	int64		njobs_taken;	/* handed out */
 	int64		started_us;		/* smf_http_now() of the first job asked for */
@@ -639,11 +639,10 @@ next_page_size(const JobStream *stream)
 	return stream->nentries + size <= stream->capacity ? size : 0;
 }
 
-/* An entry has left the ring: with each batch taken, fetch twice as many ahead. */
+/* An entry has left the ring: with each batch that has, fetch twice as many ahead. */
 static void
-count_taken(JobStream *stream)
+ramp_up(JobStream *stream)
 {
-	stream->njobs_taken++;
 	if (++stream->ramp_taken < stream->ramp_window)
 		return;
 	stream->ramp_taken = 0;
@@ -1335,7 +1334,8 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 					continue;
 				}
 				pop_entry(stream);
-				count_taken(stream);
+				stream->njobs_taken++;
+				ramp_up(stream);
 				/* let the calls in flight move while the caller works */
 				if (!waited && calls_in_flight(stream) > 0)
 					smf_http_poll();
@@ -1344,6 +1344,7 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 			/* gone: of a bound, another job takes its place */
 			remember(stream, entry, NULL);
 			pop_entry(stream);
+			ramp_up(stream);
 			continue;
 		}
 		if (stream->nentries == 0 && stream->source_done)

@@ -380,6 +380,26 @@ def test_analyze(session, tap):
     session.run("RESET sagemaker_fdw.analyze_jobs")
 
 
+def test_fall_back(session, tap):
+    """Search is denied: what was planned for it does not hold for the list."""
+    make_server(session, "denied", scan_api="auto")
+    session.run("ANALYZE denied.training_jobs")
+    fault(kind="error", code="AccessDeniedException", operation="Search", times=0)
+    for query, calls, in_flight in (
+            # Search would decide it
+            ("SELECT training_job_name FROM denied.training_jobs WHERE role_arn = 'nobody' LIMIT 1",
+             "DescribeTrainingJob=300 ListTrainingJobs=3 Search=1", 16),
+            # and so does the list
+            ("SELECT count(role_arn) FROM (SELECT role_arn FROM denied.training_jobs WHERE training_job_name <> '' LIMIT 60) AS j",
+             "DescribeTrainingJob=60 ListTrainingJobs=1 Search=1", 16)):
+        control("reset", b"")
+        fault(kind="error", code="AccessDeniedException", operation="Search", times=0)
+        control("config", {"latency_ms": 20})
+        tap.equal((calls_of(session, query)[1], counters()["most_in_flight"]), (calls, in_flight),
+                  "Search is denied: %s" % query)
+    control("reset", b"")
+
+
 # ----- concurrency, EXPLAIN -----
 
 def test_concurrency(session, tap):
@@ -448,6 +468,7 @@ def test(session, tap):
     test_concurrency(session, tap)
     test_long_search(session, tap)
     test_analyze(session, tap)
+    test_fall_back(session, tap)
     test_explain(session, tap)
     test_one_at_a_time(session, tap)
 
