@@ -53,6 +53,7 @@ typedef struct JobPlan
 	SmfColumn  *columns;		/* by attribute number less one */
 	AttrNumber	natts;
 	bool		has_statistics; /* tuples is an estimate, and no guess */
+	bool		analyzed;		/* it is what ANALYZE found */
 } JobPlan;
 
 /* ForeignPath.fdw_private, by position. */
@@ -90,6 +91,7 @@ typedef struct CallEstimate
 	double		describes;
 	double		tag_lists;
 	double		jobs;			/* that the source names */
+	double		certain;		/* calls that are made whatever conditions refuse */
 } CallEstimate;
 
 /*
@@ -113,6 +115,7 @@ sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	table_close(relation, NoLock);
 	rel->fdw_private = state;
 
+	state->analyzed = state->has_statistics && state->settings->estimated_jobs < 0;
 	if (state->settings->estimated_jobs >= 0)
 	{
 		rel->tuples = state->settings->estimated_jobs;
@@ -376,6 +379,27 @@ names_looked_up(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 }
 
 /*
+ * The calls that no condition can save: how much it refuses is only guessed, but what
+ * it is not asked about, before the call, is certain.
+ */
+static double
+certain_calls(const CallEstimate *estimate, const SortedClauses *sorted, JobSource source)
+{
+	bool		conditions = sorted->local != NIL || sorted->recheck != NIL;
+	double		calls = 0;
+
+	if (sorted->created == NIL && (sorted->filters == NIL || source == SMF_FROM_LIST))
+		calls += estimate->pages;
+	else
+		return 0;
+	if (sorted->filters == NIL && sorted->known == NIL && sorted->tagged == NIL)
+		calls += estimate->describes;
+	if (!conditions)
+		calls += estimate->tag_lists;
+	return calls;
+}
+
+/*
  * The calls of one scan.  "bound" is the number of jobs that are read at the most,
  * 0 if it may be all.
  */
@@ -428,6 +452,8 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnu
 		else if (needs.tags)
 			estimate.tag_lists = Min(wanted, ceil(rel->rows));
 	}
+	if (state->analyzed)
+		estimate.certain = certain_calls(&estimate, &sorted, source);
 	return estimate;
 }
 
@@ -790,6 +816,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	private = lappend(private, makeBoolean(may_end_early(root, bound)));
 	private = lappend(private, makeInteger(distance_from_parent(root, rel, best_path)));
 	private = lappend(private, makeFloat(psprintf("%.0f", total_calls(&estimate))));
+	private = lappend(private, makeFloat(psprintf("%.0f", estimate.certain)));
 	private = lappend(private, makeBoolean(state->has_statistics || source == SMF_FROM_NAMES));
 	private = lappend(private, makeFloat(psprintf("%.0f", estimate.jobs)));
 	return make_foreignscan(tlist, sorted.local, rel->relid,

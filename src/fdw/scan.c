@@ -220,15 +220,30 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	node->fdw_state = state;
 }
 
+/* The calls that the scan makes whatever its conditions refuse, as far as that is known. */
+static double
+certain_calls(const JobScan *state)
+{
+	List	   *private = ((ForeignScan *) state->node->ss.ps.plan)->fdw_private;
+
+	/* the query may end before it has read all */
+	if (state->spec.ramp)
+		return 0;
+	/* what was looked up in another loop may be at hand */
+	if (state->spec.source == SMF_FROM_NAMES)
+		return state->attempts[SMF_OP_DESCRIBE_TRAINING_JOB] == 0 ? list_length(state->spec.wanted) : 0;
+	if (state->spec.source != intVal(list_nth(private, SCAN_PRIVATE_SOURCE)))
+		return 0;
+	return floatVal(list_nth(private, SCAN_PRIVATE_CERTAIN_CALLS));
+}
+
 /* Is the scan certain to make more calls than it may? */
 static void
-check_estimate(JobScan *state)
+check_limit(JobScan *state)
 {
-	ForeignScan *plan = (ForeignScan *) state->node->ss.ps.plan;
-	double		calls = floatVal(list_nth(plan->fdw_private, SCAN_PRIVATE_ESTIMATED_CALLS));
+	double		calls = certain_calls(state);
 
-	if (smf_max_calls == 0 || calls <= smf_max_calls || state->spec.ramp ||
-		!boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_HAS_STATISTICS)))
+	if (smf_max_calls == 0 || calls <= smf_max_calls)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -263,7 +278,7 @@ start_stream(JobScan *state)
 	if (smf_early_possible(state->checks) &&
 		smf_request_evaluate(state->request, state->node->ss.ps.ps_ExprContext, &state->spec))
 	{
-		check_estimate(state);
+		check_limit(state);
 		show_progress(state);
 		state->stream = smf_stream_begin(state->client, &state->spec);
 	}

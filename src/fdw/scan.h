@@ -43,7 +43,13 @@ typedef enum ScanPrivateIndex
 	SCAN_PRIVATE_FROM_PARENT,
 	/* Float: calls of one scan, as estimated */
 	SCAN_PRIVATE_ESTIMATED_CALLS,
-	/* Boolean: does that rest on more than a guess? */
+
+	/*
+	 * Float: of these, the calls that are made whatever conditions refuse, if the
+	 * table has the jobs that ANALYZE found
+	 */
+	SCAN_PRIVATE_CERTAIN_CALLS,
+	/* Boolean: does the estimate rest on more than a guess? */
 	SCAN_PRIVATE_HAS_STATISTICS,
 	/* Float: jobs that the source will name, as estimated */
 	SCAN_PRIVATE_ESTIMATED_JOBS

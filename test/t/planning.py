@@ -400,6 +400,29 @@ def test_fall_back(session, tap):
     control("reset", b"")
 
 
+def test_max_calls(session, tap):
+    """Only what is certain is refused before the first call."""
+    session.run("SET sagemaker_fdw.max_calls = 30; PREPARE since(timestamptz) AS SELECT count(role_arn) FROM aws.training_jobs "
+                "WHERE creation_time > $1; SET plan_cache_mode = force_generic_plan")
+    since = "SELECT count(*) FROM aws.training_jobs WHERE creation_time > '2025-06-25'"
+    expected = session.run(since)
+    tap.ok(0 < int(expected[0]) < 29, "there are some jobs since then", expected)
+    for query in ("SELECT count(role_arn) FROM aws.training_jobs WHERE creation_time > (SELECT timestamptz '2025-06-25')",
+                  "EXECUTE since('2025-06-25')",
+                  "SELECT count(role_arn) FROM aws.training_jobs WHERE training_job_name || '' IN "
+                  "(SELECT training_job_name FROM aws.training_jobs AS j WHERE creation_time > '2025-06-25') AND creation_time > '2025-06-25'"):
+        tap.equal(session.ask(query), (expected, "00000"), "what is guessed is tried: %s" % query)
+    session.run("RESET plan_cache_mode; DEALLOCATE since")
+    control("calls")
+    names = "ARRAY(SELECT 'no-such-job-' || n FROM generate_series(1, 31) AS n)"
+    for query in ("SELECT count(role_arn) FROM aws.training_jobs",
+                  "SELECT count(role_arn) FROM aws.training_jobs WHERE role_arn <> ''",
+                  "SELECT role_arn FROM aws.training_jobs LIMIT 31",
+                  "SELECT 1 FROM aws.training_jobs WHERE training_job_name = ANY (%s)" % names):
+        tap.equal((session.ask(query)[1], control("calls")), ("54000", "none"), "what is certain is refused: %s" % query)
+    session.run("RESET sagemaker_fdw.max_calls")
+
+
 # ----- concurrency, EXPLAIN -----
 
 def test_concurrency(session, tap):
@@ -469,6 +492,7 @@ def test(session, tap):
     test_long_search(session, tap)
     test_analyze(session, tap)
     test_fall_back(session, tap)
+    test_max_calls(session, tap)
     test_explain(session, tap)
     test_one_at_a_time(session, tap)
 
