@@ -442,7 +442,7 @@ BEGIN
 				schema_name, part.middle, table_name, part.a);
 		END IF;
 		EXECUTE format('CREATE FOREIGN TABLE %1$I.%2$I PARTITION OF %1$I.%3$I FOR VALUES IN (%4$L) '
-			'SERVER %5$I OPTIONS (region %4$L)', schema_name, part.leaf, part.middle, part.r, part.s);
+			'SERVER %5$I OPTIONS (region %4$L, account_id %6$L)', schema_name, part.leaf, part.middle, part.r, part.s, part.a);
 	END LOOP;
 END;
 $$;
