@@ -5,7 +5,8 @@
  *
  * Each condition is decided in the first tier in which all of its columns are
  * known: before any call (the region), on the summary, with the tags, on the
- * document.  A job that fails costs no further call.
+ * document.  A job that fails costs no further call.  But a condition that may raise an
+ * error, as a cast may, waits for those that Postgres would decide before it.
  *
  * Postgres checks conditions again on the row, which may be newer than the summary;
  * but not those with a sub-plan, which may be dear: they are left to this file, and
@@ -16,10 +17,15 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "fdw/early.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 /* Conditions of one tier. */
@@ -168,29 +174,195 @@ check_job(void *arg, const Job *job, JobTier tier)
 	return ExecQual(checks->tiers[tier].qual, econtext);
 }
 
-/* When the clause is decided. */
-typedef enum DecidedAt
-{
-	DECIDED_AT_START,			/* before any call */
-	DECIDED_LISTED,				/* as soon as a job is named */
-	DECIDED_TAGGED,				/* with its tags, before its document */
-	DECIDED_DESCRIBED,			/* on its document, before its tags */
-	DECIDED_COMPLETE			/* on the whole row */
-} DecidedAt;
+/* ----- which conditions may change places ----- */
 
-static DecidedAt
-decided_at(Node *clause, const SmfColumn *columns, Index varno, JobSource source,
-		   bool tags_first, bool tags_last)
+/* A pattern of LIKE that is not refused: the character behind a backslash is there. */
+static bool
+is_whole_pattern(Node *pattern)
+{
+	Const	   *constant = (Const *) pattern;
+	const char *at;
+
+	if (!IsA(pattern, Const) || constant->constisnull || constant->consttype != TEXTOID)
+		return false;
+	for (at = TextDatumGetCString(constant->constvalue); *at; at++)
+	{
+		if (*at == '\\' && *++at == '\0')
+			return false;
+	}
+	return true;
+}
+
+/* A regular expression of which every character is harmless. */
+static bool
+is_plain_regex(Node *pattern)
+{
+	Const	   *constant = (Const *) pattern;
+	const char *at;
+
+	if (!IsA(pattern, Const) || constant->constisnull || constant->consttype != TEXTOID)
+		return false;
+	at = TextDatumGetCString(constant->constvalue);
+	return at[strspn(at, "^$.-_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")] == '\0';
+}
+
+/* Functions that raise no error, whatever they are given, though not marked as such. */
+static bool
+is_harmless(Oid function)
+{
+	static const Oid harmless[] = {
+		F_ENUM_EQ, F_ENUM_NE, F_ENUM_LT, F_ENUM_LE, F_ENUM_GT, F_ENUM_GE,
+		F_JSONB_OBJECT_FIELD, F_JSONB_OBJECT_FIELD_TEXT, F_JSONB_ARRAY_ELEMENT,
+		F_JSONB_ARRAY_ELEMENT_TEXT, F_JSONB_EXISTS, F_JSONB_EXISTS_ANY, F_JSONB_EXISTS_ALL,
+		F_JSONB_CONTAINS, F_JSONB_CONTAINED, F_JSONB_TYPEOF, F_JSONB_EQ, F_JSONB_NE,
+		F_STRPOS, F_POSITION_TEXT_TEXT, F_STARTS_WITH, F_TEXTEQ, F_TEXTNE, F_TEXT_LT,
+		F_TEXT_LE, F_TEXT_GT, F_TEXT_GE, F_LOWER_TEXT, F_UPPER_TEXT, F_LENGTH_TEXT,
+		F_LEFT, F_RIGHT
+	};
+
+	for (int i = 0; i < lengthof(harmless); i++)
+	{
+		if (harmless[i] == function)
+			return true;
+	}
+	return get_func_leakproof(function);
+}
+
+/* check_functions_in_node's callback */
+static bool
+function_may_raise(Oid function, void *context)
+{
+	List	   *args = context;
+
+	switch (function)
+	{
+		case F_TEXTLIKE:
+		case F_TEXTNLIKE:
+		case F_TEXTICLIKE:
+		case F_TEXTICNLIKE:
+			return list_length(args) != 2 || !is_whole_pattern(lsecond(args));
+		case F_TEXTREGEXEQ:
+		case F_TEXTREGEXNE:
+		case F_TEXTICREGEXEQ:
+		case F_TEXTICREGEXNE:
+			return list_length(args) != 2 || !is_plain_regex(lsecond(args));
+		default:
+			return !is_harmless(function);
+	}
+}
+
+/* The arguments of a function or an operator; NIL of others. */
+static List *
+arguments_of(Node *node)
+{
+	if (IsA(node, OpExpr))
+		return ((OpExpr *) node)->args;
+	if (IsA(node, FuncExpr))
+		return ((FuncExpr *) node)->args;
+	return NIL;
+}
+
+/* A walker: may the expression raise an error, by what it is given? */
+static bool
+may_raise(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_SubPlan:
+			{
+				SubLinkType type = ((SubPlan *) node)->subLinkType;
+
+				/* what it reads raises nothing that depends on the order of conditions here */
+				if (type != EXISTS_SUBLINK && type != ANY_SUBLINK && type != ARRAY_SUBLINK)
+					return true;
+				break;
+			}
+		case T_CoerceViaIO:
+			/* anything has a text */
+			if (((CoerceViaIO *) node)->resulttype != TEXTOID)
+				return true;
+			return may_raise((Node *) ((CoerceViaIO *) node)->arg, context);
+		case T_Var:
+		case T_Const:
+		case T_Param:
+		case T_List:
+		case T_OpExpr:
+		case T_FuncExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+		case T_ScalarArrayOpExpr:
+		case T_RowCompareExpr:
+		case T_BoolExpr:
+		case T_NullTest:
+		case T_BooleanTest:
+		case T_RelabelType:
+		case T_CollateExpr:
+		case T_CaseExpr:
+		case T_CaseWhen:
+		case T_CaseTestExpr:
+		case T_CoalesceExpr:
+		case T_ArrayExpr:
+		case T_SQLValueFunction:
+		case T_AlternativeSubPlan:
+		case T_PlaceHolderVar:
+			if (check_functions_in_node(node, function_may_raise, arguments_of(node)))
+				return true;
+			break;
+		default:
+			return true;
+	}
+	return expression_tree_walker(node, may_raise, context);
+}
+
+/*
+ * smf_early_may_raise
+ *		May the clause raise an error, so that a clause that stands before it, and may
+ *		guard it, must have been decided?
+ *
+ * Postgres does not promise to keep the order, but does; and who casts behind a
+ * condition counts on that.
+ */
+bool
+smf_early_may_raise(Node *clause)
+{
+	return may_raise(clause, NULL);
+}
+
+/* ----- when conditions are decided ----- */
+
+/*
+ * smf_early_tier
+ *		When the clause, which may be decided early, is decided if nothing holds it
+ *		back, and each document is asked for last.
+ */
+EarlyTier
+smf_early_tier(Node *clause, const SmfColumn *columns, Index varno, JobSource source)
 {
 	if (known_from_settings(clause, columns, varno))
-		return DECIDED_AT_START;
+		return EARLY_AT_START;
 	if (smf_early_known(clause, columns, varno, source))
-		return DECIDED_LISTED;
-	if (tags_first && smf_early_tagged(clause, columns, varno, source))
-		return DECIDED_TAGGED;
-	if (tags_last && !reads_tags(clause, columns, varno))
-		return DECIDED_DESCRIBED;
-	return DECIDED_COMPLETE;
+		return EARLY_LISTED;
+	if (smf_early_tagged(clause, columns, varno, source))
+		return EARLY_TAGGED;
+	return reads_tags(clause, columns, varno) ? EARLY_COMPLETE : EARLY_DESCRIBED;
+}
+
+static EarlyTier
+decided_at(Node *clause, const SmfColumn *columns, Index varno, JobSource source,
+		   bool tags_first, bool tags_last, EarlyTier *latest)
+{
+	EarlyTier	tier = smf_early_tier(clause, columns, varno, source);
+
+	/* one that may raise an error waits for those before it */
+	if (tier < *latest && smf_early_may_raise(clause))
+		return EARLY_COMPLETE;
+	*latest = Max(*latest, tier);
+	if (tier <= EARLY_LISTED || (tier == EARLY_TAGGED && tags_first) ||
+		(tier == EARLY_DESCRIBED && tags_last))
+		return tier;
+	return EARLY_COMPLETE;
 }
 
 /* Are tags asked for before the document, since conditions on them may save it? */
@@ -219,14 +391,15 @@ smf_early_decided(List *clauses, const SmfColumn *columns, Index varno, JobSourc
 {
 	bool		tags_first = tags_come_first(clauses, columns, varno, source,
 											 want_document, want_tags);
+	EarlyTier	latest = EARLY_AT_START;
 	List	   *decided = NIL;
 	ListCell   *lc;
 
 	foreach(lc, clauses)
 	{
-		DecidedAt	at = decided_at(lfirst(lc), columns, varno, source, tags_first,
-									want_document && want_tags && !tags_first);
-		bool		more = at == DECIDED_LISTED ? want_document || want_tags : at != DECIDED_COMPLETE;
+		EarlyTier	at = decided_at(lfirst(lc), columns, varno, source, tags_first,
+									want_document && want_tags && !tags_first, &latest);
+		bool		more = at == EARLY_LISTED ? want_document || want_tags : at != EARLY_COMPLETE;
 
 		if (more)
 			decided = lappend(decided, lfirst(lc));
@@ -248,6 +421,7 @@ smf_early_create(List *clauses, const SmfColumn *columns, Index varno, RowReader
 	List	   *settings = NIL;
 	List	   *tiers[SMF_TIER_COMPLETE] = {NIL};
 	List	   *rest = NIL;
+	EarlyTier	latest = EARLY_AT_START;
 	ListCell   *lc;
 
 	spec->tags_first = tags_come_first(clauses, columns, varno, spec->source,
@@ -257,21 +431,21 @@ smf_early_create(List *clauses, const SmfColumn *columns, Index varno, RowReader
 		Node	   *clause = lfirst(lc);
 
 		switch (decided_at(clause, columns, varno, spec->source, spec->tags_first,
-						   spec->want_document && spec->want_tags && !spec->tags_first))
+						   spec->want_document && spec->want_tags && !spec->tags_first, &latest))
 		{
-			case DECIDED_AT_START:
+			case EARLY_AT_START:
 				settings = lappend(settings, clause);
 				break;
-			case DECIDED_LISTED:
+			case EARLY_LISTED:
 				tiers[SMF_TIER_LISTED] = lappend(tiers[SMF_TIER_LISTED], clause);
 				break;
-			case DECIDED_TAGGED:
+			case EARLY_TAGGED:
 				tiers[SMF_TIER_TAGGED] = lappend(tiers[SMF_TIER_TAGGED], clause);
 				break;
-			case DECIDED_DESCRIBED:
+			case EARLY_DESCRIBED:
 				tiers[SMF_TIER_DESCRIBED] = lappend(tiers[SMF_TIER_DESCRIBED], clause);
 				break;
-			case DECIDED_COMPLETE:
+			case EARLY_COMPLETE:
 				if (contain_subplans(clause))
 					rest = lappend(rest, clause);
 				break;

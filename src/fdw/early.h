@@ -13,6 +13,19 @@
 
 typedef struct EarlyChecks EarlyChecks;
 
+/* When a condition is decided. */
+typedef enum EarlyTier
+{
+	EARLY_AT_START,				/* before any call */
+	EARLY_LISTED,				/* as soon as a job is named */
+	EARLY_TAGGED,				/* with its tags, before its document */
+	EARLY_DESCRIBED,			/* on its document, before its tags */
+	EARLY_COMPLETE				/* on the whole row */
+} EarlyTier;
+
+extern bool smf_early_may_raise(Node *clause);
+extern EarlyTier smf_early_tier(Node *clause, const SmfColumn *columns, Index varno,
+								JobSource source);
 extern bool smf_early_reads_columns(Node *clause, Index varno);
 extern bool smf_early_known(Node *clause, const SmfColumn *columns, Index varno,
 							JobSource source);

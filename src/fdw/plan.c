@@ -283,6 +283,8 @@ sort_clauses(RelOptInfo *rel, List *clauses, JobSource source, SortedClauses *so
 	JobPlan    *state = rel->fdw_private;
 	ListCell   *lc;
 
+	EarlyTier	latest = EARLY_AT_START;	/* of the clauses so far */
+
 	memset(sorted, 0, sizeof(SortedClauses));
 	sorted->all_known = true;
 	foreach(lc, clauses)
@@ -302,13 +304,23 @@ sort_clauses(RelOptInfo *rel, List *clauses, JobSource source, SortedClauses *so
 			sorted->filters = lappend(sorted->filters, clause);
 
 		/* that the job has the name that it was looked up by is nothing to decide */
-		if (use != USE_LOOKUP && may_be_early(rel, clause))
+		if (use == USE_LOOKUP)
+			sorted->local = lappend(sorted->local, node);
+		else if (may_be_early(rel, clause) &&
+				 !(latest == EARLY_COMPLETE && smf_early_may_raise(node)))
 		{
+			EarlyTier	tier = smf_early_tier(node, state->columns, rel->relid, source);
+
 			sorted->early = lappend(sorted->early, node);
-			known = smf_early_known(node, state->columns, rel->relid, source);
+			/* the executor holds it back then */
+			if (tier < latest && smf_early_may_raise(node))
+				tier = EARLY_COMPLETE;
+			else
+				latest = Max(latest, tier);
+			known = tier == EARLY_LISTED || (tier == EARLY_AT_START && source != SMF_FROM_NAMES);
 			if (known)
 				sorted->known = lappend(sorted->known, clause);
-			else if (smf_early_tagged(node, state->columns, rel->relid, source))
+			else if (tier == EARLY_TAGGED)
 				sorted->tagged = lappend(sorted->tagged, clause);
 			if (contain_subplans(node))
 				sorted->recheck = lappend(sorted->recheck, node);
@@ -316,7 +328,10 @@ sort_clauses(RelOptInfo *rel, List *clauses, JobSource source, SortedClauses *so
 				sorted->local = lappend(sorted->local, node);
 		}
 		else
+		{
 			sorted->local = lappend(sorted->local, node);
+			latest = EARLY_COMPLETE;
+		}
 		sorted->all_known &= known;
 	}
 }

@@ -423,6 +423,35 @@ def test_max_calls(session, tap):
     session.run("RESET sagemaker_fdw.max_calls")
 
 
+def test_guards(session, tap):
+    """A condition that may raise an error is not decided before one that guards it."""
+    for conditions, calls in (
+            # name and account are listed, role and tags are not
+            ("role_arn = 'nobody' AND 1 / (length(training_job_name) - length(training_job_name)) = 1", "DescribeTrainingJob=300 ListTrainingJobs=3"),
+            ("role_arn = 'nobody' AND training_job_name::int > 0", "DescribeTrainingJob=300 ListTrainingJobs=3"),
+            ("role_arn = 'nobody' AND (training_job_status = 'Failed' OR training_job_name::int > 0)",
+             "DescribeTrainingJob=300 ListTrainingJobs=3"),
+            ("tags->>'team' = 'nobody' AND training_job_name::int > 0", "ListTags=300 ListTrainingJobs=3"),
+            ("random() < 0 AND training_job_name::int > 0", "ListTrainingJobs=3"),
+            ("tags->>'team' = 'nobody' AND role_arn::int > 0 AND creation_time < '2000-01-01'", "ListTrainingJobs=1"),
+            # these cannot, or stand before
+            ("role_arn = 'nobody' AND training_job_status = 'Failed'", "DescribeTrainingJob=49 ListTrainingJobs=3"),
+            ("role_arn = 'nobody' AND training_job_status IN ('Failed', 'Stopped') AND training_end_time IS NOT NULL",
+             "DescribeTrainingJob=71 ListTrainingJobs=3"),
+            ("role_arn = 'nobody' AND training_job_name LIKE 'xgboost%9' AND warm_pool_status->>'Status' IS NULL "
+             "AND training_job_name ILIKE '%F%' AND training_job_name !~ '^y' AND training_job_status::text <> 'x'", None),
+            ("left(training_job_name, 1)::text = 'x' AND (training_job_name || '1')::text <> 'y' AND role_arn = 'nobody'", None)):
+        rows, made = calls_of(session, "SELECT count(*) FROM aws.training_jobs WHERE " + conditions)
+        tap.equal(rows, ["0"], "no error where a guard stands before: %s" % conditions)
+        if calls is None:
+            described = int(session.run("SELECT count(*) FROM (SELECT training_job_name, training_job_status, warm_pool_status FROM aws.training_jobs) "
+                                        "AS j WHERE " + conditions.replace("role_arn = 'nobody' AND", "").replace("AND role_arn = 'nobody'", ""))[0])
+            calls = "DescribeTrainingJob=%d ListTrainingJobs=3" % described
+            tap.ok(0 < described < 300, "... of which some are described", described)
+        tap.equal(made, calls, "... by %s" % calls)
+    control("calls")
+
+
 # ----- concurrency, EXPLAIN -----
 
 def test_concurrency(session, tap):
@@ -491,6 +520,7 @@ def test(session, tap):
     test_concurrency(session, tap)
     test_long_search(session, tap)
     test_analyze(session, tap)
+    test_guards(session, tap)
     test_fall_back(session, tap)
     test_max_calls(session, tap)
     test_explain(session, tap)
