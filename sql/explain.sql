@@ -26,6 +26,15 @@ SELECT aws.plan_as('json', 'SELECT failure_reason FROM aws.training_jobs');
 SELECT aws.plan_as('yaml', 'SELECT failure_reason FROM aws.training_jobs');
 SELECT aws.plan_as('xml', 'SELECT failure_reason FROM aws.training_jobs');
 
+CREATE FUNCTION aws.explain_json(options text, query text) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (' || options || ', FORMAT json) ' || query INTO plan;
+	RETURN plan;
+END
+$$;
+
 -- no call is made for any of this, also for a prepared statement and a false condition
 \set calls `$SAGEMAKER_FDW_CTL calls`
 \echo :calls
@@ -62,6 +71,18 @@ SELECT aws.explain_analyze($$SELECT (SELECT role_arn FROM aws.training_jobs WHER
 SELECT aws.explain_analyze($$SELECT role_arn FROM aws.training_jobs WHERE training_job_name = 'pytorch-ads-0001'$$);
 \set calls `$SAGEMAKER_FDW_CTL calls`
 \echo :calls
+
+-- every condition stands in a filter, also one with a sub-plan, and what is removed early is counted
+SELECT aws.explain_analyze($$SELECT count(role_arn) FROM aws.training_jobs WHERE training_job_status <> 'Completed' AND role_arn LIKE '%nobody'$$);
+SELECT jsonb_array_length(plan->0->'Plan'->'API Early Filter') AS filters, plan->0->'Plan'->'Rows Removed Early' AS removed
+  FROM aws.explain_json('ANALYZE', $$SELECT 1 FROM aws.training_jobs
+    WHERE creation_time > '2025-06-20' AND (role_arn = 'x' OR EXISTS (SELECT FROM pg_class WHERE relname = role_arn AND oid < 9))$$) AS plan;
+-- figures that change are left out where they are not wanted
+SELECT format('%s %s', costs, timing) AS costs_timing,
+       plan->0->'Plan' ? 'Estimated API Calls' AS estimate, plan->0->'Plan' ? 'API Wait Time' AS wait
+  FROM unnest(ARRAY['ON', 'OFF']) AS costs, unnest(ARRAY['ON', 'OFF']) AS timing,
+       LATERAL (SELECT aws.explain_json(format('ANALYZE, COSTS %s, TIMING %s', costs, timing),
+         'SELECT training_job_name FROM aws.training_jobs') AS plan) AS p;
 
 -- the estimate of the table's rows
 CREATE FUNCTION aws.estimated_rows(query text) RETURNS numeric LANGUAGE plpgsql AS $$

@@ -46,6 +46,7 @@ struct EarlyChecks
 	Bitmapset  *settings_columns;
 	TierChecks	tiers[SMF_TIER_COMPLETE];
 	ExprState  *rest;			/* with a sub-plan, decided on the whole row */
+	int64		removed;		/* jobs that were refused */
 };
 
 /*
@@ -162,6 +163,7 @@ check_job(void *arg, const Job *job, JobTier tier)
 	TupleTableSlot *slot = checks->slot;
 	ExprContext *econtext = checks->econtext;
 	MemoryContext old;
+	bool		wanted;
 
 	ResetExprContext(econtext);
 	ExecClearTuple(slot);
@@ -171,7 +173,9 @@ check_job(void *arg, const Job *job, JobTier tier)
 	MemoryContextSwitchTo(old);
 	ExecStoreVirtualTuple(slot);
 	econtext->ecxt_scantuple = slot;
-	return ExecQual(checks->tiers[tier].qual, econtext);
+	wanted = ExecQual(checks->tiers[tier].qual, econtext);
+	checks->removed += !wanted;
+	return wanted;
 }
 
 /* ----- which conditions may change places ----- */
@@ -383,7 +387,7 @@ tags_come_first(List *clauses, const SmfColumn *columns, Index varno, JobSource 
 /*
  * smf_early_decided
  *		Of conditions that may be decided early, those that are, before the last
- *		call for a job.
+ *		call for a job, and those that Postgres leaves to us.
  */
 List *
 smf_early_decided(List *clauses, const SmfColumn *columns, Index varno, JobSource source,
@@ -401,7 +405,8 @@ smf_early_decided(List *clauses, const SmfColumn *columns, Index varno, JobSourc
 									want_document && want_tags && !tags_first, &latest);
 		bool		more = at == EARLY_LISTED ? want_document || want_tags : at != EARLY_COMPLETE;
 
-		if (more)
+		/* nobody else decides what has a sub-plan */
+		if (more || contain_subplans(lfirst(lc)))
 			decided = lappend(decided, lfirst(lc));
 	}
 	return decided;
@@ -501,13 +506,16 @@ smf_early_possible(EarlyChecks *checks)
 	return ExecQual(checks->settings, checks->econtext);
 }
 
-/*
- * smf_early_complete
- *		Does a job, of which the slot is the row, meet the conditions that
- *		Postgres leaves to us?
- */
-bool
-smf_early_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot)
+/* How many jobs the conditions have refused so far. */
+int64
+smf_early_removed(const EarlyChecks *checks)
+{
+	return checks->removed;
+}
+
+/* Does the job, of which the slot is the row, meet conditions with a sub-plan? */
+static bool
+check_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot)
 {
 	Job			listed = *job;
 
@@ -528,4 +536,18 @@ smf_early_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot)
 			return false;
 	}
 	return true;
+}
+
+/*
+ * smf_early_complete
+ *		Does a job, of which the slot is the row, meet the conditions that
+ *		Postgres leaves to us?
+ */
+bool
+smf_early_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot)
+{
+	bool		wanted = check_complete(checks, job, slot);
+
+	checks->removed += !wanted;
+	return wanted;
 }

@@ -39,6 +39,7 @@ extern EarlyChecks *smf_early_create(List *clauses, const SmfColumn *columns, In
 									 RowReader *reader, ForeignScanState *node,
 									 JobStreamSpec *spec);
 extern bool smf_early_possible(EarlyChecks *checks);
+extern int64 smf_early_removed(const EarlyChecks *checks);
 extern bool smf_early_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot);
 
 #endif							/* SMF_EARLY_H */

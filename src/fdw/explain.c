@@ -74,7 +74,7 @@ deparse(ForeignScanState *node, List *conditions, ExplainState *es)
 	return texts;
 }
 
-/* The conditions that are decided before all of a job is fetched. */
+/* The conditions that are decided before all of a job is fetched, or not by Postgres. */
 static List *
 early_conditions(ForeignScanState *node, JobSource source)
 {
@@ -115,7 +115,8 @@ explain_costs(const JobScan *state, ExplainState *es)
 	ExplainPropertyInteger("API Retries", NULL, stats->retries, es);
 	ExplainPropertyInteger("API Throttles", NULL, stats->throttles, es);
 	ExplainPropertyInteger("API Bytes Received", NULL, stats->bytes_received, es);
-	ExplainPropertyFloat("API Wait Time", "ms", stats->wait_us / 1000.0, 3, es);
+	if (es->timing)
+		ExplainPropertyFloat("API Wait Time", "ms", stats->wait_us / 1000.0, 3, es);
 }
 
 /*
@@ -140,7 +141,8 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 		ExplainPropertyText("API Order",
 							boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_OLDEST_FIRST)) ?
 							"CreationTime Ascending" : "CreationTime Descending", es);
-	explain_estimate(plan, es);
+	if (es->costs)
+		explain_estimate(plan, es);
 	if (es->verbose)
 	{
 		SmfSettings *settings = settings_of(node->ss.ss_currentRelation);
@@ -149,5 +151,9 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 							smf_access_endpoint(settings, smf_access_role(node)), es);
 	}
 	if (es->analyze && state != NULL)
+	{
+		if (early != NIL)
+			ExplainPropertyInteger("Rows Removed Early", NULL, smf_early_removed(state->checks), es);
 		explain_costs(state, es);
+	}
 }
