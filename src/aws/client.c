@@ -1250,6 +1250,13 @@ smf_call_refused(const AwsCall *call)
 	return call->result == SMF_HTTP_OK && smf_retry_refuses_credentials(call->error.code);
 }
 
+/* Did the call fail since its answer is larger than may be? */
+bool
+smf_call_too_large(const AwsCall *call)
+{
+	return call->result == SMF_HTTP_TOO_LARGE;
+}
+
 /* Did the call fail since the credentials may not make it? */
 bool
 smf_call_denied(const AwsCall *call)

@@ -93,6 +93,7 @@ extern bool smf_call_done(const AwsCall *call);
 extern AwsCallState smf_call_state(const AwsCall *call);
 extern bool smf_call_failed(const AwsCall *call);
 extern bool smf_call_refused(const AwsCall *call);
+extern bool smf_call_too_large(const AwsCall *call);
 extern bool smf_call_denied(const AwsCall *call);
 extern const char *smf_call_tls_problem(const AwsCall *call);
 extern const AwsError *smf_call_error(const AwsCall *call);

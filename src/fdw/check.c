@@ -279,7 +279,7 @@ check_permissions(Check *check, AwsCall *made)
 	try_operation(check, SMF_OP_SEARCH, list_request(SMF_OP_SEARCH));
 	try_operation(check, SMF_OP_LIST_FOR_TUNING_JOB, list_request(SMF_OP_LIST_FOR_TUNING_JOB));
 	if (check->job_arn != NULL)
-		try_operation(check, SMF_OP_LIST_TAGS, smf_list_tags_request(check->job_arn, NULL));
+		try_operation(check, SMF_OP_LIST_TAGS, smf_list_tags_request(check->job_arn, false, NULL));
 	else
 		put_row(check, "permission ListTags", listed,
 				listed ? "not tried: there is no job to list the tags of" :

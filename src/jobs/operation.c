@@ -233,15 +233,21 @@ smf_describe_training_job_request(const char *training_job_name)
 	return finish_request(&body);
 }
 
-/* Body that asks for a page of a resource's tags; "next_token" may be NULL. */
+/*
+ * smf_list_tags_request
+ *		Body that asks for a page of a resource's tags, of the service's own size or the
+ *		smallest that it makes; "next_token" may be NULL.
+ */
 char *
-smf_list_tags_request(const char *resource_arn, const char *next_token)
+smf_list_tags_request(const char *resource_arn, bool small_page, const char *next_token)
 {
 	StringInfoData body;
 
 	initStringInfo(&body);
 	appendStringInfoChar(&body, '{');
 	append_string_member(&body, "ResourceArn", resource_arn);
+	if (small_page)
+		appendStringInfo(&body, ", \"MaxResults\": %d", SMF_TAGS_PAGE_SIZE_MIN);
 	append_string_member(&body, "NextToken", next_token);
 	return finish_request(&body);
 }

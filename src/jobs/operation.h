@@ -25,6 +25,9 @@ typedef enum JobOperation
 /* Largest page that the service gives. */
 #define SMF_PAGE_SIZE_MAX 100
 
+/* Smallest page of ListTags that may be asked for. */
+#define SMF_TAGS_PAGE_SIZE_MIN 50
+
 /* Longest name and value that a filter of Search, and text that NameContains takes. */
 #define SMF_SEARCH_NAME_MAX		255
 #define SMF_SEARCH_VALUE_MAX	1024
@@ -76,7 +79,8 @@ extern char *smf_page_request(JobOperation operation, const JobQuery *query, int
 							  const char *next_token);
 extern char *smf_search_time(int64 seconds);
 extern char *smf_describe_training_job_request(const char *training_job_name);
-extern char *smf_list_tags_request(const char *resource_arn, const char *next_token);
+extern char *smf_list_tags_request(const char *resource_arn, bool small_page,
+								   const char *next_token);
 
 extern bool smf_training_job_name_valid(const char *name);
 extern char *smf_training_job_arn_name(const char *arn, const char *region, const char *account_id);

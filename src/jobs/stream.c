@@ -23,6 +23,9 @@
  * spelled in another case than the job's own, so that what Describe does not find
  * is looked for by the ARN itself before it is no job.
  *
+ * A page that is larger than a response may be is asked for again with half as many
+ * jobs: a hundred records of Search can have 25 MB of hyperparameters alone.
+ *
  * A token that the service refuses (it may have expired while jobs were read) is no
  * end: the walk goes on from the creation time that it had come to.  So does a
  * Search from time to time, since its pages get slower the further one walks.
@@ -74,6 +77,7 @@ typedef struct JobEntry
 	List	   *tag_pages;		/* responses of ListTags (Jsonb *) */
 	char	   *tags_token;		/* asks for their next page, or NULL */
 	bool		tags_complete;	/* the last page of tags is there */
+	bool		small_tags;		/* the page of tags was asked for as a small one */
 	bool		searched;		/* its ARN was looked for */
 	bool		cached;			/* document and cached_tags are from the cache */
 	Jsonb	   *cached_tags;	/* NULL: not in there */
@@ -110,6 +114,10 @@ struct JobStream
 	bool		any_by_name;	/* is one wanted by its name alone? */
 	bool		any_by_arn;		/* is one by its ARN? */
 	AwsCall    *page;			/* the page in flight, or NULL */
+	int			page_size;		/* jobs that it was asked for */
+	int			page_limit;		/* most jobs of a page whose answer is not too large */
+	bool		small_tags;		/* tags are asked for in the smallest pages, since an
+								 * answer was too large */
 	char	   *next_token;		/* asks for the next page; NULL on the first */
 	bool		source_done;	/* no further entry will come */
 	Numeric		last_created;	/* creation time of the job listed last, in
@@ -366,6 +374,21 @@ resume(JobStream *stream)
 	if (stream->next_token == NULL || error->code == NULL ||
 		strcmp(error->code, "ValidationException") != 0 || !walk_on(stream))
 		return false;
+	drop_page(stream);
+	return true;
+}
+
+/*
+ * The page is larger than a response may be: ask again, and from now on, for half as many
+ * jobs.  False if that is not what is wrong, or there was but one.
+ */
+static bool
+shrink_page(JobStream *stream)
+{
+	if (stream->page == NULL || !smf_call_done(stream->page) ||
+		!smf_call_too_large(stream->page) || stream->page_size <= 1)
+		return false;
+	stream->page_limit = stream->page_size / 2;
 	drop_page(stream);
 	return true;
 }
@@ -627,7 +650,7 @@ static int
 next_page_size(const JobStream *stream)
 {
 	const JobStreamSpec *spec = &stream->spec;
-	int			size = spec->fetch_size;
+	int			size = stream->page_limit;
 
 	if (spec->source == SMF_FROM_NAMES || stream->page != NULL || stream->source_done)
 		return 0;
@@ -696,6 +719,7 @@ fill(JobStream *stream)
 		return;
 	}
 
+	(void) shrink_page(stream);
 	/* a page that failed is an error once the jobs before it are through */
 	if (stream->page != NULL && smf_call_done(stream->page) &&
 		(!smf_call_failed(stream->page) || stream->nentries == 0))
@@ -706,6 +730,7 @@ fill(JobStream *stream)
 		char	   *body = smf_page_request(stream->list_operation, &spec->query, page_size,
 											stream->next_token);
 
+		stream->page_size = page_size;
 		stream->page = smf_call_start(stream->client, smf_operation_name(stream->list_operation),
 									  NULL, body, &spec->attempts[stream->list_operation]);
 		pfree(body);
@@ -776,8 +801,9 @@ start_next_call(JobStream *stream, JobEntry *entry)
 	{
 		if (entry->arn == NULL)
 			read_document(stream, entry);
+		entry->small_tags = stream->small_tags;
 		start_entry_call(stream, entry, SMF_OP_LIST_TAGS,
-						 smf_list_tags_request(entry->arn, entry->tags_token));
+						 smf_list_tags_request(entry->arn, stream->small_tags, entry->tags_token));
 	}
 	else
 		entry->state = ENTRY_COMPLETE;
@@ -1006,6 +1032,16 @@ take_listed_name(JobStream *stream, JobEntry *entry)
 	}
 }
 
+/* A page of tags is larger than a response may be: ask for it again, as a small one. */
+static void
+ask_for_fewer_tags(JobStream *stream, JobEntry *entry)
+{
+	stream->small_tags = true;
+	smf_call_free(entry->call);
+	entry->call = NULL;
+	entry->state = ENTRY_IDLE;
+}
+
 /* The entry's call has ended, and is in flight no more. */
 static void
 take_answer(JobStream *stream, JobEntry *entry)
@@ -1014,6 +1050,9 @@ take_answer(JobStream *stream, JobEntry *entry)
 	{
 		if (entry->operation == SMF_OP_SEARCH && smf_call_denied(entry->call))
 			look_in_list(stream, entry);
+		else if (entry->operation == SMF_OP_LIST_TAGS && smf_call_too_large(entry->call) &&
+				 !entry->small_tags)
+			ask_for_fewer_tags(stream, entry);
 		else if (!smf_job_not_found(smf_call_error(entry->call)))
 			entry->state = ENTRY_FAILED;
 		else
@@ -1092,6 +1131,7 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	stream->check_context = AllocSetContextCreate(context, "sagemaker_fdw check",
 												  ALLOCSET_DEFAULT_SIZES);
 	stream->ramp_window = 1;
+	stream->page_limit = spec->fetch_size;
 	/* a page is asked for early enough to come while the windows before it are under way */
 	stream->capacity = 2 * spec->max_concurrency;
 	if (spec->source != SMF_FROM_NAMES)

@@ -4,8 +4,10 @@ Run below test/with-service --bulk 400.
 """
 import json
 import math
+import re
+import urllib.parse
 
-from harness import BULK, HISTORY, another_session, control, counters, fault, main, make_server, wait_for
+from harness import BULK, HISTORY, URL, another_session, control, counters, fault, main, make_server, wait_for
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/"
 REGIONS = ["us-east-1", "eu-west-1", "us-west-2"]
@@ -423,6 +425,35 @@ def test_max_calls(session, tap):
     session.run("RESET sagemaker_fdw.max_calls")
 
 
+def test_large_pages(session, tap):
+    """A page larger than a response may be is asked for again, with fewer jobs."""
+    session.run("CREATE SERVER tight FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', endpoint_url '%s', "
+                "max_response_size '128kB'); CREATE USER MAPPING FOR CURRENT_USER SERVER tight "
+                "OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s'); CREATE SCHEMA tight; "
+                "IMPORT FOREIGN SCHEMA sagemaker FROM SERVER tight INTO tight" % ((URL,) + BULK))
+    for scan_api, size, calls in (("search", "128kB", r"Search=(\d+)"), ("describe", "16kB", r"ListTrainingJobs=(\d+)")):
+        session.run("ALTER SERVER tight OPTIONS (%s scan_api '%s', SET max_response_size '%s')"
+                    % ("ADD" if scan_api == "search" else "SET", scan_api, size))
+        rows, made = calls_of(session, "SELECT count(*), count(DISTINCT training_job_name), count(training_job_arn%s) FROM tight.training_jobs"
+                              % (" || role_arn" if scan_api == "search" else ""), BULK[0])
+        tap.equal(rows, ["400|400|400"], "pages of %s that are too large are asked for in parts" % scan_api)
+        most = int(re.fullmatch(calls, made).group(1))
+        # 100, 50, 25, 12 and so on, and then pages of that size
+        tap.ok(any(most == tries + math.ceil(400 / (100 >> tries)) for tries in (1, 2, 3, 4)), "... as few as can be: %s" % made)
+    session.run("ALTER SERVER tight OPTIONS (SET max_response_size '1kB')")
+    tap.equal(session.ask("SELECT role_arn FROM tight.training_jobs LIMIT 1")[1], "08P01", "a document is not asked for in parts")
+    # tags, which have pages of 50 at the least
+    make_server(session, "tagged", max_response_size="12kB")
+    tags = {"key-%02d" % number: "v" * 180 for number in range(60)}
+    name = "pytorch-ads-0001"
+    control("document?name=%s&tags=%s" % (name, urllib.parse.quote(json.dumps(tags))), control("document?name=" + name).encode())
+    control("config", {"list_tags_page": 200})
+    rows, made = calls_of(session, "SELECT tags FROM tagged.training_jobs WHERE training_job_name = '%s'" % name)
+    tap.equal(([json.loads(row) for row in rows], made), ([tags], "DescribeTrainingJob=1 ListTags=3"),
+              "a page of tags that is too large is asked for in parts")
+    control("reset", b"")
+
+
 def test_guards(session, tap):
     """A condition that may raise an error is not decided before one that guards it."""
     for conditions, calls in (
@@ -519,6 +550,7 @@ def test(session, tap):
     test_concurrency(session, tap)
     test_long_search(session, tap)
     test_analyze(session, tap)
+    test_large_pages(session, tap)
     test_guards(session, tap)
     test_fall_back(session, tap)
     test_max_calls(session, tap)
