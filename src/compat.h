@@ -14,7 +14,9 @@
 #error "sagemaker_fdw needs PostgreSQL 15 or later"
 #endif
 
+#include "access/htup_details.h"
 #include "access/stratnum.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_foreign_server.h"
 #include "commands/explain.h"
 #if PG_VERSION_NUM >= 180000
@@ -34,7 +36,9 @@
 #include "storage/waiteventset.h"
 #endif
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/selfuncs.h"
+#include "utils/syscache.h"
 #include "utils/wait_event.h"
 
 /* Stands before a declaration. */
@@ -146,6 +150,39 @@ smf_pathkey_descending(const PathKey *pathkey)
 	return pathkey->pk_cmptype == COMPARE_GT;
 #else
 	return pathkey->pk_strategy == BTGreaterStrategyNumber;
+#endif
+}
+
+/* A column's statistics target; negative: the default. */
+static inline int
+smf_statistics_target(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	int			target = -1;
+
+	if (!HeapTupleIsValid(tuple))
+		return target;
+#if PG_VERSION_NUM >= 170000
+	{
+		bool		isnull;
+		Datum		value = SysCacheGetAttr(ATTNUM, tuple, Anum_pg_attribute_attstattarget, &isnull);
+
+		if (!isnull)
+			target = DatumGetInt16(value);
+	}
+#else
+	target = ((Form_pg_attribute) GETSTRUCT(tuple))->attstattarget;
+#endif
+	ReleaseSysCache(tuple);
+	return target;
+}
+
+/* Let what is called find nothing by a search_path that others have set. */
+static inline void
+smf_restrict_search_path(void)
+{
+#if PG_VERSION_NUM >= 170000
+	RestrictSearchPath();
 #endif
 }
 

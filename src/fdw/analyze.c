@@ -7,11 +7,12 @@
  * sample of them is described.  Where scan_api lets Search be used and it returns
  * every column, its pages are both.
  *
- * Rows are sampled whole, since ANALYZE takes a column that was not fetched for one
- * that is NULL.
+ * ANALYZE takes a column that was not fetched for one that is NULL, so that only columns
+ * without statistics (SET STATISTICS 0) are left out.
  *
- * A partition and its parent are analyzed one after the other: in one transaction
- * they share the sample.
+ * A partition and its parent are analyzed one after the other: in one statement they
+ * share the sample.  Of a partition, as many rows go into its parent's sample as it has
+ * of the parent's jobs.
  *
  * People keep passwords in a job's environment, and what is sampled goes to pg_statistic,
  * its backups and the WAL: the environment is not.
@@ -20,17 +21,31 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/tupdesc.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
+#include "compat.h"
 #include "fdw/access.h"
 #include "fdw/analyze.h"
 #include "fdw/scan.h"
+#include "lib/ilist.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 /* The attribute that is not sampled. */
 #define ENVIRONMENT "Environment"
@@ -43,7 +58,7 @@ typedef struct Sampling
 	Relation	relation;
 	SmfSettings *settings;
 	SmfColumn  *columns;
-	List	   *attnums;		/* columns that are sampled */
+	List	   *attnums;		/* of the columns that have statistics */
 	AwsClient  *client;
 	Progress   *progress;		/* what others see */
 	RowReader  *reader;
@@ -54,24 +69,55 @@ typedef struct Sampling
 	bool	   *isnull;
 } Sampling;
 
-/* The sample of the transaction's last ANALYZE of a table. */
+/* The sample of a table, for as long as the statement runs that has it analyzed. */
 typedef struct KeptSample
 {
+	dlist_node	node;			/* in the list of all */
+	MemoryContext context;		/* holds it */
+	MemoryContextCallback callback; /* takes it out of the list */
 	Oid			relid;
 	TupleDesc	tupdesc;
 	HeapTuple  *rows;
 	int			nrows;
-	int			wanted;			/* rows that were asked for */
-	double		total_rows;
-	MemoryContextCallback callback; /* forgets it with the transaction */
+	double		total_rows;		/* jobs that the table has */
+	int64		announced;		/* in which round its size was told last */
 } KeptSample;
 
-static KeptSample *kept = NULL;
+static dlist_head kept_samples = DLIST_STATIC_INIT(kept_samples);
 
+/*
+ * Core asks the sizes of all tables whose rows become one sample, and then for rows of
+ * each: that is a round.
+ */
+static int64 round_number = 1;
+static bool round_is_open = false;
+
+/* A memory context callback. */
 static void
 forget_sample(void *arg)
 {
-	kept = NULL;
+	dlist_delete(&((KeptSample *) arg)->node);
+}
+
+/* A syscache callback: what was sampled may be another table's now. */
+static void
+forget_samples(Datum arg, int cacheid, uint32 hashvalue)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &kept_samples)
+		dlist_container(KeptSample, node, iter.cur)->relid = InvalidOid;
+}
+
+static void
+watch_catalogs(void)
+{
+	static const int caches[] = {FOREIGNSERVEROID, FOREIGNTABLEREL, USERMAPPINGOID, ATTNUM};
+	static bool watching = false;
+
+	for (int i = 0; i < lengthof(caches) && !watching; i++)
+		CacheRegisterSyscacheCallback(caches[i], forget_samples, (Datum) 0);
+	watching = true;
 }
 
 /* Where a random one of "n" is. */
@@ -103,6 +149,7 @@ init_spec(Sampling *sampling, JobStreamSpec *spec, JobSource source)
 	smf_job_query_init(&spec->query);
 	spec->want_document = needs.document;
 	spec->want_tags = needs.tags;
+	spec->tags_optional = true;
 	spec->label = RelationGetRelationName(sampling->relation);
 	spec->region = sampling->settings->region;
 	spec->notice_us = smf_progress_interval_ms * INT64CONST(1000);
@@ -227,7 +274,58 @@ sample_list(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double *t
 	stream = smf_stream_begin(sampling->client, &spec);
 	while (smf_stream_next(stream, &job) == SMF_STREAM_JOB)
 		rows[(*nrows)++] = form_row(sampling, &job);
+	if (smf_stream_tags_denied(stream))
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("AWS denies ListTags to the credentials for server \"%s\"; \"%s\" is analyzed without tags",
+						sampling->settings->server_name, RelationGetRelationName(sampling->relation)),
+				 errhint("Allow sagemaker:ListTags in the IAM policy, or give the column SET STATISTICS 0.")));
 	smf_stream_end(stream);
+}
+
+/* The tables that the table is a part of, by partitioning or inheritance. */
+static List *
+parents_of(Oid relid)
+{
+	Relation	catalog = table_open(InheritsRelationId, AccessShareLock);
+	List	   *parents = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(catalog, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		parents = lappend_oid(parents, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return parents;
+}
+
+/*
+ * Does the table, or one that it is a part of, want statistics of the column?  SET
+ * STATISTICS 0 says that it does not.
+ */
+static bool
+wants_statistics(Oid relid, const char *column)
+{
+	AttrNumber	attnum = get_attnum(relid, column);
+	List	   *parents = NIL;
+	ListCell   *lc;
+
+	if (attnum == InvalidAttrNumber)
+		return false;
+	if (smf_statistics_target(relid, attnum) != 0)
+		return true;
+	if (has_superclass(relid))
+		parents = parents_of(relid);
+	foreach(lc, parents)
+	{
+		if (wants_statistics(lfirst_oid(lc), column))
+			return true;
+	}
+	return false;
 }
 
 /* Ask the service. */
@@ -250,7 +348,8 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	sampling.columns = smf_table_columns(RelationGetRelid(relation), tupdesc, sampling.settings);
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
-		if (sampling.columns[i].name != NULL && !is_environment(&sampling.columns[i]))
+		if (sampling.columns[i].name != NULL && !is_environment(&sampling.columns[i]) &&
+			wants_statistics(RelationGetRelid(relation), sampling.columns[i].name))
 			sampling.attnums = lappend_int(sampling.attnums, i + 1);
 	}
 	sampling.values = palloc0(tupdesc->natts * sizeof(Datum));
@@ -272,35 +371,96 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	return nrows;
 }
 
-/* Keep the sample for the rest of the transaction. */
-static void
-keep_sample(Relation relation, HeapTuple *rows, int nrows, int wanted, double total_rows)
+/* The sample of the table that is kept, or NULL.  Those that have gone stale are freed. */
+static KeptSample *
+find_kept(Relation relation)
 {
-	MemoryContext context;
-	MemoryContext old;
+	dlist_mutable_iter iter;
 
-	context = AllocSetContextCreate(TopTransactionContext, "sagemaker_fdw sample",
-									ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(context);
-	kept = palloc0(sizeof(KeptSample));
-	kept->relid = RelationGetRelid(relation);
-	kept->tupdesc = CreateTupleDescCopy(RelationGetDescr(relation));
-	kept->rows = palloc(Max(nrows, 1) * sizeof(HeapTuple));
-	for (int i = 0; i < nrows; i++)
-		kept->rows[i] = heap_copytuple(rows[i]);
-	kept->nrows = nrows;
-	kept->wanted = wanted;
-	kept->total_rows = total_rows;
-	kept->callback.func = forget_sample;
-	MemoryContextRegisterResetCallback(context, &kept->callback);
-	MemoryContextSwitchTo(old);
+	dlist_foreach_modify(iter, &kept_samples)
+	{
+		KeptSample *kept = dlist_container(KeptSample, node, iter.cur);
+
+		if (kept->relid == RelationGetRelid(relation) &&
+			equalTupleDescs(kept->tupdesc, RelationGetDescr(relation)))
+			return kept;
+		if (!OidIsValid(kept->relid) || kept->relid == RelationGetRelid(relation))
+			MemoryContextDelete(kept->context);
+	}
+	return NULL;
 }
 
-/* Take what is asked for from the sample that was kept: any part of it is random. */
-static int
-use_kept(HeapTuple *rows, int size, double *total_rows)
+/* Take a sample of the table, and keep it while the statement runs. */
+static KeptSample *
+take_sample(Relation relation)
 {
-	int			nrows = Min(size, kept->nrows);
+	/* a statement analyzes each table in a transaction of its own */
+	MemoryContext context = AllocSetContextCreate(PortalContext ? PortalContext : TopTransactionContext,
+												  "sagemaker_fdw sample", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	KeptSample *kept = palloc0(sizeof(KeptSample));
+
+	kept->context = context;
+	kept->tupdesc = CreateTupleDescCopy(RelationGetDescr(relation));
+	kept->rows = palloc0(smf_analyze_jobs * sizeof(HeapTuple));
+	kept->nrows = fetch_sample(relation, kept->rows, smf_analyze_jobs, &kept->total_rows);
+	kept->relid = RelationGetRelid(relation);
+	dlist_push_tail(&kept_samples, &kept->node);
+	kept->callback.func = forget_sample;
+	kept->callback.arg = kept;
+	MemoryContextRegisterResetCallback(context, &kept->callback);
+	MemoryContextSwitchTo(old);
+	return kept;
+}
+
+/*
+ * The same as the table's owner, who may not do anything that outlasts it: a column's
+ * type may be a domain with functions of the owner's.
+ */
+static KeptSample *
+take_sample_for_owner(Relation relation)
+{
+	Oid			userid;
+	int			security;
+	int			nest_level;
+	KeptSample *kept;
+
+	GetUserIdAndSecContext(&userid, &security);
+	SetUserIdAndSecContext(relation->rd_rel->relowner, security | SECURITY_RESTRICTED_OPERATION);
+	nest_level = NewGUCNestLevel();
+	smf_restrict_search_path();
+	kept = take_sample(relation);
+	AtEOXact_GUC(false, nest_level);
+	SetUserIdAndSecContext(userid, security);
+	return kept;
+}
+
+/*
+ * How many of a table's rows go into a sample that has them of all tables of the round:
+ * as many as it has of their jobs.
+ */
+static int
+share_of(const KeptSample *kept, int targrows)
+{
+	double		total = 0;
+	dlist_iter	iter;
+	int			rows;
+
+	dlist_foreach(iter, &kept_samples)
+	{
+		KeptSample *other = dlist_container(KeptSample, node, iter.cur);
+
+		if (other->announced == kept->announced)
+			total += other->total_rows;
+	}
+	rows = total > 0 ? (int) rint(smf_analyze_jobs * (kept->total_rows / total)) : 0;
+	return Min(Min(rows, kept->nrows), targrows);
+}
+
+/* Take so many of the rows that were kept: any part of them is random. */
+static int
+use_kept(const KeptSample *kept, HeapTuple *rows, int nrows)
+{
 	int64		left = kept->nrows;
 	int			taken = 0;
 
@@ -309,7 +469,6 @@ use_kept(HeapTuple *rows, int size, double *total_rows)
 		if (random_below(left) < nrows - taken)
 			rows[taken++] = heap_copytuple(kept->rows[i]);
 	}
-	*total_rows = kept->total_rows;
 	return taken;
 }
 
@@ -318,18 +477,18 @@ static int
 acquire_sample(Relation relation, int elevel, HeapTuple *rows, int targrows,
 			   double *totalrows, double *totaldeadrows)
 {
-	int			size = Min(targrows, smf_analyze_jobs);
+	KeptSample *kept = find_kept(relation);
 	int			nrows;
 
-	*totaldeadrows = 0;
-	if (kept != NULL && kept->relid == RelationGetRelid(relation) && kept->wanted >= size &&
-		equalTupleDescs(kept->tupdesc, RelationGetDescr(relation)))
-		nrows = use_kept(rows, size, totalrows);
-	else
+	if (kept == NULL)
 	{
-		nrows = fetch_sample(relation, rows, size, totalrows);
-		keep_sample(relation, rows, nrows, size, *totalrows);
+		kept = take_sample(relation);
+		kept->announced = round_number;
 	}
+	round_is_open = false;
+	nrows = use_kept(kept, rows, share_of(kept, targrows));
+	*totalrows = kept->total_rows;
+	*totaldeadrows = 0;
 	ereport(elevel,
 			(errmsg("\"%s\": table has %.0f jobs, of which %d are in the sample",
 					RelationGetRelationName(relation), *totalrows, nrows)));
@@ -338,13 +497,25 @@ acquire_sample(Relation relation, int elevel, HeapTuple *rows, int targrows,
 
 /*
  * sagemakerAnalyzeForeignTable
- *		The table can be analyzed; its size in pages is not known.
+ *		Take a sample of the table, and say how large it is: a page for each job, so that
+ *		a partition weighs in its parent's statistics by its jobs.
  */
 bool
 sagemakerAnalyzeForeignTable(Relation relation, AcquireSampleRowsFunc *function,
 							 BlockNumber *totalpages)
 {
+	KeptSample *kept;
+
+	watch_catalogs();
+	kept = find_kept(relation);
+	if (kept == NULL)
+		kept = take_sample_for_owner(relation);
+	if (!round_is_open)
+		round_number++;
+	round_is_open = true;
+	kept->announced = round_number;
+
 	*function = acquire_sample;
-	*totalpages = 1;
+	*totalpages = (BlockNumber) Max(Min(kept->total_rows, MaxBlockNumber), 1);
 	return true;
 }

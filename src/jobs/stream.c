@@ -116,6 +116,7 @@ struct JobStream
 	AwsCall    *page;			/* the page in flight, or NULL */
 	int			page_size;		/* jobs that it was asked for */
 	int			page_limit;		/* most jobs of a page whose answer is not too large */
+	bool		tags_denied;	/* tags_optional: they are */
 	bool		small_tags;		/* tags are asked for in the smallest pages, since an
 								 * answer was too large */
 	char	   *next_token;		/* asks for the next page; NULL on the first */
@@ -1042,6 +1043,17 @@ ask_for_fewer_tags(JobStream *stream, JobEntry *entry)
 	entry->state = ENTRY_IDLE;
 }
 
+/* Tags are denied: from now on none are asked for. */
+static void
+do_without_tags(JobStream *stream, JobEntry *entry)
+{
+	stream->tags_denied = true;
+	stream->spec.want_tags = false;
+	smf_call_free(entry->call);
+	entry->call = NULL;
+	entry->state = ENTRY_IDLE;
+}
+
 /* The entry's call has ended, and is in flight no more. */
 static void
 take_answer(JobStream *stream, JobEntry *entry)
@@ -1053,6 +1065,9 @@ take_answer(JobStream *stream, JobEntry *entry)
 		else if (entry->operation == SMF_OP_LIST_TAGS && smf_call_too_large(entry->call) &&
 				 !entry->small_tags)
 			ask_for_fewer_tags(stream, entry);
+		else if (entry->operation == SMF_OP_LIST_TAGS && stream->spec.tags_optional &&
+				 smf_call_denied(entry->call))
+			do_without_tags(stream, entry);
 		else if (!smf_job_not_found(smf_call_error(entry->call)))
 			entry->state = ENTRY_FAILED;
 		else
@@ -1453,6 +1468,13 @@ JobStreamResult
 smf_stream_try_next(JobStream *stream, Job *job)
 {
 	return next_job(stream, job, false);
+}
+
+/* Were tags denied, which may be, so that jobs came without? */
+bool
+smf_stream_tags_denied(const JobStream *stream)
+{
+	return stream->tags_denied;
 }
 
 /*

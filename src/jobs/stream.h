@@ -66,6 +66,7 @@ typedef struct JobStreamSpec
 	bool		ordered;		/* the order of creation is promised to somebody */
 	bool		want_document;	/* Describe each job */
 	bool		want_tags;		/* list each job's tags */
+	bool		tags_optional;	/* where they are denied, jobs come without */
 	bool		tags_first;		/* before the document, where the ARN is known */
 	JobCheck	check;			/* NULL: every job is wanted */
 	void	   *check_arg;
@@ -106,6 +107,8 @@ extern void smf_stream_start(JobStream *stream);
 extern JobStreamResult smf_stream_next(JobStream *stream, Job *job);
 extern JobStreamResult smf_stream_try_next(JobStream *stream, Job *job);
 extern void smf_stream_end(JobStream *stream);
+
+extern bool smf_stream_tags_denied(const JobStream *stream);
 
 extern bool smf_job_not_found(const AwsError *error);
 

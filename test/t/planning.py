@@ -381,6 +381,40 @@ def test_analyze(session, tap):
               "where Search lacks a column, it describes a sample")
     session.run("RESET sagemaker_fdw.analyze_jobs")
 
+    # a parent's statistics are of its partitions by their jobs, and each is sampled once
+    session.run("CREATE TABLE weighed (LIKE aws.training_jobs) PARTITION BY LIST (region)")
+    for number, region in enumerate(REGIONS):
+        session.run("CREATE FOREIGN TABLE weighed_%d PARTITION OF weighed FOR VALUES IN ('%s') SERVER aws OPTIONS (region '%s')"
+                    % (number, region, region))
+    tap.equal(calls_of(session, "ANALYZE weighed")[1], "DescribeTrainingJob=340 ListTags=340 ListTrainingJobs=5",
+              "ANALYZE of a parent samples each partition once")
+    tap.equal(session.run("SELECT reltuples FROM pg_class WHERE relname ~ '^weighed' ORDER BY relname"), ["340", "300", "40", "0"],
+              "... and counts the jobs of all")
+    tap.equal(session.run("SELECT most_common_vals, abs(most_common_freqs[1] - 300.0 / 340) < 0.01 FROM pg_stats "
+                          "WHERE tablename = 'weighed' AND attname = 'region'"), ["{us-east-1,eu-west-1}|t"],
+              "... of which each weighs by its jobs")
+    tap.equal(calls_of(session, "BEGIN; ANALYZE weighed_1; ALTER FOREIGN TABLE weighed_1 OPTIONS (SET region 'us-east-1'); "
+                       "DO $$ BEGIN ANALYZE weighed_1; ALTER FOREIGN TABLE weighed_1 OPTIONS (SET region 'eu-west-1'); "
+                       "ANALYZE weighed_1; END $$; COMMIT")[1],
+              "DescribeTrainingJob=380 ListTags=380 ListTrainingJobs=5", "a table that was altered is sampled again")
+
+    # columns that are not sampled
+    fault(kind="error", code="AccessDeniedException", operation="ListTags", times=0)
+    session.run("SET client_min_messages = warning")
+    lines, state = session.ask("ANALYZE aws.training_jobs")
+    tap.equal((state, [line for line in lines if "WARNING" in line]),
+              ("00000", ['WARNING:  AWS denies ListTags to the credentials for server "aws"; "training_jobs" is analyzed without tags']),
+              "where tags are denied, ANALYZE goes on without")
+    tap.equal(session.run("SELECT null_frac FROM pg_stats WHERE schemaname = 'aws' AND attname = 'role_arn'"), ["0"],
+              "... and has the other columns")
+    control("clear", b"")
+    session.run("ALTER FOREIGN TABLE weighed_1 ALTER tags SET STATISTICS 0")
+    tap.equal(calls_of(session, "ANALYZE weighed_1")[1], "DescribeTrainingJob=40 ListTags=40 ListTrainingJobs=1",
+              "a column without statistics is fetched where a parent has them")
+    session.run("ALTER TABLE weighed ALTER tags SET STATISTICS 0")
+    tap.equal(calls_of(session, "ANALYZE weighed_1")[1], "DescribeTrainingJob=40 ListTrainingJobs=1", "... and else not")
+    session.run("DROP TABLE weighed; ANALYZE aws.training_jobs")
+
 
 def test_fall_back(session, tap):
     """Search is denied: what was planned for it does not hold for the list."""
