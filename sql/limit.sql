@@ -18,6 +18,10 @@ SELECT count(n) FROM (SELECT training_job_name AS n FROM aws.training_jobs LIMIT
 \set calls `$SAGEMAKER_FDW_CTL calls`
 \echo :calls
 
+SELECT count(n) FROM (SELECT training_job_name AS n FROM aws.training_jobs LIMIT 9223372036854775807) AS jobs;
+\set calls `$SAGEMAKER_FDW_CTL calls`
+\echo :calls
+
 -- a job that is gone is made up for
 \set fault `$SAGEMAKER_FDW_CTL fault '{"kind": "error", "operation": "DescribeTrainingJob", "times": 2, "code": "ValidationException", "message": "Requested resource not found."}'`
 SELECT count(role_arn) FROM (SELECT role_arn FROM aws.training_jobs LIMIT 3) AS jobs;

@@ -44,6 +44,9 @@
 /* Rows of a table that nobody has estimated. */
 #define DEFAULT_JOBS 1000
 
+/* More rows than any table has: a larger LIMIT says no more. */
+#define MOST_JOBS 1e12
+
 double		smf_call_cost = 100;
 
 /* RelOptInfo.fdw_private: what planning one table needs more than once. */
@@ -682,7 +685,7 @@ rows_bound(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool all
 	if (!pathkeys_contained_in(root->sort_pathkeys, path->path.pathkeys) ||
 		(query->sortClause != NIL && root->sort_pathkeys == NIL))
 		return 0;
-	return root->limit_tuples;
+	return Min(root->limit_tuples, MOST_JOBS);
 }
 
 /*

@@ -4,13 +4,19 @@
 
 Run below test/with-service, with psql's connection in the environment.  Conditions
 of every kind and type, combined by AND, OR and NOT, in joins, sub-selects, with LIMIT
-and ORDER BY, over all three values of scan_api and two tables at once; as they are, or prepared with parameters,
-which are executed twice with a plan for their values and twice with one for any.  A
+and ORDER BY, over all three values of scan_api and two tables at once, and over tables whose columns have
+other types, modifiers, domains and collations; as they are, or prepared with parameters,
+which are executed twice with a plan for their values and twice with one for any.  UPDATE,
+DELETE and MERGE that join the table are rolled back.  A
 query is fixed by the seed and its number; what differs is printed with both.
+
+Calls are compared with a model of the fewest: a row lock costs none, and of jobs that are
+listed those are described that meet what the list can decide, if a column is read that it lacks.
 """
 import argparse
 import os
 import random
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "t"))
@@ -22,6 +28,30 @@ TUNE = "arn:aws:sagemaker:%s:123456789012:hyper-parameter-tuning-job/" % REGION
 # the servers, and a parent of two children
 SCHEMAS = ["aws", "searched", "auto", "parent"]
 PAGE = 7
+
+# Tables whose columns have other types, drawn anew for each seed.
+ODD_TABLES = 6
+# More columns of these, each of an attribute that has one already.
+MORE = {"created_0": "CreationTime", "created_3": "CreationTime", "name_2": "TrainingJobName", "status_2": "TrainingJobStatus"}
+TYPES = {
+    "name": ["text", "text", "varchar(64)", "char(70)", "name", "name_domain", 'text COLLATE "C"',
+             'text COLLATE "und-x-icu"', "text COLLATE any_case"],
+    "text": ["text", "text", "varchar", "varchar(500)", "text COLLATE any_case", "text_domain"],
+    "status": ["sagemaker_training_job_status", "text", "varchar(12)", "own_status", "status_domain", "text COLLATE any_case"],
+    "secondary": ["sagemaker_secondary_status", "text", "char(30)"],
+    "time": ["timestamptz", "timestamptz", "timestamptz(0)", "timestamptz(1)", "timestamptz(3)", "timestamptz(6)", "timestamp",
+             "timestamp(0)", "date", "time_domain", "second_domain", "numeric", "text"],
+    "number": ["integer", "bigint", "numeric", "numeric(12,0)", "real", "number_domain", "text"],
+    "boolean": ["boolean", "text", "boolean_domain"],
+    "json": ["jsonb", "jsonb", "json", "text"],
+}
+KINDS = {"training_job_name": "name", "name_2": "name", "training_job_arn": "text", "role_arn": "text", "failure_reason": "text",
+         "instance_type": "text", "tuning_job_arn": "text", "region": "text", "account_id": "text", "training_job_status": "status",
+         "status_2": "status", "secondary_status": "secondary", "creation_time": "time", "created_0": "time", "created_3": "time",
+         "training_end_time": "time", "last_modified_time": "time", "training_start_time": "time",
+         "billable_time_in_seconds": "number", "training_time_in_seconds": "number", "instance_count": "number",
+         "enable_managed_spot_training": "boolean", "enable_network_isolation": "boolean", "hyper_parameters": "json",
+         "tags": "json", "warm_pool_status": "json", "resource_config": "json"}
 
 # Jobs that the history lacks.
 ODD = {
@@ -59,6 +89,13 @@ class Generator:
 
     def __init__(self, seed, facts):
         self.random = random.Random(seed)
+        self.schema = self.pick(*SCHEMAS, *["odd%d" % number for number in range(ODD_TABLES)])
+        self.odd = self.schema.startswith("odd")
+        self.conditions = []
+        # what the same query would be without a row lock; DML
+        self.unlocked = None
+        self.changes = False
+        self.simple = None
         self.names, self.times, self.numbers, self.texts = facts
         # prepared: (type, values of the first and the second execution)
         self.prepare = self.random.randrange(3) == 0
@@ -154,7 +191,7 @@ class Generator:
 
     def name_condition(self):
         kind = self.random.randrange(20)
-        column = "training_job_name"
+        column = self.pick("training_job_name", "name_2") if self.odd else "training_job_name"
         if kind < 3:
             return "%s = %s" % (column, self.text(self.name))
         if kind < 6:
@@ -203,8 +240,13 @@ class Generator:
 
     def status_condition(self):
         column, labels = self.pick(("training_job_status", STATUSES), ("secondary_status", SECONDARY))
+        if self.odd:
+            column, labels = self.pick((column, labels), ("status_2", STATUSES))
 
-        def label(type_name="sagemaker_" + column):
+        def label(type_name="unknown" if self.odd else "sagemaker_" + column):
+            # of which type it is, the column says
+            if type_name == "unknown":
+                return quoted(self.random.choice(labels))
             return self.value(type_name, lambda: quoted(self.random.choice(labels)))
         kind = self.random.randrange(7)
         if kind < 2:
@@ -218,7 +260,7 @@ class Generator:
         return "%s %s %s" % (column, self.comparison(), label())
 
     def time_condition(self):
-        column = self.random.choice(TIMES)
+        column = self.random.choice(TIMES + (["created_0", "created_3", "creation_time"] if self.odd else []))
         kind = self.random.randrange(8)
         if kind == 0:
             return "%s IS %sNULL" % (column, self.pick("", "NOT "))
@@ -317,6 +359,12 @@ class Generator:
 
     def where(self):
         conditions = [self.condition() for _ in range(self.pick(0, 1, 1, 1, 2, 2, 3))]
+        if self.odd and self.random.randrange(3) == 0:
+            # bounds of one attribute on two columns
+            time = quoted(self.random.choice(self.times))
+            conditions += ["%s %s timestamptz %s" % (column, self.comparison(), time)
+                           for column in self.random.sample(["creation_time", "created_0", "created_3"], 2)]
+        self.conditions = conditions
         return " WHERE " + " AND ".join(conditions) if conditions else ""
 
     def targets(self):
@@ -328,15 +376,47 @@ class Generator:
         pool = LISTED if kind < 4 else COLUMNS
         return ", ".join(self.random.sample(pool, self.random.randrange(1, 5)))
 
+    def change(self, kind):
+        """What locks rows, or changes some of another table."""
+        conditions = " AND ".join([self.pick("training_job_name = name", "training_job_arn = arn")]
+                                  + [self.condition() for _ in range(self.pick(0, 0, 1, 1, 2))])
+        columns = ", ".join(self.random.sample(COLUMNS, 2))
+        if kind == 26:
+            if self.random.randrange(2):
+                select = "SELECT n, %s FROM changed JOIN {t} AS j ON %s" % (columns, conditions)
+                lock = self.pick(" FOR UPDATE", " FOR UPDATE OF changed", " FOR SHARE OF j", " FOR NO KEY UPDATE OF j, changed")
+            else:
+                select = "SELECT %s FROM {t} AS j%s" % (self.pick("training_job_name", columns), self.where())
+                lock = self.pick(" FOR UPDATE", " FOR KEY SHARE")
+            if not self.prepare:
+                self.unlocked = select
+            return select + lock
+        self.changes = True
+        if kind == 27:
+            return "UPDATE changed SET n = n + 1, note = j.%s::text FROM {t} AS j WHERE %s%s" % (
+                self.random.choice(COLUMNS), conditions,
+                self.pick("", " RETURNING changed.*", " RETURNING n, " + columns))
+        if kind == 28:
+            return "DELETE FROM changed USING {t} AS j WHERE %s%s" % (conditions, self.pick("", " RETURNING n", " RETURNING name, " + columns))
+        return "MERGE INTO changed USING {t} AS j ON %s WHEN MATCHED AND %s THEN %s%s" % (
+            conditions, self.condition(2), self.pick("DELETE", "UPDATE SET note = j.%s::text" % self.random.choice(COLUMNS)),
+            self.pick("", " WHEN NOT MATCHED AND %s THEN INSERT VALUES (77, j.training_job_name, 'new', NULL)" % self.condition(2)))
+
     def query(self):
         """(query with {t} for the table, is its order fixed?)"""
-        kind = self.random.randrange(26)
+        kind = self.random.randrange(30)
+        # times that are rounded are often the same
+        tie = ", training_job_name" if self.odd else ""
+        if kind >= 26:
+            return self.change(kind), False
         where = self.where()
         if kind < 12:
-            return "SELECT %s FROM {t} AS j%s" % (self.targets(), where), False
+            targets = self.targets()
+            self.simple = targets
+            return "SELECT %s FROM {t} AS j%s" % (targets, where), False
         if kind < 15:
             direction = self.pick("", " DESC", " DESC NULLS LAST", " NULLS FIRST")
-            more = self.pick("", ", training_job_name", ", training_job_status")
+            more = self.pick("", ", training_job_name", ", training_job_status") + tie
             limit = self.pick("", " LIMIT %s" % self.number(20, "bigint"),
                               " OFFSET %s LIMIT %s" % (self.number(5, "bigint"), self.number(9, "bigint")),
                               " FETCH FIRST 3 ROWS WITH TIES")
@@ -358,8 +438,8 @@ class Generator:
             return ("SELECT n, (SELECT %s FROM {t} AS j WHERE training_job_name = name%s) FROM small, "
                     "generate_series(1, 2)" % (self.random.choice(COLUMNS), " AND " + self.condition(2))), False
         if kind == 21:
-            return "SELECT n, x.* FROM small, LATERAL (SELECT %s FROM {t} AS j WHERE creation_time <= at ORDER BY creation_time DESC LIMIT 2) AS x" % (
-                self.random.choice(COLUMNS)), False
+            return "SELECT n, x.* FROM small, LATERAL (SELECT %s FROM {t} AS j WHERE creation_time <= at ORDER BY creation_time DESC%s LIMIT 2) AS x" % (
+                self.random.choice(COLUMNS), tie), False
         if kind == 22:
             return "SELECT a.training_job_name, b.%s FROM {t} AS a JOIN {t} AS b USING (training_job_name)%s" % (
                 self.random.choice(COLUMNS), " WHERE a.training_job_status = 'Failed'"), False
@@ -370,9 +450,9 @@ class Generator:
                     % (self.targets(), self.condition(1))), False
         if kind == 24:
             return ("SELECT training_job_name, (SELECT %s FROM {t} AS j WHERE j.creation_time < o.creation_time "
-                    "AND j.training_job_name LIKE left(o.training_job_name, 3) || '%%' ORDER BY creation_time DESC LIMIT 1) "
-                    "FROM {t} AS o WHERE training_job_status = 'Failed' ORDER BY creation_time LIMIT %s"
-                    % (self.random.choice(COLUMNS), self.number(9, "bigint"))), True
+                    "AND j.training_job_name LIKE left(o.training_job_name, 3) || '%%' ORDER BY creation_time DESC%s LIMIT 1) "
+                    "FROM {t} AS o WHERE training_job_status = 'Failed' ORDER BY creation_time%s LIMIT %s"
+                    % (self.random.choice(COLUMNS), tie, tie, self.number(9, "bigint"))), True
         return "SELECT EXISTS (SELECT FROM {t} AS j%s)" % where, False
 
 
@@ -390,19 +470,111 @@ def facts_of(session):
 def answers(session, query, ordered, generator):
     """[(lines, SQLSTATE)] of all executions."""
     def ask(sql):
+        if generator.changes:
+            session.run("BEGIN")
         lines, state = session.ask(sql)
-        return lines if ordered else sorted(lines), state
+        # the words of an error may show where in the query it is
+        lines = [] if state != "00000" else lines if ordered else sorted(lines)
+        if generator.changes:
+            if state == "00000":
+                lines.append(session.run("SELECT changed FROM changed ORDER BY 1"))
+            session.run("ROLLBACK")
+        return lines, state
     if not generator.prepare:
         return [ask(query)]
     found = []
     types = ", ".join(type_name for type_name, _ in generator.parameters)
     for mode in ("custom", "generic"):
-        session.run("SET plan_cache_mode = force_%s_plan; PREPARE q%s AS %s" % (mode, types and "(%s)" % types, query))
+        session.run("SET plan_cache_mode = force_%s_plan" % mode)
+        state = session.ask("PREPARE q%s AS %s" % (types and "(%s)" % types, query))[1]
+        if state != "00000":
+            session.run("RESET plan_cache_mode")
+            return [([], state)]
         for execution in range(2):
             values = ", ".join(values[execution] for _, values in generator.parameters)
             found.append(ask("EXECUTE q%s" % (values and "(%s)" % values)))
         session.run("DEALLOCATE q; RESET plan_cache_mode")
     return found
+
+
+def make_odd_tables(session, seed):
+    """Tables whose columns have types of all kinds, and local copies of what they give."""
+    chance = random.Random("%d types" % seed)
+    session.run("CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false); "
+                "CREATE DOMAIN name_domain AS text COLLATE \"C\" CHECK (value <> ''); CREATE DOMAIN text_domain AS varchar(500); "
+                "CREATE TYPE own_status AS ENUM ('Failed', 'Completed', 'Stopped'); "
+                "CREATE DOMAIN status_domain AS sagemaker_training_job_status; CREATE DOMAIN time_domain AS timestamptz; "
+                "CREATE DOMAIN second_domain AS timestamptz(0); CREATE DOMAIN number_domain AS integer CHECK (value >= 0); "
+                "CREATE DOMAIN boolean_domain AS boolean")
+    for number in range(ODD_TABLES):
+        columns = []
+        for name, kind in KINDS.items():
+            type_name, collate, collation = chance.choice(TYPES[kind]).partition(" COLLATE ")
+            option = " OPTIONS (attribute '%s')" % MORE[name] if name in MORE else ""
+            columns.append(name + " " + type_name + option + collate + collation)
+        columns = ", ".join(columns)
+        session.run("CREATE SCHEMA odd%d; CREATE FOREIGN TABLE odd%d.training_jobs (%s, profiling_status text, raw_response jsonb, "
+                    "secondary_status_transitions jsonb) SERVER %s"
+                    % (number, number, columns, SCHEMAS[number % 3]))
+        session.run("CREATE TABLE local.odd%d (LIKE odd%d.training_jobs); INSERT INTO local.odd%d SELECT * FROM odd%d.training_jobs; "
+                    "ANALYZE odd%d.training_jobs, local.odd%d" % ((number,) * 6))
+
+
+def words(text):
+    return set(re.findall(r"[a-z_0-9]+", text))
+
+
+def calls_made():
+    """DescribeTrainingJob and the rest."""
+    return control("calls").strip()
+
+
+def number_of(calls, operation):
+    found = re.search(operation + r"=(\d+)", calls)
+    return int(found.group(1)) if found else 0
+
+
+def most_described(session, generator, query):
+    """How many jobs the fewest calls describe for a plain query of the list; None: that is not known."""
+    lines = session.ask("EXPLAIN " + query.replace("{t}", "aws.training_jobs"))[0]
+    operations = [line for line in lines if "API Operations:" in line]
+    if len(operations) != 1 or "ListTrainingJobs," not in operations[0] + ",":
+        return None
+    unlisted = set(KINDS) | set(COLUMNS) | {"raw_response", "secondary_status_transitions"}
+    unlisted -= set(LISTED) | {"tags"}
+    if not words(generator.simple + " " + " ".join(generator.conditions)) & unlisted and "*" not in generator.simple:
+        return 0
+    # what may raise an error waits for others: regular expressions, what computes with a time
+    decided = [condition for condition in generator.conditions
+               if not words(condition) & (unlisted | {"tags", "small"}) and not re.search("~|date_trunc", condition)]
+    return int(session.run("SELECT count(*) FROM local.aws AS j%s" % (
+        " WHERE " + " AND ".join(decided) if decided else ""))[0])
+
+
+def check_calls(session, tap, generator, query):
+    """Are no more calls made than the model says?"""
+    calls_made()
+    if generator.unlocked is not None:
+        found = []
+        for sql in (query, generator.unlocked):
+            state = session.ask(sql.replace("{t}", generator.schema + ".training_jobs"))[1]
+            found.append((state, calls_made()))
+        return found[0] == found[1] or tap.ok(False, "a lock costs no call", "%s\n%r" % (query, found))
+    if generator.schema != "aws" or generator.simple is None or generator.prepare:
+        return True
+    most = most_described(session, generator, query)
+    calls_made()
+    if most is None or session.ask(query.replace("{t}", "aws.training_jobs"))[1] != "00000":
+        return True
+    calls = calls_made()
+    return number_of(calls, "DescribeTrainingJob") <= most or tap.ok(
+        False, "the fewest calls", "%s\n%s, at most %d describe" % (query, calls, most))
+
+
+def same_but_for_order(got, expected):
+    """May the one have met a value that cannot be read before the condition that refuses its row?"""
+    return all(one == other or (one[1][:2] in ("22", "0A") or other[1][:2] in ("22", "0A")) for one, other in zip(got, expected)) \
+        and len(got) == len(expected)
 
 
 def run(session, tap, options):
@@ -424,7 +596,9 @@ def run(session, tap, options):
     session.run("CREATE TABLE small AS SELECT n, training_job_name AS name, training_job_arn AS arn, creation_time AS at "
                 "FROM (SELECT row_number() OVER (ORDER BY md5(training_job_name)) AS n, * FROM local.aws) AS t WHERE n < 9; "
                 "INSERT INTO small VALUES (9, 'no-such-job', 'no arn', '2025-06-01'), (10, NULL, NULL, NULL); ANALYZE small")
+    session.run("CREATE TABLE changed AS SELECT n, name, arn, NULL::text AS note FROM small; ANALYZE changed")
     session.run("SET client_min_messages = error")
+    make_odd_tables(session, options.seed)
     facts = facts_of(session)
     differences = 0
     for number in range(options.queries):
@@ -437,13 +611,17 @@ def run(session, tap, options):
         generator = Generator("%d %d" % (options.seed, number), facts)
         query, ordered = generator.query()
         # a document is what Describe sent, or what Search did
-        schema = "aws" if "*::text" in query else generator.pick(*SCHEMAS)
+        if "*::text" in query:
+            generator.schema, generator.odd = "aws", False
+        schema = generator.schema
         # a guess at the cost of calls now and then, for other plans
         cost = generator.pick(100, 100, 0.001)
         session.run("SET sagemaker_fdw.call_cost = %s" % cost)
         got = answers(session, query.replace("{t}", schema + ".training_jobs"), ordered, generator)
         expected = answers(session, query.replace("{t}", "local." + schema), ordered, generator)
-        if got != expected:
+        if not check_calls(session, tap, generator, query):
+            differences += 1
+        if got != expected and not same_but_for_order(got, expected):
             differences += 1
             tap.ok(False, "query %d of seed %d" % (number, options.seed),
                    "%s\non %s, parameters %r, call_cost %s\ngot      %r\nexpected %r"
