@@ -167,4 +167,25 @@ SELECT training_job_name FROM aws.wrong;  -- ERROR
 CREATE FOREIGN TABLE aws.wrong2 ("TrainingJobName" text) SERVER sm;
 EXPLAIN SELECT * FROM aws.wrong2;  -- ERROR
 
+-- generated columns are computed from the others, and cost what these do
+CREATE FUNCTION aws.shout(name text) RETURNS text LANGUAGE SQL IMMUTABLE RETURN upper(name);
+CREATE FOREIGN TABLE aws.computed (
+  loud text GENERATED ALWAYS AS (aws.shout(training_job_name)) STORED,
+  training_job_name text,
+  billable_time_in_seconds integer,
+  hours numeric(8,2) GENERATED ALWAYS AS (billable_time_in_seconds / 3600.0) STORED,
+  team text GENERATED ALWAYS AS (tags->>'team') STORED,
+  tags jsonb
+) SERVER sm;
+\set calls `$SAGEMAKER_FDW_CTL calls`
+SELECT loud FROM aws.computed WHERE loud LIKE 'XGBOOST-ADS-00%' ORDER BY 1 LIMIT 3;
+\set calls `$SAGEMAKER_FDW_CTL calls`
+\echo :calls
+SELECT * FROM aws.computed WHERE training_job_name = 'xgboost-ads-0011';
+SELECT count(*) FROM aws.computed WHERE hours > 1 AND loud < 'Q';
+\set calls `$SAGEMAKER_FDW_CTL calls`
+\echo :calls
+SELECT count(*) = (SELECT count(*) FROM aws.training_jobs WHERE training_job_name < 'q' AND round(billable_time_in_seconds / 3600.0, 2) > 1) AS same
+  FROM aws.computed WHERE hours > 1 AND loud < 'Q';
+
 \i test/teardown.sql

@@ -339,6 +339,7 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	ForeignTable *table = GetForeignTable(RelationGetRelid(relation));
 	TupleDesc	tupdesc = RelationGetDescr(relation);
 	Sampling	sampling = {0};
+	Bitmapset  *wanted = NULL;
 	int			nrows = 0;
 
 	sampling.relation = relation;
@@ -350,8 +351,11 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	{
 		if (sampling.columns[i].name != NULL && !is_environment(&sampling.columns[i]) &&
 			wants_statistics(RelationGetRelid(relation), sampling.columns[i].name))
-			sampling.attnums = lappend_int(sampling.attnums, i + 1);
+			wanted = bms_add_member(wanted, i + 1);
 	}
+	wanted = smf_columns_needed(sampling.columns, wanted);
+	for (int attnum = -1; (attnum = bms_next_member(wanted, attnum)) >= 0;)
+		sampling.attnums = lappend_int(sampling.attnums, attnum);
 	sampling.values = palloc0(tupdesc->natts * sizeof(Datum));
 	sampling.isnull = palloc(tupdesc->natts * sizeof(bool));
 	/* a column that is not read stays NULL */

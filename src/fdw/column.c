@@ -7,10 +7,12 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "commands/defrem.h"
 #include "compat.h"
 #include "fdw/column.h"
 #include "foreign/foreign.h"
+#include "optimizer/optimizer.h"
 #include "option.h"
 #include "utils/lsyscache.h"
 
@@ -45,10 +47,51 @@ raise_no_attribute(Oid relid, const char *column_name)
 			 errhint("Give the column's option \"attribute\" the attribute it stands for.")));
 }
 
+/* What a generated column is computed by. */
+static Node *
+generation_expression(TupleDesc tupdesc, AttrNumber attnum)
+{
+	for (int i = 0; i < tupdesc->constr->num_defval; i++)
+	{
+		if (tupdesc->constr->defval[i].adnum == attnum)
+			return stringToNode(tupdesc->constr->defval[i].adbin);
+	}
+	elog(ERROR, "generated column %d has no expression", attnum);
+}
+
+/*
+ * smf_columns_needed
+ *		The attribute numbers, and those of the columns that generated ones among them
+ *		are computed from.
+ */
+Bitmapset *
+smf_columns_needed(const SmfColumn *columns, Bitmapset *attnums)
+{
+	Bitmapset  *needed = bms_copy(attnums);
+	int			attnum = -1;
+
+	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
+	{
+		Bitmapset  *used = NULL;
+		int			member = -1;
+
+		pull_varattnos(columns[attnum - 1].expression, 1, &used);
+		while ((member = bms_next_member(used, member)) >= 0)
+		{
+			AttrNumber	base = member + FirstLowInvalidHeapAttributeNumber;
+
+			/* tableoid is no column */
+			if (base > 0)
+				needed = bms_add_member(needed, base);
+		}
+	}
+	return needed;
+}
+
 /*
  * smf_table_columns
  *		All columns of a foreign table, by attribute number less one; dropped
- *		ones are left zeroed.  The settings are the table's.
+ *		ones, and generated ones that are not stored, are left zeroed.  The settings are the table's.
  *
  * Raises HV005 when a column is no attribute and has no option that says what
  * it stands for.
@@ -65,12 +108,19 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 		const char *option;
 		const char *rest = NULL;
 
-		if (att->attisdropped)
+		if (att->attisdropped ||
+			(att->attgenerated != '\0' && att->attgenerated != ATTRIBUTE_GENERATED_STORED))
 			continue;
 		column->attnum = att->attnum;
 		column->name = pstrdup(NameStr(att->attname));
 		column->type_id = att->atttypid;
 		column->typmod = att->atttypmod;
+		if (att->attgenerated == ATTRIBUTE_GENERATED_STORED)
+		{
+			column->path = column->name;
+			column->expression = generation_expression(tupdesc, att->attnum);
+			continue;
+		}
 		option = attribute_option(relid, att->attnum);
 		if (option != NULL)
 		{
@@ -107,6 +157,9 @@ smf_column_known(const SmfColumn *column, JobSource source)
 {
 	const SmfAttribute *attribute = column->top;
 
+	/* what it is computed from may not be */
+	if (column->expression != NULL)
+		return true;
 	if (attribute == NULL)
 		return false;
 	if (column->settled)

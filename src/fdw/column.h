@@ -12,6 +12,8 @@
 #include "access/tupdesc.h"
 #include "jobs/attribute.h"
 #include "jobs/stream.h"
+#include "nodes/bitmapset.h"
+#include "nodes/nodes.h"
 #include "option.h"
 
 /* One column of a foreign table.  Strings are palloc'ed or constants. */
@@ -27,10 +29,13 @@ typedef struct SmfColumn
 									 * for other paths and unknown attributes */
 	const SmfAttribute *top;	/* the entry that the path leads through; NULL
 								 * when the catalogue does not know it */
+	Node	   *expression;		/* of a stored generated column, which is no attribute;
+								 * its variables are of range table entry 1.  Or NULL */
 } SmfColumn;
 
 extern SmfColumn *smf_table_columns(Oid relid, TupleDesc tupdesc,
 									const SmfSettings *settings);
+extern Bitmapset *smf_columns_needed(const SmfColumn *columns, Bitmapset *attnums);
 extern bool smf_column_known(const SmfColumn *column, JobSource source);
 extern bool smf_column_is_tags(const SmfColumn *column);
 

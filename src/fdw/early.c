@@ -89,20 +89,20 @@ smf_early_reads_columns(Node *clause, Index varno)
 	return plain && !bms_is_empty(columns);
 }
 
-/* Of a clause that may be decided early, the columns. */
+/* Of a clause that may be decided early, the columns, and what they are computed from. */
 static Bitmapset *
-early_columns(Node *clause, Index varno)
+early_columns(Node *clause, const SmfColumn *columns, Index varno)
 {
 	bool		plain;
 
-	return columns_of(clause, varno, &plain);
+	return smf_columns_needed(columns, columns_of(clause, varno, &plain));
 }
 
 /* Are the clause's columns known when the source names a job, its tags aside? */
 static bool
 known_but_for(Node *clause, const SmfColumn *columns, Index varno, JobSource source, bool tags)
 {
-	Bitmapset  *used = early_columns(clause, varno);
+	Bitmapset  *used = early_columns(clause, columns, varno);
 	int			attnum = -1;
 
 	while ((attnum = bms_next_member(used, attnum)) >= 0)
@@ -146,7 +146,7 @@ known_from_settings(Node *clause, const SmfColumn *columns, Index varno)
 static bool
 reads_tags(Node *clause, const SmfColumn *columns, Index varno)
 {
-	Bitmapset  *used = early_columns(clause, varno);
+	Bitmapset  *used = early_columns(clause, columns, varno);
 	int			attnum = -1;
 
 	while ((attnum = bms_next_member(used, attnum)) >= 0)
@@ -480,7 +480,7 @@ smf_early_create(List *clauses, const SmfColumn *columns, Index varno, RowReader
 										  &TTSOpsVirtual);
 	checks->econtext = CreateExprContext(node->ss.ps.state);
 	checks->settings = ExecInitQual(settings, &node->ss.ps);
-	checks->settings_columns = early_columns((Node *) settings, varno);
+	checks->settings_columns = early_columns((Node *) settings, columns, varno);
 	checks->rest = ExecInitQual(rest, &node->ss.ps);
 	spec->check = check_job;
 	spec->check_arg = checks;
@@ -495,9 +495,9 @@ smf_early_create(List *clauses, const SmfColumn *columns, Index varno, RowReader
 		}
 		spec->check_tier[tier] = tiers[tier] != NIL;
 		checks->tiers[tier].qual = ExecInitQual(tiers[tier], &node->ss.ps);
-		checks->tiers[tier].columns = early_columns((Node *) tiers[tier], varno);
+		checks->tiers[tier].columns = early_columns((Node *) tiers[tier], columns, varno);
 		checks->tiers[tier].subplans = ExecInitQual(subplans, &node->ss.ps);
-		checks->tiers[tier].subplan_columns = early_columns((Node *) subplans, varno);
+		checks->tiers[tier].subplan_columns = early_columns((Node *) subplans, columns, varno);
 	}
 	return checks;
 }

@@ -211,6 +211,7 @@ columns_read(PlannerInfo *root, RelOptInfo *rel, List *scan_clauses)
 	List	   *attnums = NIL;
 	ListCell   *lc;
 	bool		marked = whole_row_is_marked(root, rel);
+	Bitmapset  *needed = NULL;
 	bool		whole_row;
 
 	foreach(lc, rel->reltarget->exprs)
@@ -230,8 +231,11 @@ columns_read(PlannerInfo *root, RelOptInfo *rel, List *scan_clauses)
 			continue;			/* dropped */
 		if (whole_row ||
 			bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, used))
-			attnums = lappend_int(attnums, column->attnum);
+			needed = bms_add_member(needed, column->attnum);
 	}
+	needed = smf_columns_needed(state->columns, needed);
+	for (int attnum = -1; (attnum = bms_next_member(needed, attnum)) >= 0;)
+		attnums = lappend_int(attnums, attnum);
 	return attnums;
 }
 

@@ -16,8 +16,10 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "fdw/row.h"
 #include "fmgr.h"
+#include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/jsonb.h"
@@ -61,6 +63,7 @@ typedef struct ColumnReader
 	FmgrInfo	input;			/* the type's input function */
 	Oid			input_param;	/* its second argument */
 	List	   *labels;			/* KnownLabel, in the reader's context */
+	ExprState  *generated;		/* computes it from the others; NULL: it is read */
 } ColumnReader;
 
 struct RowReader
@@ -72,6 +75,9 @@ struct RowReader
 	int			natts;			/* attributes of the table */
 	int			ncolumns;		/* columns that are read */
 	ColumnReader *columns;
+	TupleTableSlot *slot;		/* what generated columns are computed from; NULL
+								 * without any */
+	ExprContext *econtext;
 
 	/* what is being read, for error messages */
 	const Job  *job;
@@ -654,6 +660,42 @@ mode_for(Oid type_id, int32 typmod)
 	}
 }
 
+/* The column is computed from others of the row. */
+static void
+prepare_generated(RowReader *row, ColumnReader *reader, TupleDesc tupdesc)
+{
+	if (row->slot == NULL)
+	{
+		row->slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(tupdesc), &TTSOpsVirtual);
+		row->econtext = CreateStandaloneExprContext();
+		row->econtext->ecxt_scantuple = row->slot;
+	}
+	reader->generated = ExecInitExpr(expression_planner((Expr *) reader->column->expression), NULL);
+}
+
+/* Compute the generated columns of "only" from the values that were read. */
+static void
+compute_generated(RowReader *row, const Bitmapset *only, Datum *values, bool *isnull)
+{
+	TupleTableSlot *slot = row->slot;
+
+	ExecClearTuple(slot);
+	memcpy(slot->tts_values, values, row->natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, isnull, row->natts * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
+	for (int i = 0; i < row->ncolumns; i++)
+	{
+		ColumnReader *reader = &row->columns[i];
+		int			at = reader->column->attnum - 1;
+
+		if (reader->generated == NULL ||
+			(only != NULL && !bms_is_member(reader->column->attnum, only)))
+			continue;
+		row->current = reader;
+		values[at] = ExecEvalExpr(reader->generated, row->econtext, &isnull[at]);
+	}
+}
+
 /*
  * smf_row_reader_create
  *		Prepare to read the columns "attnums" of a foreign table's rows.
@@ -695,6 +737,8 @@ smf_row_reader_create(Oid relid, TupleDesc tupdesc, List *attnums,
 		reader->domain = get_typtype(att->atttypid) == TYPTYPE_DOMAIN;
 		getTypeInputInfo(att->atttypid, &input_function, &reader->input_param);
 		fmgr_info(input_function, &reader->input);
+		if (reader->column->expression != NULL)
+			prepare_generated(row, reader, tupdesc);
 	}
 	return row;
 }
@@ -740,13 +784,16 @@ smf_row_read(RowReader *row, const Job *job, const Bitmapset *only, Datum *value
 		ColumnReader *reader = &row->columns[i];
 		int			at = reader->column->attnum - 1;
 
-		if (only != NULL && !bms_is_member(reader->column->attnum, only))
+		if (reader->generated != NULL ||
+			(only != NULL && !bms_is_member(reader->column->attnum, only)))
 			continue;
 		row->current = reader;
 		isnull[at] = !read_column(row, reader, job, &values[at]);
 		if (isnull[at] && reader->domain)
 			(void) read_by_input(reader, NULL);
 	}
+	if (row->slot != NULL)
+		compute_generated(row, only, values, isnull);
 
 	row->current = NULL;
 	error_context_stack = callback.previous;
@@ -778,7 +825,8 @@ smf_row_same(RowReader *row, const Job *job, const Job *other, const Bitmapset *
 	{
 		const SmfColumn *column = row->columns[i].column;
 
-		if (bms_is_member(column->attnum, only) && !same_value(row, column, job, other))
+		/* what a generated one is computed from is among them */
+		if (column->expression == NULL && bms_is_member(column->attnum, only) && !same_value(row, column, job, other))
 			return false;
 	}
 	return true;
