@@ -113,7 +113,7 @@ SELECT training_job_name FROM aws.job;  -- ERROR
 
 -- a response that is too large
 ALTER SERVER sm OPTIONS (ADD max_response_size '1kB');
-SELECT count(*) FROM aws.training_jobs;  -- ERROR
+SELECT role_arn FROM aws.training_jobs WHERE training_job_name = 'xgboost-ads-0011';  -- ERROR
 \echo :LAST_ERROR_SQLSTATE
 \set fault `$SAGEMAKER_FDW_CTL fault '{"kind": "endless_body"}'`
 SELECT training_job_name FROM aws.job;  -- ERROR
