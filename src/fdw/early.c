@@ -392,12 +392,21 @@ static bool
 tags_come_first(List *clauses, const SmfColumn *columns, Index varno, JobSource source,
 				bool want_document, bool want_tags)
 {
+	EarlyTier	latest = EARLY_AT_START;
 	ListCell   *lc;
 
+	if (!want_document || !want_tags)
+		return false;
 	foreach(lc, clauses)
 	{
-		if (want_document && want_tags && smf_early_tagged(lfirst(lc), columns, varno, source))
+		EarlyTier	tier = smf_early_tier(lfirst(lc), columns, varno, source);
+
+		/* one that waits for the document saves none */
+		if (tier < latest && smf_early_may_raise(lfirst(lc)))
+			continue;
+		if (tier == EARLY_TAGGED)
 			return true;
+		latest = Max(latest, tier);
 	}
 	return false;
 }

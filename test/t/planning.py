@@ -497,6 +497,7 @@ def test_guards(session, tap):
             ("role_arn = 'nobody' AND (training_job_status = 'Failed' OR training_job_name::int > 0)",
              "DescribeTrainingJob=300 ListTrainingJobs=3"),
             ("tags->>'team' = 'nobody' AND training_job_name::int > 0", "ListTags=300 ListTrainingJobs=3"),
+            ("role_arn = 'nobody' AND (tags->>'team')::int > 0", "DescribeTrainingJob=300 ListTrainingJobs=3"),
             ("random() < 0 AND training_job_name::int > 0", "ListTrainingJobs=3"),
             ("tags->>'team' = 'nobody' AND role_arn::int > 0 AND creation_time < '2000-01-01'", "ListTrainingJobs=1"),
             # these cannot, or stand before
