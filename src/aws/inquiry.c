@@ -44,6 +44,7 @@ struct Inquiry
 	void	   *arg;			/* for both, in this context */
 	List	   *steps;			/* InquiryStep *, in the order in which they were asked */
 	int			next;			/* of these, the one that the run comes to next */
+	bool		restart;		/* nothing that was answered counts any more */
 	bool		has_ended;
 	ErrorData  *error;			/* what ended it; NULL: nothing has, or all went well */
 };
@@ -86,12 +87,18 @@ run(Inquiry *inquiry)
 	MemoryContext caller = CurrentMemoryContext;
 	volatile bool ended = false;
 
-	MemoryContextReset(inquiry->run_context);
-	MemoryContextSwitchTo(inquiry->run_context);
-	inquiry->next = 0;
 	PG_TRY();
 	{
-		ended = inquiry->run(inquiry, inquiry->arg);
+		do
+		{
+			MemoryContextReset(inquiry->run_context);
+			MemoryContextSwitchTo(inquiry->run_context);
+			inquiry->restart = false;
+			inquiry->next = 0;
+			ended = inquiry->run(inquiry, inquiry->arg);
+			if (inquiry->restart)
+				inquiry->steps = NIL;
+		} while (inquiry->restart);
 	}
 	PG_CATCH();
 	{
@@ -179,6 +186,21 @@ MemoryContext
 smf_inquiry_context(const Inquiry *inquiry)
 {
 	return inquiry->context;
+}
+
+/*
+ * smf_inquiry_restart
+ *		Let the procedure, which returns that it lacks an answer, begin anew and ask all
+ *		again: what was asked last shows that an answer before it is out of date.  False
+ *		if there was none before it.
+ */
+bool
+smf_inquiry_restart(Inquiry *inquiry)
+{
+	if (inquiry->next < 2)
+		return false;
+	inquiry->restart = true;
+	return true;
 }
 
 /*

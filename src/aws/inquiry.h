@@ -74,6 +74,7 @@ extern void smf_inquiry_wait(Inquiry *inquiry);
 extern void smf_inquiry_free(Inquiry *inquiry);
 
 extern MemoryContext smf_inquiry_context(const Inquiry *inquiry);
+extern bool smf_inquiry_restart(Inquiry *inquiry);
 extern bool smf_inquiry_comes_again(const Inquiry *inquiry);
 extern void *smf_inquiry_step(Inquiry *inquiry, size_t size);
 extern void smf_inquiry_answered(InquiryStep *step);

@@ -164,6 +164,23 @@ def test_sts(tap, world, server):
     tap.ok(time.monotonic() - start >= 2, "... and is not asked before")
 
 
+def test_chain(tap, world, server):
+    """Keys that a role is assumed with, and that expire before it is."""
+    world.files("[profile p]\nrole_arn = %sa\ncredential_source = EcsContainer\n" % ROLE, "")
+    session = server.start(world.environment(CONTAINER))
+    use(session, "allow_ambient_credentials 'true', profile 'p'")
+    before = (calls_for_credentials("ContainerCredentials"), calls_for_credentials("AssumeRole"))
+    fault(kind="expire", operation="AssumeRole", times=1)
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "keys that expire before a role is assumed with them are asked for again")
+    tap.equal((calls_for_credentials("ContainerCredentials") - before[0], calls_for_credentials("AssumeRole") - before[1]), (2, 2), "... once")
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    fault(kind="body", operation="AssumeRole", status=403, times=0, body=sts_error("ExpiredToken", "The token is expired"))
+    lines, state = session.ask(COUNT)
+    control("clear", b"")
+    tap.equal((state, lines[-1]), ("28000", "HINT:  Check the role of the task or pod."), "... and no more than once")
+    tap.equal((calls_for_credentials("ContainerCredentials") - before[0], calls_for_credentials("AssumeRole") - before[1]), (4, 4), "... each")
+
+
 def test_clock(tap, world, server):
     """A clock that is wrong costs one request, whoever finds it out."""
     world.files("", "")
@@ -350,6 +367,7 @@ def main():
         test_metadata(tap, world, server)
         test_profile(tap, world, server)
         test_sts(tap, world, server)
+        test_chain(tap, world, server)
         test_clock(tap, world, server)
         test_container(tap, world, server)
         test_short_queries(tap, world, server)

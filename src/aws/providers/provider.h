@@ -33,6 +33,7 @@ typedef struct ProviderContext
 	const CredentialConfig *config;
 	const CredentialNetwork *network;	/* NULL with inquiry */
 	int64		clock_offset_s; /* the services' clock less ours, as far as is known */
+	bool		asked_anew;		/* since what was given was refused by the next one */
 	const char *no_instance;	/* why the instance's metadata gave nothing; or NULL */
 	const char *profile;		/* its name */
 	bool		profile_wanted; /* somebody named it, who then wants no other */

@@ -246,6 +246,13 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 	answer = ask(context, with, &form, "assume a role");
 	if (answer == NULL)
 		return SMF_ASKED;
+	if (answer->status != 200 && with != NULL && !context->asked_anew &&
+		smf_retry_refuses_credentials(answer->code) && smf_inquiry_restart(context->inquiry))
+	{
+		/* what this role is assumed with has expired on the way, or was kept too long */
+		context->asked_anew = true;
+		return SMF_ASKED;
+	}
 	if (answer->status != 200)
 		raise_refusal(context, psprintf("%s to \"%s\"", request->web_identity_token ?
 										"AssumeRoleWithWebIdentity" : "AssumeRole", request->role_arn), with,
