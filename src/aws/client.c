@@ -81,6 +81,7 @@ struct AwsClient
 	AwsClientStats stats;
 	dlist_head	calls;			/* AwsCall */
 	HttpTimer	alarm;			/* ends a smf_client_wait, no more */
+	CredentialWait credentials; /* of smf_client_credentials */
 };
 
 struct AwsCall
@@ -125,6 +126,9 @@ int			smf_log_min_duration_ms = -1;
 /* Requests of all clients since the process began. */
 static int64 calls_made = 0;
 
+/* Calls of all clients that were started since then. */
+static uint64 calls_started = 0;
+
 static void try_again(AwsCall *call);
 
 /* ----- clients ----- */
@@ -146,12 +150,18 @@ client_gone(void *arg)
 		smf_http_free(call->request);
 	}
 	smf_http_timer_cancel(&client->alarm);
+	smf_session_leave(&client->credentials);
 	if (client->session != NULL)
 		smf_session_release(client->session);
 }
 
 static void
 alarm_rings(HttpTimer *timer)
+{
+}
+
+static void
+credentials_come(CredentialWait *wait)
 {
 }
 
@@ -256,6 +266,7 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	client->context = context;
 	dlist_init(&client->calls);
 	client->alarm.fire = alarm_rings;
+	client->credentials.go = credentials_come;
 	client->alarm.reminder = true;
 	client->callback.func = client_gone;
 	client->callback.arg = client;
@@ -360,7 +371,13 @@ smf_client_credentials(AwsClient *client)
 
 		keep_credentials(client);
 		if (smf_session_ready(client->session))
+		{
+			smf_session_leave(&client->credentials);
 			return &client->session->credentials;
+		}
+		/* whoever queues is let on with the old ones, where they may yet do */
+		if (!client->credentials.waiting)
+			smf_session_enter(client->session, &client->credentials);
 		smf_http_wait(told);
 	}
 }
@@ -644,7 +661,7 @@ enter(AwsCall *call)
 	/* an account that is only meant is not believed: its rate is shared with others */
 	smf_pacer_account(call->pacer, session->credentials.account ? session->credentials.account :
 					  session->account[0] != '\0' ? session->account : NULL);
-	smf_pacer_enter(call->pacer, &call->turn, call->attempt > 0);
+	smf_pacer_enter(call->pacer, &call->turn);
 }
 
 /* There are credentials: those that were refused again, where the source has no others. */
@@ -1040,6 +1057,7 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	call->credentials.go = credentials_there;
 	call->turn.ready = may_be_sent;
 	call->turn.go = send_request;
+	call->turn.number = ++calls_started;
 	smf_call_key(&key, client->session->serverid, client->session->userid, client->config.region,
 				 operation);
 	terms.custom_endpoint = client->config.endpoint_url != NULL;

@@ -380,15 +380,16 @@ smf_credentials_log(const CredentialInquiry *asked)
  * smf_credentials_take
  *		Move what was given into "credentials", which hold none.
  *
- * Returns what was learnt of the services' clock: how many seconds it is ahead of what
- * the inquiry began with.
+ * *clock_offset_s is set if the inquiry has learnt the services' clock; what calls have
+ * learnt meanwhile stays otherwise.
  */
-int64
-smf_credentials_take(CredentialInquiry *asked, AwsCredentials *credentials)
+void
+smf_credentials_take(CredentialInquiry *asked, AwsCredentials *credentials, int64 *clock_offset_s)
 {
 	*credentials = asked->credentials;
 	memset(&asked->credentials, 0, sizeof(AwsCredentials));
-	return asked->context.clock_offset_s - asked->network.clock_offset_s;
+	if (asked->context.clock_offset_s != asked->network.clock_offset_s)
+		*clock_offset_s = asked->context.clock_offset_s;
 }
 
 /* Break off what is under way, and free the inquiry.  Raises no error. */

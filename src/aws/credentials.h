@@ -85,11 +85,13 @@ extern CredentialInquiry *smf_credentials_ask(MemoryContext parent, const Creden
 											  const CredentialNetwork *network,
 											  CredentialsEnded ended, void *arg);
 extern void smf_credentials_start(CredentialInquiry *inquiry);
+extern bool smf_credentials_run_a_program(void);
 extern bool smf_credentials_ended(const CredentialInquiry *inquiry);
 extern int	smf_credentials_sqlerrcode(const CredentialInquiry *inquiry);
 extern void smf_credentials_raise(const CredentialInquiry *inquiry);
 extern void smf_credentials_log(const CredentialInquiry *inquiry);
-extern int64 smf_credentials_take(CredentialInquiry *inquiry, AwsCredentials *credentials);
+extern void smf_credentials_take(CredentialInquiry *inquiry, AwsCredentials *credentials,
+								 int64 *clock_offset_s);
 extern void smf_credentials_free(CredentialInquiry *inquiry);
 
 extern char *smf_account_of_arn(const char *arn);

@@ -315,16 +315,25 @@ smf_pacer_free_all(dlist_head *pacers)
  * smf_pacer_enter
  *		Queue for a turn, which may come at once: turn->go is called then.
  *
- * A call that tries again goes before those that have not been sent yet: jobs
- * leave a scan in order, so the oldest call is the one that others wait for.
+ * Calls go in the order in which they were started, also when they try again: jobs leave
+ * a scan in order, so the oldest call is the one that others wait for.
  */
 void
-smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn, bool again)
+smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn)
 {
-	if (again)
-		dlist_push_head(&pacer->queue, &turn->node);
-	else
-		dlist_push_tail(&pacer->queue, &turn->node);
+	dlist_node *before = &pacer->queue.head;
+	dlist_iter	iter;
+
+	/* most come last: look from there */
+	dlist_reverse_foreach(iter, &pacer->queue)
+	{
+		if (dlist_container(PaceTurn, node, iter.cur)->number < turn->number)
+		{
+			before = iter.cur;
+			break;
+		}
+	}
+	dlist_insert_after(before, &turn->node);
 	turn->waiting = true;
 	run_queue(pacer);
 }

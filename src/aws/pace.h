@@ -19,6 +19,7 @@ typedef struct PaceTurn
 {
 	dlist_node	node;			/* in the pacer's queue while waiting */
 	bool		waiting;
+	uint64		number;			/* calls with a lower one go first: they were started before */
 	bool		(*ready) (struct PaceTurn *turn);	/* can it be sent, if its turn comes?
 													 * False: it has left the queue */
 	void		(*go) (struct PaceTurn *turn);	/* it may be sent now; both under
@@ -65,7 +66,7 @@ extern void smf_pacer_attach(void);
 extern AwsPacer *smf_pacer_find(dlist_head *pacers, const CallKey *key, const PaceTerms *terms);
 extern void smf_pacer_account(AwsPacer *pacer, const char *account);
 extern void smf_pacer_free_all(dlist_head *pacers);
-extern void smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn, bool again);
+extern void smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn);
 extern void smf_pacer_leave(PaceTurn *turn);
 extern void smf_pacer_answered(AwsPacer *pacer, int64 sent_us, bool throttled);
 extern double smf_pacer_throttled_delay(const AwsPacer *pacer, int throttles, double draw);

@@ -494,11 +494,16 @@ void
 smf_session_release(AwsSession *session)
 {
 	session->users--;
-	/* what nobody waits for any more is not asked for, unless it is for later */
-	if (session->users == 0 && !smf_session_ready(session) && session->asking != NULL)
+
+	/*
+	 * What nobody waits for any more is not asked for, unless it is for later; but no
+	 * program runs on while the session may be idle.
+	 */
+	if (session->users == 0 && session->asking != NULL &&
+		(!smf_session_ready(session) || smf_credentials_run_a_program()))
 	{
 		stop_asking(session);
-		/* whoever comes next is not to wait as long again */
+		/* whoever comes next is not to wait as long again, nor to begin as much in vain */
 		if (has_credentials(session))
 			make_do(session);
 	}
@@ -553,7 +558,7 @@ take_credentials(AwsSession *session, CredentialInquiry *inquiry)
 	AwsCredentials fresh = {0};
 	bool		same;
 
-	session->clock_offset_s += smf_credentials_take(inquiry, &fresh);
+	smf_credentials_take(inquiry, &fresh, &session->clock_offset_s);
 	same = smf_credentials_same(&fresh, &session->credentials);
 	session->doubted = session->refused && same;
 	session->refused = false;

@@ -96,6 +96,7 @@ struct HttpRequest
 	/* until it has ended */
 	dlist_node	node;			/* in http.queue, then in http.in_flight */
 	bool		in_flight;		/* libcurl has it */
+	bool		apart;			/* begins at once, and does not count */
 	bool		fresh;			/* wants a connection of its own making */
 	bool		replaces;		/* begun again to take a kept connection's descriptor */
 	bool		unwatched;		/* its socket could not be watched: libcurl waits in vain */
@@ -150,6 +151,7 @@ static struct
 	dlist_head	queue;			/* HttpRequest: waits for a connection */
 	dlist_head	in_flight;		/* HttpRequest: libcurl has it */
 	int			nin_flight;
+	int			napart;			/* of these, apart */
 	int			descriptor_limit;	/* in flight at most, since no further
 									 * descriptor was to be had; 0: none */
 	CountedSocket *sockets;		/* malloc'ed */
@@ -741,6 +743,7 @@ detach(HttpRequest *request)
 	restore_signals(&before);
 	request->in_flight = false;
 	http.nin_flight--;
+	http.napart -= request->apart;
 	if (http.nin_flight == 0 && http.descriptor_limit != 0)
 		limit_descriptors(0, 0);
 }
@@ -757,15 +760,20 @@ start_requests(void)
 
 	if (http.descriptor_limit > 0 && http.descriptor_limit < limit)
 		limit = http.descriptor_limit;
-	while (http.nin_flight < limit && !dlist_is_empty(&http.queue))
+	while (!dlist_is_empty(&http.queue))
 	{
-		HttpRequest *request = dlist_container(HttpRequest, node, dlist_pop_head_node(&http.queue));
+		HttpRequest *request = dlist_container(HttpRequest, node, dlist_head_node(&http.queue));
 
+		/* those that are apart stand before all others */
+		if (!request->apart && http.nin_flight - http.napart >= limit)
+			break;
+		dlist_delete(&request->node);
 		if (http.nin_flight == 0)
 			curl_multi_setopt(http.multi, CURLMOPT_MAXCONNECTS, (long) smf_http_max_connections);
 		dlist_push_tail(&http.in_flight, &request->node);
 		request->in_flight = true;
 		http.nin_flight++;
+		http.napart += request->apart;
 		block_signals(&before);
 		if (curl_multi_add_handle(http.multi, request->easy) != CURLM_OK)
 			request->failure = SMF_HTTP_NO_MEMORY;
@@ -1108,7 +1116,11 @@ smf_http_send(const HttpTarget *target, const HttpMessage *message, HttpDone don
 		free(request);
 		return NULL;
 	}
-	dlist_push_tail(&http.queue, &request->node);
+	request->apart = target->apart;
+	if (request->apart)
+		dlist_push_head(&http.queue, &request->node);
+	else
+		dlist_push_tail(&http.queue, &request->node);
 	if (!ok || !set_options(request, target, message))
 	{
 		smf_http_free(request);

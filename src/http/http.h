@@ -49,6 +49,7 @@ typedef struct HttpTarget
 	int			read_timeout_ms;	/* from the request's first byte sent to
 									 * the response's last byte received */
 	size_t		max_response_size;	/* bytes of body */
+	bool		apart;			/* begin at once, however many others are in flight */
 } HttpTarget;
 
 /* What is sent; read during smf_http_send only. */

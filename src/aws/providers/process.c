@@ -220,6 +220,13 @@ program_answered(Program *program)
 	smf_inquiry_answered(&program->step);
 }
 
+/* Does a program run, for whatever session? */
+bool
+smf_credentials_run_a_program(void)
+{
+	return !dlist_is_empty(&running);
+}
+
 /* Look whether the program has ended, which may be after its output has. */
 static void
 look_for_end(HttpTimer *timer)

@@ -235,6 +235,8 @@ smf_provider_begin(ProviderContext *context, const CredentialConfig *config,
 		context->target.connect_timeout_ms = network->connect_timeout_ms;
 		context->target.read_timeout_ms = network->read_timeout_ms;
 		context->target.max_response_size = ANSWER_SIZE_MAX;
+		/* a source that hangs must not take a call's connection */
+		context->target.apart = true;
 	}
 	if (!config->ambient)
 		return;
