@@ -812,6 +812,15 @@ release_handle(HttpRequest *request)
 	free_headers(request);
 }
 
+/* Was the request given to a connection that there was already? */
+static bool
+on_kept_connection(const HttpRequest *request)
+{
+	long		opened = 0;
+
+	return curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &opened) == CURLE_OK && opened == 0;
+}
+
 /*
  * Was the request given to a kept connection that the service had closed meanwhile?
  * Then nothing has come back, and nothing is known to be wrong.  libcurl tries a few
@@ -820,12 +829,8 @@ release_handle(HttpRequest *request)
 static bool
 died_on_kept_connection(const HttpRequest *request, HttpResult result)
 {
-	long		opened = 0;
-
-	if (result != SMF_HTTP_BROKEN || request->fresh || request->head_seen > 0 ||
-		curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &opened) != CURLE_OK)
-		return false;
-	return opened == 0;
+	return result == SMF_HTTP_BROKEN && !request->fresh && request->head_seen == 0 &&
+		on_kept_connection(request);
 }
 
 /* Let a request begin anew, with nothing of what came of it so far. */
@@ -958,7 +963,8 @@ result_of(const HttpRequest *request, CURLcode code)
 		case CURLE_OUT_OF_MEMORY:
 			return SMF_HTTP_NO_MEMORY;
 		default:
-			return sent ? SMF_HTTP_BROKEN : SMF_HTTP_CONNECT_FAILED;
+			/* a kept connection was one, though it may have died before anything was sent */
+			return sent || on_kept_connection(request) ? SMF_HTTP_BROKEN : SMF_HTTP_CONNECT_FAILED;
 	}
 }
 

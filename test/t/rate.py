@@ -164,6 +164,23 @@ def test_retry_after(session, tap):
         tap.ok(len(seen) == 2 and seen[-1] < 30, "Retry-After %s is not" % value, seen)
 
 
+def test_oldest_first(session, tap):
+    """The oldest call tries as often as any: a scan waits for it."""
+    make_server(session, "storm", throttle_timeout=4)
+    fault(kind="error", code="ThrottlingException", operation="DescribeTrainingJob", times=0)
+    before = len(json.loads(control("requests")))
+    state = session.ask(look_up("storm.training_jobs", NAMES))[1]
+    control("clear", b"")
+    tries = {}
+    for request in json.loads(control("requests"))[before:]:
+        name = json.loads(request["body"])["TrainingJobName"]
+        tries[name] = tries.get(name, 0) + 1
+    oldest = next(iter(tries))
+    tap.equal((state, tries[oldest] >= max(tries.values()) - 1), ("53000", True),
+              "where nothing gets through the oldest call tries as often as any, and its timeout ends the scan")
+    tap.note("tries: %s" % sorted(tries.values()))
+
+
 def test_hardly_any(session, tap):
     """A ceiling of next to nothing makes a statement wait, not the backend spin."""
     make_server(session, "never", max_calls_per_second="0.0000000000001")
@@ -181,6 +198,7 @@ def test(session, tap):
     test_first_throttle(session, tap)
     test_limit(session, tap)
     test_retry_after(session, tap)
+    test_oldest_first(session, tap)
     test_hardly_any(session, tap)
     test_accounts(tap)
 

@@ -326,10 +326,14 @@ def test_patience(session, tap):
     gone = time.monotonic() + 6
     wait_for(lambda: time.monotonic() > gone, "their end")
     before = made()[1].get("ContainerCredentials", 0)
+    # nor does it take the only connection that calls may have
+    session.run("SET sagemaker_fdw.max_session_connections = 1")
     for title in ("... are used when they are past, since their source hangs", "... and by the next query at once"):
         check_rows(session, tap, "SELECT count(*) FROM hanging.training_jobs", ["300"], title)
     asked = made()[1].get("ContainerCredentials", 0) - before
     tap.ok(1 <= asked <= 3, "... and the source is asked once, by three requests at most", asked)
+
+    session.run("RESET sagemaker_fdw.max_session_connections")
 
     # a query that is broken off meanwhile counts as one that has waited
     calm(session, latency_ms=2)
