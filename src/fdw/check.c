@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 /* Seconds that the clocks may differ: AWS refuses signatures from 300 on. */
 #define CLOCK_SKEW_MAX_S 60

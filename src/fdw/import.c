@@ -27,6 +27,7 @@
 #include "option.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
 
 extern PGDLLEXPORT Datum sagemaker_fdw_columns(PG_FUNCTION_ARGS);
 

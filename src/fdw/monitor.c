@@ -19,6 +19,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 /* before version 16, PG_FUNCTION_INFO_V1 alone leaves the function itself hidden */
 extern PGDLLEXPORT Datum sagemaker_fdw_stats_figures(PG_FUNCTION_ARGS);
