@@ -3,7 +3,7 @@
  * compat.h
  *		Every difference between the Postgres versions that matters here.
  *
- * Postgres 15 to 18.  Nothing outside this file looks at PG_VERSION_NUM.
+ * Postgres 15 to 19.  Nothing outside this file looks at PG_VERSION_NUM.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +24,9 @@
 #include "commands/explain_state.h"
 #endif
 #include "nodes/execnodes.h"
+#if PG_VERSION_NUM >= 190000
+#include "nodes/miscnodes.h"
+#endif
 #include "nodes/pathnodes.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
@@ -32,13 +35,17 @@
 #include "storage/dsm_registry.h"
 #endif
 #include "storage/latch.h"
+#include "storage/lwlock.h"
 #if PG_VERSION_NUM >= 180000
 #include "storage/waiteventset.h"
 #endif
 #include "utils/acl.h"
+#include "utils/date.h"
 #include "utils/guc.h"
+#include "utils/jsonb.h"
 #include "utils/selfuncs.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
 /* Stands before a declaration. */
@@ -70,19 +77,121 @@ smf_wait_event(const char *name)
 #endif
 }
 
+#if PG_VERSION_NUM >= 170000 && PG_VERSION_NUM < 190000
+/* How the segment that is being asked for is filled in. */
+typedef struct NewSegment
+{
+	void		(*init) (void *segment, void *arg);
+	void	   *arg;			/* init's */
+} NewSegment;
+
+/* Postgres's callback has no argument before version 19: it finds here what it needs. */
+static inline NewSegment *
+smf_new_segment(void)
+{
+	static NewSegment segment;
+
+	return &segment;
+}
+
+/* That callback. */
+static inline void
+smf_init_new_segment(void *segment)
+{
+	smf_new_segment()->init(segment, smf_new_segment()->arg);
+}
+#endif
+
 /*
- * Shared memory by its name, filled in by "init" if it is new; NULL where Postgres has
- * no such thing.
+ * Shared memory by its name, filled in by "init", which "arg" is handed to, if it is new;
+ * NULL where Postgres has no such thing.
  */
 static inline void *
-smf_named_segment(const char *name, size_t size, void (*init) (void *segment))
+smf_named_segment(const char *name, size_t size, void (*init) (void *segment, void *arg), void *arg)
 {
-#if PG_VERSION_NUM >= 170000
+#if PG_VERSION_NUM >= 190000
 	bool		found;
 
-	return GetNamedDSMSegment(name, size, init, &found);
+	return GetNamedDSMSegment(name, size, init, &found, arg);
+#elif PG_VERSION_NUM >= 170000
+	bool		found;
+
+	*smf_new_segment() = (NewSegment) {.init = init, .arg = arg};
+	return GetNamedDSMSegment(name, size, smf_init_new_segment, &found);
 #else
 	return NULL;
+#endif
+}
+
+/* A tranche for locks in shared memory.  Each session that uses them calls the next, too. */
+static inline int
+smf_new_tranche(const char *name)
+{
+#if PG_VERSION_NUM >= 190000
+	return LWLockNewTrancheId(name);
+#else
+	return LWLockNewTrancheId();
+#endif
+}
+
+/* Tell this session the tranche's name, which from version 19 on all know. */
+static inline void
+smf_name_tranche(int tranche, const char *name)
+{
+#if PG_VERSION_NUM < 190000
+	LWLockRegisterTranche(tranche, name);
+#endif
+}
+
+/* A jsonb that is being built; zero to begin with. */
+#if PG_VERSION_NUM >= 190000
+typedef JsonbInState JsonbBuilder;
+#else
+typedef struct JsonbBuilder
+{
+	JsonbParseState *parseState;	/* what is open */
+	JsonbValue *result;			/* the whole, when nothing is */
+} JsonbBuilder;
+#endif
+
+/* The next token of it, with its value if it has one. */
+static inline void
+smf_push_jsonb(JsonbBuilder *builder, JsonbIteratorToken token, JsonbValue *value)
+{
+#if PG_VERSION_NUM >= 190000
+	pushJsonbValue(builder, token, value);
+#else
+	builder->result = pushJsonbValue(&builder->parseState, token, value);
+#endif
+}
+
+/* A local time as timestamptz; what is beyond that type's range becomes infinite. */
+static inline TimestampTz
+smf_timestamp_to_timestamptz(Timestamp timestamp)
+{
+#if PG_VERSION_NUM >= 190000
+	ErrorSaveContext ignored = {T_ErrorSaveContext};
+
+	return timestamp2timestamptz_safe(timestamp, (Node *) &ignored);
+#else
+	int			ignored;
+
+	return timestamp2timestamptz_opt_overflow(timestamp, &ignored);
+#endif
+}
+
+/* When a day begins, in the same way. */
+static inline TimestampTz
+smf_date_to_timestamptz(DateADT date)
+{
+#if PG_VERSION_NUM >= 190000
+	ErrorSaveContext ignored = {T_ErrorSaveContext};
+
+	return date2timestamptz_safe(date, (Node *) &ignored);
+#else
+	int			ignored;
+
+	return date2timestamptz_opt_overflow(date, &ignored);
 #endif
 }
 

@@ -37,9 +37,6 @@ static int	nparts = 0;
 static shmem_request_hook_type next_request_hook = NULL;
 static shmem_startup_hook_type next_startup_hook = NULL;
 
-/* The part whose new segment is being filled in: the registry's callback gets no argument. */
-static const SharedPart *new_part;
-
 static size_t
 segment_size(const SharedPart *part)
 {
@@ -51,15 +48,16 @@ init_segment(const SharedPart *part, void *segment)
 {
 	SharedHead *head = segment;
 
-	head->tranche = LWLockNewTrancheId();
+	head->tranche = smf_new_tranche(part->name);
 	LWLockInitialize(&head->lock, head->tranche);
 	part->init(part, (char *) segment + HEAD_SIZE, true);
 }
 
+/* The callback of a named segment. */
 static void
-init_new_part(void *segment)
+init_part(void *segment, void *part)
 {
-	init_segment(new_part, segment);
+	init_segment(part, segment);
 }
 
 static void
@@ -67,7 +65,7 @@ use_segment(SharedPart *part, void *segment)
 {
 	SharedHead *head = segment;
 
-	LWLockRegisterTranche(head->tranche, part->name);
+	smf_name_tranche(head->tranche, part->name);
 	part->shared = true;
 	part->lock = &head->lock;
 	part->body = (char *) segment + HEAD_SIZE;
@@ -132,8 +130,7 @@ smf_shared_attach(SharedPart *part)
 
 	if (part->body != NULL)
 		return;
-	new_part = part;
-	segment = smf_named_segment(part->name, segment_size(part), init_new_part);
+	segment = smf_named_segment(part->name, segment_size(part), init_part, part);
 	if (segment != NULL)
 	{
 		use_segment(part, segment);

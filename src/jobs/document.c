@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "aws/json.h"
+#include "compat.h"
 #include "jobs/document.h"
 
 /* Raise that a response is not what the API documents; "what" completes "response ...". */
@@ -161,10 +162,10 @@ smf_document_next_token(AwsCall *call, Jsonb *response, const char *job_name)
 Jsonb *
 smf_document_tags(List *responses)
 {
-	JsonbParseState *state = NULL;
+	JsonbBuilder tags_object = {0};
 	ListCell   *lc;
 
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	smf_push_jsonb(&tags_object, WJB_BEGIN_OBJECT, NULL);
 	foreach(lc, responses)
 	{
 		Jsonb	   *response = lfirst(lc);
@@ -181,11 +182,12 @@ smf_document_tags(List *responses)
 
 			(void) smf_document_member(tag, "Key", &key);
 			(void) smf_document_member(tag, "Value", &value);
-			pushJsonbValue(&state, WJB_KEY, &key);
-			pushJsonbValue(&state, WJB_VALUE, &value);
+			smf_push_jsonb(&tags_object, WJB_KEY, &key);
+			smf_push_jsonb(&tags_object, WJB_VALUE, &value);
 		}
 	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	smf_push_jsonb(&tags_object, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(tags_object.result);
 }
 
 /*
@@ -197,14 +199,14 @@ smf_document_tags(List *responses)
 Jsonb *
 smf_document_record_tags(Jsonb *record)
 {
-	JsonbParseState *state = NULL;
+	JsonbBuilder tags_object = {0};
 	JsonbValue	tags;
 	int			n = 0;
 
 	if (smf_document_member(&record->root, "Tags", &tags) && tags.type == jbvBinary &&
 		JsonContainerIsArray(tags.val.binary.data))
 		n = JsonContainerSize(tags.val.binary.data);
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	smf_push_jsonb(&tags_object, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < n; i++)
 	{
 		JsonbValue *tag = getIthJsonbValueFromContainer(tags.val.binary.data, i);
@@ -215,8 +217,9 @@ smf_document_record_tags(Jsonb *record)
 			!smf_document_member(tag->val.binary.data, "Key", &key) || key.type != jbvString ||
 			!smf_document_member(tag->val.binary.data, "Value", &value))
 			continue;
-		pushJsonbValue(&state, WJB_KEY, &key);
-		pushJsonbValue(&state, WJB_VALUE, &value);
+		smf_push_jsonb(&tags_object, WJB_KEY, &key);
+		smf_push_jsonb(&tags_object, WJB_VALUE, &value);
 	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	smf_push_jsonb(&tags_object, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(tags_object.result);
 }
