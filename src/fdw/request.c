@@ -17,6 +17,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/int.h"
+#include "compat.h"
 #include "executor/executor.h"
 #include "fdw/request.h"
 #include "mb/pg_wchar.h"
@@ -298,26 +299,15 @@ range_of(Evaluation *evaluation, const SmfAttribute *attribute)
 static TimestampTz
 as_timestamptz(Datum value, Oid type)
 {
-	int			overflow = 0;
-	TimestampTz result;
-
 	switch (type)
 	{
 		case TIMESTAMPOID:
-			result = timestamp2timestamptz_opt_overflow(DatumGetTimestamp(value), &overflow);
-			break;
+			return smf_timestamp_to_timestamptz(DatumGetTimestamp(value));
 		case DATEOID:
-			result = date2timestamptz_opt_overflow(DatumGetDateADT(value), &overflow);
-			break;
+			return smf_date_to_timestamptz(DatumGetDateADT(value));
 		default:
-			result = DatumGetTimestampTz(value);
-			break;
+			return DatumGetTimestampTz(value);
 	}
-	if (overflow > 0)
-		return DT_NOEND;
-	if (overflow < 0)
-		return DT_NOBEGIN;
-	return result;
 }
 
 static int64

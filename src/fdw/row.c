@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "executor/executor.h"
 #include "fdw/row.h"
 #include "fmgr.h"
@@ -197,10 +198,9 @@ static Jsonb *
 with_timestamps(JsonbContainer *list, const char *const *members)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(list);
-	JsonbParseState *state = NULL;
+	JsonbBuilder copy = {0};
 	JsonbIteratorToken token;
 	JsonbValue	value;
-	JsonbValue *result = NULL;
 	int			depth = 0;
 	bool		convert = false;
 
@@ -214,9 +214,9 @@ with_timestamps(JsonbContainer *list, const char *const *members)
 			convert = is_member(members, &value);
 		else if (token == WJB_VALUE && depth == 2 && convert && value.type == jbvNumeric)
 			number_to_rfc3339(&value);
-		result = pushJsonbValue(&state, token, token < WJB_BEGIN_ARRAY ? &value : NULL);
+		smf_push_jsonb(&copy, token, token < WJB_BEGIN_ARRAY ? &value : NULL);
 	}
-	return JsonbValueToJsonb(result);
+	return JsonbValueToJsonb(copy.result);
 }
 
 /* ----- finding a value ----- */

@@ -38,6 +38,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "compat.h"
 #include "http/http.h"
 #include "jobs/document.h"
 #include "jobs/stream.h"
@@ -422,10 +423,9 @@ with_tuning_job_arn(JsonbContainer *summary, const char *tuning_job_arn)
 {
 	static const char *const member = "TuningJobArn";
 	JsonbIterator *iterator = JsonbIteratorInit(summary);
-	JsonbParseState *state = NULL;
+	JsonbBuilder copy = {0};
 	JsonbIteratorToken token;
 	JsonbValue	value;
-	JsonbValue *result = NULL;
 	int			depth = 0;
 
 	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
@@ -441,14 +441,14 @@ with_tuning_job_arn(JsonbContainer *summary, const char *tuning_job_arn)
 			key.val.string.len = strlen(member);
 			arn.val.string.val = unconstify(char *, tuning_job_arn);
 			arn.val.string.len = strlen(tuning_job_arn);
-			pushJsonbValue(&state, WJB_KEY, &key);
-			pushJsonbValue(&state, WJB_VALUE, &arn);
+			smf_push_jsonb(&copy, WJB_KEY, &key);
+			smf_push_jsonb(&copy, WJB_VALUE, &arn);
 		}
 		if (token == WJB_END_OBJECT || token == WJB_END_ARRAY)
 			depth--;
-		result = pushJsonbValue(&state, token, token < WJB_BEGIN_ARRAY ? &value : NULL);
+		smf_push_jsonb(&copy, token, token < WJB_BEGIN_ARRAY ? &value : NULL);
 	}
-	return JsonbValueToJsonb(result);
+	return JsonbValueToJsonb(copy.result);
 }
 
 static void describe_job(JobStream *stream, const JobEntry *entry, Job *job);
