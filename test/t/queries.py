@@ -195,6 +195,25 @@ def test_queries(session, tap):
         tap.equal(calls_made(), {}, "... and planning made none")
 
 
+def test_far_times(session, tap):
+    """Dates and local times that are beyond the range of timestamptz, above and below."""
+    for zone, operator, bound, calls in (("UTC", "<", "date '5874897-12-31'", {LIST: 3}),
+                                         ("UTC", ">", "date '5874897-12-31'", {}),
+                                         ("America/New_York", "<", "timestamp '294276-12-31 23:59:59.999999'", {LIST: 3}),
+                                         ("America/New_York", ">", "timestamp '294276-12-31 23:59:59.999999'", {}),
+                                         ("Asia/Tokyo", ">", "timestamp '4714-11-24 00:00:00 BC'", {LIST: 3}),
+                                         ("Asia/Tokyo", "<", "timestamp '4714-11-24 00:00:00 BC'", {}),
+                                         ("Asia/Tokyo", ">", "date '4714-11-24 BC'", {LIST: 3}),
+                                         ("Asia/Tokyo", "<", "date '4714-11-24 BC'", {})):
+        session.run("SET timezone = '%s'" % zone)
+        query = "SELECT count(*) FROM %%s WHERE creation_time %s %s" % (operator, bound)
+        calls_made()
+        tap.equal(session.run(query % "aws.training_jobs"), session.run(query % "local.aws"),
+                  "creation_time %s %s in %s" % (operator, bound, zone))
+        tap.equal(calls_made(), calls, "... by %d calls" % sum(calls.values()))
+    session.run("SET timezone = 'UTC'")
+
+
 def test_explain_counts(session, tap):
     """What EXPLAIN ANALYZE says is what the service has counted."""
     for schema, query, calls in QUERIES:
@@ -233,6 +252,7 @@ def test(session, tap):
                 "CREATE TABLE today AS SELECT max(creation_time) AS at FROM local.aws; "
                 "ANALYZE cost, costs, today, aws.training_jobs, searched.training_jobs, auto.training_jobs, bulk.training_jobs")
     test_queries(session, tap)
+    test_far_times(session, tap)
     test_explain_counts(session, tap)
 
 
