@@ -48,6 +48,13 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+/* Stands in one file: the library's magic block, with its name and version from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#define SMF_MODULE_MAGIC(module, its_version) PG_MODULE_MAGIC_EXT(.name = (module), .version = (its_version))
+#else
+#define SMF_MODULE_MAGIC(module, its_version) PG_MODULE_MAGIC
+#endif
+
 /* Stands before a declaration. */
 #if PG_VERSION_NUM >= 180000
 #define smf_noreturn pg_noreturn

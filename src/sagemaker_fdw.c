@@ -13,6 +13,7 @@
 #include "aws/credentials.h"
 #include "aws/pace.h"
 #include "aws/stats.h"
+#include "compat.h"
 #include "fdw/access.h"
 #include "fdw/analyze.h"
 #include "fdw/explain.h"
@@ -24,7 +25,7 @@
 #include "http/http.h"
 #include "utils/guc.h"
 
-PG_MODULE_MAGIC;
+SMF_MODULE_MAGIC("sagemaker_fdw", SMF_VERSION);
 
 extern PGDLLEXPORT void _PG_init(void);
 extern PGDLLEXPORT Datum sagemaker_fdw_handler(PG_FUNCTION_ARGS);

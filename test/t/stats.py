@@ -537,11 +537,21 @@ def test_crash(session, tap):
     after[0].close()
 
 
+def test_module(session, tap):
+    """From version 18 on Postgres can tell which libraries, of which versions, are loaded."""
+    if int(session.run("SHOW server_version_num")[0]) < 180000:
+        return
+    loaded = session.run("SELECT module_name, file_name, version LIKE extversion || '.%' "
+                         "FROM pg_get_loaded_modules() JOIN pg_extension ON extname = module_name WHERE extname = 'sagemaker_fdw'")
+    tap.equal(loaded, ["sagemaker_fdw|sagemaker_fdw.so|t"], "the library says its name, and a version that is the extension's")
+
+
 def test_alone(tap):
     """A cluster that does not preload the library; the throttles of sessions side by side."""
     cluster = Cluster(AWS_ENDPOINT_URL_STS=URL)
     try:
         session = prepare(cluster)
+        test_module(session, tap)
         test_log(tap, cluster)
         test_figures(session, tap)
         test_roles(session, tap)
