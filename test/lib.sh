@@ -72,20 +72,21 @@ installed() {
 	[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# Set pg_version to the distribution's, and pg_bin.
+# Set pg_version, and pg_bin: the version that SAGEMAKER_FDW_TEST_PG_VERSION names, or else
+# the distribution's.
 find_postgres() {
 	command -v apt-get >/dev/null || die "this script installs what it needs with apt-get; see README.md for other systems"
 	if [ "$(id -u)" != 0 ]; then
 		command -v sudo >/dev/null || die "run it as root, or install sudo"
 	fi
-	pg_version=$(distribution_version)
+	pg_version=${SAGEMAKER_FDW_TEST_PG_VERSION:-$(distribution_version)}
 	if [ -z "$pg_version" ]; then
 		say "reading the package lists"
 		quietly as_root apt-get update
 		pg_version=$(distribution_version)
 	fi
 	[ -n "$pg_version" ] || die "this distribution has no package postgresql"
-	[ "$pg_version" -ge 15 ] || die "PostgreSQL 15 or later is needed; this distribution has $pg_version"
+	[ "$pg_version" -ge 15 ] || die "PostgreSQL 15 or later is needed, not $pg_version"
 	pg_bin=/usr/lib/postgresql/$pg_version/bin
 }
 

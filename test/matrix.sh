@@ -3,8 +3,8 @@
 #
 #	bash test/matrix.sh [SUITE ...]
 #
-# SUITE is a release of Debian: bookworm (Postgres 15), trixie (17) and sid (18) without
-# any.  Each is made with debootstrap in a directory of its own, with git and bash and
+# SUITE is a release of Debian: bookworm (Postgres 15), trixie (17), sid (18), and
+# experimental (sid with Postgres 19) without any.  Each is made with debootstrap in a directory of its own, with git and bash and
 # nothing else, gets a clone of the last commit, and is removed in the end.  check.sh
 # builds with gcc and with clang, and takes warnings for errors, those of OpenSSL's
 # deprecated functions among them.  As root.
@@ -13,7 +13,7 @@
 . "$top/test/roots.sh"
 
 begin_roots
-[ $# -gt 0 ] || set -- bookworm trixie sid
+[ $# -gt 0 ] || set -- bookworm trixie sid experimental
 
 table=$work/table
 failed=0
@@ -32,7 +32,7 @@ for suite in "$@"; do
 		fi
 		line+=" | $outcome"
 	done
-	versions=$(inside 'psql --version | sed "s/[^0-9]*\([0-9.]*\).*/\1/"; curl-config --version | cut -d" " -f2;
+	versions=$(inside 'psql --version | sed "s/[^0-9]*\([0-9a-z.]*\).*/\1/"; curl-config --version | cut -d" " -f2;
 		openssl version | cut -d" " -f2; gcc -dumpfullversion; clang --version | sed -n "1s/.*version \([0-9.]*\).*/\1/p"' | paste -sd' ')
 	echo "| $line | ${versions// / | } | $(tail -n 1 "$work/$suite.check") |" >>"$table"
 	remove_roots

@@ -3,13 +3,13 @@
 #
 #	bash test/package.sh [--keep DIRECTORY] [SUITE ...]
 #
-# SUITE is a release of Debian, bookworm without any.  In a bare system the packages
-# are built from a clean clone of the last commit for the versions of Postgres that the
-# release has: by a user without rights, with no network but the loopback, with the
-# regression tests, and so that nothing is left behind and lintian finds no error.  In
-# another one, which has neither compilers nor headers, apt installs each package, and
-# test/installed.sh tests it.  --keep puts those that have passed into a directory.  As
-# root.
+# SUITE is a release of Debian, bookworm without any; experimental is sid with that one's
+# Postgres.  In a bare system the packages are built from a clean clone of the last commit
+# for the versions of Postgres that the release has: by a user without rights, with no
+# network but the loopback, with the regression tests, and so that nothing is left behind
+# and lintian finds no error.  In another one, which has neither compilers nor headers,
+# apt installs each package, and test/installed.sh tests it.  --keep puts those that have
+# passed into a directory.  As root.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$top/test/roots.sh"
@@ -32,7 +32,9 @@ release=$(sed -n '1s/^\(.*\) (\(.*\)-[0-9]*) .*/\1_\2/p' "$top/debian/changelog"
 build_packages() {
 	make_root build "$1"
 	say "$1: installing what the build needs"
-	inside "apt-get update && $apt install build-essential iproute2 lintian && $apt build-dep ." >>"$log" 2>&1 || return 1
+	inside "apt-get update && $apt install build-essential iproute2 lintian && $apt build-dep . &&
+		pg_buildext supported-versions | sed 's/.*/postgresql-& postgresql-server-dev-&/' |
+		xargs env $apt install" >>"$log" 2>&1 || return 1
 	# what a release's archive has, and debian/
 	inside "useradd -m builder && cd /home/builder &&
 		git -C /root/sagemaker_fdw archive --format=tar.gz --prefix=$release/ HEAD -- . ':!debian' >$release.orig.tar.gz &&

@@ -16,14 +16,17 @@ begin_roots() {
 	fi
 }
 
-# Make one, with the last commit's clone in /root/sagemaker_fdw; sets root to it.
+# Make one, with the last commit's clone in /root/sagemaker_fdw; sets root to it.  SUITE is
+# a release of Debian; experimental, which is none for itself, is sid with its Postgres.
 #	make_root NAME SUITE
 make_root() {
+	local suite=${2/#experimental/sid}
 	root=$roots/$1
+	root_postgres=
 	mkdir -p "$root"
 	# a namespace of mounts can be made only below a mount point
 	quietly mount --bind "$root" "$root"
-	quietly debootstrap --variant=minbase --include=git,ca-certificates "$2" "$root"
+	quietly debootstrap --variant=minbase --include=git,ca-certificates "$suite" "$root"
 	# a mirror may lag behind
 	echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/lagging-mirror"
 	# it does not outlive a crash
@@ -31,12 +34,25 @@ make_root() {
 	quietly mount -t proc proc "$root/proc"
 	quietly mount --bind /dev "$root/dev"
 	quietly git clone "$top" "$root/root/sagemaker_fdw"
+	[ "$2" != experimental ] || take_experimental_postgres
+}
+
+# Let $root have the newest Postgres of experimental, and nothing else of it.
+take_experimental_postgres() {
+	sed 's/ sid / experimental /' "$root/etc/apt/sources.list" >"$root/etc/apt/sources.list.d/experimental.list"
+	quietly inside "apt-get update"
+	root_postgres=$(inside "apt-cache pkgnames postgresql-" | sed -n 's/^postgresql-\([0-9]*\)$/\1/p' | sort -n | tail -n 1)
+	printf 'Package: src:postgresql-%s\nPin: release a=experimental\nPin-Priority: 500\n' "$root_postgres" \
+		>"$root/etc/apt/preferences.d/experimental"
+	# the one that packages of extensions are built for
+	mkdir -p "$root/etc/postgresql-common"
+	echo "$root_postgres" >"$root/etc/postgresql-common/supported_versions"
 }
 
 # Run a command in $root, in the clone, with nothing of this system's environment.
 inside() {
 	chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-		bash -c "cd /root/sagemaker_fdw && $1"
+		SAGEMAKER_FDW_TEST_PG_VERSION="$root_postgres" bash -c "cd /root/sagemaker_fdw && $1"
 }
 
 # Unmount what is mounted in the roots.  What stays mounted must not be removed: it is
