@@ -160,7 +160,8 @@ def test_nothing_to_ask(session, tap):
             ("no time", "SELECT role_arn FROM far.training_jobs WHERE creation_time < '2025-01-01' AND creation_time > '2025-01-02'"),
             ("an empty list of names", "SELECT role_arn FROM far.training_jobs WHERE training_job_name = ANY ((SELECT '{}'::text[])::text[])"),
             ("no row wanted", "SELECT role_arn FROM far.training_jobs LIMIT 0"),
-            ("a loop without rounds", "SELECT f.role_arn FROM (SELECT 1 WHERE random() > 1) AS v CROSS JOIN LATERAL (SELECT * FROM far.training_jobs OFFSET 0) AS f")):
+            ("a loop without rounds", "SELECT f.role_arn FROM (SELECT n FROM generate_series(1, 3) AS n WHERE random() > 1 OFFSET 0) AS v "
+             "CROSS JOIN LATERAL (SELECT * FROM far.training_jobs OFFSET v.n) AS f")):
         calm(session)
         fault(kind="error", operation="AssumeRole", status=403, code="AccessDenied", times=0)
         check_rows(session, tap, query, [], "%s: no row, and no error" % title)
