@@ -1218,7 +1218,8 @@ def test_check_server(tap, world, server):
     control("config", {"clock_offset_s": 400})
     rows = check_rows(session)
     tap.equal([name for name, (ok, _) in rows.items() if not ok], ["clock"], "a clock that is wrong")
-    tap.ok("400 s ahead" in rows["clock"][1] or "399 s ahead" in rows["clock"][1], "... by how much", rows["clock"])
+    # both clocks are read in whole seconds
+    tap.ok(re.search(r"\b(399|400|401) s ahead", rows["clock"][1]), "... by how much", rows["clock"])
     control("config", {"clock_offset_s": 0})
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url 'http://127.0.0.1:1', ADD max_attempts '1')")
     rows = check_rows(session)
