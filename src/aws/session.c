@@ -77,13 +77,17 @@ has_credentials(const AwsSession *session)
 	return session->credentials.source != NULL && !session->refused;
 }
 
-/* Ask no more; whoever waits for credentials asks anew.  Raises no error. */
+/*
+ * Ask no more; whoever waits for credentials asks anew, and has no more patience than
+ * before.  Raises no error.
+ */
 static void
 stop_asking(AwsSession *session)
 {
 	CredentialInquiry *inquiry = session->asking;
 
-	smf_http_timer_cancel(&session->patience);
+	if (dlist_is_empty(&session->waiting))
+		smf_http_timer_cancel(&session->patience);
 	if (inquiry == NULL)
 		return;
 	session->asking = NULL;
@@ -377,6 +381,8 @@ hold_session(const ForeignServer *server, Oid userid, Oid mappingid, List *optio
 	if (found->asking != NULL && (smf_credentials_ended(found->asking) ||
 								  now_s() - found->asking_since_s > ASKING_MAX_S))
 		stop_asking(found);
+	if (found->asking != NULL && found->users == 1)
+		found->left_alone = true;
 	/* what was put right at the source meanwhile is not known here */
 	if (found->doubted)
 		smf_credentials_clear(&found->credentials);
@@ -494,18 +500,23 @@ smf_session_settings(const ForeignServer *server, Oid userid, AmbientSettings *s
 void
 smf_session_release(AwsSession *session)
 {
-	session->users--;
+	bool		stopped = false;
 
-	/*
-	 * What nobody waits for any more is not asked for, unless it is for later; but no
-	 * program runs on while the session may be idle.
-	 */
-	if (session->users == 0 && session->asking != NULL &&
-		(!smf_session_ready(session) || smf_credentials_run_a_program()))
+	session->users--;
+	if (session->users == 0 && session->asking != NULL)
 	{
-		stop_asking(session);
+		/*
+		 * The answer may come for whoever is next: a query with a short time limit would
+		 * otherwise ask in vain each time.  But no program runs on while the session may
+		 * be idle.
+		 */
+		if (smf_credentials_run_a_program())
+		{
+			stop_asking(session);
+			stopped = true;
+		}
 		/* whoever comes next is not to wait as long again, nor to begin as much in vain */
-		if (has_credentials(session))
+		if (has_credentials(session) && (stopped || !smf_session_ready(session)))
 			make_do(session);
 	}
 	drop_if_unused(session);
@@ -619,6 +630,7 @@ smf_session_ask(AwsSession *session, const CredentialNetwork *network)
 	session->asking = smf_credentials_ask(TopMemoryContext, &session->config, network,
 										  asking_ended, session);
 	session->asking_since_s = now_s();
+	session->left_alone = false;
 	smf_credentials_start(session->asking);
 }
 
@@ -632,6 +644,12 @@ smf_session_check(AwsSession *session)
 {
 	if (session->asking == NULL || !smf_credentials_ended(session->asking))
 		return;
+	/* time may have run out while nobody looked: that says nothing of the source */
+	if (session->left_alone)
+	{
+		stop_asking(session);
+		return;
+	}
 	PG_TRY();
 	{
 		smf_credentials_raise(session->asking);

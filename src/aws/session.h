@@ -50,6 +50,7 @@ typedef struct AwsSession
 								 * next asks again */
 	CredentialInquiry *asking;	/* their source, or how that has failed; NULL: nobody asks */
 	double		asking_since_s; /* smf_http_now() when that began, in seconds */
+	bool		left_alone;		/* nobody moved that on for a while: it may fail for it */
 	dlist_head	waiting;		/* CredentialWait: who waits for them */
 	HttpTimer	patience;		/* armed while they wait though the service may take the old */
 

@@ -43,6 +43,8 @@ typedef struct Check
 	ReturnSetInfo *result;
 	SmfSettings *settings;
 	AwsClient  *client;			/* NULL: there are no credentials */
+	ErrorData  *error;			/* why there are none any more, once a call has told; NULL */
+	bool		refused;		/* AWS does not take those that there are */
 	int64		attempts;
 	char	   *job_name;		/* of some job; NULL: there is none, or it is not known */
 	char	   *job_arn;
@@ -115,17 +117,20 @@ wait_for_call(Check *check, void *arg)
 }
 
 /*
- * Make a call.  NULL: its credentials were refused and there are no others, as *error
- * says.
+ * Make a call.  NULL: credentials were refused, now or before, and there are no others,
+ * as check->error says; their source is not asked again for each call.
  */
 static AwsCall *
-call(Check *check, JobOperation operation, char *body, ErrorData **error)
+call(Check *check, JobOperation operation, char *body)
 {
-	AwsCall    *made = smf_call_start(check->client, smf_operation_name(operation), NULL,
-									  body, &check->attempts);
+	AwsCall    *made;
 
-	*error = guard(check, wait_for_call, made);
-	return *error ? NULL : made;
+	if (check->error != NULL)
+		return NULL;
+	made = smf_call_start(check->client, smf_operation_name(operation), NULL, body,
+						  &check->attempts);
+	check->error = guard(check, wait_for_call, made);
+	return check->error ? NULL : made;
 }
 
 /* An error, in one line. */
@@ -145,13 +150,13 @@ answered(const AwsCall *made)
 }
 
 /*
- * Whose credentials they are; what is wrong with them is a row, too: "error", where
- * there are none, or what the service said of them to the first call, NULL if there
- * could be none.
+ * Whose credentials they are; what is wrong with them is a row, too: that there are none,
+ * or what the service said of them to the first call, NULL if there could be none.
  */
 static void
-check_credentials(Check *check, const ErrorData *error, const AwsCall *made)
+check_credentials(Check *check, const AwsCall *made)
 {
+	const ErrorData *error = check->error;
 	const AwsCredentials *credentials;
 	const char *key;
 	char	   *expiry = "";
@@ -182,15 +187,15 @@ check_credentials(Check *check, const ErrorData *error, const AwsCall *made)
 
 /*
  * May the credentials make the call?  That the job does not exist is no reason why not.
- * "error" is why it could not be made; NULL: it was.
+ * NULL: it could not be made.
  */
 static void
-check_permission(Check *check, JobOperation operation, const AwsCall *made, const ErrorData *error)
+check_permission(Check *check, JobOperation operation, const AwsCall *made)
 {
 	char	   *name = psprintf("permission %s", smf_operation_name(operation));
 
-	if (error != NULL)
-		put_row(check, name, false, error_text(error));
+	if (made == NULL)
+		put_row(check, name, false, error_text(check->error));
 	else if (!smf_call_failed(made) || smf_job_not_found(smf_call_error(made)))
 		put_row(check, name, true, "allowed");
 	else if (smf_call_denied(made))
@@ -253,14 +258,15 @@ list_request(JobOperation operation)
 	return smf_page_request(operation, &query, 1, NULL);
 }
 
-/* Try an operation. */
+/* Try an operation, unless the credentials are of no use for any. */
 static void
 try_operation(Check *check, JobOperation operation, char *body)
 {
-	ErrorData  *error;
-	AwsCall    *made = call(check, operation, body, &error);
-
-	check_permission(check, operation, made, error);
+	if (check->refused)
+		put_row(check, psprintf("permission %s", smf_operation_name(operation)), false,
+				"not tried: AWS refuses the credentials");
+	else
+		check_permission(check, operation, call(check, operation, body));
 }
 
 /* After the first call, a list, and the rows about the connection. */
@@ -271,7 +277,8 @@ check_permissions(Check *check, AwsCall *made)
 
 	if (!answered(made))
 		return;
-	check_permission(check, SMF_OP_LIST_TRAINING_JOBS, made, NULL);
+	check_permission(check, SMF_OP_LIST_TRAINING_JOBS, made);
+	check->refused = smf_call_refused(made);
 	if (listed)
 		take_job(check, made);
 
@@ -299,7 +306,6 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	MemoryContext context;
 	MemoryContext old;
 	Check		check = {0};
-	ErrorData  *error;
 	AwsCall    *made = NULL;
 	int64		took_us = 0;
 
@@ -310,17 +316,17 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw check", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	check.settings = smf_settings_resolve(server, NULL);
-	error = guard(&check, get_client, &userid);
-	if (error != NULL)
+	check.error = guard(&check, get_client, &userid);
+	if (check.error != NULL)
 		check.client = NULL;
 	if (check.client != NULL && smf_client_problem(check.client) == NULL)
 	{
 		int64		start_us = smf_http_now();
 
-		made = call(&check, SMF_OP_LIST_TRAINING_JOBS, list_request(SMF_OP_LIST_TRAINING_JOBS), &error);
+		made = call(&check, SMF_OP_LIST_TRAINING_JOBS, list_request(SMF_OP_LIST_TRAINING_JOBS));
 		took_us = smf_http_now() - start_us;
 	}
-	check_credentials(&check, error, made);
+	check_credentials(&check, made);
 	if (check.settings->region != NULL)
 		put_row(&check, "region", true, check.settings->region);
 	else
@@ -330,7 +336,7 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 		check_connection(&check, made, took_us);
 		check_permissions(&check, made);
 	}
-	else if (check.client != NULL && check.settings->region != NULL)
+	else if (check.client != NULL && check.error == NULL && check.settings->region != NULL)
 		put_row(&check, "endpoint", false, psprintf("not usable. %s", smf_client_problem(check.client)));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

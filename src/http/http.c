@@ -1049,6 +1049,11 @@ set_options(HttpRequest *request, const HttpTarget *target, const HttpMessage *m
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+#if KEEPS_CERTIFICATES
+	/* what is to be forgotten is not used while other requests keep it from that */
+	if (http.disconnect)
+		SET(CURLOPT_CA_CACHE_TIMEOUT, 0L);
+#endif
 	ok = ok && trust(request, target);
 	SET(CURLOPT_SHARE, http.share);
 

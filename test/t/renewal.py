@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 
-from credentials import (CONTAINER, FUTURE, HERE, IMDS, ONE, ROLE, TWO, Server, World, calls_for_credentials, env, keys,
+from credentials import (CONTAINER, FUTURE, HERE, IMDS, ONE, PERMISSIONS, ROLE, TWO, Server, World, calls_for_credentials, env, keys,
                          sts_error)
 from harness import CA, TLS_URL, URL, Cluster, Tap, control, fault, make_server
 
@@ -245,6 +245,57 @@ def test_short_queries(tap, world, server):
     tap.ok(queries > 500, "... and most of them do not wait for that", queries)
 
 
+def test_short_timeouts(tap, world, server):
+    """Queries whose time limit is shorter than their source's answer come to one."""
+    world.files("", "")
+    session = server.start(world.environment({}))
+    use(session, ASSUMED % "a")
+    for title in ("no keys yet", "keys that AWS refuses"):
+        control("config", {"latency_ms": {"AssumeRole": 3000, "*": 0}})
+        before = calls_for_credentials("AssumeRole")
+        states = []
+        session.run("SET statement_timeout = '1s'")
+        while len(states) < 20 and (not states or states[-1] == "57014"):
+            states.append(session.ask(COUNT)[1])
+        session.run("RESET statement_timeout")
+        tap.equal((states[0], states[-1]), ("57014", "00000"), "%s, and a time limit that is shorter than STS takes" % title)
+        tap.equal(calls_for_credentials("AssumeRole") - before, 1, "... one query after the other waits for the same answer")
+        control("expire", b"")
+    control("config", {"latency_ms": 0})
+
+    # what came of waiting while nobody looked is not believed
+    use(session, "allow_ambient_credentials 'true', credential_source 'EcsContainer'")
+    session = server.start(world.environment(CONTAINER))
+    fault(kind="hang", operation="ContainerCredentials", times=1)
+    before = calls_for_credentials("ContainerCredentials")
+    session.run("SET statement_timeout = '500ms'")
+    tap.equal(session.ask(COUNT)[1], "57014", "a source that does not answer")
+    session.run("RESET statement_timeout; SELECT pg_sleep(4)")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... is asked anew once its time is over")
+    tap.equal(calls_for_credentials("ContainerCredentials") - before, 2, "... at once")
+
+
+def test_clock_twice(tap, world, server):
+    """A call and a renewal that find out at the same time that the clock is wrong."""
+    world.files("", "")
+    session = server.start(world.environment({}))
+    use(session, ASSUMED % "a")
+    control("config", {"session_seconds": 8})
+    session.run(COUNT)
+    # due for renewal after 6 s; calls would wait for that from 6.7 s on
+    session.run("SELECT pg_sleep(6.2)")
+    control("config", {"clock_offset_s": 4000, "session_seconds": 3600, "latency_ms": {"AssumeRole": 250, "*": 5}})
+    before = calls_for_credentials("AssumeRole")
+    session.run("SELECT count(role_arn) FROM sm.training_jobs")
+    tap.equal(calls_for_credentials("AssumeRole") - before, 2, "a call and a renewal find out that the clock is wrong")
+    control("calls")
+    tap.equal(session.run(COUNT), ["300"], "... which is taken into account once")
+    tap.equal(control("calls"), "ListTrainingJobs=3", "... no call is refused after that")
+    control("reset", b"")
+    for pair in (ONE, TWO):
+        control("keys", {"access_key_id": pair[0], "secret_access_key": pair[1], "account": "123456789012"})
+
+
 def test_told_later(tap, world, server):
     """How asking failed is no news for a query that begins later."""
     world.files("", "")
@@ -285,6 +336,31 @@ def test_doctor(tap, world, server):
     tap.equal((state, lines[0]), ("00000", 'credentials|f|no AWS credentials for server "sm". The container\'s host answered with HTTP status 500.'),
               "keys that are refused, and a source that gives no others, are a row")
 
+    # a source that gives no others later: keys that did for the first calls are refused
+    session.run(COUNT)
+    before = calls_for_credentials("ContainerCredentials")
+    for operation in ("DescribeTrainingJob", "Search", "ListTags"):
+        fault(kind="error", operation=operation, code="ExpiredTokenException", message="expired", times=0)
+    fault(kind="error", operation="ContainerCredentials", status=500, code="InternalFailure", times=0)
+    lines, state = session.ask("SELECT check_name FROM sagemaker_fdw_check_server('sm') WHERE NOT ok")
+    tap.equal((state, lines), ("00000", ["permission DescribeTrainingJob", "permission Search",
+                                         "permission ListTrainingJobsForHyperParameterTuningJob", "permission ListTags"]),
+              "keys that are refused after the first call")
+    tap.equal(calls_for_credentials("ContainerCredentials") - before, 3, "... send it to their source once, which is tried three times")
+    control("clear", b"")
+
+    # one that gives the same: their source is asked for the first call, and for no other
+    session.run(COUNT)
+    before = calls_for_credentials("ContainerCredentials")
+    fault(kind="error", operation="ListTrainingJobs", code="ExpiredTokenException", message="expired", times=0)
+    control("calls")
+    lines, state = session.ask("SELECT check_name, detail FROM sagemaker_fdw_check_server('sm') WHERE NOT ok")
+    tap.equal((state, [line for line in lines if line.startswith("permission")][1:]),
+              ("00000", [name + "|not tried: AWS refuses the credentials" for name in PERMISSIONS[1:-1]]
+               + ["permission ListTags|not tried: ListTrainingJobs fails, and so there is no job to list the tags of"]),
+              "keys that AWS refuses are tried once")
+    control("clear", b"")
+
 
 def test_rare_turns(tap, world, server):
     """Turns that come less often than keys live."""
@@ -321,8 +397,24 @@ def test_settings(tap, world, server):
     tap.equal((state, lines[-1]), ("08001", "HINT:  The endpoint's certificate must be for its name, in date, and signed by a CA in the "
                                             'file "%s" of option ca_bundle.' % bundle), "a bundle without the endpoint's CA")
     with open(CA, encoding="utf-8") as file:
-        world.write("bundle.pem", file.read())
+        right = file.read()
+    with open(bundle, encoding="utf-8") as file:
+        another = file.read()
+    world.write("bundle.pem", right)
     tap.equal(session.ask(COUNT), (["300"], "00000"), "... until the file has it")
+    # the same while requests are in flight that nobody moves on
+    session.run("SELECT sagemaker_fdw_disconnect()")
+    world.write("bundle.pem", another)
+    session.run("CREATE SERVER other FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', endpoint_url '%s'); "
+                "CREATE USER MAPPING FOR CURRENT_USER SERVER other OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s'); "
+                "CREATE SCHEMA other; IMPORT FOREIGN SCHEMA sagemaker FROM SERVER other INTO other" % (URL, *ONE))
+    fault(kind="delay", operation="DescribeTrainingJob", skip=44, delay_ms=3000)
+    session.run("BEGIN; DECLARE c CURSOR FOR SELECT role_arn FROM other.training_jobs; FETCH 40 FROM c; SAVEPOINT s")
+    tap.equal(session.ask(COUNT)[1], "08001", "a bundle without the endpoint's CA, while another scan goes on")
+    world.write("bundle.pem", right)
+    session.run("ROLLBACK TO s")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... until the file has it")
+    session.run("COMMIT; DROP SERVER other CASCADE; DROP SCHEMA other CASCADE")
     os.chmod(bundle, 0)
     session.run("SELECT sagemaker_fdw_disconnect()")
     lines, state = session.ask(COUNT)
@@ -371,6 +463,8 @@ def main():
         test_clock(tap, world, server)
         test_container(tap, world, server)
         test_short_queries(tap, world, server)
+        test_short_timeouts(tap, world, server)
+        test_clock_twice(tap, world, server)
         test_told_later(tap, world, server)
         test_doctor(tap, world, server)
         test_rare_turns(tap, world, server)
