@@ -10,7 +10,8 @@
  *
  * Postgres checks conditions again on the row, which may be newer than the summary;
  * but not those with a sub-plan, which may be dear: they are left to this file, and
- * decided again only when the job has changed in between.
+ * decided again only when the job has changed in between.  One that can be decided on the
+ * whole row only comes behind those that stand before it, as Postgres would have it.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,6 +40,14 @@ typedef struct TierChecks
 	Bitmapset  *subplan_columns;
 } TierChecks;
 
+/* A condition with a sub-plan that is decided on the whole row. */
+typedef struct CompleteCheck
+{
+	ExprState  *before;			/* conditions that stand before it, and that Postgres
+								 * decides, too; NULL: none */
+	ExprState  *qual;
+} CompleteCheck;
+
 struct EarlyChecks
 {
 	RowReader  *reader;			/* of the scan */
@@ -47,7 +56,7 @@ struct EarlyChecks
 	ExprState  *settings;		/* conditions on what is known before any call */
 	Bitmapset  *settings_columns;
 	TierChecks	tiers[SMF_TIER_COMPLETE];
-	ExprState  *rest;			/* with a sub-plan, decided on the whole row */
+	List	   *complete;		/* CompleteCheck *, in the order of the conditions */
 	int64		removed;		/* jobs that were refused */
 };
 
@@ -280,24 +289,84 @@ arguments_of(Node *node)
 	return NIL;
 }
 
+/* What the walker may_raise has to know. */
+typedef struct RaiseContext
+{
+	List	   *subplans;		/* Plan *, those of the statement */
+	bool		in_subplan;		/* parameters stand for columns */
+} RaiseContext;
+
+static bool may_raise(Node *node, void *context);
+
+/*
+ * May the plan of a sub-select raise an error, by the parameters that it is given?  Plain
+ * scans of tables can be looked through.
+ */
+static bool
+plan_may_raise(Plan *plan, RaiseContext *context)
+{
+	List	   *more = NIL;
+
+	if (plan == NULL)
+		return false;
+	switch (nodeTag(plan))
+	{
+		case T_SeqScan:
+		case T_Material:
+			break;
+		case T_Result:
+			more = (List *) ((Result *) plan)->resconstantqual;
+			break;
+		case T_IndexScan:
+			more = ((IndexScan *) plan)->indexqualorig;
+			break;
+		case T_IndexOnlyScan:
+			more = ((IndexOnlyScan *) plan)->indexqual;
+			break;
+		case T_BitmapIndexScan:
+			more = ((BitmapIndexScan *) plan)->indexqual;
+			break;
+		case T_BitmapHeapScan:
+			more = ((BitmapHeapScan *) plan)->bitmapqualorig;
+			break;
+		default:
+			return true;
+	}
+	return plan->initPlan != NIL || may_raise((Node *) plan->targetlist, context) ||
+		may_raise((Node *) plan->qual, context) || may_raise((Node *) more, context) ||
+		plan_may_raise(plan->lefttree, context) || plan_may_raise(plan->righttree, context);
+}
+
+/* May the sub-select raise an error, by the columns that it is given? */
+static bool
+subplan_may_raise(SubPlan *subplan, RaiseContext *context)
+{
+	RaiseContext inner = {context->subplans, true};
+	SubLinkType type = subplan->subLinkType;
+
+	/* more rows than one are an error of the others */
+	if (type != EXISTS_SUBLINK && type != ANY_SUBLINK && type != ARRAY_SUBLINK)
+		return true;
+	/* without parameters it is the same for all jobs */
+	return subplan->args != NIL &&
+		plan_may_raise(list_nth(context->subplans, subplan->plan_id - 1), &inner);
+}
+
 /* A walker: may the expression raise an error, by what it is given? */
 static bool
 may_raise(Node *node, void *context)
 {
+	RaiseContext *raise = context;
+
 	/* what reads no column is the same for all jobs, whatever guards it */
-	if (node == NULL || !contain_var_clause(node))
+	if (node == NULL || !(raise->in_subplan || contain_var_clause(node)))
 		return false;
 	switch (nodeTag(node))
 	{
 		case T_SubPlan:
-			{
-				SubLinkType type = ((SubPlan *) node)->subLinkType;
-
-				/* what it reads raises nothing that depends on the order of conditions here */
-				if (type != EXISTS_SUBLINK && type != ANY_SUBLINK && type != ARRAY_SUBLINK)
-					return true;
-				break;
-			}
+			if (subplan_may_raise((SubPlan *) node, raise))
+				return true;
+			break;
 		case T_CoerceViaIO:
 			/* anything has a text */
 			if (((CoerceViaIO *) node)->resulttype != TEXTOID)
@@ -314,6 +383,7 @@ may_raise(Node *node, void *context)
 		case T_Const:
 		case T_Param:
 		case T_List:
+		case T_TargetEntry:
 		case T_FuncExpr:
 		case T_RowCompareExpr:
 		case T_BoolExpr:
@@ -344,12 +414,14 @@ may_raise(Node *node, void *context)
  *		guard it, must have been decided?
  *
  * Postgres does not promise to keep the order, but does; and who casts behind a
- * condition counts on that.
+ * condition counts on that.  "subplans" are the statement's plans of sub-selects.
  */
 bool
-smf_early_may_raise(Node *clause)
+smf_early_may_raise(Node *clause, List *subplans)
 {
-	return may_raise(clause, NULL);
+	RaiseContext context = {subplans, false};
+
+	return may_raise(clause, &context);
 }
 
 /* ----- when conditions are decided ----- */
@@ -371,26 +443,35 @@ smf_early_tier(Node *clause, const SmfColumn *columns, Index varno, JobSource so
 	return reads_tags(clause, columns, varno) ? EARLY_COMPLETE : EARLY_DESCRIBED;
 }
 
+/* Conditions that may be decided early, by when they are. */
+typedef struct SortedChecks
+{
+	bool		tags_first;		/* tags are asked for before the document */
+	List	   *at_start;		/* before any call */
+	List	   *tiers[SMF_TIER_COMPLETE];
+	List	   *complete;		/* on the whole row */
+} SortedChecks;
+
+/*
+ * The tier of a clause behind others, of which "latest" is the last tier.  One that may raise
+ * an error waits for those before it, and then those behind it wait for it.
+ */
 static EarlyTier
-decided_at(Node *clause, const SmfColumn *columns, Index varno, JobSource source,
-		   bool tags_first, bool tags_last, EarlyTier *latest)
+tier_behind(Node *clause, const SmfColumn *columns, Index varno, JobSource source,
+			List *subplans, EarlyTier *latest)
 {
 	EarlyTier	tier = smf_early_tier(clause, columns, varno, source);
 
-	/* one that may raise an error waits for those before it */
-	if (tier < *latest && smf_early_may_raise(clause))
-		return EARLY_COMPLETE;
+	if (tier < *latest && smf_early_may_raise(clause, subplans))
+		tier = EARLY_COMPLETE;
 	*latest = Max(*latest, tier);
-	if (tier <= EARLY_LISTED || (tier == EARLY_TAGGED && tags_first) ||
-		(tier == EARLY_DESCRIBED && tags_last))
-		return tier;
-	return EARLY_COMPLETE;
+	return tier;
 }
 
 /* Are tags asked for before the document, since conditions on them may save it? */
 static bool
 tags_come_first(List *clauses, const SmfColumn *columns, Index varno, JobSource source,
-				bool want_document, bool want_tags)
+				List *subplans, bool want_document, bool want_tags)
 {
 	EarlyTier	latest = EARLY_AT_START;
 	ListCell   *lc;
@@ -399,44 +480,111 @@ tags_come_first(List *clauses, const SmfColumn *columns, Index varno, JobSource 
 		return false;
 	foreach(lc, clauses)
 	{
-		EarlyTier	tier = smf_early_tier(lfirst(lc), columns, varno, source);
-
-		/* one that waits for the document saves none */
-		if (tier < latest && smf_early_may_raise(lfirst(lc)))
-			continue;
-		if (tier == EARLY_TAGGED)
+		if (tier_behind(lfirst(lc), columns, varno, source, subplans, &latest) == EARLY_TAGGED)
 			return true;
-		latest = Max(latest, tier);
 	}
 	return false;
+}
+
+/* Sort conditions that may be decided early by when they are. */
+static void
+sort_checks(List *clauses, const SmfColumn *columns, Index varno, JobSource source,
+			List *subplans, bool want_document, bool want_tags, SortedChecks *sorted)
+{
+	EarlyTier	latest = EARLY_AT_START;
+	ListCell   *lc;
+	bool		tags_last;
+
+	memset(sorted, 0, sizeof(SortedChecks));
+	sorted->tags_first = tags_come_first(clauses, columns, varno, source, subplans,
+										 want_document, want_tags);
+	tags_last = want_document && want_tags && !sorted->tags_first;
+	foreach(lc, clauses)
+	{
+		EarlyTier	tier = tier_behind(lfirst(lc), columns, varno, source, subplans, &latest);
+		List	  **list = &sorted->complete;
+
+		if (tier == EARLY_AT_START)
+			list = &sorted->at_start;
+		else if (tier == EARLY_LISTED)
+			list = &sorted->tiers[SMF_TIER_LISTED];
+		else if (tier == EARLY_TAGGED && sorted->tags_first)
+			list = &sorted->tiers[SMF_TIER_TAGGED];
+		else if (tier == EARLY_DESCRIBED && tags_last)
+			list = &sorted->tiers[SMF_TIER_DESCRIBED];
+		*list = lappend(*list, lfirst(lc));
+	}
+}
+
+/* Of the clauses, those with a sub-plan. */
+static List *
+with_subplans(List *clauses)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+	{
+		if (contain_subplans(lfirst(lc)))
+			result = lappend(result, lfirst(lc));
+	}
+	return result;
 }
 
 /*
  * smf_early_decided
  *		Of conditions that may be decided early, those that are, before the last
  *		call for a job, and those that Postgres leaves to us.
+ *
+ * "subplans" are the statement's plans of sub-selects.
  */
 List *
 smf_early_decided(List *clauses, const SmfColumn *columns, Index varno, JobSource source,
-				  bool want_document, bool want_tags)
+				  List *subplans, bool want_document, bool want_tags)
 {
-	bool		tags_first = tags_come_first(clauses, columns, varno, source,
-											 want_document, want_tags);
-	EarlyTier	latest = EARLY_AT_START;
+	SortedChecks sorted;
+	List	   *early;
 	List	   *decided = NIL;
+	ListCell   *lc;
+
+	sort_checks(clauses, columns, varno, source, subplans, want_document, want_tags, &sorted);
+	early = list_concat_copy(sorted.at_start, sorted.tiers[SMF_TIER_TAGGED]);
+	early = list_concat(early, sorted.tiers[SMF_TIER_DESCRIBED]);
+	if (want_document || want_tags)
+		early = list_concat(early, sorted.tiers[SMF_TIER_LISTED]);
+	foreach(lc, clauses)
+	{
+		/* nobody else decides what has a sub-plan */
+		if (list_member_ptr(early, lfirst(lc)) || contain_subplans(lfirst(lc)))
+			decided = lappend(decided, lfirst(lc));
+	}
+	return decided;
+}
+
+/* Prepare conditions with a sub-plan, each behind those that stand before it. */
+static List *
+complete_checks(List *clauses, PlanState *parent)
+{
+	List	   *before = NIL;
+	List	   *checks = NIL;
 	ListCell   *lc;
 
 	foreach(lc, clauses)
 	{
-		EarlyTier	at = decided_at(lfirst(lc), columns, varno, source, tags_first,
-									want_document && want_tags && !tags_first, &latest);
-		bool		more = at == EARLY_LISTED ? want_document || want_tags : at != EARLY_COMPLETE;
+		CompleteCheck *check;
 
-		/* nobody else decides what has a sub-plan */
-		if (more || contain_subplans(lfirst(lc)))
-			decided = lappend(decided, lfirst(lc));
+		if (!contain_subplans(lfirst(lc)))
+		{
+			before = lappend(before, lfirst(lc));
+			continue;
+		}
+		check = palloc(sizeof(CompleteCheck));
+		check->before = ExecInitQual(before, parent);
+		check->qual = ExecInitQual(list_make1(lfirst(lc)), parent);
+		checks = lappend(checks, check);
+		before = NIL;
 	}
-	return decided;
+	return checks;
 }
 
 /*
@@ -450,63 +598,31 @@ smf_early_create(List *clauses, const SmfColumn *columns, Index varno, RowReader
 				 ForeignScanState *node, JobStreamSpec *spec)
 {
 	EarlyChecks *checks = palloc0(sizeof(EarlyChecks));
-	List	   *settings = NIL;
-	List	   *tiers[SMF_TIER_COMPLETE] = {NIL};
-	List	   *rest = NIL;
-	EarlyTier	latest = EARLY_AT_START;
-	ListCell   *lc;
+	PlanState  *parent = &node->ss.ps;
+	SortedChecks sorted;
 
-	spec->tags_first = tags_come_first(clauses, columns, varno, spec->source,
-									   spec->want_document, spec->want_tags);
-	foreach(lc, clauses)
-	{
-		Node	   *clause = lfirst(lc);
-
-		switch (decided_at(clause, columns, varno, spec->source, spec->tags_first,
-						   spec->want_document && spec->want_tags && !spec->tags_first, &latest))
-		{
-			case EARLY_AT_START:
-				settings = lappend(settings, clause);
-				break;
-			case EARLY_LISTED:
-				tiers[SMF_TIER_LISTED] = lappend(tiers[SMF_TIER_LISTED], clause);
-				break;
-			case EARLY_TAGGED:
-				tiers[SMF_TIER_TAGGED] = lappend(tiers[SMF_TIER_TAGGED], clause);
-				break;
-			case EARLY_DESCRIBED:
-				tiers[SMF_TIER_DESCRIBED] = lappend(tiers[SMF_TIER_DESCRIBED], clause);
-				break;
-			case EARLY_COMPLETE:
-				if (contain_subplans(clause))
-					rest = lappend(rest, clause);
-				break;
-		}
-	}
-
+	sort_checks(clauses, columns, varno, spec->source, parent->state->es_plannedstmt->subplans,
+				spec->want_document, spec->want_tags, &sorted);
 	checks->reader = reader;
-	checks->slot = ExecInitExtraTupleSlot(node->ss.ps.state, RelationGetDescr(node->ss.ss_currentRelation),
+	checks->slot = ExecInitExtraTupleSlot(parent->state, RelationGetDescr(node->ss.ss_currentRelation),
 										  &TTSOpsVirtual);
-	checks->econtext = CreateExprContext(node->ss.ps.state);
-	checks->settings = ExecInitQual(settings, &node->ss.ps);
-	checks->settings_columns = early_columns((Node *) settings, columns, varno);
-	checks->rest = ExecInitQual(rest, &node->ss.ps);
+	checks->econtext = CreateExprContext(parent->state);
+	checks->settings = ExecInitQual(sorted.at_start, parent);
+	checks->settings_columns = early_columns((Node *) sorted.at_start, columns, varno);
+	checks->complete = complete_checks(sorted.complete, parent);
+	spec->tags_first = sorted.tags_first;
 	spec->check = check_job;
 	spec->check_arg = checks;
 	for (int tier = 0; tier < SMF_TIER_COMPLETE; tier++)
 	{
-		List	   *subplans = NIL;
+		TierChecks *to = &checks->tiers[tier];
+		List	   *subplans = with_subplans(sorted.tiers[tier]);
 
-		foreach(lc, tiers[tier])
-		{
-			if (contain_subplans(lfirst(lc)))
-				subplans = lappend(subplans, lfirst(lc));
-		}
-		spec->check_tier[tier] = tiers[tier] != NIL;
-		checks->tiers[tier].qual = ExecInitQual(tiers[tier], &node->ss.ps);
-		checks->tiers[tier].columns = early_columns((Node *) tiers[tier], columns, varno);
-		checks->tiers[tier].subplans = ExecInitQual(subplans, &node->ss.ps);
-		checks->tiers[tier].subplan_columns = early_columns((Node *) subplans, columns, varno);
+		spec->check_tier[tier] = sorted.tiers[tier] != NIL;
+		to->qual = ExecInitQual(sorted.tiers[tier], parent);
+		to->columns = early_columns((Node *) sorted.tiers[tier], columns, varno);
+		to->subplans = ExecInitQual(subplans, parent);
+		to->subplan_columns = early_columns((Node *) subplans, columns, varno);
 	}
 	return checks;
 }
@@ -545,11 +661,20 @@ static bool
 check_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot)
 {
 	Job			listed = *job;
+	ListCell   *lc;
 
 	ResetExprContext(checks->econtext);
 	checks->econtext->ecxt_scantuple = slot;
-	if (!ExecQual(checks->rest, checks->econtext))
-		return false;
+	foreach(lc, checks->complete)
+	{
+		CompleteCheck *check = lfirst(lc);
+
+		/* Postgres refuses it, and counts it as refused */
+		if (!ExecQual(check->before, checks->econtext))
+			return true;
+		if (!ExecQual(check->qual, checks->econtext))
+			return false;
+	}
 	if (job->document == NULL || (job->summary == NULL && job->record == NULL))
 		return true;
 	listed.document = NULL;

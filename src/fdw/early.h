@@ -23,7 +23,7 @@ typedef enum EarlyTier
 	EARLY_COMPLETE				/* on the whole row */
 } EarlyTier;
 
-extern bool smf_early_may_raise(Node *clause);
+extern bool smf_early_may_raise(Node *clause, List *subplans);
 extern EarlyTier smf_early_tier(Node *clause, const SmfColumn *columns, Index varno,
 								JobSource source);
 extern bool smf_early_reads_columns(Node *clause, Index varno);
@@ -33,7 +33,8 @@ extern bool smf_early_tagged(Node *clause, const SmfColumn *columns, Index varno
 							 JobSource source);
 
 extern List *smf_early_decided(List *clauses, const SmfColumn *columns, Index varno,
-							   JobSource source, bool want_document, bool want_tags);
+							   JobSource source, List *subplans, bool want_document,
+							   bool want_tags);
 
 extern EarlyChecks *smf_early_create(List *clauses, const SmfColumn *columns, Index varno,
 									 RowReader *reader, ForeignScanState *node,

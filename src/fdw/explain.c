@@ -85,7 +85,8 @@ early_conditions(ForeignScanState *node, JobSource source)
 	SmfNeeds	needs = smf_needs(columns, list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS), source);
 
 	return smf_early_decided(list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY), columns,
-							 plan->scan.scanrelid, source, needs.document, needs.tags);
+							 plan->scan.scanrelid, source,
+							 node->ss.ps.state->es_plannedstmt->subplans, needs.document, needs.tags);
 }
 
 static void

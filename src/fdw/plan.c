@@ -284,12 +284,29 @@ any_clause_used(RelOptInfo *rel, JobSource source, ConditionUse use)
 	return false;
 }
 
+/*
+ * Does the clause stay behind those before it, of which "latest" is the last tier?  Behind
+ * one that Postgres decides does what may raise an error, and what has a sub-plan, unless
+ * that may save calls.
+ */
+static bool
+stays_behind(PlannerInfo *root, RelOptInfo *rel, Node *clause, JobSource source, EarlyTier latest)
+{
+	JobPlan    *state = rel->fdw_private;
+
+	if (latest != EARLY_COMPLETE)
+		return false;
+	return smf_early_may_raise(clause, root->glob->subplans) ||
+		(contain_subplans(clause) &&
+		 smf_early_tier(clause, state->columns, rel->relid, source) > EARLY_LISTED);
+}
+
 static void
-sort_clauses(RelOptInfo *rel, List *clauses, JobSource source, SortedClauses *sorted)
+sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, JobSource source,
+			 SortedClauses *sorted)
 {
 	JobPlan    *state = rel->fdw_private;
 	ListCell   *lc;
-
 	EarlyTier	latest = EARLY_AT_START;	/* of the clauses so far */
 
 	memset(sorted, 0, sizeof(SortedClauses));
@@ -313,17 +330,15 @@ sort_clauses(RelOptInfo *rel, List *clauses, JobSource source, SortedClauses *so
 		/* that the job has the name that it was looked up by is nothing to decide */
 		if (use == USE_LOOKUP)
 			sorted->local = lappend(sorted->local, node);
-		else if (may_be_early(rel, clause) &&
-				 !(latest == EARLY_COMPLETE && smf_early_may_raise(node)))
+		else if (may_be_early(rel, clause) && !stays_behind(root, rel, node, source, latest))
 		{
 			EarlyTier	tier = smf_early_tier(node, state->columns, rel->relid, source);
 
 			sorted->early = lappend(sorted->early, node);
-			/* the executor holds it back then */
-			if (tier < latest && smf_early_may_raise(node))
+			/* the executor holds it back then, and what may raise an error behind it */
+			if (tier < latest && smf_early_may_raise(node, root->glob->subplans))
 				tier = EARLY_COMPLETE;
-			else
-				latest = Max(latest, tier);
+			latest = Max(latest, tier);
 			known = tier == EARLY_LISTED || (tier == EARLY_AT_START && source != SMF_FROM_NAMES);
 			if (known)
 				sorted->known = lappend(sorted->known, clause);
@@ -446,7 +461,7 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnu
 		return estimate;
 	}
 
-	sort_clauses(rel, clauses, source, &sorted);
+	sort_clauses(root, rel, clauses, source, &sorted);
 	walked = rel->tuples * selectivity(root, rel, sorted.created);
 	found = walked * selectivity(root, rel, sorted.filters);
 	wanted = rel->tuples * selectivity(root, rel, list_union_ptr(list_concat_copy(sorted.created, sorted.filters),
@@ -822,7 +837,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	double		bound;
 	List	   *private;
 
-	sort_clauses(rel, scan_clauses, source, &sorted);
+	sort_clauses(root, rel, scan_clauses, source, &sorted);
 	bound = rows_bound(root, rel, best_path, sorted.all_known && source != SMF_FROM_NAMES);
 	estimate = estimate_calls(root, rel, source, attnums, scan_clauses, bound);
 

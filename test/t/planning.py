@@ -519,6 +519,37 @@ def test_guards(session, tap):
     control("calls")
 
 
+def test_subselects(session, tap):
+    """A condition with a sub-select is decided behind those that Postgres would decide before it."""
+    session.run("CREATE TABLE few AS SELECT training_job_name AS name, length(training_job_name) AS n "
+                "FROM aws.training_jobs ORDER BY creation_time LIMIT 5; ANALYZE few")
+    for query, rows, calls in (
+            # they guard it
+            ("count(*) {t} WHERE failure_reason IS NULL AND (SELECT count(*) FROM few WHERE n > failure_reason::int) = 0", "251",
+             "DescribeTrainingJob=300 ListTrainingJobs=3"),
+            ("count(*) {t} WHERE role_arn = 'nobody' AND (EXISTS (SELECT FROM few WHERE n = training_job_name::int) "
+             "OR training_job_status = 'Failed')", "0", "DescribeTrainingJob=300 ListTrainingJobs=3"),
+            ("count(*) {t} WHERE role_arn = 'nobody' AND ARRAY(SELECT n / (length(training_job_name) - length(training_job_name)) "
+             "FROM few) <> '{1}'", "0", "DescribeTrainingJob=300 ListTrainingJobs=3"),
+            ("count(*) {t} WHERE random() < 0 AND (SELECT count(*) FROM few WHERE n > role_arn::int) = 0", "0",
+             "DescribeTrainingJob=300 ListTrainingJobs=3"),
+            # also one that has to wait itself
+            ("count(tags) {t} WHERE role_arn IS NOT NULL AND length(training_job_name) / 1 < 0 "
+             "AND 1 / (length(role_arn) - length(role_arn)) = 1", "0", "DescribeTrainingJob=300 ListTags=300 ListTrainingJobs=3"),
+            # and save its calls
+            ("count(*) {t} AS j WHERE billable_time_in_seconds > 20000 AND (SELECT length(role_arn) {t} AS k "
+             "WHERE k.training_job_name = j.training_job_name) > 3", "25", "DescribeTrainingJob=325 ListTrainingJobs=3"),
+            # one that raises no error saves calls of those before it
+            ("count(*) {t} WHERE role_arn <> 'nobody' AND (EXISTS (SELECT FROM few WHERE name = training_job_name AND n > 3) "
+             "OR training_job_name = 'x')", "5", "DescribeTrainingJob=5 ListTrainingJobs=3"),
+            ("count(*) {t} WHERE role_arn <> 'nobody' AND training_job_name NOT IN (SELECT name FROM few)", "295",
+             "DescribeTrainingJob=295 ListTrainingJobs=3")):
+        query = "SELECT " + query.replace("{t}", "FROM aws.training_jobs")
+        control("calls")
+        lines, state = session.ask(query)
+        tap.equal((state, lines, control("calls").strip()), ("00000", [rows], calls), "in the order of Postgres: %s" % query)
+
+
 # ----- concurrency, EXPLAIN -----
 
 def test_concurrency(session, tap):
@@ -588,6 +619,7 @@ def test(session, tap):
     test_analyze(session, tap)
     test_large_pages(session, tap)
     test_guards(session, tap)
+    test_subselects(session, tap)
     test_fall_back(session, tap)
     test_max_calls(session, tap)
     test_explain(session, tap)
