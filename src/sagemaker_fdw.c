@@ -103,6 +103,7 @@ sagemaker_fdw_handler(PG_FUNCTION_ARGS)
 	routine->GetForeignPlan = sagemakerGetForeignPlan;
 	routine->BeginForeignScan = sagemakerBeginForeignScan;
 	routine->IterateForeignScan = sagemakerIterateForeignScan;
+	routine->RecheckForeignScan = sagemakerRecheckForeignScan;
 	routine->ReScanForeignScan = sagemakerReScanForeignScan;
 	routine->EndForeignScan = sagemakerEndForeignScan;
 	routine->ExplainForeignScan = sagemakerExplainForeignScan;

@@ -416,6 +416,20 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 }
 
 /*
+ * sagemakerRecheckForeignScan
+ *		A row of the table is checked again, since one that it is joined with has changed.
+ *
+ * It is what the query has read, but for the table that it is of.  Postgres checks the
+ * conditions.
+ */
+bool
+sagemakerRecheckForeignScan(ForeignScanState *node, TupleTableSlot *slot)
+{
+	slot->tts_tableOid = RelationGetRelid(node->ss.ss_currentRelation);
+	return true;
+}
+
+/*
  * sagemakerReScanForeignScan
  *		Start again, maybe with other parameters.
  */

@@ -114,6 +114,7 @@ extern SmfNeeds smf_needs(const SmfColumn *columns, List *attnums, JobSource sou
 
 extern void sagemakerBeginForeignScan(ForeignScanState *node, int eflags);
 extern TupleTableSlot *sagemakerIterateForeignScan(ForeignScanState *node);
+extern bool sagemakerRecheckForeignScan(ForeignScanState *node, TupleTableSlot *slot);
 extern void sagemakerReScanForeignScan(ForeignScanState *node);
 extern void sagemakerEndForeignScan(ForeignScanState *node);
 extern void sagemakerForeignAsyncRequest(AsyncRequest *areq);

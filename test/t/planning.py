@@ -288,6 +288,7 @@ def test_changed_rows(session, tap):
         ("UPDATE changing SET n = n + billable_time_in_seconds FROM {t} WHERE " + joined % "", False),
         ("UPDATE changing SET n = n + billable_time_in_seconds FROM {t} WHERE " + joined %
          "AND (role_arn = '' OR EXISTS (SELECT FROM costed WHERE usd = n))", False),
+        ("UPDATE changing SET n = n + billable_time_in_seconds FROM {t} AS j WHERE " + joined % "AND j.tableoid <> 0", False),
         ("MERGE INTO changing USING {t} ON training_job_name = name WHEN MATCHED AND billable_time_in_seconds > n "
          "THEN UPDATE SET n = n + billable_time_in_seconds", False),
         ("DELETE FROM changing USING {t} WHERE " + joined % "", True),
