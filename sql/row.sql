@@ -109,6 +109,40 @@ CREATE FOREIGN TABLE aws.refused (training_job_name text, failure_reason aws.giv
 SELECT training_job_name FROM aws.refused WHERE training_job_name = 'typed';
 SELECT failure_reason FROM aws.refused WHERE training_job_name = 'typed';  -- ERROR
 
+-- a domain takes what the type below it takes, whatever it keeps of it
+CREATE DOMAIN aws.object AS jsonb CHECK (VALUE <> 'null');
+CREATE DOMAIN aws.inner_object AS aws.object;
+CREATE DOMAIN aws.words AS json;
+CREATE DOMAIN aws.second AS timestamptz(0);
+CREATE DOMAIN aws.hours AS interval hour;
+CREATE FOREIGN TABLE aws.domains (
+  training_job_name text,
+  name1 jsonb           OPTIONS (attribute 'TrainingJobName'),
+  name2 aws.object      OPTIONS (attribute 'TrainingJobName'),
+  name3 aws.words       OPTIONS (attribute 'TrainingJobName'),
+  depth1 jsonb          OPTIONS (attribute 'HyperParameters.depth'),
+  depth2 aws.inner_object OPTIONS (attribute 'HyperParameters.depth'),
+  depth3 aws.words      OPTIONS (attribute 'HyperParameters.depth'),
+  account jsonb         OPTIONS (attribute 'account_id'),
+  account2 aws.object   OPTIONS (attribute 'account_id'),
+  created aws.object    OPTIONS (attribute 'CreationTime'),
+  spot aws.object       OPTIONS (attribute 'EnableManagedSpotTraining'),
+  map aws.object        OPTIONS (attribute 'HyperParameters'),
+  new1 timestamptz      OPTIONS (attribute 'SomethingThatIsNew.At'),
+  new2 timestamptz(3)   OPTIONS (attribute 'SomethingThatIsNew.At'),
+  new3 aws.second       OPTIONS (attribute 'SomethingThatIsNew.At'),
+  time1 interval        OPTIONS (attribute 'BillableTimeInSeconds'),
+  time2 interval hour   OPTIONS (attribute 'BillableTimeInSeconds'),
+  time3 interval minute OPTIONS (attribute 'BillableTimeInSeconds'),
+  time4 aws.hours       OPTIONS (attribute 'BillableTimeInSeconds')
+) SERVER sm;
+\set document `$SAGEMAKER_FDW_CTL document domains '{"TrainingJobName": "domains", "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/domains", "CreationTime": 1598463412.6, "BillableTimeInSeconds": 4369, "EnableManagedSpotTraining": true, "HyperParameters": {"depth": "3"}, "SomethingThatIsNew": {"At": 1598463412.9876}}'`
+\x on
+\a
+SELECT * FROM aws.domains WHERE training_job_name = 'domains';
+\a
+\x off
+
 -- each refuses with its own SQLSTATE
 CREATE DOMAIN aws.required AS text NOT NULL;
 CREATE FOREIGN TABLE aws.codes (
@@ -187,5 +221,10 @@ SELECT count(*) FROM aws.computed WHERE hours > 1 AND loud < 'Q';
 \echo :calls
 SELECT count(*) = (SELECT count(*) FROM aws.training_jobs WHERE training_job_name < 'q' AND round(billable_time_in_seconds / 3600.0, 2) > 1) AS same
   FROM aws.computed WHERE hours > 1 AND loud < 'Q';
+-- also from the table that a row is of
+CREATE TABLE aws.everywhere (training_job_name text, place oid GENERATED ALWAYS AS (tableoid) STORED);
+CREATE FOREIGN TABLE aws.somewhere () INHERITS (aws.everywhere) SERVER sm;
+INSERT INTO aws.everywhere VALUES ('here');
+SELECT place::regclass, place = tableoid AS same, count(*) FROM aws.everywhere GROUP BY 1, 2 ORDER BY 3;
 
 \i test/teardown.sql

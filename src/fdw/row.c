@@ -6,7 +6,8 @@
  * Only the columns that the query reads are decoded.  How a column is read is
  * settled once, when the scan starts, from its type: exactly, for the types that
  * IMPORT FOREIGN SCHEMA gives, and through the type's own input function for
- * any other.  Every error names the column, the attribute and the job.
+ * any other; a domain takes what the type below it takes.  Every error names the column,
+ * the attribute and the job.
  *
  * Not accounted for: members below an attribute have no documented type here,
  * so a column with a path takes the value as it is.
@@ -35,7 +36,8 @@ typedef enum ColumnMode
 {
 	MODE_TEXT,					/* text without a length: the string itself */
 	MODE_JSONB,					/* jsonb: the value, whatever it is */
-	MODE_JSON,					/* json's input function, from the JSON text */
+	MODE_JSON,					/* the input function of json, or of a domain over json or
+								 * jsonb, from the JSON text */
 	MODE_TIMESTAMPTZ,			/* from epoch seconds, exactly */
 	MODE_BOOLEAN,
 	MODE_ENUM,					/* by label */
@@ -58,7 +60,7 @@ typedef struct ColumnReader
 	ColumnMode	mode;
 	Oid			type_id;
 	int32		typmod;
-	Oid			enum_type;		/* the enum type below a domain; MODE_ENUM */
+	Oid			base_type;		/* the type below a domain, or the type itself */
 	bool		numeric_category;	/* the type is a kind of number */
 	bool		domain;			/* a domain, which may refuse NULL */
 	FmgrInfo	input;			/* the type's input function */
@@ -517,6 +519,22 @@ read_by_input(ColumnReader *reader, char *text)
 	return InputFunctionCall(&reader->input, text, reader->input_param, reader->typmod);
 }
 
+/* The value as the type's input function takes it. */
+static char *
+input_text(const ColumnReader *reader, JsonbValue *value)
+{
+	if (value->type == jbvNumeric)
+	{
+		/* below an attribute a time is a number of seconds, too */
+		if (reader->base_type == TIMESTAMPTZOID)
+			number_to_rfc3339(value);
+		/* a bare number is of the last field of "interval hour" */
+		else if (reader->base_type == INTERVALOID)
+			return psprintf("%s seconds", value_text(value));
+	}
+	return value_text(value);
+}
+
 /*
  * A label as a value of the enum type; false, after one warning for the scan
  * and label, when the type lacks it and that means NULL.
@@ -549,7 +567,7 @@ read_enum(RowReader *row, ColumnReader *reader, JsonbValue *value, Datum *result
 	known->label = pstrdup(label);
 	known->len = strlen(label);
 	known->unknown = strlen(label) >= NAMEDATALEN ||
-		!SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(reader->enum_type),
+		!SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(reader->base_type),
 							   CStringGetDatum(label));
 	MemoryContextSwitchTo(old);
 
@@ -558,7 +576,7 @@ read_enum(RowReader *row, ColumnReader *reader, JsonbValue *value, Datum *result
 		/* a label it lacks is the input function's to refuse */
 		known->value = read_by_input(reader, label);
 		/* a domain's checks may answer otherwise next time */
-		if (reader->enum_type != reader->type_id)
+		if (reader->base_type != reader->type_id)
 		{
 			*result = known->value;
 			return true;
@@ -568,7 +586,7 @@ read_enum(RowReader *row, ColumnReader *reader, JsonbValue *value, Datum *result
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
 				 errmsg("\"%s\" is no label of enum type %s, and is read as NULL",
-						label, format_type_be(reader->enum_type)),
+						label, format_type_be(reader->base_type)),
 				 errhint("Declare the column as text to see it, or set unknown_enum to 'error'.")));
 
 	old = MemoryContextSwitchTo(row->context);
@@ -631,7 +649,7 @@ read_column(RowReader *row, ColumnReader *reader, const Job *job, Datum *result)
 		case MODE_ENUM:
 			return read_enum(row, reader, &value, result);
 		case MODE_INPUT:
-			*result = read_by_input(reader, value_text(&value));
+			*result = read_by_input(reader, input_text(reader, &value));
 			return true;
 	}
 	pg_unreachable();
@@ -656,17 +674,21 @@ mode_for(Oid type_id, int32 typmod)
 		case BOOLOID:
 			return MODE_BOOLEAN;
 		default:
-			return type_is_enum(getBaseType(type_id)) ? MODE_ENUM : MODE_INPUT;
+			type_id = getBaseType(type_id);
+			if (type_id == JSONOID || type_id == JSONBOID)
+				return MODE_JSON;
+			return type_is_enum(type_id) ? MODE_ENUM : MODE_INPUT;
 	}
 }
 
 /* The column is computed from others of the row. */
 static void
-prepare_generated(RowReader *row, ColumnReader *reader, TupleDesc tupdesc)
+prepare_generated(RowReader *row, ColumnReader *reader, Oid relid, TupleDesc tupdesc)
 {
 	if (row->slot == NULL)
 	{
 		row->slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(tupdesc), &TTSOpsVirtual);
+		row->slot->tts_tableOid = relid;
 		row->econtext = CreateStandaloneExprContext();
 		row->econtext->ecxt_scantuple = row->slot;
 	}
@@ -730,15 +752,14 @@ smf_row_reader_create(Oid relid, TupleDesc tupdesc, List *attnums,
 		reader->type_id = att->atttypid;
 		reader->typmod = att->atttypmod;
 		reader->mode = mode_for(att->atttypid, att->atttypmod);
-		if (reader->mode == MODE_ENUM)
-			reader->enum_type = getBaseType(att->atttypid);
-		get_type_category_preferred(getBaseType(att->atttypid), &category, &preferred);
+		reader->base_type = getBaseType(att->atttypid);
+		get_type_category_preferred(reader->base_type, &category, &preferred);
 		reader->numeric_category = category == TYPCATEGORY_NUMERIC;
 		reader->domain = get_typtype(att->atttypid) == TYPTYPE_DOMAIN;
 		getTypeInputInfo(att->atttypid, &input_function, &reader->input_param);
 		fmgr_info(input_function, &reader->input);
 		if (reader->column->expression != NULL)
-			prepare_generated(row, reader, tupdesc);
+			prepare_generated(row, reader, relid, tupdesc);
 	}
 	return row;
 }
