@@ -15,7 +15,7 @@
  * of the parent's jobs.
  *
  * People keep passwords in a job's environment, and what is sampled goes to pg_statistic,
- * its backups and the WAL: the environment is not.
+ * its backups and the WAL: the environment is not, nor is what is computed from it.
  *
  *-------------------------------------------------------------------------
  */
@@ -165,6 +165,27 @@ static bool
 is_environment(const SmfColumn *column)
 {
 	return column->top != NULL && strcmp(column->top->attribute, ENVIRONMENT) == 0;
+}
+
+/*
+ * May the column, which is generated, be computed from the environment?  It is in the whole
+ * document, too.
+ */
+static bool
+may_tell_environment(const SmfColumn *columns, const SmfColumn *column)
+{
+	Bitmapset  *used = smf_columns_needed(columns, bms_make_singleton(column->attnum));
+	int			attnum = -1;
+
+	while (column->expression != NULL && (attnum = bms_next_member(used, attnum)) >= 0)
+	{
+		const SmfColumn *base = &columns[attnum - 1];
+
+		if (is_environment(base) ||
+			(base->top != NULL && base->top->kind == SMF_KIND_RAW_RESPONSE))
+			return true;
+	}
+	return false;
 }
 
 /* Take the environment out of the documents of a row that was read whole. */
@@ -349,8 +370,11 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	sampling.columns = smf_table_columns(RelationGetRelid(relation), tupdesc, sampling.settings);
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
-		if (sampling.columns[i].name != NULL && !is_environment(&sampling.columns[i]) &&
-			wants_statistics(RelationGetRelid(relation), sampling.columns[i].name))
+		const SmfColumn *column = &sampling.columns[i];
+
+		if (column->name != NULL && !is_environment(column) &&
+			!may_tell_environment(sampling.columns, column) &&
+			wants_statistics(RelationGetRelid(relation), column->name))
 			wanted = bms_add_member(wanted, i + 1);
 	}
 	wanted = smf_columns_needed(sampling.columns, wanted);
@@ -375,20 +399,42 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	return nrows;
 }
 
+/*
+ * What lives as long as the ANALYZE that runs.  It analyzes each table in a transaction of
+ * its own, and has a context named "Vacuum" for all of them.  The portal is that of the
+ * statement that the client has sent, which may run a function, and that more than one
+ * ANALYZE: the last has the first such context.
+ */
+static MemoryContext
+statement_context(void)
+{
+	MemoryContext child = PortalContext ? PortalContext->firstchild : NULL;
+
+	for (; child != NULL; child = child->nextchild)
+	{
+		if (strcmp(child->name, "Vacuum") == 0)
+			return child;
+	}
+	return PortalContext ? PortalContext : TopTransactionContext;
+}
+
 /* The sample of the table that is kept, or NULL.  Those that have gone stale are freed. */
 static KeptSample *
 find_kept(Relation relation)
 {
+	MemoryContext statement = statement_context();
 	dlist_mutable_iter iter;
 
 	dlist_foreach_modify(iter, &kept_samples)
 	{
 		KeptSample *kept = dlist_container(KeptSample, node, iter.cur);
+		bool		same = kept->relid == RelationGetRelid(relation);
 
-		if (kept->relid == RelationGetRelid(relation) &&
+		/* it may be left of a statement that failed */
+		if (same && MemoryContextGetParent(kept->context) == statement &&
 			equalTupleDescs(kept->tupdesc, RelationGetDescr(relation)))
 			return kept;
-		if (!OidIsValid(kept->relid) || kept->relid == RelationGetRelid(relation))
+		if (same || !OidIsValid(kept->relid) || MemoryContextGetParent(kept->context) != statement)
 			MemoryContextDelete(kept->context);
 	}
 	return NULL;
@@ -398,9 +444,8 @@ find_kept(Relation relation)
 static KeptSample *
 take_sample(Relation relation)
 {
-	/* a statement analyzes each table in a transaction of its own */
-	MemoryContext context = AllocSetContextCreate(PortalContext ? PortalContext : TopTransactionContext,
-												  "sagemaker_fdw sample", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context = AllocSetContextCreate(statement_context(), "sagemaker_fdw sample",
+												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	KeptSample *kept = palloc0(sizeof(KeptSample));
 

@@ -416,6 +416,27 @@ def test_analyze(session, tap):
     tap.equal(calls_of(session, "ANALYZE weighed_1")[1], "DescribeTrainingJob=40 ListTrainingJobs=1", "... and else not")
     session.run("DROP TABLE weighed; ANALYZE aws.training_jobs")
 
+    # each statement samples anew, also within one that the client sends
+    session.run("CREATE FOREIGN TABLE plain (training_job_name text) SERVER aws; "
+                "CREATE FUNCTION analyze_plain() RETURNS void LANGUAGE SQL AS 'ANALYZE plain'; "
+                "CREATE FOREIGN TABLE broken (no_attribute text) SERVER aws")
+    for query, times in (
+            ("DO $$ BEGIN ANALYZE plain; ANALYZE plain; END $$", 2), ("SELECT analyze_plain(), analyze_plain()", 2),
+            ("DO $$ BEGIN BEGIN ANALYZE plain, broken; EXCEPTION WHEN others THEN ANALYZE plain; END; END $$", 2)):
+        tap.equal(calls_of(session, query)[1], "DescribeTrainingJob=%d ListTrainingJobs=%d" % (300 * times, 3 * times),
+                  "each ANALYZE samples anew: %s" % query)
+
+    # nor is what is computed from the environment sampled
+    session.run("CREATE FOREIGN TABLE telling (training_job_name text, environment jsonb, raw_response jsonb, "
+                "lower text GENERATED ALWAYS AS (lower(training_job_name)) STORED, "
+                "debug text GENERATED ALWAYS AS (environment->>'NCCL_DEBUG') STORED, "
+                "debug_too text GENERATED ALWAYS AS (raw_response->'Environment'->>'NCCL_DEBUG') STORED) SERVER aws; "
+                "ANALYZE telling")
+    tap.equal(session.run("SELECT count(debug), count(debug_too) FROM telling"), ["95|95"], "generated columns tell the environment")
+    tap.equal(session.run("SELECT attname, null_frac, most_common_vals FROM pg_stats WHERE tablename = 'telling' AND "
+                          "attname IN ('environment', 'lower', 'debug', 'debug_too') ORDER BY 1"),
+              ["debug|1|", "debug_too|1|", "environment|1|", "lower|0|"], "... but not in statistics")
+
 
 def test_fall_back(session, tap):
     """Search is denied: what was planned for it does not hold for the list."""
