@@ -10,7 +10,9 @@
 #include "compat.h"
 #include "fdw/access.h"
 #include "fdw/explain.h"
+#include "fdw/pushdown.h"
 #include "fdw/scan.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 
@@ -28,36 +30,72 @@ settings_of(Relation relation)
 	return smf_settings_resolve(GetForeignServer(table->serverid), table);
 }
 
-/* The operations that a plan calls, in the order of the calls for a job. */
-static List *
-operations(ForeignScanState *node, JobSource source)
+static SmfColumn *
+columns_of(Relation relation)
 {
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	Relation	relation = node->ss.ss_currentRelation;
-	SmfColumn  *columns = smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation),
-											settings_of(relation));
-	SmfNeeds	needs = smf_needs(columns, list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS), source);
-	List	   *names = NIL;
+	return smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation),
+							 settings_of(relation));
+}
 
+/* The operation that names jobs, if there is one. */
+static List *
+source_operation(JobSource source)
+{
 	switch (source)
 	{
 		case SMF_FROM_NAMES:
 			break;
 		case SMF_FROM_LIST:
-			names = lappend(names, operation(SMF_OP_LIST_TRAINING_JOBS));
-			break;
+			return list_make1(operation(SMF_OP_LIST_TRAINING_JOBS));
 		case SMF_FROM_TUNING_JOB:
-			names = lappend(names, operation(SMF_OP_LIST_FOR_TUNING_JOB));
-			break;
+			return list_make1(operation(SMF_OP_LIST_FOR_TUNING_JOB));
 		case SMF_FROM_SEARCH:
-			names = lappend(names, operation(SMF_OP_SEARCH));
-			break;
+			return list_make1(operation(SMF_OP_SEARCH));
 	}
+	return NIL;
+}
+
+/*
+ * The operations that a scan calls, in the order of the calls for a job; behind the one that
+ * was planned for, if that was refused.
+ */
+static List *
+operations(ForeignScanState *node, JobSource planned, JobSource source)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	SmfNeeds	needs = smf_needs(columns_of(node->ss.ss_currentRelation),
+								  list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS), source);
+	List	   *names = planned != source ? source_operation(planned) : NIL;
+
+	names = list_concat(names, source_operation(source));
 	if (needs.document)
 		names = lappend(names, operation(SMF_OP_DESCRIBE_TRAINING_JOB));
 	if (needs.tags)
 		names = lappend(names, operation(SMF_OP_LIST_TAGS));
 	return names;
+}
+
+/* The conditions that the source is asked for. */
+static List *
+asked_conditions(ForeignScanState *node, JobSource planned, JobSource source)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	SmfColumn  *columns = columns_of(node->ss.ss_currentRelation);
+	List	   *asked = NIL;
+	ListCell   *lc;
+
+	if (planned == source)
+		return list_nth(plan->fdw_exprs, SCAN_EXPR_API);
+	/* another one, as the scan does it */
+	foreach(lc, list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY))
+	{
+		Condition	condition;
+
+		if (smf_condition_match(lfirst(lc), columns, plan->scan.scanrelid, &condition) &&
+			smf_condition_use(&condition, source) != USE_NONE)
+			asked = lappend(asked, lfirst(lc));
+	}
+	return asked;
 }
 
 /* Conditions in SQL. */
@@ -79,9 +117,7 @@ static List *
 early_conditions(ForeignScanState *node, JobSource source)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	Relation	relation = node->ss.ss_currentRelation;
-	SmfColumn  *columns = smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation),
-											settings_of(relation));
+	SmfColumn  *columns = columns_of(node->ss.ss_currentRelation);
 	SmfNeeds	needs = smf_needs(columns, list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS), source);
 
 	return smf_early_decided(list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY), columns,
@@ -89,15 +125,62 @@ early_conditions(ForeignScanState *node, JobSource source)
 							 node->ss.ps.state->es_plannedstmt->subplans, needs.document, needs.tags);
 }
 
-static void
-explain_estimate(ForeignScan *plan, ExplainState *es)
+/* A walker: is the node the wanted one, or is that below it? */
+static bool
+find_node(PlanState *state, void *wanted)
 {
-	double		calls = floatVal(list_nth(plan->fdw_private, SCAN_PRIVATE_ESTIMATED_CALLS));
+	return state == wanted || planstate_tree_walker(state, find_node, wanted);
+}
 
-	if (boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_HAS_STATISTICS)))
-		ExplainPropertyFloat("Estimated API Calls", NULL, calls, 0, es);
+/* Does the plan take values from outside, other than results of sub-selects that run once? */
+static bool
+takes_values(const PlanState *state)
+{
+	int			param = -1;
+
+	while ((param = bms_next_member(state->plan->extParam, param)) >= 0)
+	{
+		/* before anything runs, a parameter of such a sub-select has its plan */
+		if (state->state->es_param_exec_vals[param].execPlan == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Is the scan run, or would it be, more than once? */
+static bool
+is_in_loop(ForeignScanState *node, const ExplainState *es)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	ListCell   *lc;
+
+	if (es->analyze && node->ss.ps.instrument != NULL)
+		return node->ss.ps.instrument->nloops > 1;
+	if (boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_PARAMETERIZED)))
+		return true;
+	foreach(lc, node->ss.ps.state->es_subplanstates)
+	{
+		PlanState  *state = lfirst(lc);
+
+		if (state != NULL && takes_values(state) && find_node(state, node))
+			return true;
+	}
+	return false;
+}
+
+static void
+explain_estimate(ForeignScanState *node, ExplainState *es)
+{
+	List	   *private = ((ForeignScan *) node->ss.ps.plan)->fdw_private;
+	double		calls = floatVal(list_nth(private, SCAN_PRIVATE_ESTIMATED_CALLS));
+	const char *loop = is_in_loop(node, es) ? " (for each loop)" : "";
+	const char *most = boolVal(list_nth(private, SCAN_PRIVATE_RAMP)) ? " (at most)" : "";
+	const char *guess = boolVal(list_nth(private, SCAN_PRIVATE_HAS_STATISTICS)) ? "" : " (no statistics)";
+
+	if (*loop || *most || *guess)
+		ExplainPropertyText("Estimated API Calls", psprintf("%.0f%s%s%s", calls, loop, most, guess), es);
 	else
-		ExplainPropertyText("Estimated API Calls", psprintf("%.0f (no statistics)", calls), es);
+		ExplainPropertyFloat("Estimated API Calls", NULL, calls, 0, es);
 }
 
 /* What the scan has cost: totals over all loops. */
@@ -129,11 +212,12 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	JobScan    *state = node->fdw_state;
-	JobSource	source = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_SOURCE));
-	List	   *api = list_nth(plan->fdw_exprs, SCAN_EXPR_API);
+	JobSource	planned = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_SOURCE));
+	JobSource	source = state ? state->spec.source : planned;
+	List	   *api = asked_conditions(node, planned, source);
 	List	   *early = early_conditions(node, source);
 
-	ExplainPropertyList("API Operations", operations(node, source), es);
+	ExplainPropertyList("API Operations", operations(node, planned, source), es);
 	if (api != NIL)
 		ExplainPropertyList("API Filter", deparse(node, api, es), es);
 	if (early != NIL)
@@ -143,7 +227,7 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 							boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_OLDEST_FIRST)) ?
 							"CreationTime Ascending" : "CreationTime Descending", es);
 	if (es->costs)
-		explain_estimate(plan, es);
+		explain_estimate(node, es);
 	if (es->verbose)
 	{
 		SmfSettings *settings = settings_of(node->ss.ss_currentRelation);

@@ -856,6 +856,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	private = lappend(private, makeFloat(psprintf("%.0f", estimate.certain)));
 	private = lappend(private, makeBoolean(state->has_statistics || source == SMF_FROM_NAMES));
 	private = lappend(private, makeFloat(psprintf("%.0f", estimate.jobs)));
+	private = lappend(private, makeBoolean(best_path->path.param_info != NULL));
 	return make_foreignscan(tlist, sorted.local, rel->relid,
 							list_make2(sorted.api, sorted.early), private, NIL,
 							sorted.recheck, outer_plan);

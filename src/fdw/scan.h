@@ -52,7 +52,9 @@ typedef enum ScanPrivateIndex
 	/* Boolean: does the estimate rest on more than a guess? */
 	SCAN_PRIVATE_HAS_STATISTICS,
 	/* Float: jobs that the source will name, as estimated */
-	SCAN_PRIVATE_ESTIMATED_JOBS
+	SCAN_PRIVATE_ESTIMATED_JOBS,
+	/* Boolean: is it run for each row of other tables? */
+	SCAN_PRIVATE_PARAMETERIZED
 } ScanPrivateIndex;
 
 /* What ForeignScan.fdw_exprs holds, by position: lists of conditions. */

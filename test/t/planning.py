@@ -455,6 +455,17 @@ def test_fall_back(session, tap):
         control("config", {"latency_ms": 20})
         tap.equal((calls_of(session, query)[1], counters()["most_in_flight"]), (calls, in_flight),
                   "Search is denied: %s" % query)
+
+    # EXPLAIN tells what was asked
+    control("reset", b"")
+    fault(kind="error", code="AccessDeniedException", operation="Search", times=0)
+    session.run("SET client_min_messages = error")
+    scan = list(nodes(explained(session, "SELECT count(*) FROM denied.training_jobs WHERE training_job_status = 'Failed' AND "
+                                "billable_time_in_seconds > 0", "ANALYZE, ")))[-1]
+    tap.equal([scan.get(key) for key in ("API Operations", "API Filter", "API Early Filter", "DescribeTrainingJob Calls")],
+              [["Search", "ListTrainingJobs", "DescribeTrainingJob"]] +
+              [["(training_job_status = 'Failed'::sagemaker_training_job_status)"]] * 2 + [49], "... and EXPLAIN ANALYZE says so")
+    session.run("SET client_min_messages = warning")
     control("reset", b"")
 
 
@@ -597,6 +608,27 @@ def test_explain(session, tap):
                "API Order": "CreationTime Descending"}, "EXPLAIN in JSON")
     tap.equal(session.run("EXPLAIN (COSTS OFF) SELECT training_job_name FROM aws.training_jobs ORDER BY creation_time"),
               ["Foreign Scan on training_jobs", "  API Operations: ListTrainingJobs", "  API Order: CreationTime Ascending"], "EXPLAIN of one table in order")
+
+    session.run("CREATE TABLE outer_jobs AS SELECT training_job_name AS name, creation_time AS at FROM aws.training_jobs LIMIT 3; "
+                "ANALYZE outer_jobs; CREATE FOREIGN TABLE not_analyzed (training_job_name text) SERVER aws")
+    for query, estimate, analyzed in (
+            ("SELECT role_arn FROM aws.training_jobs", 303, 303),
+            ("SELECT role_arn FROM aws.training_jobs WHERE role_arn <> '' LIMIT 2", "303 (at most)", "303 (at most)"),
+            ("SELECT training_job_name FROM aws.training_jobs LIMIT 2", 1, 1),
+            ("SELECT role_arn FROM outer_jobs, aws.training_jobs WHERE training_job_name = name", "1 (for each loop)", "1 (for each loop)"),
+            ("SELECT (SELECT role_arn FROM aws.training_jobs WHERE training_job_name = name) FROM outer_jobs",
+             "1 (for each loop)", "1 (for each loop)"),
+            ("SELECT (SELECT role_arn FROM aws.training_jobs WHERE training_job_name = name) FROM outer_jobs LIMIT 1",
+             "1 (for each loop)", 1),
+            # once
+            ("SELECT 1 WHERE 'x' < (SELECT max(training_job_name) FROM aws.training_jobs "
+             "WHERE role_arn > (SELECT min(name) FROM outer_jobs))", 303, 303),
+            ("SELECT name IN (SELECT role_arn FROM aws.training_jobs) FROM outer_jobs", "303 (at most)", "303 (at most)"),
+            ("SELECT (SELECT count(*) FROM not_analyzed WHERE length(training_job_name) > length(name)) FROM outer_jobs",
+             "10 (for each loop) (no statistics)", "10 (for each loop) (no statistics)")):
+        found = [[node["Estimated API Calls"] for node in nodes(explained(session, query, options)) if "Estimated API Calls" in node]
+                 for options in ("", "ANALYZE, ")]
+        tap.equal(found, [[estimate], [analyzed]], "EXPLAIN says of what the estimate is: %s" % query)
 
     if int(session.run("SHOW server_version_num")[0]) < 160000:
         tap.note("no GENERIC_PLAN before PostgreSQL 16")

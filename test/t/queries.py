@@ -166,7 +166,7 @@ def estimated(session, query):
 
 def check_loops(tap, scan, query):
     """Of a scan with loops, the estimate is for one of them."""
-    estimate, loops = float(scan["Estimated API Calls"]), scan["Actual Loops"]
+    estimate, loops = float(str(scan["Estimated API Calls"]).split()[0]), scan["Actual Loops"]
     if loops < 2:
         return
     actual = scan["API Calls"] / loops
