@@ -686,18 +686,19 @@ sagemakerIsForeignPathAsyncCapable(ForeignPath *path)
 /* ----- plans ----- */
 
 /*
- * The number of rows that the query reads from this table at the most, 0 if it
- * may be all: a LIMIT that nothing stands between.
+ * The number of rows that the query reads from this table, or from this partition of it, at
+ * the most, 0 if it may be all: a LIMIT that nothing stands between.
  */
 static double
 rows_bound(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool all_known)
 {
 	Query	   *query = root->parse;
+	Relids		table = rel->top_parent_relids ? rel->top_parent_relids : rel->relids;
 
 	if (root->limit_tuples < 1 || query->limitOption == LIMIT_OPTION_WITH_TIES)
 		return 0;
 	/* a join, or a condition that is decided late, makes of a row read no row of the result */
-	if (rel->reloptkind != RELOPT_BASEREL || !bms_equal(root->all_baserels, rel->relids) ||
+	if (!bms_equal(root->all_baserels, table) ||
 		!all_known || query->rowMarks != NIL || query->setOperations != NULL)
 		return 0;
 	/* and a sort reads all rows */
@@ -707,14 +708,29 @@ rows_bound(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool all
 	return Min(root->limit_tuples, MOST_JOBS);
 }
 
+/* Does the table, or the only partition of one that is left, give all rows? */
+static bool
+gives_all_rows(PlannerInfo *root, RelOptInfo *rel)
+{
+	while (rel->reloptkind == RELOPT_OTHER_MEMBER_REL)
+	{
+		rel = find_base_rel(root, root->append_rel_array[rel->relid]->parent_relid);
+		if (rel->part_scheme == NULL || bms_num_members(rel->live_parts) != 1)
+			return false;
+	}
+	return true;
+}
+
 /*
  * Is the query likely to stop before it has read all rows that it may read?  Under a
- * LIMIT above joins or sorts, in an EXISTS, for a cursor: it may, or it may not.
+ * LIMIT above joins or sorts, in an EXISTS, for a cursor: it may, or it may not.  So it may
+ * where other partitions give rows, too.
  */
 static bool
-may_end_early(PlannerInfo *root, double bound)
+may_end_early(PlannerInfo *root, RelOptInfo *rel, double bound)
 {
-	return bound == 0 && (root->limit_tuples >= 1 || root->tuple_fraction > 0);
+	return (bound == 0 || !gives_all_rows(root, rel)) &&
+		(root->limit_tuples >= 1 || root->tuple_fraction > 0);
 }
 
 /*
@@ -850,7 +866,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 						 makeBoolean(oldest_first));
 	private = lappend(private, makeBoolean(sorted.filters != NIL || sorted.known != NIL));
 	private = lappend(private, makeFloat(psprintf("%.0f", bound)));
-	private = lappend(private, makeBoolean(may_end_early(root, bound)));
+	private = lappend(private, makeBoolean(may_end_early(root, rel, bound)));
 	private = lappend(private, makeInteger(distance_from_parent(root, rel, best_path)));
 	private = lappend(private, makeFloat(psprintf("%.0f", total_calls(&estimate))));
 	private = lappend(private, makeFloat(psprintf("%.0f", estimate.certain)));

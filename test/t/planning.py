@@ -267,6 +267,16 @@ def test_merge_append(session, tap):
              "FROM parts ORDER BY creation_time DESC LIMIT 1")
     tap.equal(calls_of(session, query), (newest, "ListTrainingJobs=3"), "and not at all if it is not needed")
 
+    # a partition is read up to the query's LIMIT, and no further
+    session.run("ANALYZE parts")
+    for query, calls in (
+            ("SELECT role_arn FROM parts WHERE region = 'us-east-1' ORDER BY creation_time DESC LIMIT 3", "DescribeTrainingJob=3 ListTrainingJobs=1"),
+            ("SELECT role_arn FROM parts WHERE region = 'us-east-1' LIMIT 20", "DescribeTrainingJob=20 ListTrainingJobs=1"),
+            ("SELECT role_arn FROM parts ORDER BY creation_time DESC LIMIT 3", "DescribeTrainingJob=6 ListTrainingJobs=3"),
+            ("SELECT role_arn FROM parts WHERE region = 'us-east-1' ORDER BY creation_time DESC LIMIT (SELECT 3)",
+             "DescribeTrainingJob=4 ListTrainingJobs=1")):
+        tap.equal(calls_of(session, query)[1], calls, "of a partition no more is read than the LIMIT: %s" % query)
+
 
 def blocked(session, pid):
     """Does the session wait for a lock?"""
