@@ -693,7 +693,7 @@ BEGIN ATOMIC
 		CROSS JOIN LATERAL (SELECT path IS NOT NULL AND EXISTS (
 			SELECT FROM pg_type AS t WHERE t.oid = a.atttypid AND t.typtype = 'e')) AS enum(label)
 	 WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
-		AND a.attname NOT IN ('environment', 'raw_response')
+		AND coalesce(path, '') NOT IN ('Environment', 'raw_response')
 	 ORDER BY a.attnum;
 END;
 

@@ -167,22 +167,20 @@ is_environment(const SmfColumn *column)
 	return column->top != NULL && strcmp(column->top->attribute, ENVIRONMENT) == 0;
 }
 
-/*
- * May the column, which is generated, be computed from the environment?  It is in the whole
- * document, too.
- */
+/* Is the column the environment, in it, or computed from what has it? */
 static bool
-may_tell_environment(const SmfColumn *columns, const SmfColumn *column)
+holds_environment(const SmfColumn *columns, const SmfColumn *column)
 {
-	Bitmapset  *used = smf_columns_needed(columns, bms_make_singleton(column->attnum));
-	int			attnum = -1;
+	Bitmapset  *bases;
 
-	while (column->expression != NULL && (attnum = bms_next_member(used, attnum)) >= 0)
+	if (column->expression == NULL)
+		return is_environment(column);
+	bases = smf_columns_needed(columns, bms_make_singleton(column->attnum));
+	for (int attnum = -1; (attnum = bms_next_member(bases, attnum)) >= 0;)
 	{
 		const SmfColumn *base = &columns[attnum - 1];
 
-		if (is_environment(base) ||
-			(base->top != NULL && base->top->kind == SMF_KIND_RAW_RESPONSE))
+		if (is_environment(base) || (base->top != NULL && base->top->kind == SMF_KIND_RAW_RESPONSE))
 			return true;
 	}
 	return false;
@@ -370,11 +368,8 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	sampling.columns = smf_table_columns(RelationGetRelid(relation), tupdesc, sampling.settings);
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
-		const SmfColumn *column = &sampling.columns[i];
-
-		if (column->name != NULL && !is_environment(column) &&
-			!may_tell_environment(sampling.columns, column) &&
-			wants_statistics(RelationGetRelid(relation), column->name))
+		if (sampling.columns[i].name != NULL && !holds_environment(sampling.columns, &sampling.columns[i]) &&
+			wants_statistics(RelationGetRelid(relation), sampling.columns[i].name))
 			wanted = bms_add_member(wanted, i + 1);
 	}
 	wanted = smf_columns_needed(sampling.columns, wanted);

@@ -321,9 +321,13 @@ def test_callers(session, tap):
     session.run("RESET ROLE; RESET search_path")
 
     session.run("CREATE FOREIGN TABLE retyped (training_job_name text, training_job_arn text, creation_time timestamptz, last_modified_time timestamptz, "
-                "training_job_status text, raw_response jsonb, resource_config json, \"Rate\" float OPTIONS (attribute 'HyperParameters.learning_rate')) SERVER history")
+                "training_job_status text, raw_response jsonb, resource_config json, \"Rate\" float OPTIONS (attribute 'HyperParameters.learning_rate'), "
+                "variables jsonb OPTIONS (attribute 'Environment'), document text OPTIONS (attribute 'raw_response'), "
+                "level text OPTIONS (attribute 'Environment.NCCL_DEBUG')) SERVER history")
     tap.equal(refresh(session, "reports.retyped", "retyped")[0], 300, "columns of other names and types are kept")
     tap.equal(refresh(session, "reports.retyped", "retyped")[:2], [0, 0], "... and compared")
+    tap.equal(session.run("SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'reports.retyped'::regclass AND attnum > 5"),
+              ["resource_config Rate level refreshed_at deleted_at"], "... but for the environment and the document, whatever they are called")
     tap.equal(session.run("SELECT count(*) FROM ((SELECT resource_config::text, \"Rate\" FROM retyped EXCEPT ALL SELECT resource_config::text, \"Rate\" "
                           "FROM reports.retyped) UNION ALL (SELECT resource_config::text, \"Rate\" FROM reports.retyped EXCEPT ALL SELECT resource_config::text, "
                           "\"Rate\" FROM retyped)) AS d"), ["0"], "... as the source has them")

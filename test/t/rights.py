@@ -454,18 +454,21 @@ def test_summary(session, tap):
 def test_statistics(session, tap):
     """What ANALYZE keeps."""
     session.run("CREATE FOREIGN TABLE secrets (training_job_name text, environment jsonb, \"All\" text OPTIONS (attribute 'Environment'), "
-                "password text OPTIONS (attribute 'Environment.PASSWORD'), raw_response jsonb, document text OPTIONS (attribute 'raw_response')) SERVER history")
+                "password text OPTIONS (attribute 'Environment.PASSWORD'), raw_response jsonb, document text OPTIONS (attribute 'raw_response'), "
+                "of_all text GENERATED ALWAYS AS (\"All\"::jsonb->>'PASSWORD') STORED, of_one text GENERATED ALWAYS AS (password || training_job_name) STORED, "
+                "of_document text GENERATED ALWAYS AS (raw_response->'Environment'->>'PASSWORD') STORED, "
+                "of_name text GENERATED ALWAYS AS (upper(training_job_name)) STORED) SERVER history")
     for number in range(60):
         name = session.run("SELECT training_job_name FROM history.training_jobs ORDER BY 1 OFFSET %d LIMIT 1" % number)[0]
         facts = control("document?name=%s&region=us-east-1" % name)
         control("document?name=%s&region=us-east-1" % name,
                 re.sub(r"^\{", '{"Environment": {"PASSWORD": "open-sesame"}, ', re.sub(r'"Environment": \{[^}]*\},? ?', "", facts)).encode())
     tap.equal(session.run("SELECT count(*) FROM secrets WHERE password = 'open-sesame' AND environment->>'PASSWORD' = password "
-                          "AND raw_response->'Environment' = environment"), ["60"], "jobs have a password in their environment")
+                          "AND raw_response->'Environment' = environment AND of_all || training_job_name = of_one AND of_document = of_all"), ["60"], "jobs have a password in their environment")
     session.run("ANALYZE secrets; ANALYZE history.training_jobs")
     tap.equal(session.run("SELECT count(*) FROM pg_statistic WHERE pg_statistic::text ~ 'open-sesame'"), ["0"], "ANALYZE keeps none of it")
-    tap.equal(session.run("SELECT attname FROM pg_stats WHERE tablename = 'secrets' AND null_frac < 1 ORDER BY 1"), ["raw_response", "training_job_name"],
-              "... for the columns that have it are sampled as NULL, but for the rest of the document")
+    tap.equal(session.run("SELECT attname FROM pg_stats WHERE tablename = 'secrets' AND null_frac < 1 ORDER BY 1"), ["of_name", "raw_response", "training_job_name"],
+              "... for the columns that have it, or are computed from it, are sampled as NULL, but for the rest of the document")
     control("reset", b"")
 
 
