@@ -312,8 +312,9 @@ COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refuse_transaction(text) IS
 -- call the function of their own name and arguments with "_body" behind it:
 --
 -- sagemaker_fdw_call lets its errors pass without the lines of CONTEXT that tell of these functions;
--- sagemaker_fdw_call_for_target does so only where the role may write the target, its first argument.
--- Below it the bodies have their owner's rights, and nobody else may call them.
+-- sagemaker_fdw_call_for_target does so only where the role may write the target, its first argument, and
+-- with the rights of the function's owner.  The bodies themselves have their caller's rights: whoever
+-- is granted EXECUTE on all functions gets nothing by them.
 
 -- What a name that a procedure is given stands for, on its caller's search_path.
 CREATE FUNCTION @extschema@.sagemaker_fdw_name(name text, OUT name_parts text[], OUT existing regclass, OUT default_schema name)
@@ -491,6 +492,19 @@ CREATE TABLE @extschema@.sagemaker_fdw_refresh_state (
 COMMENT ON TABLE @extschema@.sagemaker_fdw_refresh_state IS
 	'where the tables that sagemaker_fdw_refresh keeps stand, by partition';
 
+-- default privileges may have granted some
+DO $$
+DECLARE
+	role oid;
+BEGIN
+	FOR role IN SELECT DISTINCT a.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS a
+				 WHERE c.oid = '@extschema@.sagemaker_fdw_refresh_state'::regclass AND a.grantee <> c.relowner LOOP
+		EXECUTE format('REVOKE ALL ON @extschema@.sagemaker_fdw_refresh_state FROM %s',
+			CASE role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(role)) END);
+	END LOOP;
+END;
+$$;
+
 -- not of a target that is gone: its number may be another table's after a restore
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.sagemaker_fdw_refresh_state', 'WHERE target IN (SELECT oid FROM pg_catalog.pg_class)');
 
@@ -557,7 +571,7 @@ LANGUAGE C VOLATILE;
 
 CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_enter_body(target regclass, servers name[], regions text[], step interval, batch integer)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -587,7 +601,7 @@ LANGUAGE C VOLATILE;
 
 CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_load_body(target regclass, server name, region text)
 RETURNS @extschema@.sagemaker_fdw_refresh_state
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -607,7 +621,7 @@ LANGUAGE C VOLATILE;
 
 CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_save_body(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
 RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -629,7 +643,7 @@ LANGUAGE C VOLATILE;
 
 CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_twin_body(target regclass, server name, region text, arn_prefix text)
 RETURNS name
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -650,7 +664,7 @@ COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refresh_forget(regclass, name, tex
 
 CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_forget_body(target regclass, server name, region text)
 RETURNS bigint
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -664,15 +678,7 @@ BEGIN
 END;
 $$;
 
-REVOKE EXECUTE ON FUNCTION
-	@extschema@.sagemaker_fdw_refresh_enter_body(regclass, name[], text[], interval, integer),
-	@extschema@.sagemaker_fdw_refresh_load_body(regclass, name, text),
-	@extschema@.sagemaker_fdw_refresh_save_body(regclass, @extschema@.sagemaker_fdw_refresh_state),
-	@extschema@.sagemaker_fdw_refresh_twin_body(regclass, name, text, text),
-	@extschema@.sagemaker_fdw_refresh_forget_body(regclass, name, text)
-FROM PUBLIC;
-
--- A target's columns: those of the source but the two where users keep secrets; a status
+-- A target's columns: those of the source but the two where users keep secrets, whatever they are called; a status
 -- is the text that the service sent, which no new label turns into NULL.
 CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_columns(source regclass, OUT name name, OUT type text, OUT expression text)
 RETURNS SETOF record

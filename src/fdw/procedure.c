@@ -8,9 +8,10 @@
  * The functions that others are called by know them by name: the body of "f" is "f_body"
  * with the same arguments, in the same schema.
  *
- * A function that has its owner's rights (SECURITY DEFINER) cannot tell who called it.
- * So who may write a target is decided here, with the caller's rights, and only then is
- * the body called, which nobody else may.
+ * A function that has its owner's rights (SECURITY DEFINER) cannot tell who called it, and
+ * who may call it is what somebody's GRANT on all functions of a schema says.  So who may
+ * write a target is decided here, with the caller's rights, and only then is the body
+ * called with the owner's: of itself it has its caller's.
  *
  *-------------------------------------------------------------------------
  */
@@ -167,19 +168,43 @@ check_target(Oid target)
 					 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
 }
 
+/* The role that owns a function. */
+static Oid
+owner_of_function(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
 /*
  * sagemaker_fdw_call_for_target(target regclass, ...)
- *		The same, where the current role may write the target.
+ *		The same, where the current role may write the target, and with the rights of
+ *		this function's owner: those of the extension.
  */
 Datum
 sagemaker_fdw_call_for_target(PG_FUNCTION_ARGS)
 {
+	Oid			role;
+	int			security;
+	Datum		result;
+
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("target must not be NULL")));
 	check_target(PG_GETARG_OID(0));
-	return call_body(fcinfo);
+	/* an error gives the rights back with its transaction or subtransaction */
+	GetUserIdAndSecContext(&role, &security);
+	SetUserIdAndSecContext(owner_of_function(fcinfo->flinfo->fn_oid), security | SECURITY_LOCAL_USERID_CHANGE);
+	result = call_body(fcinfo);
+	SetUserIdAndSecContext(role, security);
+	return result;
 }
 
 /*

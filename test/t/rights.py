@@ -229,6 +229,20 @@ def test_exploit(session, tap):
     other.close()
 
 
+def test_default_privileges(session, tap):
+    """What a superuser's objects are granted to from the start is not the extension's own table."""
+    session.run("CREATE ROLE everywhere; CREATE DATABASE granted")
+    other = Session("granted")
+    other.run("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO everywhere, PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO everywhere")
+    other.run("CREATE EXTENSION sagemaker_fdw")
+    tap.equal(other.run("SELECT DISTINCT grantee::regrole FROM pg_class, aclexplode(relacl) WHERE relname = 'sagemaker_fdw_refresh_state'"), ["postgres"],
+              "no role but its owner has rights on the state")
+    other.run("SET ROLE everywhere")
+    for statement in "SELECT * FROM sagemaker_fdw_refresh_state", "SELECT sagemaker_fdw_refresh_forget_body('pg_class', 'history', NULL)":
+        tap.equal(other.ask(statement)[1], "42501", "... whatever is granted by default: %s" % statement)
+    other.close()
+
+
 # ----- the state, and locks -----
 
 def test_state(session, tap):
@@ -261,6 +275,13 @@ def test_state(session, tap):
     tap.equal(session.run("SELECT count(*) FROM pg_proc AS p JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e' "
                           "WHERE prosecdef AND has_function_privilege('guest', p.oid, 'EXECUTE')"), ["0"],
               "nobody may call a function that has its owner's rights")
+
+    # who grants everything there is grants nothing of another's target
+    session.run("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO guest; SET ROLE guest")
+    for statement in everybody[-5:] + readers:
+        tap.equal(session.ask(statement)[1], "42501", "guest, who may call all functions: %s" % statement)
+    session.run("RESET ROLE; REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM guest")
+    tap.equal(session.run("SELECT * FROM sagemaker_fdw_refresh_state ORDER BY target, server, region"), before, "... and nothing has changed")
 
     rows = "SELECT target, server, region FROM sagemaker_fdw_refresh_status ORDER BY 1, 2, 3"
     for role, expected in (("guest", []), ("reader", ["reports.jobs|history|eu-west-1", "reports.jobs|history|us-east-1"])):
@@ -530,6 +551,7 @@ def main():
         session = Session()
         test_planted(session, tap)
         test_exploit(session, tap)
+        test_default_privileges(session, tap)
         session.run("CREATE EXTENSION sagemaker_fdw")
         make_server(session, "history")
         make_server(session, "ireland")
