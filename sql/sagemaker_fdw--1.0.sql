@@ -728,8 +728,17 @@ BEGIN ATOMIC
 		JOIN pg_foreign_table AS t ON t.ftrelid = l.leaf JOIN pg_foreign_server AS s ON s.oid = t.ftserver;
 END;
 
+-- May code of this role run with the caller's rights?
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_trusts(owner oid)
+RETURNS boolean
+LANGUAGE SQL STABLE
+SET search_path = pg_catalog, pg_temp
+RETURN (SELECT rolsuper FROM pg_roles WHERE oid = owner)
+	OR NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND pg_has_role(owner, 'USAGE');
+
 -- Raise 42501 where the role lacks a right on the target, and where whoever owns it could have code run
--- with the role's rights: triggers, constraints and policies of a table are its owner's.
+-- with the role's rights: constraints and policies of a table are its owner's, triggers are of any role
+-- that was granted TRIGGER.
 CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_target(target regclass, any_owner boolean)
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -738,6 +747,7 @@ AS $$
 DECLARE
 	missing text;
 	owner record;
+	planted record;
 BEGIN
 	SELECT string_agg(privilege, ', ') INTO missing FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
 	 WHERE NOT has_table_privilege(target, privilege);
@@ -746,15 +756,63 @@ BEGIN
 			DETAIL = format('Role "%s" lacks %s.', current_user, missing),
 			HINT = format('GRANT SELECT, INSERT, UPDATE ON %s TO %I.', target, current_user);
 	END IF;
+	IF any_owner THEN
+		RETURN;
+	END IF;
 	SELECT r.oid, r.rolname, r.rolsuper INTO owner FROM pg_class AS c JOIN pg_roles AS r ON r.oid = c.relowner WHERE c.oid = target;
-	IF NOT any_owner AND NOT (CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN owner.rolsuper
+	IF NOT (CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN owner.rolsuper
 			ELSE pg_has_role(owner.oid, 'USAGE') END) THEN
 		RAISE EXCEPTION 'target % belongs to role "%"', target, owner.rolname USING ERRCODE = 'insufficient_privilege',
 			DETAIL = format('Its triggers and constraints would run with the rights of "%s".', current_user),
 			HINT = format('Name another target, or let "%s" refresh it. Where you trust that role: any_owner => true.', owner.rolname);
 	END IF;
+	SELECT t.tgname, r.rolname INTO planted
+	  FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid JOIN pg_roles AS r ON r.oid = p.proowner
+	 WHERE t.tgrelid = target AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND NOT @extschema@.sagemaker_fdw_refresh_trusts(r.oid)
+	 ORDER BY t.tgname LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'trigger "%" of target % calls a function of role "%"', planted.tgname, target, planted.rolname
+			USING ERRCODE = 'insufficient_privilege',
+			DETAIL = format('It would run with the rights of "%s".', current_user),
+			HINT = format('DROP TRIGGER %I ON %s. Where you trust that role: any_owner => true.', planted.tgname, target);
+	END IF;
 END;
 $$;
+
+-- The same for a partition of the source: reading it runs the checks of its columns' domains, and computes
+-- its generated columns.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_source(leaf regclass, any_owner boolean)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	with_code record;
+BEGIN
+	SELECT r.rolname, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS names INTO with_code
+	  FROM pg_class AS c JOIN pg_roles AS r ON r.oid = c.relowner
+		JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		JOIN pg_type AS t ON t.oid = a.atttypid
+		JOIN pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
+	 WHERE c.oid = leaf AND NOT any_owner AND NOT @extschema@.sagemaker_fdw_refresh_trusts(r.oid)
+		-- a base type is a superuser's
+		AND (a.attgenerated <> '' OR e.typnamespace <> 'pg_catalog'::regnamespace AND e.typtype NOT IN ('b', 'e'))
+	 GROUP BY r.rolname;
+	IF FOUND THEN
+		RAISE EXCEPTION 'source % belongs to role "%"', leaf, with_code.rolname USING ERRCODE = 'insufficient_privilege',
+			DETAIL = format('What its columns %s check or compute would run with the rights of "%s".', with_code.names, current_user),
+			HINT = format('Name another source, or let "%s" refresh. Where you trust that role: any_owner => true.', with_code.rolname);
+	END IF;
+END;
+$$;
+
+-- Lock a target and a partition of its source by their numbers until the transaction ends, so that
+-- the names that stand for them now go on to do so: who owns a schema can put another table in a
+-- table's place.  Raise 42P01 where one of them is gone.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock_tables(target regclass, leaf regclass)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
 
 -- Check the arguments, make the target if there is none, begin a run for each partition.
 -- "existing" is the target if there is one.  The run's locks are the transaction's.
@@ -811,6 +869,7 @@ BEGIN
 			DETAIL = 'The partitions of a source are read one by one.',
 			HINT = format('GRANT SELECT ON %s TO %I.', other.leaf, current_user);
 	END IF;
+	PERFORM @extschema@.sagemaker_fdw_refresh_check_source(leaf, any_owner) FROM unnest(leaves) AS leaf;
 	SELECT string_agg(format('%I %s', wanted, type), ', ' ORDER BY n) INTO missing
 	  FROM unnest(ARRAY['training_job_name', 'training_job_arn', 'creation_time', 'last_modified_time', 'training_job_status', 'raw_response'],
 			ARRAY['text', 'text', 'timestamp with time zone', 'timestamp with time zone', NULL, 'jsonb']) WITH ORDINALITY AS c(wanted, type, n)
@@ -1060,7 +1119,7 @@ AS $$
 DECLARE
 	-- a job runs, and waits, for 28 days at most
 	longest CONSTANT interval := '30 days';
-	dropped CONSTANT text := format('%s, %s or its refresh state was dropped meanwhile.', leaf, target);
+	dropped CONSTANT text := format('%s, %s or its refresh state was dropped meanwhile, or the server renamed.', leaf, target);
 	state @extschema@.sagemaker_fdw_refresh_state;
 	before @extschema@.sagemaker_fdw_refresh_state;
 	calls bigint := @extschema@.sagemaker_fdw_session_calls();
@@ -1068,7 +1127,8 @@ DECLARE
 	detail text;
 	hint text;
 	twin name;
-	unsure boolean;
+	unsure boolean := false;
+	checked boolean := false;
 BEGIN
 	SELECT s.* INTO state
 	  FROM @extschema@.sagemaker_fdw_refresh_leaves(ARRAY[leaf]) AS l
@@ -1081,19 +1141,22 @@ BEGIN
 		code := 'undefined_table';
 		RETURN;
 	END IF;
-	-- it may have been given to another role meanwhile
-	PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
 	-- there were no training jobs before
 	since := greatest(since, '2017-11-01 00:00:00+00');
-	IF state.filled_from <= since AND state.pass_from IS NULL THEN
-		state.pass_from := CASE WHEN whole THEN state.filled_from ELSE greatest(state.filled_from, state.compared_at - longest) END;
-		state.pass_to := 'infinity';
-	END IF;
 	before := state;
-	-- a window without jobs is taken for one that has none: whose it is must be known first
-	unsure := state.calls = 0 AND state.filled_from > since AND state.arn_prefix IS NOT NULL;
 
 	BEGIN
+		-- both may have been given to another role meanwhile, and nothing is to change between check and use
+		PERFORM @extschema@.sagemaker_fdw_refresh_lock_tables(target, leaf);
+		PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
+		PERFORM @extschema@.sagemaker_fdw_refresh_check_source(leaf, any_owner);
+		checked := true;
+		IF state.filled_from <= since AND state.pass_from IS NULL THEN
+			state.pass_from := CASE WHEN whole THEN state.filled_from ELSE greatest(state.filled_from, state.compared_at - longest) END;
+			state.pass_to := 'infinity';
+		END IF;
+		-- a window without jobs is taken for one that has none: whose it is must be known first
+		unsure := state.calls = 0 AND state.filled_from > since AND state.arn_prefix IS NOT NULL;
 		IF unsure THEN
 			state := @extschema@.sagemaker_fdw_refresh_identify(state, leaf);
 		ELSIF state.filled_from > since THEN
@@ -1117,6 +1180,10 @@ BEGIN
 			failure := dropped;
 			code := 'undefined_table';
 			RETURN;
+		END IF;
+		IF code = '42501' AND NOT checked THEN
+			-- no other partition may be written either
+			RAISE;
 		END IF;
 		IF code = '54000' AND state.batch > 1 AND NOT unsure THEN
 			-- more calls than one scan may make
@@ -1174,7 +1241,7 @@ BEGIN
 END;
 $$;
 
--- "any_owner" has the target belong to whom it may.
+-- "any_owner" has the target, its triggers and the source belong to whom they may.
 CREATE PROCEDURE @extschema@.sagemaker_fdw_refresh(target text, source regclass, since timestamptz,
 	step interval DEFAULT '1 day', "full" boolean DEFAULT false, any_owner boolean DEFAULT false)
 LANGUAGE plpgsql

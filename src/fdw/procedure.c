@@ -24,6 +24,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -37,6 +38,7 @@ extern PGDLLEXPORT Datum sagemaker_fdw_call_for_target(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_refresh_lock(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_refresh_lock_name(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_refresh_lock_tables(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_refresh_hold(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_refresh_resume(PG_FUNCTION_ARGS);
 
@@ -45,6 +47,7 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_call_for_target);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_refuse_transaction);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_lock);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_lock_name);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_lock_tables);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_hold);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_resume);
 
@@ -313,6 +316,38 @@ sagemaker_fdw_refresh_lock_name(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(true);
 	PG_RETURN_BOOL(take_lock(schema, hash_bytes((const unsigned char *) table_name, strlen(table_name)),
 							 REFRESH_LOCK_NAME));
+}
+
+/* Lock a table by its OID until the transaction ends; raise 42P01 where it is gone. */
+static void
+lock_table(Oid table, LOCKMODE mode)
+{
+	LockRelationOid(table, mode);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", table)));
+}
+
+/*
+ * sagemaker_fdw_refresh_lock_tables(target regclass, leaf regclass)
+ *		Lock both as statements that write the one and read the other do, for a role that
+ *		may do so: the waiting is over, and neither can be dropped, renamed or altered,
+ *		when the statements themselves look for them by name.
+ */
+Datum
+sagemaker_fdw_refresh_lock_tables(PG_FUNCTION_ARGS)
+{
+	Oid			target = PG_GETARG_OID(0);
+	Oid			leaf = PG_GETARG_OID(1);
+
+	check_target(target);
+	if (pg_class_aclcheck(leaf, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(leaf, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_TABLE, get_rel_name(leaf));
+	lock_table(leaf, AccessShareLock);
+	lock_table(target, RowExclusiveLock);
+	PG_RETURN_VOID();
 }
 
 /*

@@ -382,7 +382,12 @@ def test_owner(session, tap):
         tap.equal(session.ask(REFRESH % (target, "ireland.training_jobs", ""))[1], "42501", "%s is refused for that, whatever else it lacks" % target)
     session.run(REFRESH % ("squat.jobs", "ireland.training_jobs", ", any_owner => true"))
     tap.equal(session.run("SELECT DISTINCT role FROM public.ran"), ["postgres"], "who asks for it gets it")
-    session.run("ALTER TABLE squat.jobs OWNER TO team; TRUNCATE public.ran; SET ROLE app")
+    session.run("ALTER TABLE squat.jobs OWNER TO team; TRUNCATE public.ran; SET ROLE app; SET client_min_messages = notice")
+    lines, state = session.ask(call)
+    tap.equal((state, lines), ("42501", ['ERROR:  trigger "evil" of target squat.jobs calls a function of role "mallory"', 'DETAIL:  It would run with the rights of "app".',
+                                         "HINT:  DROP TRIGGER evil ON squat.jobs. Where you trust that role: any_owner => true."]),
+              "a trigger whose function is another role's is refused, whoever owns the table")
+    session.run("RESET ROLE; ALTER FUNCTION squat.evil OWNER TO team; SET ROLE app; SET client_min_messages = warning")
     tap.equal(session.ask(call)[1], "00000", "a table of a role that one is a member of is one's own")
     session.run("RESET ROLE; ALTER ROLE team SUPERUSER")
     tap.equal(session.ask(call)[1], "00000", "... and a superuser's is a superuser's")
@@ -408,6 +413,73 @@ def test_owner(session, tap):
 
 
 # ----- what is told -----
+
+COLUMNS = ("SELECT string_agg(format('%%I %%s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum) FROM pg_attribute "
+           "WHERE attrelid = '%s'::regclass AND attnum > 0 AND NOT attisdropped")
+VALUES = ("SELECT string_agg(format('%%s AS %%I', CASE WHEN atttypid = 'timestamptz'::regtype THEN 'now() - interval $$2 months$$' "
+          "ELSE 'NULL::' || format_type(atttypid, atttypmod) END, attname), ', ' ORDER BY attnum) FROM pg_attribute "
+          "WHERE attrelid = '%s'::regclass AND attnum > 0 AND NOT attisdropped")
+
+
+def test_planters(session, tap):
+    """Code that others have put where a refresh runs it: on its target, in its source, in the place of either."""
+    session.run("CREATE ROLE planter; CREATE SCHEMA garden AUTHORIZATION planter; GRANT USAGE ON FOREIGN SERVER ireland TO planter; GRANT USAGE ON SCHEMA reports TO planter; "
+                "CREATE USER MAPPING FOR planter SERVER ireland OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s')" % HISTORY)
+    session.run("SET ROLE planter; CREATE FUNCTION garden.fires() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'ran as %', current_user; RETURN NEW; END $$; "
+                "CREATE FUNCTION garden.checks(text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'ran as %', current_user; RETURN true; END $$; "
+                "CREATE DOMAIN garden.checked AS text CHECK (garden.checks(VALUE)); IMPORT FOREIGN SCHEMA sagemaker FROM SERVER ireland INTO garden; RESET ROLE")
+
+    # on a superuser's table, by TRIGGER
+    session.run("CREATE TABLE reports.planted (LIKE reports.jobs INCLUDING ALL); GRANT ALL ON reports.planted TO planter; SET ROLE planter; "
+                "CREATE TRIGGER fires BEFORE INSERT ON reports.planted FOR EACH STATEMENT EXECUTE FUNCTION garden.fires(); RESET ROLE")
+    call = REFRESH % ("reports.planted", "ireland.training_jobs", "%s")
+    tap.equal(session.ask(call % ""), (['ERROR:  trigger "fires" of target reports.planted calls a function of role "planter"', 'DETAIL:  It would run with the rights of "postgres".',
+                                        "HINT:  DROP TRIGGER fires ON reports.planted. Where you trust that role: any_owner => true."], "42501"),
+              "a trigger that a role could make by TRIGGER alone does not run")
+    tap.equal([line for line in set(session.run(call % ", any_owner => true")) if "ran as" in line], ["WARNING:  ran as postgres"], "... unless it is asked for")
+    session.run("ALTER TABLE reports.planted DISABLE TRIGGER fires")
+    tap.equal(session.ask(call % ""), ([], "00000"), "... and one that is disabled hinders nothing")
+    session.run("DROP TRIGGER fires ON reports.planted; CREATE TRIGGER own BEFORE UPDATE ON reports.planted FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()")
+    tap.equal(session.ask(call % ""), ([], "00000"), "... nor does a superuser's function")
+
+    # in the source
+    session.run("TRUNCATE reports.planted")
+    call = REFRESH % ("reports.planted", "garden.training_jobs", "%s")
+    tap.equal(session.ask(call % "")[1], "00000", "a source of another role's that has no code is read")
+    for change, name in (("ALTER failure_reason TYPE garden.checked", "failure_reason"), ("ALTER failure_reason TYPE text, ADD more garden.checked[]", "more"),
+                         ("DROP more, ADD twice text GENERATED ALWAYS AS (training_job_name || training_job_name) STORED", "twice")):
+        session.run("SET ROLE planter; ALTER FOREIGN TABLE garden.training_jobs %s; RESET ROLE" % change)
+        tap.equal(session.ask(call % ""), (['ERROR:  source garden.training_jobs belongs to role "planter"',
+                                            'DETAIL:  What its columns %s check or compute would run with the rights of "postgres".' % name,
+                                            'HINT:  Name another source, or let "planter" refresh. Where you trust that role: any_owner => true.'], "42501"),
+                  "... but not after %s" % change)
+    session.run("SET ROLE planter; ALTER FOREIGN TABLE garden.training_jobs DROP twice, ALTER failure_reason TYPE garden.checked")
+    tap.equal(session.ask(REFRESH % ("garden.own", "garden.training_jobs", ""))[1], "00000", "... which its owner may read")
+    session.run("RESET ROLE; ALTER FOREIGN TABLE garden.training_jobs ALTER failure_reason TYPE text; DROP TABLE garden.own")
+
+    # in the place of the target, or of the source, between two steps
+    columns = session.run(COLUMNS % "reports.jobs")[0]
+    values = session.run(VALUES % "garden.training_jobs")[0]
+    for target, source, swapped, swap in (
+            ("garden.jobs", "ireland.training_jobs", "garden.jobs", "DROP TABLE garden.jobs; CREATE TABLE garden.jobs (%s, PRIMARY KEY (training_job_arn, creation_time)); "
+             "CREATE TRIGGER fires BEFORE INSERT ON garden.jobs FOR EACH STATEMENT EXECUTE FUNCTION garden.fires()" % columns),
+            ("reports.swapped", "garden.training_jobs", "garden.training_jobs", "DROP FOREIGN TABLE garden.training_jobs; "
+             "CREATE VIEW garden.training_jobs AS SELECT %s FROM generate_series(1, 2) AS n WHERE garden.checks(n::text)" % values)):
+        runs = Session()
+        fault(kind="delay", operation="ListTrainingJobs", delay_ms=100, times=0)
+        runs.send(REFRESH % (target, source, ", step => '1 hour'"))
+        wait_for(lambda: session.run("SELECT count(*) FROM sagemaker_fdw_refresh_status WHERE target = to_regclass('%s') AND calls > 0" % target) == ["1"], "it has begun")
+        other = Session()
+        other.run("SET ROLE planter; BEGIN")
+        other.run(swap)
+        wait_for(lambda: session.run("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %d" % runs.pid) == ["1"], "it waits")
+        other.run("COMMIT")
+        lines, state = runs.receive()
+        control("clear", b"")
+        tap.equal((state, [line for line in lines if "ran as" in line]), ("42P01", []), "what is put in the place of %s runs nothing" % swapped)
+        runs.close()
+        other.close()
+
 
 def test_errors(session, tap):
     """Errors of the procedures say what to do, and nothing of their insides."""
@@ -558,7 +630,7 @@ def main():
         session.run("ALTER SERVER ireland OPTIONS (SET region 'eu-west-1'); CREATE SCHEMA aws; CREATE SCHEMA reports")
         session.run("CALL sagemaker_fdw_create_partitioned_table('aws.jobs', servers => '{history}', regions => '{us-east-1,eu-west-1}')")
         session.run(REFRESH % ("reports.jobs", "aws.jobs", ""))
-        for test in (test_state, test_locks, test_owner, test_errors, test_summary, test_statistics, test_progress, test_regions, test_labels):
+        for test in (test_state, test_locks, test_owner, test_planters, test_errors, test_summary, test_statistics, test_progress, test_regions, test_labels):
             test(session, tap)
         session.close()
     finally:
