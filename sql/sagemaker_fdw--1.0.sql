@@ -541,15 +541,18 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 -- Conditions are the role's, the table is read with the owner's rights.
 CREATE VIEW @extschema@.sagemaker_fdw_refresh_status WITH (security_barrier) AS
 	SELECT s.target, s.server, s.region, s.filled_from, s.last_success_at,
-		CASE WHEN s.run_ended_at IS NULL AND EXISTS (
-				-- objsubid: the class of sagemaker_fdw_refresh_lock
+		CASE WHEN s.run_ended_at IS NULL AND l.held THEN s.run_started_at END AS running_since,
+		s.inserted + s.updated + s.unchanged AS jobs, s.calls,
+		CASE WHEN s.error IS NULL AND s.run_ended_at IS NULL AND NOT l.held AND NOT pg_is_in_recovery()
+			 THEN 'stopped before its end, by a cancel, a timeout, a lost session or an error at a commit: the server''s log tells'
+			 ELSE s.error END AS error
+	  FROM @extschema@.sagemaker_fdw_refresh_state AS s
+		CROSS JOIN LATERAL (SELECT EXISTS (
+				-- objsubid: the class of sagemaker_fdw_refresh_lock; a standby has none of them
 				SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
 				 WHERE l.locktype = 'advisory' AND l.objsubid = 3 AND l.classid = s.target AND l.granted
 					AND l.objid = @extschema@.sagemaker_fdw_refresh_lock_number(s.server, s.region)
-					AND d.datname = current_database())
-			 THEN s.run_started_at END AS running_since,
-		s.inserted + s.updated + s.unchanged AS jobs, s.calls, s.error
-	  FROM @extschema@.sagemaker_fdw_refresh_state AS s
+					AND d.datname = current_database()) AS held) AS l
 	 WHERE has_table_privilege(s.target, 'SELECT');
 
 COMMENT ON VIEW @extschema@.sagemaker_fdw_refresh_status IS

@@ -248,6 +248,45 @@ def test_stopped(session, tap):
     tap.equal(differences(session, target, source), 0, "... as the source has them")
 
 
+def test_interrupted(session, tap):
+    """What the status says of runs that could not say what ended them."""
+    target = "reports.interrupted"
+    status = "SELECT error ~ '^stopped before its end', running_since IS NULL, last_success_at IS NULL FROM sagemaker_fdw_refresh_status WHERE target = to_regclass('%s')" % target
+    call = "CALL sagemaker_fdw_refresh('%s', 'history.training_jobs', since => '%s', step => '1 hour')" % (target, SINCE)
+
+    def interrupted(by, state, ends=False):
+        other = Session()
+        fault(kind="delay", operation="ListTrainingJobs", delay_ms=100, times=0)
+        session.run("UPDATE sagemaker_fdw_refresh_state SET calls = 0 WHERE target = to_regclass('%s')" % target)
+        other.send(call)
+        wait_for(lambda: session.run("SELECT running_since IS NOT NULL AND calls > 0 FROM sagemaker_fdw_refresh_status WHERE target = to_regclass('%s')" % target) == ["t"],
+                 "the run goes on")
+        tap.equal(session.run(status), ["|f|t"], "a run that goes on has no error")
+        session.run("SELECT %s(%d)" % (by, other.pid))
+        if ends:
+            other.receive_end()
+            wait_for(lambda: session.run("SELECT count(*) FROM pg_stat_activity WHERE pid = %d" % other.pid) == ["0"], "the session has ended")
+        else:
+            tap.equal(other.receive()[1], state, "%s ends it" % by)
+        control("clear", b"")
+        other.close()
+        tap.equal(session.run(status), ["t|t|t"], "... and the status says that it was stopped")
+
+    interrupted("pg_cancel_backend", "57014")
+    interrupted("pg_terminate_backend", None, ends=True)
+    refresh(session, target, "history.training_jobs")
+    tap.equal(session.run(status), ["|t|f"], "... until a run comes to its end")
+    session.run("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not at the end'; END $$; "
+                "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse(); "
+                "DELETE FROM %s WHERE creation_time > now() - interval '10 days'" % (target, target))
+    tap.equal(session.ask(call)[1], "P0001", "an error at a commit ends it, too")
+    tap.equal(session.run(status), ["t|t|f"], "... and the status does not say that all is well")
+    session.run("DROP FUNCTION refuse CASCADE")
+    refresh(session, target, "history.training_jobs")
+    tap.equal(session.run(status), ["|t|f"], "... until the cause is gone")
+    tap.equal(differences(session, target, "history.training_jobs"), 0, "... and all is as the source has it")
+
+
 def test_other_account(session, tap):
     """A mapping that comes to mean another account, and an API that lists nothing."""
     make_server(session, "moved")
@@ -554,6 +593,7 @@ def test(session, tap):
     test_refresh(session, tap)
     test_changes(session, tap)
     test_stopped(session, tap)
+    test_interrupted(session, tap)
     test_other_account(session, tap)
     test_atomic(session, tap)
     test_callers(session, tap)
