@@ -1130,6 +1130,7 @@ DECLARE
 	detail text;
 	hint text;
 	twin name;
+	emptied boolean;
 	unsure boolean := false;
 	checked boolean := false;
 BEGIN
@@ -1154,6 +1155,16 @@ BEGIN
 		PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
 		PERFORM @extschema@.sagemaker_fdw_refresh_check_source(leaf, any_owner);
 		checked := true;
+		IF state.calls = 0 AND state.arn_prefix IS NOT NULL THEN
+			-- jobs were seen: a target that has none was emptied, or restored without its rows
+			EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s WHERE starts_with(training_job_arn, $1))', target)
+			   INTO emptied USING state.arn_prefix;
+			IF emptied THEN
+				state.filled_from := state.run_started_at;
+				-- that is so whatever goes wrong next
+				before := state;
+			END IF;
+		END IF;
 		IF state.filled_from <= since AND state.pass_from IS NULL THEN
 			state.pass_from := CASE WHEN whole THEN state.filled_from ELSE greatest(state.filled_from, state.compared_at - longest) END;
 			state.pass_to := 'infinity';

@@ -287,6 +287,26 @@ def test_interrupted(session, tap):
     tap.equal(differences(session, target, "history.training_jobs"), 0, "... and all is as the source has it")
 
 
+def test_emptied(session, tap):
+    """A target whose rows are gone, while the state says that it has them."""
+    refresh(session, "reports.emptied", "aws.jobs")
+    for where, expected in (("region = 'eu-west-1'", 40), ("true", 340)):
+        session.run("DELETE FROM reports.emptied WHERE %s" % where)
+        tap.equal(refresh(session, "reports.emptied", "aws.jobs")[0], expected, "jobs WHERE %s come back, those of years ago too" % where)
+        tap.equal(differences(session, "reports.emptied", "aws.jobs"), 0, "... as the source has them")
+    tap.equal(refresh(session, "reports.emptied", "aws.jobs")[0], 0, "... once")
+    session.run("DELETE FROM reports.emptied WHERE creation_time < now() - interval '40 days'")
+    tap.equal(refresh(session, "reports.emptied", "aws.jobs")[0], 0, "rows that are deleted because they are old stay so")
+    session.run("TRUNCATE reports.emptied")
+    fault(kind="error", operation="ListTrainingJobs", code="AccessDeniedException", message="not today", skip=3, times=0)
+    tap.equal(ask(session, "CALL sagemaker_fdw_refresh('reports.emptied', 'aws.jobs', since => '%s')" % SINCE)[1], "42501", "a run that fails in its midst")
+    control("clear", b"")
+    tap.equal(session.run("SELECT bool_and(filled_from > '%s') FROM sagemaker_fdw_refresh_status WHERE target = 'reports.emptied'::regclass" % SINCE), ["t"],
+              "... leaves a status that does not claim what the target lacks")
+    refresh(session, "reports.emptied", "aws.jobs")
+    tap.equal(differences(session, "reports.emptied", "aws.jobs"), 0, "... and the next one goes on")
+
+
 def test_other_account(session, tap):
     """A mapping that comes to mean another account, and an API that lists nothing."""
     make_server(session, "moved")
@@ -594,6 +614,7 @@ def test(session, tap):
     test_changes(session, tap)
     test_stopped(session, tap)
     test_interrupted(session, tap)
+    test_emptied(session, tap)
     test_other_account(session, tap)
     test_atomic(session, tap)
     test_callers(session, tap)
