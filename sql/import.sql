@@ -54,7 +54,7 @@ SELECT count(*) FROM pg_attribute WHERE attrelid = 'aws_more.training_jobs'::reg
 DROP FOREIGN TABLE aws_more.training_jobs;
 
 --
--- LIMIT TO and EXCEPT choose the table; a table that does not exist is not missed
+-- LIMIT TO and EXCEPT choose the table; one that does not exist is warned of where it is asked for
 --
 IMPORT FOREIGN SCHEMA sagemaker LIMIT TO (models) FROM SERVER "my server" INTO aws_more;
 IMPORT FOREIGN SCHEMA sagemaker EXCEPT (training_jobs) FROM SERVER "my server" INTO aws_more;

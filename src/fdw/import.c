@@ -106,6 +106,29 @@ create_training_jobs(const ForeignServer *server, const SmfImportOptions *option
 }
 
 /*
+ * Warn of tables that LIMIT TO names and that there are not: a name that is misspelt
+ * would make no table, and say nothing.
+ */
+static void
+warn_of_missing_tables(const ImportForeignSchemaStmt *stmt)
+{
+	ListCell   *lc;
+
+	if (stmt->list_type != FDW_IMPORT_SCHEMA_LIMIT_TO)
+		return;
+	foreach(lc, stmt->table_list)
+	{
+		const RangeVar *table = lfirst_node(RangeVar, lc);
+
+		if (strcmp(table->relname, REMOTE_TABLE) != 0)
+			ereport(WARNING,
+					(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+					 errmsg("remote schema \"%s\" has no table \"%s\"", REMOTE_SCHEMA, table->relname),
+					 errhint("Its only table is \"%s\".", REMOTE_TABLE)));
+	}
+}
+
+/*
  * smf_import_foreign_schema
  *		The statements that IMPORT FOREIGN SCHEMA executes, as the FdwRoutine
  *		callback of that name returns them.
@@ -125,6 +148,7 @@ smf_import_foreign_schema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 				 errhint("Import from the remote schema \"%s\".", REMOTE_SCHEMA)));
 	options = smf_import_options_resolve(stmt->options);
 
+	warn_of_missing_tables(stmt);
 	if (!IsImportableForeignTable(REMOTE_TABLE, stmt))
 		return NIL;
 	return list_make1(create_training_jobs(GetForeignServer(serverOid), &options));
