@@ -1225,13 +1225,14 @@ BEGIN
 END;
 $$;
 
--- Say what a run has done, and raise what went wrong.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_end(target regclass, leaves regclass[], failures text[], code text)
+-- Say what a run has done, and raise what went wrong.  "called" is the target's name, which one
+-- that was dropped has no longer.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_end(target regclass, called text, leaves regclass[], failures text[], code text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
 LANGUAGE C VOLATILE;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_end_body(target regclass, leaves regclass[], failures text[], code text)
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_end_body(target regclass, called text, leaves regclass[], failures text[], code text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -1246,9 +1247,9 @@ BEGIN
 		CROSS JOIN LATERAL @extschema@.sagemaker_fdw_refresh_load(c.oid::regclass, l.server, l.region) AS s
 	 WHERE c.oid = sagemaker_fdw_refresh_end_body.target;
 	RAISE NOTICE 'refreshed %: % inserted, % updated, % unchanged, % deleted, % calls',
-		target, did.inserted, did.updated, did.unchanged, did.deleted, did.calls;
+		called, did.inserted, did.updated, did.unchanged, did.deleted, did.calls;
 	IF cardinality(failures) > 0 THEN
-		RAISE EXCEPTION 'refresh of %: % of % partitions failed', target, cardinality(failures), cardinality(leaves)
+		RAISE EXCEPTION 'refresh of %: % of % partitions failed', called, cardinality(failures), cardinality(leaves)
 			USING ERRCODE = code, DETAIL = array_to_string(failures, E'\n'),
 				HINT = 'What was read is kept, and the next run goes on from there.';
 	END IF;
@@ -1263,6 +1264,7 @@ AS $$
 DECLARE
 	-- qualified, as all names here: they are looked up by the caller's search_path
 	kept pg_catalog.regclass;
+	called pg_catalog.text;
 	leaves pg_catalog.regclass[];
 	leaf pg_catalog.regclass;
 	more boolean;
@@ -1276,6 +1278,7 @@ BEGIN
 	  FROM @extschema@.sagemaker_fdw_name(target) AS n
 		CROSS JOIN LATERAL @extschema@.sagemaker_fdw_refresh_begin(n.name_parts, n.existing, n.default_schema,
 			source, since, step, any_owner) AS b;
+	called := kept::pg_catalog.text;
 	FOREACH leaf IN ARRAY leaves LOOP
 		more := true;
 		WHILE more LOOP
@@ -1291,7 +1294,7 @@ BEGIN
 		END IF;
 	END LOOP;
 	COMMIT;
-	PERFORM @extschema@.sagemaker_fdw_refresh_end(kept, leaves, failures, first_code);
+	PERFORM @extschema@.sagemaker_fdw_refresh_end(kept, called, leaves, failures, first_code);
 END;
 $$;
 

@@ -408,6 +408,8 @@ def test_dropped(session, tap):
         lines, state = other.receive()
         control("clear", b"")
         tap.equal((state, "its refresh state was dropped meanwhile" in " ".join(lines)), ("42P01", True), "DROP %s ends its refresh with an error" % what)
+        tap.equal([line for line in lines if line.startswith("ERROR")], ["ERROR:  refresh of reports.going: %d of 2 partitions failed" % (1 if "FOREIGN" in what else 2)],
+                  "... which has the target's name")
         other.close()
         session.run("DROP TABLE going; DROP TABLE IF EXISTS reports.going")
 
