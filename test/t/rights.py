@@ -464,7 +464,7 @@ def test_planters(session, tap):
             ("garden.jobs", "ireland.training_jobs", "garden.jobs", "DROP TABLE garden.jobs; CREATE TABLE garden.jobs (%s, PRIMARY KEY (training_job_arn, creation_time)); "
              "CREATE TRIGGER fires BEFORE INSERT ON garden.jobs FOR EACH STATEMENT EXECUTE FUNCTION garden.fires()" % columns),
             ("reports.swapped", "garden.training_jobs", "garden.training_jobs", "DROP FOREIGN TABLE garden.training_jobs; "
-             "CREATE VIEW garden.training_jobs AS SELECT %s FROM generate_series(1, 2) AS n WHERE garden.checks(n::text)" % values)):
+             "CREATE VIEW garden.training_jobs AS SELECT %s FROM generate_series(1, 2) AS n WHERE garden.checks(n::text) OFFSET 0" % values)):
         runs = Session()
         fault(kind="delay", operation="ListTrainingJobs", delay_ms=100, times=0)
         runs.send(REFRESH % (target, source, ", step => '1 hour'"))
