@@ -16,7 +16,7 @@ FORBIDDEN = [
     ("a secret or a token", re.compile("|".join(map(re.escape, SECRETS)))),
     ("an Authorization value", re.compile(r"AWS4-HMAC-SHA256|Credential=[A-Z0-9]{16}")),
     ("a signature", re.compile(r"Signature[=:]\s*[0-9a-f]{64}")),
-    ("a security token header", re.compile(r"x-amz-security-token:", re.IGNORECASE)),
+    ("a security token header", re.compile(r"x-amz-security-token:(?! \[hidden\])", re.IGNORECASE)),
 ]
 
 

@@ -35,6 +35,7 @@
 #include "aws/expiry.h"
 #include "aws/json.h"
 #include "aws/pace.h"
+#include "aws/quote.h"
 #include "aws/stats.h"
 #include "common/pg_prng.h"
 #include "http/http.h"
@@ -57,8 +58,12 @@
  */
 #define UNRESOLVED_ATTEMPTS_MAX 3
 
-/* How much of an answer that is no AWS error is quoted, in bytes. */
+/*
+ * How much of an answer that is no AWS error is quoted, in bytes, and how much is read
+ * for that: a secret that would be cut in two is hidden before.
+ */
 #define QUOTED_TEXT_MAX 200
+#define QUOTED_READ_MAX 16384
 
 /*
  * How often a call is tried again with other credentials.  Short-lived ones may expire
@@ -682,6 +687,18 @@ backoff_over(HttpTimer *timer)
 	enter((AwsCall *) ((char *) timer - offsetof(AwsCall, backoff)));
 }
 
+/* The beginning of an answer that is no AWS error, palloc'ed. */
+static char *
+beginning_of(const HttpRequest *request)
+{
+	size_t		len;
+	const char *body = smf_http_body(request, &len);
+	char	   *text = smf_quote(smf_text_from_utf8(body, Min(len, QUOTED_READ_MAX)), request, NULL);
+
+	text[pg_mbcliplen(text, strlen(text), QUOTED_TEXT_MAX)] = '\0';
+	return text;
+}
+
 /* Take the service's words out of an answer that is an error. */
 static void
 read_error(AwsCall *call)
@@ -710,7 +727,7 @@ read_error(AwsCall *call)
 			message = smf_json_member(json, "Message");
 	}
 	else if (client->echo_text && len > 0)
-		message = smf_text_from_utf8(body, Min(len, QUOTED_TEXT_MAX));
+		message = beginning_of(request);
 
 	MemoryContextSwitchTo(client->context);
 	if (code != NULL)
@@ -719,11 +736,11 @@ read_error(AwsCall *call)
 
 		smf_retry_error_code(code, cut, sizeof(cut));
 		if (client->echo_text || smf_retry_code_valid(cut))
-			call->error.code = smf_text_from_utf8(cut, strlen(cut));
+			call->error.code = smf_quote(smf_text_from_utf8(cut, strlen(cut)), request, NULL);
 	}
 	/* without a code it is no AWS error, and the message might be any text */
 	if (message != NULL && (client->echo_text || call->error.code != NULL))
-		call->error.message = pstrdup(message);
+		call->error.message = smf_quote(pstrdup(message), request, NULL);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 }
@@ -802,7 +819,7 @@ request_done(HttpRequest *request, void *arg)
 		const char *id = smf_http_header(request, "x-amzn-RequestId");
 
 		if (id != NULL && (client->echo_text || request_id_valid(id)))
-			call->request_id = smf_text_from_utf8(id, strlen(id));
+			call->request_id = smf_quote(smf_text_from_utf8(id, strlen(id)), request, NULL);
 		if (smf_http_status(request) >= 200 && smf_http_status(request) < 300)
 			succeeded = true;
 		else
@@ -815,8 +832,9 @@ request_done(HttpRequest *request, void *arg)
 	}
 	else
 	{
-		call->transport_error = smf_text_from_utf8(smf_http_error(request),
-												   strlen(smf_http_error(request)));
+		call->transport_error = smf_quote(smf_text_from_utf8(smf_http_error(request),
+															 strlen(smf_http_error(request))),
+										  request, NULL);
 		call->retry_class = transport_class(call->result);
 	}
 
@@ -1190,7 +1208,7 @@ smf_call_outcome(const AwsCall *call, const char *subject, const char *reason)
 	if (subject != NULL)
 		appendStringInfo(&text, " of training job \"%s\"", subject);
 	if (reason != NULL)
-		appendStringInfo(&text, ": %s", reason);
+		appendStringInfo(&text, ": %s", smf_quote(pstrdup(reason), call->request, NULL));
 	else
 	{
 		if (call->error.code != NULL)

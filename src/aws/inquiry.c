@@ -26,6 +26,7 @@
 
 #include "aws/inquiry.h"
 #include "aws/json.h"
+#include "aws/quote.h"
 #include "aws/retry.h"
 #include "aws/xml.h"
 #include "common/pg_prng.h"
@@ -346,22 +347,29 @@ element(const FetchAnswer *answer, const char *name)
 	return text;
 }
 
+/* Words of the answer, fit for a message. */
+static char *
+quote(const Fetch *fetch, char *text)
+{
+	return smf_quote(text, fetch->request, fetch->message.body);
+}
+
 /* What an answer that is an error calls it. */
 static void
-take_error(const HttpRequest *request, FetchAnswer *answer)
+take_error(const Fetch *fetch, FetchAnswer *answer)
 {
-	const char *header = smf_http_header(request, "x-amzn-ErrorType");
+	const char *header = smf_http_header(fetch->request, "x-amzn-ErrorType");
 	char		cut[ERROR_CODE_SIZE];
 
 	if (header != NULL)
 	{
 		smf_retry_error_code(header, cut, sizeof(cut));
-		answer->code = smf_text_from_utf8(cut, strlen(cut));
+		answer->code = quote(fetch, smf_text_from_utf8(cut, strlen(cut)));
 	}
 	else
 	{
-		answer->code = element(answer, "Code");
-		answer->message = element(answer, "Message");
+		answer->code = quote(fetch, element(answer, "Code"));
+		answer->message = quote(fetch, element(answer, "Message"));
 	}
 }
 
@@ -379,7 +387,7 @@ take_answer(Fetch *fetch)
 	answer->result = smf_http_result(request);
 	if (answer->result != SMF_HTTP_OK)
 	{
-		answer->error = smf_text_from_utf8(smf_http_error(request), strlen(smf_http_error(request)));
+		answer->error = quote(fetch, smf_text_from_utf8(smf_http_error(request), strlen(smf_http_error(request))));
 		return;
 	}
 	answer->status = smf_http_status(request);
@@ -388,7 +396,7 @@ take_answer(Fetch *fetch)
 	memcpy(answer->body, body, answer->body_len);
 	answer->body[answer->body_len] = '\0';
 	if (answer->status >= 400)
-		take_error(request, answer);
+		take_error(fetch, answer);
 	answer->date_s = smf_http_date(request);
 	answer->ahead_s = answer->date_s - (int64) time(NULL);
 }

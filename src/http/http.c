@@ -808,8 +808,6 @@ release_handle(HttpRequest *request)
 		curl_easy_cleanup(request->easy);
 	restore_signals(&before);
 	request->easy = NULL;
-
-	free_headers(request);
 }
 
 /* Was the request given to a connection that there was already? */
@@ -1162,6 +1160,7 @@ smf_http_free(HttpRequest *request)
 			forget_closed_sockets();
 		start_requests();
 	}
+	free_headers(request);
 #if !KEEPS_CERTIFICATES
 	free(request->ca_bundle);
 #endif
@@ -1203,6 +1202,18 @@ smf_http_body(const HttpRequest *request, size_t *len)
 	return request->body ? request->body : "";
 }
 
+/* The value in a header's line; NULL when it is of another header than "name" (any case). */
+static const char *
+value_of(const char *line, const char *name)
+{
+	size_t		name_len = strlen(name);
+
+	if (pg_strncasecmp(line, name, name_len) != 0 || line[name_len] != ':')
+		return NULL;
+	line += name_len + 1;
+	return line + strspn(line, " \t");
+}
+
 /*
  * smf_http_header
  *		The value of the response's header "name" (any case), the first one
@@ -1211,19 +1222,29 @@ smf_http_body(const HttpRequest *request, size_t *len)
 const char *
 smf_http_header(const HttpRequest *request, const char *name)
 {
-	size_t		name_len = strlen(name);
-
 	for (size_t at = 0; at < request->head_len; at += strlen(request->head + at) + 1)
 	{
-		const char *line = request->head + at;
+		const char *value = value_of(request->head + at, name);
 
-		if (pg_strncasecmp(line, name, name_len) == 0 && line[name_len] == ':')
-		{
-			line += name_len + 1;
-			while (*line == ' ' || *line == '\t')
-				line++;
-			return line;
-		}
+		if (value != NULL)
+			return value;
+	}
+	return NULL;
+}
+
+/*
+ * smf_http_sent_header
+ *		The same of a header that the request was sent with; it may be secret.
+ */
+const char *
+smf_http_sent_header(const HttpRequest *request, const char *name)
+{
+	for (struct curl_slist *item = request->headers; item != NULL; item = item->next)
+	{
+		const char *value = value_of(item->data, name);
+
+		if (value != NULL)
+			return value;
 	}
 	return NULL;
 }

@@ -100,6 +100,7 @@ extern const char *smf_http_error(const HttpRequest *request);
 extern int	smf_http_status(const HttpRequest *request);
 extern const char *smf_http_body(const HttpRequest *request, size_t *len);
 extern const char *smf_http_header(const HttpRequest *request, const char *name);
+extern const char *smf_http_sent_header(const HttpRequest *request, const char *name);
 
 extern int64 smf_http_date(const HttpRequest *request);
 

@@ -350,6 +350,22 @@ GetDatabaseEncoding(void)
 	return fuzz_encoding;
 }
 
+int
+pg_mbcliplen(const char *text, int len, int limit)
+{
+	int			clipped = 0;
+
+	while (clipped < len)
+	{
+		int			char_len = pg_encoding_mblen(fuzz_encoding, text + clipped);
+
+		if (clipped + char_len > Min(len, limit))
+			break;
+		clipped += char_len;
+	}
+	return clipped;
+}
+
 Oid
 FindDefaultConversionProc(int32 for_encoding, int32 to_encoding)
 {

@@ -8,11 +8,15 @@
  * x-amzn-ErrorType and a header that says when to try again, each up to a NUL;
  * the body.
  *
+ * The request was sent with a token that no message may hold.
+ *
  *-------------------------------------------------------------------------
  */
 #include "backend.h"
 
 #include "aws/client.c"
+
+#define TOKEN "session-token"
 
 /* The answer. */
 static struct
@@ -48,6 +52,12 @@ smf_http_header(const HttpRequest *request, const char *name)
 	if (strcmp(name, answer.in_milliseconds ? "x-amz-retry-after" : "Retry-After") == 0)
 		return answer.retry_after;
 	return NULL;
+}
+
+const char *
+smf_http_sent_header(const HttpRequest *request, const char *name)
+{
+	return strcmp(name, "X-Amz-Security-Token") == 0 ? TOKEN : NULL;
 }
 
 /* ----- the harness ----- */
@@ -86,7 +96,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AwsSession	session = {0};
 	AwsClient	client = {.session = &session};
 	AwsCall		call = {.client = &client, .operation = "DescribeTrainingJob", .attempt = 1,
-	.result = SMF_HTTP_OK};
+	.result = SMF_HTTP_OK, .request = (HttpRequest *) &answer};
 	double		delay_s;
 
 	answer.status = statuses[fuzz_byte(&input) % lengthof(statuses)];
@@ -109,6 +119,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(delay_s >= 0 && delay_s <= 60);
 	FUZZ_CHECK(fuzz_raises(raise_error, &call));
 	FUZZ_CHECK(is_documented(fuzz_error.sqlstate));
+	FUZZ_CHECK(strstr(fuzz_error.detail, TOKEN) == NULL);
 	FUZZ_CHECK(pg_encoding_verifymbstr(fuzz_encoding, fuzz_error.detail, strlen(fuzz_error.detail)) ==
 			   strlen(fuzz_error.detail));
 	fuzz_reset();

@@ -16,6 +16,9 @@ import base64
 import http.client
 import json
 import random
+import re
+import urllib.parse
+from xml.sax.saxutils import escape
 
 FILTERS = ("kind", "operation", "job", "contains", "skip", "times", "probability", "seed")
 KINDS = {}
@@ -100,6 +103,12 @@ def standard_headers(connection, spec):
     return headers + [tuple(pair) for pair in spec.get("headers", [])]
 
 
+def quoted(request, encoded):
+    """A request in one line."""
+    lines = ["%s: %s" % pair for pair in sorted(request["headers"].items())] + [request["body"]]
+    return "; ".join(urllib.parse.quote(line, safe=": ") if encoded else line for line in lines)
+
+
 def without_length(answer):
     """A response's head without Content-Length and the blank line, and its body."""
     head, _, rest = answer.partition(HEAD_END)
@@ -147,6 +156,19 @@ def error(connection, spec, answer):
         members["__type" if place == "body" else "code"] = spec.get("namespace", "") + code + spec.get("suffix", "")
     connection.service.counters["errors"] += 1
     connection.send(response(spec.get("status", 400), headers, json.dumps(members).encode()))
+    connection.finished()
+
+
+@kind("code")
+def echo(connection, spec, answer):
+    """An AWS error, in XML to a form, whose message quotes the request's headers and body, percent-encoded if `encoded`,
+    or of that what the regular expression `only` finds."""
+    request, code = connection.service.requests[-1], spec["code"]
+    message = re.search(spec.get("only", ".*"), quoted(request, spec.get("encoded")), re.DOTALL).group()
+    text = (json.dumps({"__type": code, "message": message}) if request["body"].startswith("{") else
+            "<ErrorResponse><Error><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>" % (code, escape(message)))
+    connection.service.counters["errors"] += 1
+    connection.send(response(spec.get("status", 400), standard_headers(connection, spec), text.encode()))
     connection.finished()
 
 

@@ -48,6 +48,12 @@ HISTORY_SHA256 = {
     "eu-west-1": "351998a9ccb0a5b78a41cdaa5c9e8bc46d8cb6e97ccdee49e81308806a15645e",
 }
 
+# What AWS says of a wrong signature: the canonical headers' pattern, and the service.
+MISMATCH = (r"The request signature we calculated does not match the signature you provided\. Check your AWS Secret Access Key and "
+            r"signing method\. Consult the service documentation for details\.\n\nThe Canonical String for this request should have "
+            r"been\n'POST\n/\n\n%s\n\n[a-z0-9;-]+\n[0-9a-f]{64}'\n\nThe String-to-Sign should have been\n"
+            r"'AWS4-HMAC-SHA256\n\w+\n\d{8}/us-east-1/%s/aws4_request\n[0-9a-f]{64}'\n")
+
 TESTS = []
 service = None
 
@@ -217,9 +223,31 @@ def a_signed_request_is_answered_with_the_headers_of_the_service():
 @test
 def a_wrong_secret_is_refused():
     answer = service.describe("pytorch-ads-0300", keys=(HISTORY[0], HISTORY[1] + "x", None))
-    refused(answer, 403, "InvalidSignatureException", "The request signature we calculated does not "
-            "match the signature you provided. Check your AWS Secret Access Key and signing method. "
-            "Consult the service documentation for details.")
+    refused(answer, 403, "InvalidSignatureException", MISMATCH % (
+        r"content-type:application/x-amz-json-1\.1\nhost:\S+\nx-amz-date:\w+\nx-amz-target:SageMaker\.DescribeTrainingJob", "sagemaker"))
+
+
+@test
+def a_wrong_secret_with_a_session_token_is_told_the_token():
+    token = "x-amz-security-token:" + re.escape(TEMPORARY[2])
+    answer = service.describe("pytorch-ads-0300", keys=(TEMPORARY[0], "x", TEMPORARY[2]))
+    refused(answer, 403, "InvalidSignatureException", MISMATCH % (r"content-type:.*\n%s\nx-amz-target:\S+" % token, "sagemaker"))
+    message = client_failure(client("sts", (TEMPORARY[0], "x", TEMPORARY[2])).get_caller_identity)[1]
+    if not re.fullmatch(MISMATCH % (r"content-type:.*\n%s" % token, "sts"), message, re.DOTALL):
+        raise AssertionError(message)
+
+
+@test
+def a_request_can_be_quoted():
+    service.fault(kind="echo", code="ValidationException", operation="DescribeTrainingJob", times=2, encoded=True)
+    answer = service.describe("pytorch-ads-0300", keys=TEMPORARY)
+    equal((answer.status, answer.code), (400, "ValidationException"))
+    equal("x-amz-security-token: session-token%2Fof%2Bthe%2Ftemporary%2Fkeys%3D%3D; " in answer.json["message"], True)
+    service.control("POST", "clear")
+    service.fault(kind="echo", code="AccessDenied", operation="AssumeRoleWithWebIdentity")
+    code, message = client_failure(client("sts").assume_role_with_web_identity, RoleArn=ROLE + "reader", RoleSessionName="me",
+                                   WebIdentityToken="web-identity-token")
+    equal((code, "&WebIdentityToken=web-identity-token" in message), ("AccessDenied", True))
 
 
 @test
@@ -717,12 +745,17 @@ def client(name, keys=HISTORY, tls=False):
         aws_session_token=keys[2], config=Config(retries={"total_max_attempts": 1}, parameter_validation=False))
 
 
-def client_error(function, **arguments):
+def client_failure(function, **arguments):
+    """The code and the message of the error that a call of botocore's ends in."""
     try:
         function(**arguments)
     except ClientError as error:
-        return error.response["Error"]["Code"]
+        return error.response["Error"]["Code"], error.response["Error"]["Message"]
     raise AssertionError("no error")
+
+
+def client_error(function, **arguments):
+    return client_failure(function, **arguments)[0]
 
 
 def issued_keys(credentials):

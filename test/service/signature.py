@@ -21,6 +21,10 @@ MAX_SKEW_S = 15 * 60
 REQUIRED = ("content-type", "host", "x-amz-date", "x-amz-target")
 TOKEN_HEADER = "x-amz-security-token"
 BAD_TOKEN = "The security token included in the request is invalid."
+MISMATCH = ("The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+            "Access Key and signing method. Consult the service documentation for details.\n\n"
+            "The Canonical String for this request should have been\n'%s'\n\n"
+            "The String-to-Sign should have been\n'%s'\n")
 
 
 class Refused(Exception):
@@ -91,13 +95,11 @@ def check(method, path, headers, body, accounts, now_s, service=SERVICE, require
                          data=body, headers={name: headers.get(name, "") for name in names})
     signer = SigV4Auth(Credentials(key_id, account.secret, account.session_token), service, region)
     request.context["timestamp"] = date
-    expected = signer.signature(
-        signer.string_to_sign(request, signer.canonical_request(request)), request)
+    canonical = signer.canonical_request(request)
+    to_sign = signer.string_to_sign(request, canonical)
+    expected = signer.signature(to_sign, request)
     if not hmac.compare_digest(expected.encode(), signature.encode()):
-        raise Refused("InvalidSignatureException",
-                      "The request signature we calculated does not match the signature you "
-                      "provided. Check your AWS Secret Access Key and signing method. Consult "
-                      "the service documentation for details.")
+        raise Refused("InvalidSignatureException", MISMATCH % (canonical, to_sign))
     return account, region
 
 

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import time
+import urllib.parse
 
 from harness import CA, TLS_URL, URL, Cluster, Session, Tap, control, counters, fault, link_local, make_server, runs, wait_for
 
@@ -1151,8 +1152,10 @@ def test_echo(tap, world, server):
     session.run("ALTER USER MAPPING FOR plain SERVER sm OPTIONS (DROP role_arn)")
     # a request id may be anything, too
     session.run("SET ROLE plain")
-    fault(kind="body", operation="*", times=1, headers=[["x-amzn-RequestId", INTERNAL]], **AWS_ERROR)
+    fault(kind="body", operation="*", times=1, **AWS_ERROR)
+    control("config", {"request_id": INTERNAL})
     lines, _state = session.ask("SELECT count(*) FROM sm.training_jobs")
+    control("config", {"request_id": None})
     tap.ok(INTERNAL not in "\n".join(lines), "a request id that is none is not quoted", lines)
     session.run("RESET ROLE; DROP VIEW as_plain, as_super CASCADE; DROP FUNCTION through_view; ALTER SERVER sm OPTIONS (DROP max_attempts); "
                 "DROP USER MAPPING FOR plain SERVER sm; DROP USER MAPPING FOR super SERVER sm")
@@ -1315,6 +1318,66 @@ def test_secrets(tap, world, server):
               "nor does the server's log")
 
 
+MISMATCH = ("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and "
+            "signing method. Consult the service documentation for details.")
+
+
+def quoted_request(encoded=False):
+    """The last request as an echo quotes it, without what is secret in it."""
+    request = json.loads(control("requests"))[-1]
+    secret = {"authorization": "[hidden]", "x-amz-security-token": "[hidden]"}
+    lines = ["%s: %s" % (name, secret.get(name) or (urllib.parse.quote(value, safe=": ") if encoded else value))
+             for name, value in sorted(request["headers"].items())]
+    body = request["body"].replace("web-identity-token", "[hidden]")
+    return "; ".join(lines + [urllib.parse.quote(body, safe=": ") if encoded else body])
+
+
+def test_quotes(tap, world, server):
+    """A service that quotes what it was sent: no secret of that is told, and what helps is."""
+    world.files("[profile w]\nrole_arn = %sw\nweb_identity_token_file = @token\n" % ROLE, "")
+    session = server.start(world.environment({}))
+    wrong = "aws_access_key_id '%s', aws_secret_access_key 'wrong', aws_session_token '%s'" % (THREE[0], TOKEN)
+    right = wrong.replace("wrong", THREE[1])
+    role = ", role_arn '%sx'" % ROLE
+    assumed = 'AssumeRole to "%sx" failed: ' % ROLE
+    by_token = 'AssumeRoleWithWebIdentity to "%sw" failed: ' % ROLE
+    echo = dict(kind="echo", code="ValidationException")
+    for title, options, spec, expected in (
+            ("a wrong secret, to SageMaker", wrong, None,
+             lambda: "ListTrainingJobs: InvalidSignatureException: %s HTTP status 403." % MISMATCH),
+            ("a wrong secret, to STS", wrong + role, None, lambda: assumed + "SignatureDoesNotMatch: " + MISMATCH),
+            ("headers", right, echo, lambda: "ListTrainingJobs: ValidationException: %s. HTTP status 400." % quoted_request()),
+            ("headers, percent-encoded", right, dict(echo, encoded=True),
+             lambda: "ListTrainingJobs: ValidationException: %s. HTTP status 400." % quoted_request(True)),
+            ("a signature", right, dict(echo, only="Signature=[0-9a-f]+"),
+             lambda: "ListTrainingJobs: ValidationException: Signature=[hidden]. HTTP status 400."),
+            ("headers, by STS", right + role, echo, lambda: assumed + "ValidationException: " + quoted_request()),
+            ("a web identity's token", "allow_ambient_credentials 'true', profile 'w'", dict(echo, operation="AssumeRoleWithWebIdentity"),
+             lambda: by_token + "ValidationException: " + quoted_request()),
+            ("the beginning of a token at the end", right, dict(kind="error", code="ValidationException", message="it is " + TOKEN[:9]),
+             lambda: "ListTrainingJobs: ValidationException: it is [hidden]. HTTP status 400."),
+            ("a token as its error's code", right, dict(kind="error", code=TOKEN, message="no"),
+             lambda: "ListTrainingJobs: [hidden]: no. HTTP status 400."),
+            ("a page that is cut in the middle of a token", right, dict(kind="body", status=400, body="." * 195 + TOKEN),
+             lambda: "ListTrainingJobs: %s[hidd. HTTP status 400." % ("." * 195)),
+            ("a token as the answer's id", right, dict(kind="error", code="ValidationException", message="no"),
+             lambda: "ListTrainingJobs: ValidationException: no. HTTP status 400. Request id [hidden].")):
+        session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (%s)" % options)
+        if spec:
+            fault(**{"operation": "*", "times": 0, **spec})
+        control("config", {"request_id": TOKEN if title.endswith("id") else None})
+        lines, _state = session.ask("SELECT count(*) FROM sm.training_jobs")
+        control("clear", b"")
+        control("config", {"request_id": None})
+        detail = [re.sub(r" Request id [0-9-]+\.$", "", line) for line in lines if line.startswith("DETAIL:  ")]
+        tap.equal(detail, ["DETAIL:  " + expected()], "quoted is %s" % title)
+        session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
+    session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (%s)" % wrong)
+    tap.ok(check_rows(session)["permission Search"][1].startswith("Search: InvalidSignatureException: %s HTTP status 403." % MISMATCH),
+           "... and by the doctor", check_rows(session))
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
+
+
 def main():
     tap = Tap()
     cluster = Cluster(["sagemaker_fdw.allow_credential_process=on", "log_min_messages=debug5",
@@ -1351,6 +1414,7 @@ def main():
         test_throttled(tap, world, server)
         test_echo(tap, world, server)
         test_check_server(tap, world, server)
+        test_quotes(tap, world, server)
         test_secrets(tap, world, server)
     finally:
         cluster.remove()

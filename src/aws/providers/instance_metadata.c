@@ -85,8 +85,13 @@ first_line(const FetchAnswer *answer)
 {
 	size_t		len = strcspn(answer->body, "\r\n");
 
-	if (len == 0 || len > NAME_MAX_LEN || strcspn(answer->body, " ?#%") < len)
+	if (len == 0 || len > NAME_MAX_LEN)
 		return NULL;
+	for (size_t i = 0; i < len; i++)
+	{
+		if (answer->body[i] <= ' ' || answer->body[i] >= 0x7F || strchr("?#%", answer->body[i]) != NULL)
+			return NULL;
+	}
 	return pnstrdup(answer->body, len);
 }
 
