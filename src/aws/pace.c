@@ -77,13 +77,13 @@ init_rate(void *memory)
 }
 
 static CallTable ceilings = {
-	.part.name = "sagemaker_fdw ceilings 1",
+	.part.name = "sagemaker_fdw ceilings 2",
 	.payload_size = sizeof(CeilingPayload),
 	.init_payload = init_ceiling
 };
 
 static CallTable rates = {
-	.part.name = "sagemaker_fdw rates 2",
+	.part.name = "sagemaker_fdw rates 3",
 	.payload_size = sizeof(RatePayload),
 	.init_payload = init_rate
 };
@@ -100,8 +100,8 @@ smf_pacer_request(void)
 void
 smf_pacer_attach(void)
 {
-	smf_shared_attach(&ceilings.part);
-	smf_shared_attach(&rates.part);
+	smf_table_attach(&ceilings);
+	smf_table_attach(&rates);
 }
 
 /* The bucket of the pacer's ceiling, for the caller alone until unlock_ceiling. */

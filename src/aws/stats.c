@@ -33,7 +33,7 @@ init_stats(void *payload)
 }
 
 static CallTable stats = {
-	.part.name = "sagemaker_fdw stats 2",
+	.part.name = "sagemaker_fdw stats 3",
 	.payload_size = sizeof(StatsPayload),
 	.init_payload = init_stats
 };
@@ -49,7 +49,7 @@ smf_stats_request(void)
 void
 smf_stats_attach(void)
 {
-	smf_shared_attach(&stats.part);
+	smf_table_attach(&stats);
 }
 
 /* Count.  Raises no error. */

@@ -3,10 +3,20 @@
  * table.c
  *		A table of fixed size in shared memory: something for each kind of call.
  *
- * A hash table with chains.  When it is full, the key that was not used for the
- * longest time makes room, so that servers that were dropped leave in the end.  For
- * that reason nobody keeps a pointer into it: who needs a payload looks it up, and
- * uses it under the table's lock.
+ * A hash table with chains.  When it is full, whoever holds most of it makes room, with
+ * the key that was not used for the longest time: whatever kinds of calls a role makes,
+ * others keep theirs up to an equal share, and servers that were dropped leave in the
+ * end.  For that reason nobody keeps a pointer into it: who needs a payload looks it up,
+ * and uses it under the table's lock.
+ *
+ * A key that is new, which a call over the network follows, costs a pass over the table,
+ * and two when it is full.
+ *
+ * Whoever holds little keeps it for good.  So what was kept for a database that is
+ * dropped, where nobody can have it forgotten any more, is forgotten by the next session
+ * that begins to use the table.
+ *
+ * Not accounted for: who has many roles, or many databases, holds a share with each.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,8 +25,10 @@
 #include "aws/table.h"
 #include "common/hashfn.h"
 #include "http/http.h"
+#include "lib/qunique.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
+#include "utils/syscache.h"
 
 /* How many keys there is room for: a server has five operations for each region and role. */
 #define CAPACITY_SHARED 1000
@@ -30,24 +42,35 @@ typedef struct TableEntry
 	CallKey		key;
 	int			next;			/* in its chain, or among the free ones; NONE: the last */
 	bool		used;			/* is it in a chain? */
+	int			holder;			/* index of who holds it; valid if used */
 	pg_atomic_uint64 used_us;	/* when it was last looked up, smf_http_now() */
 } TableEntry;
 
 /* The payload stands behind its entry. */
 #define ENTRY_SIZE MAXALIGN(sizeof(TableEntry))
 
-/* In shared memory; the entries stand behind the chains. */
+/* A chain, and a holder: they have nothing to do with each other but their number. */
+typedef struct TableSlot
+{
+	int			first;			/* the chain's first entry, or NONE */
+	int			held;			/* how many entries the holder has; 0: it is nobody */
+} TableSlot;
+
+/*
+ * In shared memory; the entries stand behind the slots.  There are as many slots as
+ * entries, and one more: the holder of a new entry may be new before an old entry goes.
+ */
 typedef struct TableBody
 {
 	int			capacity;
 	int			first_free;		/* or NONE */
-	int			chains[FLEXIBLE_ARRAY_MEMBER];	/* capacity of them: first entry, or NONE */
+	TableSlot	slots[FLEXIBLE_ARRAY_MEMBER];
 } TableBody;
 
 static size_t
-chains_size(int capacity)
+slots_size(int capacity)
 {
-	return MAXALIGN(offsetof(TableBody, chains) + capacity * sizeof(int));
+	return MAXALIGN(offsetof(TableBody, slots) + (capacity + 1) * sizeof(TableSlot));
 }
 
 static size_t
@@ -59,7 +82,7 @@ entry_size(const CallTable *table)
 static TableEntry *
 entry_at(const CallTable *table, TableBody *body, int i)
 {
-	return (TableEntry *) ((char *) body + chains_size(body->capacity) + i * entry_size(table));
+	return (TableEntry *) ((char *) body + slots_size(body->capacity) + i * entry_size(table));
 }
 
 static void *
@@ -73,7 +96,7 @@ table_size(const SharedPart *part, bool shared)
 {
 	int			capacity = shared ? CAPACITY_SHARED : CAPACITY_ALONE;
 
-	return chains_size(capacity) + capacity * entry_size((const CallTable *) part);
+	return slots_size(capacity) + capacity * entry_size((const CallTable *) part);
 }
 
 static void
@@ -90,7 +113,11 @@ table_init(const SharedPart *part, void *memory, bool shared)
 		memset(entry, 0, sizeof(TableEntry));
 		pg_atomic_init_u64(&entry->used_us, 0);
 		entry->next = i + 1 < body->capacity ? i + 1 : NONE;
-		body->chains[i] = NONE;
+	}
+	for (int i = 0; i <= body->capacity; i++)
+	{
+		body->slots[i].first = NONE;
+		body->slots[i].held = 0;
 	}
 }
 
@@ -128,7 +155,7 @@ smf_table_capacity(CallTable *table)
 static int *
 chain_of(TableBody *body, const CallKey *key)
 {
-	return &body->chains[hash_bytes((const unsigned char *) key, sizeof(CallKey)) % body->capacity];
+	return &body->slots[hash_bytes((const unsigned char *) key, sizeof(CallKey)) % body->capacity].first;
 }
 
 static TableEntry *
@@ -154,39 +181,84 @@ drop_entry(const CallTable *table, TableBody *body, int i)
 	while (*link != i)
 		link = &entry_at(table, body, *link)->next;
 	*link = entry->next;
+	body->slots[entry->holder].held--;
 	entry->used = false;
 	entry->next = body->first_free;
 	body->first_free = i;
 }
 
-static void
-drop_oldest_entry(const CallTable *table, TableBody *body)
+/*
+ * Do the same hold both?  A role in a database does, where calls for another account are
+ * counted apart; and where keys are no role's, a server.
+ */
+static bool
+same_holder(const CallKey *one, const CallKey *other)
 {
-	int			oldest = 0;
+	return one->userid == other->userid && one->databaseid == other->databaseid &&
+		(OidIsValid(one->userid) || one->serverid == other->serverid) &&
+		strcmp(one->account, other->account) == 0;
+}
 
-	for (int i = 1; i < body->capacity; i++)
+/* Who holds such keys: as before, or somebody new. */
+static int
+find_holder(const CallTable *table, TableBody *body, const CallKey *key)
+{
+	int			nobody = body->capacity;
+
+	for (int i = 0; i < body->capacity; i++)
 	{
-		if (pg_atomic_read_u64(&entry_at(table, body, i)->used_us) <
-			pg_atomic_read_u64(&entry_at(table, body, oldest)->used_us))
-			oldest = i;
+		TableEntry *entry = entry_at(table, body, i);
+
+		if (entry->used && same_holder(&entry->key, key))
+			return entry->holder;
+		if (body->slots[i].held == 0)
+			nobody = i;
 	}
-	drop_entry(table, body, oldest);
+	return nobody;
+}
+
+/* Of those who hold most, drop the entry that was not used for the longest time. */
+static void
+drop_an_entry(const CallTable *table, TableBody *body)
+{
+	int			chosen = NONE;
+	int			held = 0;
+	uint64		used_us = 0;
+
+	for (int i = 0; i < body->capacity; i++)
+	{
+		TableEntry *entry = entry_at(table, body, i);
+		int			holds = body->slots[entry->holder].held;
+		uint64		when_us = pg_atomic_read_u64(&entry->used_us);
+
+		if (holds < held || (holds == held && when_us >= used_us))
+			continue;
+		chosen = i;
+		held = holds;
+		used_us = when_us;
+	}
+	drop_entry(table, body, chosen);
 }
 
 static TableEntry *
 add_entry(const CallTable *table, TableBody *body, const CallKey *key)
 {
 	int		   *chain = chain_of(body, key);
+	int			holder;
 	TableEntry *entry;
 	int			i;
 
+	/* where all hold as much, it is who comes that holds most, with the new one */
+	holder = find_holder(table, body, key);
+	body->slots[holder].held++;
 	if (body->first_free == NONE)
-		drop_oldest_entry(table, body);
+		drop_an_entry(table, body);
 	i = body->first_free;
 	entry = entry_at(table, body, i);
 	body->first_free = entry->next;
 	entry->key = *key;
 	entry->used = true;
+	entry->holder = holder;
 	entry->next = *chain;
 	*chain = i;
 	table->init_payload(payload_of(entry));
@@ -250,4 +322,80 @@ smf_table_visit(CallTable *table, LWLockMode mode, CallTableVisit visit, void *a
 			drop_entry(table, body, i);
 	}
 	smf_shared_unlock(&table->part);
+}
+
+/* ----- dropped databases ----- */
+
+static int
+compare_oids(const void *one, const void *other)
+{
+	Oid			a = *(const Oid *) one;
+	Oid			b = *(const Oid *) other;
+
+	return a < b ? -1 : a > b;
+}
+
+/* The databases that something is kept for: palloc'ed, in order, and their number. */
+static Oid *
+find_databases(CallTable *table, int *n)
+{
+	TableBody  *body = table->part.body;
+	Oid		   *found = palloc(body->capacity * sizeof(Oid));
+
+	*n = 0;
+	smf_shared_lock(&table->part, LW_SHARED);
+	for (int i = 0; i < body->capacity; i++)
+	{
+		TableEntry *entry = entry_at(table, body, i);
+
+		if (entry->used && OidIsValid(entry->key.databaseid))
+			found[(*n)++] = entry->key.databaseid;
+	}
+	smf_shared_unlock(&table->part);
+	qsort(found, *n, sizeof(Oid), compare_oids);
+	*n = qunique(found, *n, sizeof(Oid), compare_oids);
+	return found;
+}
+
+/* Forget what is kept for the databases, which are in order. */
+static void
+forget_databases(CallTable *table, const Oid *databases, int n)
+{
+	TableBody  *body = table->part.body;
+
+	smf_shared_lock(&table->part, LW_EXCLUSIVE);
+	for (int i = 0; i < body->capacity; i++)
+	{
+		TableEntry *entry = entry_at(table, body, i);
+
+		if (entry->used && bsearch(&entry->key.databaseid, databases, n, sizeof(Oid), compare_oids) != NULL)
+			drop_entry(table, body, i);
+	}
+	smf_shared_unlock(&table->part);
+}
+
+/*
+ * smf_table_attach
+ *		Before the first use of the table, within a transaction; may raise an error.
+ */
+void
+smf_table_attach(CallTable *table)
+{
+	Oid		   *databases;
+	int			nfound;
+	int			ndropped = 0;
+
+	if (table->tidied)
+		return;
+	smf_shared_attach(&table->part);
+	databases = find_databases(table, &nfound);
+	for (int i = 0; i < nfound; i++)
+	{
+		if (!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(databases[i])))
+			databases[ndropped++] = databases[i];
+	}
+	if (ndropped > 0)
+		forget_databases(table, databases, ndropped);
+	pfree(databases);
+	table->tidied = true;
 }

@@ -35,6 +35,9 @@ typedef struct CallTable
 	SharedPart	part;			/* name only */
 	size_t		payload_size;	/* bytes that are kept for each key */
 	void		(*init_payload) (void *payload);
+
+	/* the table's own */
+	bool		tidied;			/* has the session forgotten what is of no use any more? */
 } CallTable;
 
 /* Told of each key and its payload; true: forget it. */
@@ -43,6 +46,7 @@ typedef bool (*CallTableVisit) (void *arg, const CallKey *key, void *payload);
 extern void smf_call_key(CallKey *key, Oid serverid, Oid userid, const char *region,
 						 const char *operation);
 extern void smf_table_request(CallTable *table);
+extern void smf_table_attach(CallTable *table);
 extern int	smf_table_capacity(CallTable *table);
 extern void *smf_table_lock(CallTable *table, const CallKey *key);
 extern void smf_table_unlock(CallTable *table);

@@ -5,8 +5,8 @@
  *
  * Each has a slot in memory that sessions share, where they can: see shared.c.  Who
  * runs a scan takes the slot and gives it back under the lock; what it counts in
- * between it writes, and others read, without.  A scan that finds all slots taken runs
- * unseen.
+ * between it writes, and others read, without.  A session has so many slots at most that
+ * each finds one, whatever others do; a scan beyond that runs unseen.
  *
  * A slot is given back with the memory that the scan lives in, and with the process if
  * that ends first.  After a crash of a backend all memory is made anew.
@@ -22,9 +22,8 @@
 #include "storage/ipc.h"
 #include "utils/timestamp.h"
 
-/* Scans for which there is room, in a session by itself and for each backend there can be. */
-#define SLOTS_ALONE 64
-#define SLOTS_A_BACKEND 4
+/* Slots that a session has at most. */
+#define SLOTS_A_SESSION 16
 
 /* How many jobs there will be is not known. */
 #define NOT_KNOWN PG_UINT64_MAX
@@ -71,7 +70,7 @@ struct Progress
 static int
 number_of_slots(bool shared)
 {
-	return shared ? SLOTS_A_BACKEND * MaxBackends : SLOTS_ALONE;
+	return shared ? SLOTS_A_SESSION * MaxBackends : SLOTS_A_SESSION;
 }
 
 static size_t
@@ -100,10 +99,13 @@ progress_init(const SharedPart *part, void *memory, bool shared)
 }
 
 static SharedPart progress_part = {
-	.name = "sagemaker_fdw progress 1",
+	.name = "sagemaker_fdw progress 2",
 	.size = progress_size,
 	.init = progress_init
 };
+
+/* How many slots the session has. */
+static int	nmine = 0;
 
 /* When the library is loaded. */
 void
@@ -134,13 +136,15 @@ give_back(void *arg)
 	smf_progress_end(arg);
 }
 
-/* A free slot, which is taken now; or NULL. */
+/* A free slot, which is taken now; or NULL, where the session has enough. */
 static ProgressSlot *
 take_slot(Oid serverid, TimestampTz now)
 {
 	ProgressBody *body = progress_part.body;
 	ProgressSlot *slot = NULL;
 
+	if (nmine == SLOTS_A_SESSION)
+		return NULL;
 	smf_shared_lock(&progress_part, LW_EXCLUSIVE);
 	for (int i = 0; i < body->nslots && slot == NULL; i++)
 	{
@@ -149,6 +153,7 @@ take_slot(Oid serverid, TimestampTz now)
 	}
 	if (slot != NULL)
 	{
+		nmine++;
 		slot->pid = MyProcPid;
 		slot->databaseid = MyDatabaseId;
 		slot->userid = GetSessionUserId();
@@ -195,7 +200,10 @@ smf_progress_end(Progress *progress)
 	smf_shared_lock(&progress_part, LW_EXCLUSIVE);
 	/* it may have been given back with the process, and be another's by now */
 	if (progress->slot->pid == MyProcPid)
+	{
 		progress->slot->pid = 0;
+		nmine--;
+	}
 	smf_shared_unlock(&progress_part);
 	progress->slot = NULL;
 }

@@ -15,6 +15,8 @@ from harness import HISTORY, URL, Cluster, Died, Session, Tap, control, fault, m
 JOB = "pytorch-ads-0001"
 ONE = "SELECT role_arn FROM sm.training_jobs WHERE training_job_name = '%s'"
 DESCRIBE, LIST = ("sm", "us-east-1", "DescribeTrainingJob"), ("sm", "us-east-1", "ListTrainingJobs")
+# How many scans a session shows.
+SLOTS = 16
 FIGURES = re.compile(r"\d+[.]\d{3} ms")
 
 
@@ -179,6 +181,60 @@ def test_full(session, tap, capacity):
     tap.equal(found, {DESCRIBE: [1, 1, 0, 0, 0]}, "a reset makes room for all")
 
 
+def regions_of(session, role):
+    """The numbers of the regions that were called for the role, and what else was."""
+    session.run("SET ROLE " + role)
+    found = figures(session)
+    session.run("RESET ROLE")
+    return (sorted(int(key[1][8:]) for key in found if key[1] != "us-east-1"), {key: row for key, row in found.items() if key[1] == "us-east-1"})
+
+
+def test_shares(session, tap, capacity, shared):
+    """One role makes more kinds of calls than there is room for: others keep theirs."""
+    number = capacity + 100
+    session.run("CREATE ROLE alice; CREATE ROLE bob; CREATE ROLE mallory; GRANT USAGE ON FOREIGN SERVER sm TO alice, bob, mallory; "
+                "GRANT USAGE ON SCHEMA sm TO PUBLIC; GRANT SELECT ON sm.training_jobs TO alice, bob; CREATE SCHEMA many; "
+                "GRANT USAGE ON SCHEMA many TO bob, mallory; CREATE DATABASE other")
+    for role in ("alice", "bob", "mallory"):
+        session.run("CREATE USER MAPPING FOR %s SERVER sm OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s')"
+                    % (role, *HISTORY))
+    session.run(repeated(number, "CREATE FOREIGN TABLE many.region_%s (training_job_name text) SERVER sm "
+                                 "OPTIONS (region 'us-east-%1$s')"))
+    session.run("GRANT SELECT ON ALL TABLES IN SCHEMA many TO bob, mallory; SELECT sagemaker_fdw_stats_reset()")
+    elsewhere = Session("other")
+    elsewhere.run("CREATE EXTENSION sagemaker_fdw")
+    make_server(elsewhere, "sm")
+    elsewhere.run(ONE % JOB)
+    session.run("SET ROLE alice; %s; SELECT count(*) FROM sm.training_jobs; SET ROLE bob; %s; RESET ROLE" % (ONE % JOB, ONE % JOB))
+    session.run("SET ROLE mallory; %s; RESET ROLE" % repeated(number, "SELECT FROM many.region_%s"))
+
+    alices = ([], {DESCRIBE: [1, 1, 0, 0, 0], LIST: [3, 300, 0, 0, 0]})
+    tap.equal(regions_of(session, "alice"), alices, "what is counted for a role stays, however many regions another one makes up")
+    tap.equal(regions_of(session, "bob"), ([], {DESCRIBE: [1, 1, 0, 0, 0]}), "... whoever it is")
+    tap.equal(figures(elsewhere), {DESCRIBE: [1, 1, 0, 0, 0]}, "... and in another database")
+    others = 4 if shared else 3
+    tap.equal(regions_of(session, "mallory"), (list(range(number - capacity + others + 1, number + 1)), {}),
+              "who holds most makes room, with what was not used for the longest time")
+    session.run("SET ROLE bob; %s; RESET ROLE" % repeated(number, "SELECT FROM many.region_%s"))
+    # what bob had before is of no use for the longest time
+    room = capacity - others + 1
+    tap.equal([regions_of(session, role) for role in ("bob", "mallory")],
+              [(list(range(number - share + 1, number + 1)), {}) for share in ((room + 1) // 2, room // 2)],
+              "two that would have all share equally")
+    tap.equal(regions_of(session, "alice"), alices, "... and a third one keeps what is less")
+    elsewhere.close()
+    session.run("DROP DATABASE other WITH (FORCE)")
+    if shared:
+        late = Session()
+        late.run("SET ROLE mallory; SELECT FROM many.region_2; SELECT FROM many.region_3")
+        late.close()
+        tap.equal([len(regions_of(session, role)[0]) for role in ("bob", "mallory")], [room // 2 + 1] * 2,
+                  "a database that is dropped makes room by the next session")
+    session.run("DROP OWNED BY alice, bob, mallory; DROP ROLE alice, bob, mallory")
+    session.run(repeated(number, "DROP FOREIGN TABLE many.region_%s"))
+    session.run("DROP SCHEMA many; SELECT sagemaker_fdw_stats_reset(); SELECT sagemaker_fdw_disconnect()")
+
+
 def at_once(queries):
     """Sessions that run a query each at the same time."""
     sessions = [Session() for _ in queries]
@@ -313,25 +369,26 @@ def test_many_scans(session, tap, slots):
 
 
 def test_crowd_of_scans(session, tap):
-    """More scans of several sessions than there is room for."""
-    number = 100
+    """Sessions with more scans than each has room for."""
     crowd = [Session() for _ in range(4)]
-    for one in crowd:
+    for one, number in zip(crowd, (300, 100, 100, 100)):
         one.run("BEGIN; " + "; ".join("DECLARE c%d CURSOR FOR %s; MOVE 1 FROM c%d" % (i, ONE % JOB, i) for i in range(number)))
-    seen = {one.pid: 0 for one in crowd}
-    for pid in scans(session, "pid"):
-        seen[int(pid)] += 1
-    slots = sum(seen.values())
-    # the other processes that there can be have room as well, whose number depends on the version
-    tap.ok(4 * 40 < slots < 4 * number, "there is room for four scans of each backend", slots)
-    tap.equal(list(seen.values()), [max(0, min(number, slots - number * i)) for i in range(4)], "... and who comes first finds it")
-    session.run("SELECT pg_terminate_backend(%d, 60000)" % crowd[0].pid)
-    tap.equal(len(scans(session)), slots - number, "a session that is terminated leaves its room")
-    crowd[1].run("ROLLBACK")
-    tap.equal(len(scans(session)), slots - 2 * number, "... and so does one that rolls back")
     late = Session()
     late.run("BEGIN; DECLARE c CURSOR FOR %s; MOVE 1 FROM c" % (ONE % JOB))
-    tap.equal(scans(session, "pid")[-1:], [str(late.pid)], "... to who comes later")
+
+    def seen():
+        pids = scans(session, "pid")
+        return [pids.count(str(one.pid)) for one in crowd + [late]]
+
+    tap.equal(seen(), [SLOTS] * 4 + [1], "a session with 300 cursors shows some of them, and leaves room for the scans of others")
+    crowd[1].run("CLOSE c0; CLOSE c%d; DECLARE d CURSOR FOR %s; MOVE 1 FROM d; DECLARE e CURSOR FOR %s; MOVE 1 FROM e"
+                 % (SLOTS, ONE % JOB, ONE % JOB))
+    tap.equal(seen(), [SLOTS] * 4 + [1], "where one that is shown ends, another one is that begins")
+    session.run("SELECT pg_terminate_backend(%d, 60000)" % crowd[0].pid)
+    crowd[1].run("ROLLBACK")
+    tap.equal(seen(), [0, 0, SLOTS, SLOTS, 1], "those of a session that is terminated, or rolls back, are gone")
+    crowd[1].run("BEGIN; " + "; ".join("DECLARE c%d CURSOR FOR %s; MOVE 1 FROM c%d" % (i, ONE % JOB, i) for i in range(SLOTS)))
+    tap.equal(seen(), [0, SLOTS, SLOTS, SLOTS, 1], "... which has room for as many again")
     for one in crowd + [late]:
         one.close()
     wait_for(lambda: scans(session) == [], "all are gone")
@@ -386,8 +443,9 @@ def test_waits(session, tap):
         tap.equal(set(scans(session, "pid")), {str(other.pid)}, "... in that session")
         if title == "a page":
             named = int(session.run("SHOW server_version_num")[0]) >= 170000
-            tap.equal(session.run("SELECT wait_event_type, wait_event FROM pg_stat_activity WHERE pid = %d" % other.pid),
-                      ["Extension|SagemakerFdwCall" if named else "Extension|Extension"], "... as pg_stat_activity says, too")
+            event = ["Extension|SagemakerFdwCall" if named else "Extension|Extension"]
+            wait_for(lambda: session.run("SELECT wait_event_type, wait_event FROM pg_stat_activity WHERE pid = %d" % other.pid) == event,
+                     "a session that waits, as pg_stat_activity says, too")
         session.run("SELECT pg_cancel_backend(%d)" % other.pid)
         tap.equal(other.receive()[1], "57014", "... and is cancelled")
         tap.equal(scans(session), [], "... and gone")
@@ -558,6 +616,7 @@ def test_alone(tap):
         # from version 17 on, sessions find each other all the same
         shared = int(session.run("SHOW server_version_num")[0]) >= 170000
         test_full(session, tap, 1000 if shared else 200)
+        test_shares(session, tap, 1000 if shared else 200, shared)
         test_own_scans(session, tap)
         if shared:
             test_shared(session, tap)
@@ -568,7 +627,7 @@ def test_alone(tap):
             test_watchers(session, tap)
             test_crash(session, tap)
         else:
-            test_many_scans(session, tap, 64)
+            test_many_scans(session, tap, SLOTS)
             session.run(ONE % JOB)
             other = Session()
             session.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs; FETCH 1 FROM c")
@@ -591,11 +650,12 @@ def test_preloaded(tap, throttles_alone):
         tap.ok(throttles_alone is None or throttles < throttles_alone / 2, "... and with shared memory are throttled much less",
                (throttles, throttles_alone))
         tap.equal(session.run("SELECT name FROM pg_shmem_allocations WHERE name LIKE 'sagemaker_fdw%' ORDER BY 1"),
-                  ["sagemaker_fdw ceilings 1", "sagemaker_fdw progress 1", "sagemaker_fdw rates 2",
-                   "sagemaker_fdw stats 2"], "shared memory has names with versions")
+                  ["sagemaker_fdw ceilings 2", "sagemaker_fdw progress 2", "sagemaker_fdw rates 3",
+                   "sagemaker_fdw stats 3"], "shared memory has names with versions")
         test_figures(session, tap)
         test_roles(session, tap)
         test_full(session, tap, 1000)
+        test_shares(session, tap, 1000, True)
         test_own_scans(session, tap)
         test_shared(session, tap)
         test_crowd(session, tap)
