@@ -34,10 +34,15 @@
  *	 that we had reached throttles next to nothing then, and what was delivered is the new
  *	 base.  Throttles by chance stay as frequent as they were.  Their share is believed
  *	 for a while, does not count against the rate, and the rate goes back up.
+ * - An outage lets nothing through for a while.  The rate falls in it, since nobody knows
+ *	 how long it lasts; but a limit delivers something, and an outage tells nothing of one.
+ *	 So the first call that gets through takes the rate back to what was borne before, or
+ *	 ends pacing where none was needed.
  *
  * Not accounted for: sessions that share no memory meet the limit, but not in equal
  * parts.  Many random throttles (15 %) together with a limit cost twice as many, as what
- * is measured of them has room for ours.
+ * is measured of them has room for ours.  An outage shorter than half a second is taken
+ * for a limit, and a limit of less than a call in four seconds for outages.
  *
  *-------------------------------------------------------------------------
  */
@@ -173,6 +178,23 @@
 
 /* How long a measured share is believed, in seconds: it hides a limit of ours. */
 #define SHARE_S 15.0
+
+/*
+ * An outage has so many throttles in a row at least, and lasts so many seconds: longer than
+ * any limit of 2/s or more lets one wait.  Before anything is known even a lower limit is
+ * likely.
+ */
+#define OUTAGE_CALLS 3
+#define OUTAGE_S 0.5
+#define OUTAGE_UNKNOWN_S 1.0
+
+/*
+ * Until what was taken up again has proved itself, the next outage must last so many times
+ * longer, but never longer than the last: else a limit lower than that would be taken for
+ * one outage after the other.
+ */
+#define OUTAGE_TIMES 2
+#define OUTAGE_MOST_S 4.0
 
 /*
  * When throttles were not ours, the rate is so many times what it was before: they may
@@ -517,6 +539,59 @@ judge_experiment(CallRate *rate, double now_s, bool throttled)
 	rate->window = false;
 }
 
+/* ----- outages ----- */
+
+/* Such a rate goes well: keep it for after an outage.  HUGE_VAL: no rate is needed. */
+static void
+keep_borne(CallRate *rate, double per_s)
+{
+	rate->borne = per_s;
+	rate->outage_least_s = OUTAGE_S;
+}
+
+/*
+ * Count an answer.  True: it ends an outage.  The call must have been sent late enough,
+ * since an answer may have been under way for as long.
+ */
+static bool
+ends_outage(CallRate *rate, double now_s, double sent_s, bool throttled)
+{
+	bool		ends;
+
+	if (throttled)
+	{
+		if (rate->refused++ == 0)
+			rate->refused_s = now_s;
+		return false;
+	}
+	ends = rate->refused >= OUTAGE_CALLS && sent_s - rate->refused_s >= rate->outage_least_s;
+	rate->refused = 0;
+	return ends;
+}
+
+/* After an outage: take up again what was borne before, if the rate has fallen since. */
+static void
+resume(CallRate *rate, double now_s)
+{
+	/* a share of throttles that was measured in it is none that stays */
+	if (rate->share_until_s >= rate->refused_s + SHARE_S)
+		rate->share = 0;
+	if (rate->phase == SMF_RATE_OPEN || rate->rate >= rate->borne)
+		return;
+	rate->outage_least_s = fmin(OUTAGE_TIMES * rate->outage_least_s, OUTAGE_MOST_S);
+	rate->trouble = false;
+	rate->window = false;
+	rate->before = 0;
+	if (rate->borne > RATE_MAX)
+	{
+		open_rate(rate, now_s);
+		return;
+	}
+	cut_rate(rate, now_s, rate->borne);
+	rate->base = rate->rate;
+	hold_rate(rate, rate->rate);
+}
+
 /* ----- rounds ----- */
 
 /* The round has too many throttles: go back to what is borne. */
@@ -573,11 +648,23 @@ grow(CallRate *rate, double now_s)
 static void
 end_good_round(CallRate *rate, double now_s)
 {
+	keep_borne(rate, rate->rate);
 	if (rate->phase == SMF_RATE_HOLDING)
 		go_on_holding(rate, now_s);
 	else if (rate->rate * (now_s - rate->round_s) <= IDLE_TIMES * rate->round_calls)
 		grow(rate, now_s);
 	begin_round(rate, now_s);
+}
+
+/* An answer to a call that was not paced: does it go well without a rate? */
+static void
+judge_open(CallRate *rate, double now_s)
+{
+	rate->round_calls++;
+	if (rate->trouble)
+		begin_round(rate, now_s);
+	else if (rate->round_calls >= WINDOW_CALLS && now_s - rate->round_s >= ROUND_S)
+		keep_borne(rate, HUGE_VAL);
 }
 
 /* An answer at the present rate. */
@@ -612,6 +699,8 @@ smf_rate_init(CallRate *rate, double now_s)
 	memset(rate, 0, sizeof(*rate));
 	rate->phase = SMF_RATE_OPEN;
 	rate->cut_s = now_s;
+	rate->borne = HUGE_VAL;
+	rate->outage_least_s = OUTAGE_UNKNOWN_S;
 	begin_round(rate, now_s);
 }
 
@@ -642,6 +731,8 @@ smf_rate_answered(CallRate *rate, double now_s, double sent_s, bool throttled)
 	rate->latency_s += LATENCY_WEIGHT * (latency_s - rate->latency_s);
 	if (!throttled)
 		rate->delivered++;
+	if (ends_outage(rate, now_s, sent_s, throttled))
+		resume(rate, now_s);
 
 	/* Throttles of one round trip are one signal: what was sent before a cut tells nothing. */
 	if (sent_s < rate->cut_s)
@@ -661,6 +752,8 @@ smf_rate_answered(CallRate *rate, double now_s, double sent_s, bool throttled)
 	bound_trouble(rate, now_s);
 
 	/* Else let the round decide. */
-	if (rate->phase != SMF_RATE_OPEN)
+	if (rate->phase == SMF_RATE_OPEN)
+		judge_open(rate, now_s);
+	else
 		judge_round(rate, now_s, throttled);
 }

@@ -47,6 +47,12 @@ typedef struct CallRate
 	double		window_s;		/* when it began */
 	int			delivered;		/* answers since then that were no throttles */
 
+	/* outages: throttles since the last delivery */
+	int			refused;		/* how many there are */
+	double		refused_s;		/* when the first of them came, if there are any */
+	double		outage_least_s; /* they are an outage when they last so long */
+	double		borne;			/* the last rate that went well; HUGE_VAL: none was needed */
+
 	/* trouble: all answers since the first throttle */
 	bool		trouble;		/* is there any? */
 	double		trouble_s;		/* when it began */

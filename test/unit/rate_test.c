@@ -174,6 +174,8 @@ typedef struct Figures
 	Figure		lost;			/* percent of its calls */
 	Figure		down;			/* seconds until a lower limit was met */
 	Figure		up;				/* ... a higher one */
+	Figure		back;			/* seconds until all was delivered again, after an outage */
+	Figure		beyond;			/* seconds that an outage cost beyond its length */
 	Figure		uneven;			/* 1 less the least share of a session, as a share of the largest */
 } Figures;
 
@@ -194,8 +196,35 @@ print_figures(const char *title, const Scenario *scenario, Figures *figures)
 		print_figure(title, "seconds until the lower limit was met", &figures->down);
 		print_figure(title, "seconds until the higher limit was met", &figures->up);
 	}
+	if (scenario->outage_length_s > 0 && scenario->outage_every_s == 0)
+	{
+		print_figure(title, "seconds until the full rate was back", &figures->back);
+		print_figure(title, "seconds that the outage cost beyond its length", &figures->beyond);
+	}
 	if (scenario->sessions > 1 && scenario->apart_s == 0)
 		print_figure(title, "by how much the sessions' shares differ", &figures->uneven);
+}
+
+/* The calls a second that get through: the limit, or what the slots can make without one. */
+static double
+full_rate(const Scenario *scenario)
+{
+	return scenario->limit > 0 ? scenario->limit : SLOTS / LATENCY_S;
+}
+
+/* Look at what came after the scenario's one outage, and at the same without it. */
+static void
+look_at_outage(const Scenario *scenario, unsigned seed, const Outcome *outcome, Figures *figures, int run)
+{
+	Scenario	without = *scenario;
+	Outcome		other;
+	double		ends_s = scenario->outage_s + scenario->outage_length_s;
+
+	without.outage_length_s = 0;
+	simulate(&without, seed, &other);
+	figures->back.of_run[run] = followed_after(outcome, ends_s, full_rate(scenario), false);
+	figures->beyond.of_run[run] = outcome->seconds - other.seconds - scenario->outage_length_s;
+	free(other.answers);
 }
 
 /* Run a scenario with each seed; "ideal_s" is the time that it should take. */
@@ -222,6 +251,8 @@ run(const char *title, Scenario scenario, double ideal_s)
 			figures.down.of_run[i] = followed_after(&outcome, scenario.period_s, scenario.low_limit, true);
 			figures.up.of_run[i] = followed_after(&outcome, 2 * scenario.period_s, scenario.limit, false);
 		}
+		if (scenario.outage_length_s > 0 && scenario.outage_every_s == 0)
+			look_at_outage(&scenario, i + 1, &outcome, &figures, i);
 		if (scenario.sessions > 1 && scenario.apart_s == 0)
 			figures.uneven.of_run[i] = 1 - least_share(&outcome, scenario.sessions);
 		free(outcome.answers);
@@ -271,6 +302,7 @@ test_bucket(void)
 	bucket = (Scenario) {.limit = 2, .burst = 2, .jobs = 600};
 	figures = run("a limit of 2/s", bucket, bucket_s(&bucket));
 	tap_ok(worst(&figures.time) <= 1.05 && worst(&figures.late) <= 4, "a limit of 2/s, the same");
+	tap_ok(worst(&figures.early) <= 32, "... and its pauses are taken for no outages");
 
 	bucket = (Scenario) {.limit = 200, .burst = 200, .jobs = 20000};
 	figures = run("a limit of 200/s", bucket, bucket_s(&bucket));
@@ -373,6 +405,59 @@ test_moving_limit(void)
 	tap_ok(worst(&figures.up) <= 15, "... and never later than 15 s");
 }
 
+/* One outage, of a service with a limit or without, from then on and for so long. */
+static Figures
+outage(double limit, double begins_s, double length_s)
+{
+	Scenario	scenario = {.limit = limit, .burst = limit, .outage_s = begins_s, .outage_length_s = length_s};
+	char		service[32] = "no limit";
+	char		title[80];
+	char		claim[160];
+	Figures		figures;
+
+	if (limit > 0)
+		snprintf(service, sizeof(service), "a limit of %g/s", limit);
+	snprintf(title, sizeof(title), "%s, %g s of outage %s", service, length_s,
+			 begins_s > 0 ? "once it is known" : "at the start");
+	scenario.jobs = (int) (full_rate(&scenario) * (begins_s + 30));
+	figures = run(title, scenario, scenario.jobs / full_rate(&scenario) + length_s);
+	snprintf(claim, sizeof(claim), "%s: the full rate is back within 5 s in the median, and within 10", title);
+	tap_ok(median(&figures.back) <= 5 && worst(&figures.back) <= 10, claim);
+	tap_ok(worst(&figures.beyond) <= 5, "... and no more than 5 s are lost by it");
+	return figures;
+}
+
+static void
+test_outage(void)
+{
+	const double limits[] = {0, 20, 5};
+	Scenario	scenario;
+	Figures		figures;
+
+	for (int i = 0; i < 3; i++)
+	{
+		/* with nothing learnt yet, and with all that is to be learnt */
+		outage(limits[i], 0, 5);
+		outage(limits[i], 0, 10);
+		figures = outage(limits[i], 20, 1);
+		tap_ok(worst(&figures.late) <= 6, "... and its throttles are taken for no share that stays");
+		outage(limits[i], 20, 5);
+		outage(limits[i], 20, 10);
+		outage(limits[i], 20, 60);
+	}
+
+	/* not a divisor of the least rate's interval: else each call may meet an outage */
+	scenario = (Scenario) {.limit = 20, .burst = 20, .jobs = 2000,
+		.outage_s = 5, .outage_length_s = 5, .outage_every_s = 10.3};
+	figures = run("20/s, an outage every 10.3 s", scenario, 100 * 10.3 / 5.3);
+	tap_ok(worst(&figures.time) <= 1.2, "outages half of the time take half of the calls, and a fifth at most");
+
+	scenario = (Scenario) {.limit = 0.3, .burst = 1, .jobs = 60};
+	figures = run("a limit of 0.3/s", scenario, 60 / 0.3);
+	tap_ok(worst(&figures.time) <= 1.3 && worst(&figures.throttled) <= 90,
+		   "a limit of 0.3/s is not taken for one outage after another");
+}
+
 /* ----- the rate itself ----- */
 
 static void
@@ -437,8 +522,31 @@ test_rate(void)
 	tap_ok(rate.rate == before, "throttled calls that were under way then change nothing");
 	answer(&rate, &now_s, 1000, true);
 	tap_ok(rate.rate == 0.5, "the rate never falls below 0.5, however many come");
+	answer(&rate, &now_s, 1, false);
+	tap_ok(rate.phase == SMF_RATE_OPEN && take_all(&rate, now_s) == 1000,
+		   "with the first call that gets through again all may go, as before");
+	answer(&rate, &now_s, 1, true);
+	tap_ok(rate.phase == SMF_RATE_OPEN, "... and one throttle then is no limit, as before");
+	answer(&rate, &now_s, 15, true);
+	answer(&rate, &now_s, 1, false);
+	tap_ok(rate.phase != SMF_RATE_OPEN, "soon afterwards an outage must last longer");
+	answer(&rate, &now_s, 25, true);
+	answer(&rate, &now_s, 1, false);
+	tap_ok(rate.phase == SMF_RATE_OPEN, "... and does, when it is twice as long");
+	answer(&rate, &now_s, 30, false);
+	answer(&rate, &now_s, 20, true);
+	answer(&rate, &now_s, 1, false);
+	tap_ok(rate.phase == SMF_RATE_OPEN, "once all has been well for a while it need not");
+
+	/* a limit: some get through */
+	for (int i = 0; i < 200; i++)
+	{
+		answer(&rate, &now_s, 4, true);
+		answer(&rate, &now_s, 1, false);
+	}
+	tap_ok(rate.phase != SMF_RATE_OPEN && rate.rate < 5, "where one of five gets through it is a limit");
 	answer(&rate, &now_s, 2000, false);
-	tap_ok(rate.rate > 5, "and grows again when all is well");
+	tap_ok(rate.rate > 5, "and the rate grows again when all is well");
 
 	now_s += 1000;
 	before = rate.rate;
@@ -446,6 +554,50 @@ test_rate(void)
 	now_s += 1000;
 	answer(&rate, &now_s, 50, false);
 	tap_ok(rate.rate <= before * 1.5, "what is not asked for does not make it grow");
+}
+
+/* A rate that was learnt, after outages. */
+static void
+test_rate_in_outage(void)
+{
+	CallRate	rate;
+	double		now_s = 100;
+	double		before;
+
+	smf_rate_init(&rate, now_s);
+	for (int i = 0; i < 200; i++)
+	{
+		answer(&rate, &now_s, 4, true);
+		answer(&rate, &now_s, 1, false);
+	}
+	answer(&rate, &now_s, 200, false);
+	before = rate.rate;
+	answer(&rate, &now_s, 9, true);
+	answer(&rate, &now_s, 1, false);
+	tap_ok(rate.phase != SMF_RATE_OPEN && rate.rate < before, "throttles of less than half a second are no outage");
+
+	answer(&rate, &now_s, 200, false);
+	before = rate.borne;
+	answer(&rate, &now_s, 200, true);
+	tap_ok(rate.rate == 0.5, "an outage brings the rate down");
+	smf_rate_answered(&rate, now_s, now_s - 9.9, false);
+	tap_ok(rate.rate == 0.5, "a call that was sent before it says nothing of its end");
+	answer(&rate, &now_s, 20, true);
+	answer(&rate, &now_s, 1, false);
+	tap_ok(rate.rate == before && rate.base == before, "one that was sent in it brings back the last rate that was borne");
+
+	answer(&rate, &now_s, 15, true);
+	answer(&rate, &now_s, 1, false);
+	tap_ok(rate.rate < before, "until that has proved itself, an outage must last longer");
+	answer(&rate, &now_s, 21, true);
+	answer(&rate, &now_s, 1, false);
+	tap_ok(rate.rate == before, "... and does, when it is twice as long");
+	for (int i = 0; i < 4; i++)
+	{
+		answer(&rate, &now_s, 100, true);
+		answer(&rate, &now_s, 1, false);
+		tap_ok(rate.rate == before, "but never longer than four seconds");
+	}
 }
 
 int
@@ -460,11 +612,13 @@ main(int argc, char **argv)
 	}
 	test_ceiling();
 	test_rate();
+	test_rate_in_outage();
 	test_bucket();
 	test_random();
 	test_random_and_limit();
 	test_neighbour();
 	test_sessions();
 	test_moving_limit();
+	test_outage();
 	return tap_end();
 }

@@ -26,7 +26,6 @@
 
 #define FRONT_ENDS_MAX 8
 #define NEIGHBOUR_ATTEMPTS 3
-#define LATENCY_S 0.055
 
 /* Whose call it is, in place of a session. */
 #define NEIGHBOUR (-1)
@@ -165,6 +164,17 @@ limit_at(const Scenario *scenario, double now_s)
 	return scenario->limit;
 }
 
+/* Is there an outage? */
+static bool
+in_outage(const Scenario *scenario, double now_s)
+{
+	double		age_s = now_s - scenario->outage_s;
+
+	if (scenario->outage_every_s > 0 && age_s >= 0)
+		age_s = fmod(age_s, scenario->outage_every_s);
+	return age_s >= 0 && age_s < scenario->outage_length_s;
+}
+
 /* Is a call that arrives now let through? */
 static bool
 bears(Simulation *simulation)
@@ -174,6 +184,8 @@ bears(Simulation *simulation)
 	int			i = n > 1 ? (int) (draw(simulation) * n) : 0;
 	double	   *tokens = &simulation->tokens[i];
 
+	if (in_outage(scenario, simulation->now_s))
+		return false;
 	if (simulation->first_throttles > 0)
 	{
 		simulation->first_throttles--;
@@ -248,7 +260,7 @@ begin_job(SimulatedSession *session, int slot)
 static void
 begin_session(Simulation *simulation, int i)
 {
-	int			slots = simulation->scenario->slots > 0 ? simulation->scenario->slots : 16;
+	int			slots = simulation->scenario->slots > 0 ? simulation->scenario->slots : SLOTS;
 
 	for (int slot = 0; slot < slots; slot++)
 		begin_job(&simulation->sessions[i], slot);

@@ -15,6 +15,10 @@
 #define SESSIONS_MAX 12
 #define SLOTS_MAX 64
 
+/* By default: calls of a session at once, and seconds until an answer in the mean. */
+#define SLOTS 16
+#define LATENCY_S 0.055
+
 /* How calls that were throttled are tried again, and when calls are made. */
 typedef enum RetryMode
 {
@@ -33,7 +37,10 @@ typedef struct Scenario
 	int			front_ends;		/* that share limit and burst, each call meets one of them */
 	double		random_share;	/* of calls that are throttled anyway */
 	int			first_throttles;	/* so many calls are throttled at the start */
-	double		latency_s;		/* of an answer, between 0.55 and 1.45 times this; 0: 0.055 */
+	double		outage_s;		/* when an outage begins, in which all calls are throttled */
+	double		outage_length_s;	/* how long it lasts */
+	double		outage_every_s; /* from the beginning of one to that of the next; 0: there is one */
+	double		latency_s;		/* of an answer, between 0.55 and 1.45 times this; 0: LATENCY_S */
 
 	/* the sessions */
 	RetryMode	mode;
@@ -41,7 +48,7 @@ typedef struct Scenario
 	bool		apart;			/* they share no memory */
 	double		apart_s;		/* one begins so long after the other */
 	int			jobs;			/* calls that must succeed, of all sessions */
-	int			slots;			/* calls of a session at once; 0: 16 */
+	int			slots;			/* calls of a session at once; 0: SLOTS */
 
 	/* another program, without any rate, with three attempts a call */
 	double		neighbour;		/* calls a second */
