@@ -3,8 +3,8 @@
  * pace.c
  *		The turns of calls to one operation.
  *
- * All scans of a session queue for their calls here, in one place for each operation,
- * and calls go out as fast as two bounds allow:
+ * All scans of a session queue for their calls here, in one place for each operation and
+ * the terms on which it is called, and calls go out as fast as two bounds allow:
  *
  * - The ceiling is the administrator's, of a server.  All roles that use the server
  *	 share it.
@@ -148,10 +148,10 @@ take_below_ceiling(const AwsPacer *pacer, double now)
 	CeilingPayload *payload;
 	double		wait_s;
 
-	if (pacer->ceiling == 0)
+	if (pacer->terms.ceiling == 0)
 		return 0;
 	payload = lock_ceiling(pacer);
-	wait_s = smf_ceiling_take(&payload->bucket, pacer->ceiling, now);
+	wait_s = smf_ceiling_take(&payload->bucket, pacer->terms.ceiling, now);
 	unlock_ceiling(payload);
 	return wait_s;
 }
@@ -161,7 +161,7 @@ give_back_below_ceiling(const AwsPacer *pacer)
 {
 	CeilingPayload *payload;
 
-	if (pacer->ceiling == 0)
+	if (pacer->terms.ceiling == 0)
 		return;
 	payload = lock_ceiling(pacer);
 	smf_ceiling_give(&payload->bucket);
@@ -174,7 +174,7 @@ take_of_rate(const AwsPacer *pacer, double now)
 	RatePayload *payload;
 	double		wait_s;
 
-	if (!pacer->adaptive)
+	if (!pacer->terms.adaptive)
 		return 0;
 	payload = lock_rate(pacer, now);
 	wait_s = smf_rate_take(&payload->rate, now);
@@ -245,7 +245,7 @@ smf_pacer_account(AwsPacer *pacer, const char *account)
 	key->userid = InvalidOid;
 	strlcpy(key->account, account, sizeof(key->account));
 	/* who answers at another endpoint need not be AWS, whatever the account is called */
-	if (pacer->custom_endpoint)
+	if (pacer->terms.custom_endpoint)
 		return;
 	key->databaseid = InvalidOid;
 	key->serverid = InvalidOid;
@@ -262,11 +262,9 @@ make_pacer(dlist_head *pacers, const CallKey *key, const PaceTerms *terms)
 				 errmsg("out of memory")));
 	pacer->key = *key;
 	pacer->rate_key = *key;
-	pacer->custom_endpoint = terms->custom_endpoint;
-	pacer->ceiling = terms->ceiling;
+	pacer->terms = *terms;
 	pacer->ceiling_key = *key;
 	pacer->ceiling_key.userid = InvalidOid;
-	pacer->adaptive = terms->adaptive;
 	pacer->quota.left = SMF_RETRY_QUOTA;
 	dlist_init(&pacer->queue);
 	pacer->timer.fire = timer_fired;
@@ -274,9 +272,19 @@ make_pacer(dlist_head *pacers, const CallKey *key, const PaceTerms *terms)
 	return pacer;
 }
 
+static bool
+same_terms(const PaceTerms *a, const PaceTerms *b)
+{
+	return a->custom_endpoint == b->custom_endpoint && a->ceiling == b->ceiling && a->adaptive == b->adaptive;
+}
+
 /*
  * smf_pacer_find
- *		The pacer for such calls, made if need be.  Raises an error without memory.
+ *		The pacer for such calls on such terms, made if need be.  Raises an error without
+ *		memory.
+ *
+ * Terms may change while the session lasts, and scans go on that began by the old ones:
+ * they keep the pacer that they have.
  */
 AwsPacer *
 smf_pacer_find(dlist_head *pacers, const CallKey *key, const PaceTerms *terms)
@@ -288,7 +296,7 @@ smf_pacer_find(dlist_head *pacers, const CallKey *key, const PaceTerms *terms)
 	{
 		AwsPacer   *other = dlist_container(AwsPacer, node, iter.cur);
 
-		if (memcmp(&other->key, key, sizeof(CallKey)) == 0)
+		if (memcmp(&other->key, key, sizeof(CallKey)) == 0 && same_terms(&other->terms, terms))
 		{
 			pacer = other;
 			break;
@@ -354,7 +362,7 @@ smf_pacer_answered(AwsPacer *pacer, int64 sent_us, bool throttled)
 	double		now = now_s();
 	RatePayload *payload;
 
-	if (!pacer->adaptive)
+	if (!pacer->terms.adaptive)
 		return;
 	payload = lock_rate(pacer, now);
 	smf_rate_answered(&payload->rate, now, sent_us / 1e6, throttled);
@@ -373,7 +381,7 @@ smf_pacer_throttled_delay(const AwsPacer *pacer, int throttles, double draw)
 {
 	double		success_age_s = HUGE_VAL;
 
-	if (!pacer->adaptive)
+	if (!pacer->terms.adaptive)
 		return smf_retry_delay(throttles + 1, draw);
 	if (pacer->success_us != 0)
 		success_age_s = (smf_http_now() - pacer->success_us) / 1e6;

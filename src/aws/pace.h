@@ -35,8 +35,8 @@ typedef struct PaceTerms
 } PaceTerms;
 
 /*
- * What all scans of a session share for one operation in one region.  It lives
- * in malloc'ed memory, as long as its session.  The ceiling and the rate are those of
+ * What all scans of a session share for one operation in one region, on the same terms.  It
+ * lives in malloc'ed memory, as long as its session.  The ceiling and the rate are those of
  * all sessions, where they share memory.
  */
 typedef struct AwsPacer
@@ -44,14 +44,9 @@ typedef struct AwsPacer
 	dlist_node	node;			/* in the session's list */
 	CallKey		key;			/* of the calls that are paced */
 
-	/* the administrator's bound */
-	double		ceiling;		/* calls a second; 0: none */
-	CallKey		ceiling_key;	/* of those that share it */
-
-	/* what the service bears */
-	bool		adaptive;		/* is it followed? */
-	bool		custom_endpoint;	/* is it asked at another endpoint than AWS's own? */
-	CallKey		rate_key;		/* of those that use up the same quota */
+	PaceTerms	terms;			/* what bounds them */
+	CallKey		ceiling_key;	/* of calls that share the ceiling */
+	CallKey		rate_key;		/* of calls that use up the same quota */
 
 	/* the session's own */
 	RetryQuota	quota;

@@ -148,6 +148,84 @@ def test_accounts(tap):
         control("clear", b"")
 
 
+def test_altered(session, tap):
+    """A ceiling that is altered counts for the next scan, while a cursor goes on by the old one."""
+    make_server(session, "altered")
+    query = look_up("altered.training_jobs", NAMES[:20])
+    session.run(query)
+    session.run("SET cursor_tuple_fraction = 1; BEGIN; DECLARE c CURSOR FOR %s; FETCH 19 FROM c; "
+                "ALTER SERVER altered OPTIONS (ADD max_calls_per_second '%d')" % (query, PER_SECOND))
+    at_least(tap, times(session, query, 20), 20, 19 / PER_SECOND - SLACK_S, "a ceiling counts for the next scan of a session")
+    tap.equal(len(session.run("FETCH ALL FROM c; COMMIT; RESET cursor_tuple_fraction")), 1, "... beside an open cursor")
+    session.run("ALTER SERVER altered OPTIONS (SET max_calls_per_second '%d')" % (PER_SECOND // 2))
+    at_least(tap, times(session, query, 20), 20, 19 / (PER_SECOND // 2) - SLACK_S, "... and so does a lower one")
+
+
+PROFILE = "[profile p]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = k\n%%s\n" \
+          "[profile k]\naws_access_key_id = %s\naws_secret_access_key = %s\n" % HISTORY
+
+
+@contextlib.contextmanager
+def two_configured():
+    """Sessions that share memory, each with a server of its own, whose endpoint is set in the cluster's
+    configuration once they have asked AWS's own, in vain."""
+    before = dict(os.environ)
+    cluster = Cluster(["shared_preload_libraries=sagemaker_fdw"], AWS_ENDPOINT_URL_STS=URL)
+    cluster.environment += ["AWS_CONFIG_FILE=%s/config" % cluster.directory, "AWS_SHARED_CREDENTIALS_FILE=/none"]
+    os.chmod(cluster.directory, 0o755)
+
+    def configure(endpoint):
+        with open(cluster.directory + "/config", "w", encoding="utf-8") as file:
+            file.write(PROFILE % endpoint)
+    try:
+        configure("")
+        cluster.start()
+        session = Session()
+        session.run("CREATE EXTENSION sagemaker_fdw")
+        for name in ("one", "two"):
+            # nobody listens at the proxy, which what is local does without
+            session.run("CREATE SERVER {0} FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', max_attempts '1', "
+                        "proxy_url 'http://127.0.0.1:9'); CREATE USER MAPPING FOR CURRENT_USER SERVER {0} OPTIONS "
+                        "(allow_ambient_credentials 'true', profile 'p'); CREATE SCHEMA {0}; "
+                        "IMPORT FOREIGN SCHEMA sagemaker FROM SERVER {0} INTO {0}".format(name))
+        # whatever is altered would make them forget what they keep
+        sessions = []
+        for name in ("one", "two"):
+            sessions.append(Session())
+            state = sessions[-1].ask(look_up(name + ".training_jobs", NAMES[:1]))[1]
+            if not state.startswith("08"):
+                raise AssertionError("a call to AWS ends with %s" % state)
+        configure("endpoint_url = %s" % URL)
+        yield sessions
+    finally:
+        cluster.remove()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def test_configured_endpoint(tap):
+    """An endpoint of one's own has a rate of its own, also where it was configured while a session went on."""
+    names = EVERY_NAME[:40]
+    with two_configured() as (one, two):
+        for name in NAMES[:20]:
+            fault(kind="error", code="ThrottlingException", job=name, times=0)
+        before = described()
+        one.send(look_up("one.training_jobs", NAMES[:20]))
+        wait_for(lambda: described() >= before + 30, "30 throttles", PATIENCE_S)
+
+        before = len(json.loads(control("requests")))
+        rows = two.run(look_up("two.training_jobs", names))
+        asked = [json.loads(request["body"]) for request in json.loads(control("requests"))[before:]
+                 if request["operation"] == "DescribeTrainingJob"]
+        asked = [body["TrainingJobName"] for body in asked]
+        tap.equal(len(rows), 40, "while one endpoint throttles, calls to another of the account get through")
+        tap.equal(sorted(name for name in asked if name in names), sorted(names), "... each at the first try")
+        others = [name for name in asked if name not in names]
+        tap.ok(len(others) <= 5, "... without waiting for turns of the first one's", others)
+        two.run("SELECT pg_cancel_backend(%d)" % one.pid)
+        tap.equal(one.receive()[1], "57014", "... which is still waiting, and is cancelled")
+        control("clear", b"")
+
 
 def test_retry_after(session, tap):
     """A delay that is asked for is longer than the client's own, which is 1 s at most."""
@@ -201,6 +279,8 @@ def test(session, tap):
     test_oldest_first(session, tap)
     test_hardly_any(session, tap)
     test_accounts(tap)
+    test_altered(session, tap)
+    test_configured_endpoint(tap)
 
 
 if __name__ == "__main__":
