@@ -446,6 +446,11 @@ test_outage(void)
 		outage(limits[i], 20, 60);
 	}
 
+	/* what is too short to be told from a limit */
+	scenario = (Scenario) {.jobs = 15000, .outage_s = 20, .outage_length_s = 0.3};
+	figures = run("no limit, 0.3 s of outage", scenario, scenario.jobs / full_rate(&scenario));
+	tap_ok(worst(&figures.beyond) <= 12, "an outage of 0.3 s is taken for a limit, and costs 12 s at most");
+
 	/* not a divisor of the least rate's interval: else each call may meet an outage */
 	scenario = (Scenario) {.limit = 20, .burst = 20, .jobs = 2000,
 		.outage_s = 5, .outage_length_s = 5, .outage_every_s = 10.3};
