@@ -101,6 +101,7 @@ struct AwsCall
 
 	AwsPacer   *pacer;			/* the session's, for the operation */
 	PaceTurn	turn;			/* waits there for its turn */
+	HttpPlace	connection;		/* waits, when that has come, for a connection */
 
 	int			attempt;		/* of the request in flight, or the last one */
 	int			failures;		/* attempts that failed, throttled ones aside */
@@ -138,6 +139,16 @@ static void try_again(AwsCall *call);
 
 /* ----- clients ----- */
 
+/* Let nothing move the call on any more, but its request.  Raises no error. */
+static void
+leave_queues(AwsCall *call)
+{
+	smf_session_leave(&call->credentials);
+	smf_pacer_leave(&call->turn);
+	smf_http_leave(&call->connection);
+	smf_http_timer_cancel(&call->backoff);
+}
+
 /* Memory context callback: raises no error. */
 static void
 client_gone(void *arg)
@@ -149,9 +160,7 @@ client_gone(void *arg)
 	{
 		AwsCall    *call = dlist_container(AwsCall, node, iter.cur);
 
-		smf_session_leave(&call->credentials);
-		smf_pacer_leave(&call->turn);
-		smf_http_timer_cancel(&call->backoff);
+		leave_queues(call);
 		smf_http_free(call->request);
 	}
 	smf_http_timer_cancel(&client->alarm);
@@ -638,18 +647,25 @@ wait_for_credentials(AwsCall *call)
 /*
  * Credentials may expire while a call waits for its turn.  It gets others before it takes
  * its turn: where turns are rare, and credentials live less long, it would lose one turn
- * after the other.
+ * after the other.  Nor is it signed before there is a connection for it.
  */
 static bool
 may_be_sent(PaceTurn *turn)
 {
 	AwsCall    *call = (AwsCall *) ((char *) turn - offsetof(AwsCall, turn));
 
-	if (smf_session_ready(call->client->session))
-		return true;
-	smf_pacer_leave(turn);
-	wait_for_credentials(call);
-	return false;
+	if (!smf_session_ready(call->client->session))
+	{
+		smf_pacer_leave(turn);
+		wait_for_credentials(call);
+		return false;
+	}
+	if (!smf_http_may_send(&call->connection))
+	{
+		smf_pacer_leave(turn);
+		return false;
+	}
+	return true;
 }
 
 /* Queue for a turn, or for credentials first. */
@@ -685,6 +701,12 @@ static void
 backoff_over(HttpTimer *timer)
 {
 	enter((AwsCall *) ((char *) timer - offsetof(AwsCall, backoff)));
+}
+
+static void
+connection_there(HttpPlace *place)
+{
+	enter((AwsCall *) ((char *) place - offsetof(AwsCall, connection)));
 }
 
 /* The beginning of an answer that is no AWS error, palloc'ed. */
@@ -975,6 +997,7 @@ send_request(PaceTurn *turn)
 
 	forget_answer(call);
 	call->refused = false;
+	call->connection.called = false;
 	if (client->config.max_calls > 0 && client->stats.calls >= client->config.max_calls)
 	{
 		call->over_limit = true;
@@ -1075,6 +1098,7 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	call->credentials.go = credentials_there;
 	call->turn.ready = may_be_sent;
 	call->turn.go = send_request;
+	call->connection.go = connection_there;
 	call->turn.number = ++calls_started;
 	smf_call_key(&key, client->session->serverid, client->session->userid, client->config.region,
 				 operation);
@@ -1093,9 +1117,7 @@ smf_call_free(AwsCall *call)
 {
 	if (call == NULL)
 		return;
-	smf_session_leave(&call->credentials);
-	smf_pacer_leave(&call->turn);
-	smf_http_timer_cancel(&call->backoff);
+	leave_queues(call);
 	forget_answer(call);
 	dlist_delete(&call->node);
 	free_string(&call->subject);
@@ -1120,6 +1142,8 @@ smf_call_state(const AwsCall *call)
 		return SMF_CALL_WAITS_FOR_CREDENTIALS;
 	if (call->turn.waiting)
 		return SMF_CALL_WAITS_FOR_TURN;
+	if (call->connection.waiting)
+		return SMF_CALL_WAITS_FOR_CONNECTION;
 	return call->backoff.armed ? SMF_CALL_BACKS_OFF : SMF_CALL_IN_FLIGHT;
 }
 

@@ -64,6 +64,7 @@ typedef enum AwsCallState
 	SMF_CALL_WAITS_FOR_TURN,	/* others go first, or the rate of calls holds it back */
 	SMF_CALL_IN_FLIGHT,
 	SMF_CALL_BACKS_OFF,			/* the delay before another attempt */
+	SMF_CALL_WAITS_FOR_CONNECTION,	/* the session has as many as it may */
 	SMF_CALL_WAITS_FOR_CREDENTIALS,
 	SMF_CALL_DONE
 } AwsCallState;

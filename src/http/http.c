@@ -148,7 +148,9 @@ static struct
 	bool		disconnect;		/* close connections once nothing is in flight */
 	uint64		told;			/* how often anybody was told anything */
 	bool		news;			/* somebody is to wake up for what was told already */
-	dlist_head	queue;			/* HttpRequest: waits for a connection */
+	dlist_head	queue;			/* HttpRequest: waits for a connection, or for another one */
+	dlist_head	places;			/* HttpPlace: who waits until there is one */
+	HttpTimer	call_places;	/* armed when there is */
 	dlist_head	in_flight;		/* HttpRequest: libcurl has it */
 	int			nin_flight;
 	int			napart;			/* of these, apart */
@@ -164,6 +166,8 @@ static struct
 }			http;
 
 int			smf_http_max_connections = 64;
+
+static void call_places(HttpTimer *timer);
 
 /*
  * smf_http_now
@@ -615,6 +619,8 @@ start_session(void)
 					 errmsg("could not initialize libcurl")));
 		global_done = true;
 		dlist_init(&http.queue);
+		dlist_init(&http.places);
+		http.call_places.fire = call_places;
 		dlist_init(&http.in_flight);
 		dlist_init(&http.timers);
 		dlist_init(&http.watches);
@@ -748,6 +754,17 @@ detach(HttpRequest *request)
 		limit_descriptors(0, 0);
 }
 
+/* May another request be in flight, which is not apart? */
+static bool
+has_room(void)
+{
+	int			limit = smf_http_max_connections;
+
+	if (http.descriptor_limit > 0 && http.descriptor_limit < limit)
+		limit = http.descriptor_limit;
+	return http.nin_flight - http.napart < limit;
+}
+
 /*
  * Give requests that wait to libcurl, as many as may be in flight: each takes a
  * connection of its own.
@@ -756,16 +773,13 @@ static void
 start_requests(void)
 {
 	sigset_t	before;
-	int			limit = smf_http_max_connections;
 
-	if (http.descriptor_limit > 0 && http.descriptor_limit < limit)
-		limit = http.descriptor_limit;
 	while (!dlist_is_empty(&http.queue))
 	{
 		HttpRequest *request = dlist_container(HttpRequest, node, dlist_head_node(&http.queue));
 
 		/* those that are apart stand before all others */
-		if (!request->apart && http.nin_flight - http.napart >= limit)
+		if (!request->apart && !has_room())
 			break;
 		dlist_delete(&request->node);
 		if (http.nin_flight == 0)
@@ -779,6 +793,56 @@ start_requests(void)
 			request->failure = SMF_HTTP_NO_MEMORY;
 		restore_signals(&before);
 	}
+	/* later: this may run where nothing may fail */
+	if (!dlist_is_empty(&http.places) && has_room())
+		smf_http_timer_set(&http.call_places, smf_http_now());
+}
+
+/* Let those try again who wait for a connection, as long as there is one. */
+static void
+call_places(HttpTimer *timer)
+{
+	while (!dlist_is_empty(&http.places) && has_room())
+	{
+		HttpPlace  *place = dlist_container(HttpPlace, node, dlist_pop_head_node(&http.places));
+
+		place->waiting = false;
+		place->called = true;
+		place->go(place);
+	}
+}
+
+/*
+ * smf_http_may_send
+ *		May a request that is not apart be sent now, and be in flight at once?  Otherwise
+ *		queues: place->go is called when it may be tried again.
+ *
+ * What is sent all the same waits for a connection, too, but what it was signed with may
+ * grow old meanwhile.  Nothing is reserved for who was called; but nobody else goes first,
+ * until the caller has sent its request and clears place->called.
+ */
+bool
+smf_http_may_send(HttpPlace *place)
+{
+	if (!http.started || (has_room() && (place->called || dlist_is_empty(&http.places))))
+		return true;
+	if (place->called)
+		dlist_push_head(&http.places, &place->node);
+	else
+		dlist_push_tail(&http.places, &place->node);
+	place->waiting = true;
+	if (has_room())
+		smf_http_timer_set(&http.call_places, smf_http_now());
+	return false;
+}
+
+/* Queue no longer; who does not is left alone.  Raises no error. */
+void
+smf_http_leave(HttpPlace *place)
+{
+	if (place->waiting)
+		dlist_delete(&place->node);
+	place->waiting = false;
 }
 
 static void

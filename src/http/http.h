@@ -88,9 +88,23 @@ typedef struct HttpWatch
 													 * HttpDone's rules */
 } HttpWatch;
 
+/*
+ * A place in the queue for a connection, embedded in the struct of whoever wants to send
+ * a request.  Zeroed is a valid one, out of the queue.
+ */
+typedef struct HttpPlace
+{
+	dlist_node	node;			/* in the session's queue while waiting */
+	bool		waiting;
+	bool		called;			/* its turn has come once: nobody goes first any more */
+	void		(*go) (struct HttpPlace *place);	/* try again; under HttpDone's rules */
+} HttpPlace;
+
 /* Setting sagemaker_fdw.max_session_connections. */
 extern int	smf_http_max_connections;
 
+extern bool smf_http_may_send(HttpPlace *place);
+extern void smf_http_leave(HttpPlace *place);
 extern HttpRequest *smf_http_send(const HttpTarget *target, const HttpMessage *message,
 								  HttpDone done, void *arg);
 extern void smf_http_free(HttpRequest *request);

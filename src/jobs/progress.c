@@ -35,6 +35,7 @@ typedef enum WaitingOn
 	WAITING_ON_TURN,
 	WAITING_ON_BACKOFF,
 	WAITING_ON_CREDENTIALS,
+	WAITING_ON_CONNECTION,
 	WAITING_ON_ANSWER			/* plus the JobOperation */
 } WaitingOn;
 
@@ -250,6 +251,9 @@ smf_progress_wait(Progress *progress, const AwsCall *call, JobOperation operatio
 		case SMF_CALL_BACKS_OFF:
 			what = WAITING_ON_BACKOFF;
 			break;
+		case SMF_CALL_WAITS_FOR_CONNECTION:
+			what = WAITING_ON_CONNECTION;
+			break;
 		case SMF_CALL_WAITS_FOR_CREDENTIALS:
 			what = WAITING_ON_CREDENTIALS;
 			break;
@@ -275,6 +279,8 @@ waiting_on_text(uint32 what)
 			return "retry delay";
 		case WAITING_ON_CREDENTIALS:
 			return "credentials";
+		case WAITING_ON_CONNECTION:
+			return "connection";
 		default:
 			return smf_operation_name(what - WAITING_ON_ANSWER);
 	}

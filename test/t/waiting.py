@@ -105,6 +105,31 @@ def test_renewed_under_cursors(session, tap):
     session.run("ROLLBACK")
 
 
+def test_one_connection(session, tap):
+    """Calls that wait for the only connection, longer than keys live."""
+    for name in ("one", "two"):
+        define(session, "narrow_" + name, role(HISTORY, HOME))
+    calm(session, session_seconds=2, latency_ms={"ListTags": 100})
+    session.run("SET sagemaker_fdw.max_session_connections = 1")
+    query = "SELECT count(tags), count(DISTINCT training_job_name) FROM narrow_one.training_jobs WHERE creation_time >= '%s'"
+    since = session.run("SELECT creation_time FROM narrow_one.training_jobs ORDER BY creation_time DESC OFFSET 39 LIMIT 1")[0]
+    before = made()[0]
+    check_rows(session, tap, query % since, ["40|40"], "calls that wait for a connection")
+    calls = {name: number - before.get(name, 0) for name, number in made()[0].items()}
+    tap.equal((calls["ListTags"], made()[1]["AssumeRole"] > 2), (40, True), "... are signed when they have it")
+
+    # nobody waits for the other to end
+    control("config", {"session_seconds": 3600, "latency_ms": {"ListTags": 20}})
+    session.run("CREATE VIEW narrow AS SELECT 1 AS n, training_job_name, creation_time, tags FROM narrow_one.training_jobs "
+                "UNION ALL SELECT 2, training_job_name, creation_time, tags FROM narrow_two.training_jobs")
+    session.begin_quiet()
+    lines, state = session.ask_within("SELECT n, tags FROM narrow WHERE creation_time >= '%s'" % since, PATIENCE_S)
+    session.run("ROLLBACK; DROP VIEW narrow; RESET sagemaker_fdw.max_session_connections")
+    order = [line[0] for line in lines]
+    tap.equal((state, sorted(order), "12" in "".join(order) and "21" in "".join(order)), ("00000", ["1"] * 40 + ["2"] * 40, True),
+              "... which the scans of an Append have in turns")
+
+
 # -- conditions that make calls themselves ------------------------------------------------
 
 
@@ -380,7 +405,7 @@ def test_few_descriptors(tap):
         cluster.remove()
 
 
-TESTS = [test_renewed_by_container, test_renewed_by_sts, test_renewed_under_cursors, test_early_conditions, test_nothing_to_ask,
+TESTS = [test_renewed_by_container, test_renewed_by_sts, test_renewed_under_cursors, test_one_connection, test_early_conditions, test_nothing_to_ask,
          test_pruned_partitions, test_together, test_container, test_program, test_arn_in_list, test_patience, test_revoked]
 
 
