@@ -221,6 +221,25 @@ is_plain_regex(Node *pattern)
 	return at[strspn(at, "^$.-_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")] == '\0';
 }
 
+/* A field of a time that extract knows, and date_trunc. */
+static bool
+is_plain_field(Node *field)
+{
+	static const char *const fields[] = {
+		"year", "quarter", "month", "week", "day", "hour", "minute", "second"
+	};
+	Const	   *constant = (Const *) field;
+
+	if (!IsA(field, Const) || constant->constisnull || constant->consttype != TEXTOID)
+		return false;
+	for (int i = 0; i < lengthof(fields); i++)
+	{
+		if (strcmp(TextDatumGetCString(constant->constvalue), fields[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Functions that raise no error, whatever they are given, though not marked as such. */
 static bool
 is_harmless(Oid function)
@@ -230,7 +249,7 @@ is_harmless(Oid function)
 		F_JSONB_ARRAY_ELEMENT_TEXT, F_JSONB_EXISTS, F_JSONB_EXISTS_ANY, F_JSONB_EXISTS_ALL,
 		F_JSONB_CONTAINS, F_JSONB_CONTAINED, F_JSONB_TYPEOF,
 		F_STRPOS, F_POSITION_TEXT_TEXT, F_STARTS_WITH, F_LOWER_TEXT, F_UPPER_TEXT, F_LENGTH_TEXT,
-		F_LEFT, F_RIGHT
+		F_LEFT, F_RIGHT, F_DATE_TIMESTAMPTZ
 	};
 
 	for (int i = 0; i < lengthof(harmless); i++)
@@ -273,6 +292,11 @@ function_may_raise(Oid function, void *context)
 		case F_TEXTICREGEXEQ:
 		case F_TEXTICREGEXNE:
 			return list_length(args) != 2 || !is_plain_regex(lsecond(args));
+		case F_DATE_PART_TEXT_TIMESTAMPTZ:
+		case F_EXTRACT_TEXT_TIMESTAMPTZ:
+		case F_DATE_TRUNC_TEXT_TIMESTAMPTZ:
+			/* when a job's year begins is a time that there is */
+			return list_length(args) != 2 || !is_plain_field(linitial(args));
 		default:
 			return !is_harmless(function);
 	}

@@ -550,11 +550,14 @@ def test_guards(session, tap):
             ("role_arn = 'nobody' AND training_job_name LIKE 'xgboost%9' AND warm_pool_status->>'Status' IS NULL "
              "AND training_job_name ILIKE '%F%' AND training_job_name !~ '^y' AND training_job_status::text <> 'x'", None),
             ("role_arn = 'nobody' AND training_end_time < now() - interval '1 day' AND length(training_job_name) <> 3", None),
+            ("role_arn = 'nobody' AND creation_time::date < '2025-06-12'", None),
+            ("role_arn = 'nobody' AND extract(dow FROM creation_time) = 2", "DescribeTrainingJob=300 ListTrainingJobs=3"),
+            ("role_arn = 'nobody' AND extract(month FROM creation_time) = 5 AND date_trunc('day', creation_time) <> '2025-05-03'", None),
             ("left(training_job_name, 1)::text = 'x' AND (training_job_name || '1')::text <> 'y' AND role_arn = 'nobody'", None)):
         rows, made = calls_of(session, "SELECT count(*) FROM aws.training_jobs WHERE " + conditions)
         tap.equal(rows, ["0"], "no error where a guard stands before: %s" % conditions)
         if calls is None:
-            described = int(session.run("SELECT count(*) FROM (SELECT training_job_name, training_job_status, training_end_time, warm_pool_status FROM aws.training_jobs) "
+            described = int(session.run("SELECT count(*) FROM (SELECT training_job_name, training_job_status, creation_time, training_end_time, warm_pool_status FROM aws.training_jobs) "
                                         "AS j WHERE " + conditions.replace("role_arn = 'nobody' AND", "").replace("AND role_arn = 'nobody'", ""))[0])
             calls = "DescribeTrainingJob=%d ListTrainingJobs=3" % described
             tap.ok(0 < described < 300, "... of which some are described", described)
