@@ -532,6 +532,17 @@ def test_errors(session, tap):
               ["2|2|2"], "... and the status has the error beside the last success")
 
 
+def test_status(session, tap):
+    """The status is read by roles to whom row security shows no job: it names none."""
+    session.run("CREATE SCHEMA mistaken; IMPORT FOREIGN SCHEMA sagemaker FROM SERVER ireland INTO mistaken; "
+                "ALTER FOREIGN TABLE mistaken.training_jobs OPTIONS (ADD account_id '999999999999')")
+    lines, state = session.ask(REFRESH % ("reports.mistaken", "mistaken.training_jobs", ""))
+    tap.equal((state, bool(re.search('training job "[^"]+" is of AWS account 123456789012', " ".join(lines)))), ("28000", True),
+              "a job of another account than is meant is an error that names it")
+    tap.equal(session.run("SELECT error FROM sagemaker_fdw_refresh_status WHERE target = 'reports.mistaken'::regclass"),
+              ["a training job is of AWS account 123456789012, and account 999999999999 is meant"], "... but for those who read the status")
+
+
 def test_summary(session, tap):
     """The NOTICE of a refresh counts each job once."""
     session.run("SET client_min_messages = notice")
@@ -630,7 +641,7 @@ def main():
         session.run("ALTER SERVER ireland OPTIONS (SET region 'eu-west-1'); CREATE SCHEMA aws; CREATE SCHEMA reports")
         session.run("CALL sagemaker_fdw_create_partitioned_table('aws.jobs', servers => '{history}', regions => '{us-east-1,eu-west-1}')")
         session.run(REFRESH % ("reports.jobs", "aws.jobs", ""))
-        for test in (test_state, test_locks, test_owner, test_planters, test_errors, test_summary, test_statistics, test_progress, test_regions, test_labels):
+        for test in (test_state, test_locks, test_owner, test_planters, test_errors, test_status, test_summary, test_statistics, test_progress, test_regions, test_labels):
             test(session, tap)
         session.close()
     finally:
