@@ -94,7 +94,7 @@ struct AwsCall
 	dlist_node	node;			/* in the client's list */
 	AwsClient  *client;
 	const char *operation;		/* a constant of the caller's */
-	char	   *subject;		/* the job it is for, for messages, palloc'ed; or NULL */
+	char	   *subject;		/* the job that messages name, palloc'ed; or NULL */
 	char	   *body;			/* palloc'ed */
 	size_t		body_len;
 	int64	   *attempts_counter;	/* the caller's; counted up for each request */
@@ -1089,8 +1089,7 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 
 	call->client = client;
 	call->operation = operation;
-	if (subject != NULL)
-		call->subject = blank_controls(MemoryContextStrdup(client->context, subject));
+	smf_call_about(call, subject);
 	call->body = MemoryContextStrdup(client->context, body);
 	call->body_len = strlen(body);
 	call->attempts_counter = attempts;
@@ -1209,28 +1208,42 @@ smf_call_may_quote(const AwsCall *call)
 /* ----- errors ----- */
 
 /*
+ * smf_call_about
+ *		From here on, let messages name this job as what the call is about; copied.
+ *
+ * An answer may hold many jobs, which are read one after another: whatever is wrong with
+ * one of them is said of that one.  NULL: of none.
+ */
+void
+smf_call_about(AwsCall *call, const char *subject)
+{
+	free_string(&call->subject);
+	if (subject != NULL)
+		call->subject = blank_controls(MemoryContextStrdup(call->client->context, subject));
+}
+
+/*
  * smf_call_errdetail
  *		For ereport: which call, for what, and what the service said.
  *
- * "subject" is the job the call was for, or NULL; "reason" says more, or NULL
- * for what the service said.
+ * "reason" stands for what the service said; NULL: its own words.
  */
 int
-smf_call_errdetail(const AwsCall *call, const char *subject, const char *reason)
+smf_call_errdetail(const AwsCall *call, const char *reason)
 {
-	return errdetail_internal("%s", smf_call_outcome(call, subject, reason));
+	return errdetail_internal("%s", smf_call_outcome(call, reason));
 }
 
 /* The same as a text, palloc'ed, without control characters. */
 char *
-smf_call_outcome(const AwsCall *call, const char *subject, const char *reason)
+smf_call_outcome(const AwsCall *call, const char *reason)
 {
 	StringInfoData text;
 
 	initStringInfo(&text);
 	appendStringInfoString(&text, call->operation);
-	if (subject != NULL)
-		appendStringInfo(&text, " of training job \"%s\"", subject);
+	if (call->subject != NULL)
+		appendStringInfo(&text, " of training job \"%s\"", call->subject);
 	if (reason != NULL)
 		appendStringInfo(&text, ": %s", smf_quote(pstrdup(reason), call->request, NULL));
 	else
@@ -1262,11 +1275,11 @@ smf_call_means_account(const AwsCall *call)
 
 /*
  * smf_call_check_account
- *		Raise 28000 when the ARN of a job in the answer is of another account than the
- *		one that is meant, if one is.
+ *		Raise 28000 when the ARN, of the job that the call is about, is of another account
+ *		than the one that is meant, if one is.
  */
 void
-smf_call_check_account(const AwsCall *call, const char *arn, const char *subject)
+smf_call_check_account(const AwsCall *call, const char *arn)
 {
 	const AwsClient *client = call->client;
 	const char *meant = client->config.account_id;
@@ -1286,7 +1299,7 @@ smf_call_check_account(const AwsCall *call, const char *arn, const char *subject
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("training job \"%s\" is of AWS account %s, and account %s is meant",
-					subject, account ? account : "(none)", meant),
+					call->subject, account ? account : "(none)", meant),
 			 OidIsValid(session->mappingid) ?
 			 errdetail("%s was called with the credentials of the user mapping of role \"%s\" for server \"%s\".",
 					   call->operation, GetUserNameFromId(session->userid, false),
@@ -1363,7 +1376,7 @@ remedy_of(const AwsCall *call)
 
 /* The service said no, in an answer. */
 smf_noreturn static void
-raise_answer(const AwsCall *call, const char *subject)
+raise_answer(const AwsCall *call)
 {
 	const char *code = call->error.code;
 	const char *server_name = call->client->config.server_name;
@@ -1372,7 +1385,7 @@ raise_answer(const AwsCall *call, const char *subject)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("%s was answered with an HTTP redirect", call->operation),
-				 smf_call_errdetail(call, subject, NULL),
+				 smf_call_errdetail(call, NULL),
 				 errhint("Redirects are not followed. Check the region and the endpoint_url of server \"%s\".",
 						 server_name)));
 	if (call->retry_class == SMF_RETRY_THROTTLED)
@@ -1380,28 +1393,28 @@ raise_answer(const AwsCall *call, const char *subject)
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("AWS throttles %s, and let no call through for %g s", call->operation,
 						call->client->config.throttle_timeout_ms / 1000.0),
-				 smf_call_errdetail(call, subject, NULL),
+				 smf_call_errdetail(call, NULL),
 				 errhint("Other programs may share the account's quota. Option throttle_timeout of server \"%s\" is the time allowed.",
 						 server_name)));
 	if (smf_call_refused(call))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 				 errmsg("AWS refuses the credentials for server \"%s\"", server_name),
-				 smf_call_errdetail(call, subject, NULL),
+				 smf_call_errdetail(call, NULL),
 				 errhint("%s", remedy_of(call))));
 	if (smf_call_denied(call) || (code != NULL && strcmp(code, "OptInRequired") == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("AWS denies %s to the credentials for server \"%s\"",
 						call->operation, server_name),
-				 smf_call_errdetail(call, subject, NULL),
+				 smf_call_errdetail(call, NULL),
 				 strcmp(code, "OptInRequired") == 0 ?
 				 errhint("Enable the region \"%s\" in the AWS account.", call->client->config.region) :
 				 errhint("Allow sagemaker:%s in the IAM policy.", call->operation)));
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_ERROR),
 			 errmsg("%s failed", call->operation),
-			 smf_call_errdetail(call, subject, NULL)));
+			 smf_call_errdetail(call, NULL)));
 }
 
 /* For ereport: what may keep the endpoint from being reached. */
@@ -1422,12 +1435,9 @@ hint_at_connection(const AwsCall *call)
 				   config->server_name);
 }
 
-/*
- * smf_call_raise
- *		Raise why the call failed.  "subject" is the job it was for, or NULL.
- */
+/* Raise why the call failed. */
 void
-smf_call_raise(const AwsCall *call, const char *subject)
+smf_call_raise(const AwsCall *call)
 {
 	const char *url = call->client->endpoint.url;
 
@@ -1441,7 +1451,7 @@ smf_call_raise(const AwsCall *call, const char *subject)
 	{
 		case SMF_HTTP_OK:
 		case SMF_HTTP_PENDING:
-			raise_answer(call, subject);
+			raise_answer(call);
 			break;
 		case SMF_HTTP_UNRESOLVED:
 		case SMF_HTTP_CONNECT_FAILED:
@@ -1451,7 +1461,7 @@ smf_call_raise(const AwsCall *call, const char *subject)
 			ereport(ERROR,
 					(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
 					 errmsg("could not connect to %s", url),
-					 smf_call_errdetail(call, subject, NULL),
+					 smf_call_errdetail(call, NULL),
 					 hint_at_connection(call)));
 			break;
 		case SMF_HTTP_READ_TIMEOUT:
@@ -1459,20 +1469,20 @@ smf_call_raise(const AwsCall *call, const char *subject)
 					(errcode(ERRCODE_CONNECTION_FAILURE),
 					 errmsg("no complete response of %s from %s in %g s", call->operation, url,
 							call->client->config.read_timeout_ms / 1000.0),
-					 smf_call_errdetail(call, subject, "timed out"),
+					 smf_call_errdetail(call, "timed out"),
 					 errhint("Option read_timeout of the server is the time allowed.")));
 			break;
 		case SMF_HTTP_BROKEN:
 			ereport(ERROR,
 					(errcode(ERRCODE_CONNECTION_FAILURE),
 					 errmsg("the connection to %s broke off", url),
-					 smf_call_errdetail(call, subject, NULL)));
+					 smf_call_errdetail(call, NULL)));
 			break;
 		case SMF_HTTP_MALFORMED:
 			ereport(ERROR,
 					(errcode(ERRCODE_PROTOCOL_VIOLATION),
 					 errmsg("%s does not answer in HTTP", url),
-					 smf_call_errdetail(call, subject, NULL),
+					 smf_call_errdetail(call, NULL),
 					 errhint("Check the endpoint_url of server \"%s\".",
 							 call->client->config.server_name)));
 			break;
@@ -1480,7 +1490,7 @@ smf_call_raise(const AwsCall *call, const char *subject)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROTOCOL_VIOLATION),
 					 errmsg("response of %s is too large", call->operation),
-					 smf_call_errdetail(call, subject, NULL),
+					 smf_call_errdetail(call, NULL),
 					 errhint("Option max_response_size of server \"%s\" is %zu bytes.",
 							 call->client->config.server_name,
 							 call->client->config.max_response_size)));
@@ -1498,5 +1508,5 @@ smf_call_raise(const AwsCall *call, const char *subject)
 	ereport(ERROR,
 			(errcode(ERRCODE_OUT_OF_MEMORY),
 			 errmsg("out of memory"),
-			 smf_call_errdetail(call, subject, NULL)));
+			 smf_call_errdetail(call, NULL)));
 }

@@ -104,11 +104,12 @@ extern const char *smf_call_operation(const AwsCall *call);
 extern const char *smf_call_body(const AwsCall *call, size_t *len);
 extern bool smf_call_may_quote(const AwsCall *call);
 extern bool smf_call_means_account(const AwsCall *call);
-extern void smf_call_check_account(const AwsCall *call, const char *arn, const char *subject);
+extern void smf_call_check_account(const AwsCall *call, const char *arn);
 extern int64 smf_call_date(const AwsCall *call);
-extern char *smf_call_outcome(const AwsCall *call, const char *subject, const char *reason);
-extern int	smf_call_errdetail(const AwsCall *call, const char *subject, const char *reason);
-smf_noreturn extern void smf_call_raise(const AwsCall *call, const char *subject);
+extern void smf_call_about(AwsCall *call, const char *subject);
+extern char *smf_call_outcome(const AwsCall *call, const char *reason);
+extern int	smf_call_errdetail(const AwsCall *call, const char *reason);
+smf_noreturn extern void smf_call_raise(const AwsCall *call);
 extern void smf_call_free(AwsCall *call);
 
 #endif							/* SMF_CLIENT_H */

@@ -178,7 +178,7 @@ check_credentials(Check *check, const AwsCall *made)
 	else if (!answered(made))
 		verdict = "; not tried, since AWS does not answer";
 	else if (smf_call_refused(made))
-		verdict = psprintf(": AWS refuses them. %s %s", smf_call_outcome(made, NULL, NULL),
+		verdict = psprintf(": AWS refuses them. %s %s", smf_call_outcome(made, NULL),
 						   smf_credentials_remedy(credentials));
 	put_row(check, "credentials", made == NULL || !smf_call_refused(made),
 			psprintf("from %s, access key ending in %s%s%s", credentials->source,
@@ -201,24 +201,24 @@ check_permission(Check *check, JobOperation operation, const AwsCall *made)
 	else if (smf_call_denied(made))
 		put_row(check, name, false,
 				psprintf("Allow sagemaker:%s in the IAM policy. %s", smf_operation_name(operation),
-						 smf_call_outcome(made, NULL, NULL)));
+						 smf_call_outcome(made, NULL)));
 	else
-		put_row(check, name, false, smf_call_outcome(made, NULL, NULL));
+		put_row(check, name, false, smf_call_outcome(made, NULL));
 }
 
 /* Remember a job that was listed. */
 static void
 take_job(Check *check, AwsCall *made)
 {
-	Jsonb	   *response = smf_document_parse(made, NULL);
-	JsonbContainer *jobs = smf_document_list(made, response, "TrainingJobSummaries", NULL);
+	Jsonb	   *response = smf_document_parse(made);
+	JsonbContainer *jobs = smf_document_list(made, response, "TrainingJobSummaries");
 	JsonbValue *job;
 
 	if (jobs == NULL || JsonContainerSize(jobs) == 0)
 		return;
 	job = getIthJsonbValueFromContainer(jobs, 0);
-	check->job_name = smf_document_required(made, job->val.binary.data, "TrainingJobName", NULL);
-	check->job_arn = smf_document_required(made, job->val.binary.data, "TrainingJobArn", NULL);
+	check->job_name = smf_document_required(made, job->val.binary.data, "TrainingJobName");
+	check->job_arn = smf_document_required(made, job->val.binary.data, "TrainingJobArn");
 }
 
 /* What the first call tells of the way to the service. */
@@ -233,10 +233,10 @@ check_connection(Check *check, const AwsCall *made, int64 took_us)
 
 	put_row(check, "endpoint", answered(made),
 			answered(made) ? psprintf("%s answers", url) :
-			psprintf("%s does not answer. %s", url, smf_call_outcome(made, NULL, NULL)));
+			psprintf("%s does not answer. %s", url, smf_call_outcome(made, NULL)));
 	if (smf_call_tls_problem(made) != NULL)
 		put_row(check, "tls", false,
-				psprintf("%s %s", smf_call_outcome(made, NULL, NULL), smf_call_tls_problem(made)));
+				psprintf("%s %s", smf_call_outcome(made, NULL), smf_call_tls_problem(made)));
 	if (!answered(made))
 		return;
 	put_row(check, "tls", true, https ? "the endpoint's certificate is trusted" :

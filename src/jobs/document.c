@@ -17,12 +17,12 @@
 
 /* Raise that a response is not what the API documents; "what" completes "response ...". */
 smf_noreturn static void
-raise_shape(AwsCall *call, const char *job_name, const char *what)
+raise_shape(const AwsCall *call, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_PROTOCOL_VIOLATION),
 			 errmsg("response of %s %s", smf_call_operation(call), what),
-			 smf_call_errdetail(call, job_name, NULL)));
+			 smf_call_errdetail(call, NULL)));
 }
 
 /*
@@ -41,11 +41,9 @@ smf_document_member(JsonbContainer *object, const char *key, JsonbValue *value)
  * smf_document_parse
  *		The response of a call that succeeded, as a jsonb object in the current
  *		memory context.  Raises 08P01 when it is anything else.
- *
- * "job_name" is for messages and may be NULL.
  */
 Jsonb *
-smf_document_parse(AwsCall *call, const char *job_name)
+smf_document_parse(const AwsCall *call)
 {
 	size_t		len;
 	const char *body = smf_call_body(call, &len);
@@ -56,9 +54,9 @@ smf_document_parse(AwsCall *call, const char *job_name)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("response of %s is not valid JSON", smf_call_operation(call)),
-				 smf_call_errdetail(call, job_name, smf_call_may_quote(call) ? reason : NULL)));
+				 smf_call_errdetail(call, smf_call_may_quote(call) ? reason : NULL)));
 	if (!JB_ROOT_IS_OBJECT(response))
-		raise_shape(call, job_name, "is not a JSON object");
+		raise_shape(call, "is not a JSON object");
 	return response;
 }
 
@@ -67,15 +65,14 @@ smf_document_parse(AwsCall *call, const char *job_name)
  *		A string member that must be there, palloc'ed.
  */
 char *
-smf_document_required(AwsCall *call, JsonbContainer *object, const char *key,
-					  const char *job_name)
+smf_document_required(const AwsCall *call, JsonbContainer *object, const char *key)
 {
 	JsonbValue	value;
 
 	if (!smf_document_member(object, key, &value))
-		raise_shape(call, job_name, psprintf("lacks %s", key));
+		raise_shape(call, psprintf("lacks %s", key));
 	if (value.type != jbvString)
-		raise_shape(call, job_name, psprintf("has a %s that is not a string", key));
+		raise_shape(call, psprintf("has a %s that is not a string", key));
 	return pnstrdup(value.val.string.val, value.val.string.len);
 }
 
@@ -84,29 +81,28 @@ smf_document_required(AwsCall *call, JsonbContainer *object, const char *key,
  *		A member that must be there, and an object; *value is it.
  */
 void
-smf_document_object(AwsCall *call, JsonbContainer *object, const char *key, JsonbValue *value)
+smf_document_object(const AwsCall *call, JsonbContainer *object, const char *key, JsonbValue *value)
 {
 	if (!smf_document_member(object, key, value))
-		raise_shape(call, NULL, psprintf("lacks %s", key));
+		raise_shape(call, psprintf("lacks %s", key));
 	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
-		raise_shape(call, NULL, psprintf("has a %s that is not an object", key));
+		raise_shape(call, psprintf("has a %s that is not an object", key));
 }
 
 /*
- * smf_document_describe
- *		The document of one training job, in the current memory context.
+ * smf_document_job
+ *		What Describe answers, the document of one training job, in the current memory context.
  *
  * Raises 28000 when it is of another account than the one that is meant.
  */
 Jsonb *
-smf_document_describe(AwsCall *call, const char *job_name)
+smf_document_job(const AwsCall *call)
 {
-	Jsonb	   *document = smf_document_parse(call, job_name);
+	Jsonb	   *document = smf_document_parse(call);
 
-	pfree(smf_document_required(call, &document->root, "TrainingJobName", job_name));
+	pfree(smf_document_required(call, &document->root, "TrainingJobName"));
 	if (smf_call_means_account(call))
-		smf_call_check_account(call, smf_document_required(call, &document->root, "TrainingJobArn",
-														   job_name), job_name);
+		smf_call_check_account(call, smf_document_required(call, &document->root, "TrainingJobArn"));
 	return document;
 }
 
@@ -115,7 +111,7 @@ smf_document_describe(AwsCall *call, const char *job_name)
  *		A member that must be a list of objects; NULL when it is absent.
  */
 JsonbContainer *
-smf_document_list(AwsCall *call, Jsonb *response, const char *member, const char *job_name)
+smf_document_list(const AwsCall *call, Jsonb *response, const char *member)
 {
 	JsonbValue	value;
 	int			n;
@@ -123,14 +119,14 @@ smf_document_list(AwsCall *call, Jsonb *response, const char *member, const char
 	if (!smf_document_member(&response->root, member, &value))
 		return NULL;
 	if (value.type != jbvBinary || !JsonContainerIsArray(value.val.binary.data))
-		raise_shape(call, job_name, psprintf("has a %s that is not a list", member));
+		raise_shape(call, psprintf("has a %s that is not a list", member));
 	n = JsonContainerSize(value.val.binary.data);
 	for (int i = 0; i < n; i++)
 	{
 		JsonbValue *element = getIthJsonbValueFromContainer(value.val.binary.data, i);
 
 		if (element->type != jbvBinary || !JsonContainerIsObject(element->val.binary.data))
-			raise_shape(call, job_name, psprintf("has an element of %s that is not an object", member));
+			raise_shape(call, psprintf("has an element of %s that is not an object", member));
 	}
 	return value.val.binary.data;
 }
@@ -140,14 +136,14 @@ smf_document_list(AwsCall *call, Jsonb *response, const char *member, const char
  *		The token that asks for the next page, palloc'ed; NULL on the last page.
  */
 char *
-smf_document_next_token(AwsCall *call, Jsonb *response, const char *job_name)
+smf_document_next_token(const AwsCall *call, Jsonb *response)
 {
 	JsonbValue	value;
 
 	if (!smf_document_member(&response->root, "NextToken", &value))
 		return NULL;
 	if (value.type != jbvString)
-		raise_shape(call, job_name, "has a NextToken that is not a string");
+		raise_shape(call, "has a NextToken that is not a string");
 	if (value.val.string.len == 0)
 		return NULL;
 	return pnstrdup(value.val.string.val, value.val.string.len);

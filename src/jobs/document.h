@@ -11,14 +11,12 @@
 #include "aws/client.h"
 #include "utils/jsonb.h"
 
-extern Jsonb *smf_document_parse(AwsCall *call, const char *job_name);
-extern Jsonb *smf_document_describe(AwsCall *call, const char *job_name);
-extern JsonbContainer *smf_document_list(AwsCall *call, Jsonb *response,
-										 const char *member, const char *job_name);
-extern char *smf_document_next_token(AwsCall *call, Jsonb *response, const char *job_name);
-extern char *smf_document_required(AwsCall *call, JsonbContainer *object,
-								   const char *key, const char *job_name);
-extern void smf_document_object(AwsCall *call, JsonbContainer *object, const char *key,
+extern Jsonb *smf_document_parse(const AwsCall *call);
+extern Jsonb *smf_document_job(const AwsCall *call);
+extern JsonbContainer *smf_document_list(const AwsCall *call, Jsonb *response, const char *member);
+extern char *smf_document_next_token(const AwsCall *call, Jsonb *response);
+extern char *smf_document_required(const AwsCall *call, JsonbContainer *object, const char *key);
+extern void smf_document_object(const AwsCall *call, JsonbContainer *object, const char *key,
 								JsonbValue *value);
 extern Jsonb *smf_document_record_tags(Jsonb *record);
 extern Jsonb *smf_document_tags(List *responses);

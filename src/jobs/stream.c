@@ -295,7 +295,7 @@ check_token(JobStream *stream, char *token)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("response of %s repeats a NextToken", smf_call_operation(stream->page)),
-				 smf_call_errdetail(stream->page, NULL, NULL)));
+				 smf_call_errdetail(stream->page, NULL)));
 }
 
 /* Done with the page in flight. */
@@ -400,8 +400,7 @@ static JsonbContainer *
 jobs_of_page(JobStream *stream, Jsonb *response)
 {
 	return smf_document_list(stream->page, response,
-							 stream->list_operation == SMF_OP_SEARCH ? "Results" : "TrainingJobSummaries",
-							 NULL);
+							 stream->list_operation == SMF_OP_SEARCH ? "Results" : "TrainingJobSummaries");
 }
 
 /* The element of a page that is about one job. */
@@ -484,13 +483,17 @@ static void
 take_listed(JobStream *stream, JsonbValue *value, SeenJob *seen)
 {
 	JsonbContainer *object = value->val.binary.data;
-	char	   *name = smf_document_required(stream->page, object, "TrainingJobName", NULL);
-	char	   *arn = smf_document_required(stream->page, object, "TrainingJobArn", name);
+	char	   *name;
+	char	   *arn;
 	JsonbValue	created;
 	JobEntry   *entry;
 	MemoryContext old;
 
-	smf_call_check_account(stream->page, arn, name);
+	smf_call_about(stream->page, NULL);
+	name = smf_document_required(stream->page, object, "TrainingJobName");
+	smf_call_about(stream->page, name);
+	arn = smf_document_required(stream->page, object, "TrainingJobArn");
+	smf_call_check_account(stream->page, arn);
 	seen->identity = arn;
 	if (smf_document_member(object, "CreationTime", &created) && created.type == jbvNumeric)
 	{
@@ -513,7 +516,7 @@ take_listed(JobStream *stream, JsonbValue *value, SeenJob *seen)
 					(errcode(ERRCODE_PROTOCOL_VIOLATION),
 					 errmsg("response of %s is not in the order of creation",
 							smf_call_operation(stream->page)),
-					 smf_call_errdetail(stream->page, name, NULL)));
+					 smf_call_errdetail(stream->page, NULL)));
 		free_if_any(stream->last_created);
 		stream->last_created = copy_numeric(stream->context, seen->created);
 	}
@@ -521,7 +524,7 @@ take_listed(JobStream *stream, JsonbValue *value, SeenJob *seen)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("response of %s lacks CreationTime", smf_call_operation(stream->page)),
-				 smf_call_errdetail(stream->page, name, NULL)));
+				 smf_call_errdetail(stream->page, NULL)));
 	stream->njobs_listed++;
 
 	/* the tuning job may be another account's, of the same name */
@@ -556,14 +559,14 @@ take_page(JobStream *stream)
 	if (smf_call_failed(stream->page))
 	{
 		if (!resume(stream))
-			smf_call_raise(stream->page, NULL);
+			smf_call_raise(stream->page);
 		return;
 	}
 
 	page_context = AllocSetContextCreate(stream->context, "sagemaker_fdw page",
 										 ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(page_context);
-	response = smf_document_parse(stream->page, NULL);
+	response = smf_document_parse(stream->page);
 	jobs = jobs_of_page(stream, response);
 	n = jobs ? JsonContainerSize(jobs) : 0;
 	if (n > stream->spec.fetch_size)
@@ -571,7 +574,7 @@ take_page(JobStream *stream)
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("response of %s has more jobs than were asked for",
 						smf_call_operation(stream->page)),
-				 smf_call_errdetail(stream->page, NULL, NULL)));
+				 smf_call_errdetail(stream->page, NULL)));
 
 	smf_call_count_rows(stream->page, n);
 	smf_progress_count(stream->spec.progress, SMF_PROGRESS_PAGES, 1);
@@ -581,6 +584,7 @@ take_page(JobStream *stream)
 	seen = palloc0((n + stream->nseen) * sizeof(SeenJob) + 1);
 	for (int i = 0; i < n; i++)
 		take_listed(stream, job_of_element(stream, getIthJsonbValueFromContainer(jobs, i)), &seen[i]);
+	smf_call_about(stream->page, NULL);
 	nseen = n;
 	for (int i = 0; n > 0 && i < stream->nseen; i++)
 	{
@@ -597,7 +601,7 @@ take_page(JobStream *stream)
 	if (stream->next_token != NULL)
 		pfree(stream->next_token);
 	MemoryContextSwitchTo(stream->context);
-	stream->next_token = smf_document_next_token(stream->page, response, NULL);
+	stream->next_token = smf_document_next_token(stream->page, response);
 	if (stream->next_token != NULL)
 		check_token(stream, stream->next_token);
 	else
@@ -759,10 +763,9 @@ read_document(JobStream *stream, JobEntry *entry)
 	MemoryContext old = MemoryContextSwitchTo(stream->context);
 
 	if (entry->document == NULL)
-		entry->document = smf_document_describe(entry->describe, entry->name);
+		entry->document = smf_document_job(entry->describe);
 	if (entry->arn == NULL)
-		entry->arn = smf_document_required(entry->describe, &entry->document->root,
-										   "TrainingJobArn", entry->name);
+		entry->arn = smf_document_required(entry->describe, &entry->document->root, "TrainingJobArn");
 	MemoryContextSwitchTo(old);
 }
 
@@ -873,20 +876,20 @@ take_tags(JobStream *stream, JobEntry *entry)
 {
 	MemoryContext old = MemoryContextSwitchTo(stream->context);
 	AwsCall    *call = entry->call;
-	Jsonb	   *response = smf_document_parse(call, entry->name);
-	JsonbContainer *tags = smf_document_list(call, response, "Tags", entry->name);
+	Jsonb	   *response = smf_document_parse(call);
+	JsonbContainer *tags = smf_document_list(call, response, "Tags");
 	int			n = tags ? JsonContainerSize(tags) : 0;
 
 	for (int i = 0; i < n; i++)
 	{
 		JsonbContainer *tag = getIthJsonbValueFromContainer(tags, i)->val.binary.data;
 
-		pfree(smf_document_required(call, tag, "Key", entry->name));
-		pfree(smf_document_required(call, tag, "Value", entry->name));
+		pfree(smf_document_required(call, tag, "Key"));
+		pfree(smf_document_required(call, tag, "Value"));
 	}
 	entry->tag_pages = lappend(entry->tag_pages, response);
 	free_if_any(entry->tags_token);
-	entry->tags_token = smf_document_next_token(call, response, entry->name);
+	entry->tags_token = smf_document_next_token(call, response);
 	MemoryContextSwitchTo(old);
 
 	/* the tags of one job, in however many pages */
@@ -907,8 +910,8 @@ take_search(JobStream *stream, JobEntry *entry)
 	MemoryContext scratch = AllocSetContextCreate(stream->context, "sagemaker_fdw search",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	Jsonb	   *response = smf_document_parse(entry->call, entry->wanted->name);
-	JsonbContainer *results = smf_document_list(entry->call, response, "Results", NULL);
+	Jsonb	   *response = smf_document_parse(entry->call);
+	JsonbContainer *results = smf_document_list(entry->call, response, "Results");
 	int			n = results ? JsonContainerSize(results) : 0;
 
 	smf_call_count_rows(entry->call, n);
@@ -920,8 +923,8 @@ take_search(JobStream *stream, JobEntry *entry)
 		char	   *name;
 
 		smf_document_object(entry->call, result->val.binary.data, "TrainingJob", &record);
-		name = smf_document_required(entry->call, record.val.binary.data, "TrainingJobName", NULL);
-		arn = smf_document_required(entry->call, record.val.binary.data, "TrainingJobArn", name);
+		name = smf_document_required(entry->call, record.val.binary.data, "TrainingJobName");
+		arn = smf_document_required(entry->call, record.val.binary.data, "TrainingJobArn");
 		if (strcmp(arn, entry->wanted->arn) == 0)
 			entry->name = MemoryContextStrdup(stream->context, name);
 	}
@@ -1203,7 +1206,7 @@ describe_job(JobStream *stream, const JobEntry *entry, Job *job)
 		job->summary = entry->summary;
 	job->document = entry->document;
 	if (job->document == NULL && entry->describe != NULL)
-		job->document = smf_document_describe(entry->describe, entry->name);
+		job->document = smf_document_job(entry->describe);
 	if (entry->cached_tags != NULL)
 		job->tags = entry->cached_tags;
 	else if (job->record != NULL)
@@ -1378,7 +1381,7 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 			JobEntry   *entry = entry_at(stream, 0);
 
 			if (entry->state == ENTRY_FAILED)
-				smf_call_raise(entry->call, entry->name);
+				smf_call_raise(entry->call);
 			if (entry->state == ENTRY_COMPLETE)
 			{
 				hand_out(stream, entry, job);

@@ -74,7 +74,7 @@ raise_error(void *arg)
 	if (error->code != NULL)
 		FUZZ_CHECK(strlen(error->code) < ERROR_CODE_SIZE * 3 && strpbrk(error->code, ":#\r\n") == NULL);
 	call->retry_class = smf_retry_classify(error->http_status, error->code, error->message);
-	smf_call_raise(call, "job");
+	smf_call_raise(call);
 }
 
 /* Is it one of the states that doc/options.md lists for an answer? */
@@ -96,7 +96,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AwsSession	session = {0};
 	AwsClient	client = {.session = &session};
 	AwsCall		call = {.client = &client, .operation = "DescribeTrainingJob", .attempt = 1,
-	.result = SMF_HTTP_OK, .request = (HttpRequest *) &answer};
+	.subject = "job", .result = SMF_HTTP_OK, .request = (HttpRequest *) &answer};
 	double		delay_s;
 
 	answer.status = statuses[fuzz_byte(&input) % lengthof(statuses)];
