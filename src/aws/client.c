@@ -114,7 +114,9 @@ struct AwsCall
 	bool		refused;		/* these were refused */
 	int64		first_sent_us;	/* smf_http_now() of the first request */
 	int64		sent_us;		/* and of the last one */
-	HttpRequest *request;		/* in flight, or the answer of a success */
+	HttpRequest *request;		/* in flight, or the answer */
+	const char *answer;			/* its body, the request's own */
+	size_t		answer_len;		/* bytes */
 	HttpTimer	backoff;		/* armed between two attempts, and before an end without one */
 
 	bool		done;
@@ -318,6 +320,13 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 
 	MemoryContextSwitchTo(old);
 	return client;
+}
+
+/* The memory that the client's calls live in. */
+MemoryContext
+smf_client_context(const AwsClient *client)
+{
+	return client->context;
 }
 
 /* Why the client can make no calls, a sentence; NULL when it can. */
@@ -545,6 +554,8 @@ forget_answer(AwsCall *call)
 {
 	smf_http_free(call->request);
 	call->request = NULL;
+	call->answer = NULL;
+	call->answer_len = 0;
 	free_string((char **) &call->error.code);
 	free_string((char **) &call->error.message);
 	free_string(&call->request_id);
@@ -730,8 +741,8 @@ read_error(AwsCall *call)
 	MemoryContext scratch = AllocSetContextCreate(client->context, "sagemaker_fdw error",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	size_t		len;
-	const char *body = smf_http_body(request, &len);
+	const char *body = call->answer;
+	size_t		len = call->answer_len;
 	const char *code = smf_http_header(request, "x-amzn-ErrorType");
 	char	   *message = NULL;
 	const char *reason;
@@ -829,13 +840,12 @@ request_done(HttpRequest *request, void *arg)
 	AwsClient  *client = call->client;
 	MemoryContext old = MemoryContextSwitchTo(client->context);
 	bool		succeeded = false;
-	size_t		len;
 
 	call->result = smf_http_result(request);
 	call->retry_class = SMF_RETRY_NO;
-	(void) smf_http_body(request, &len);
-	client->stats.bytes_received += len;
-	smf_stats_add(&call->pacer->key, SMF_FIGURE_BYTES_RECEIVED, len);
+	call->answer = smf_http_body(request, &call->answer_len);
+	client->stats.bytes_received += call->answer_len;
+	smf_stats_add(&call->pacer->key, SMF_FIGURE_BYTES_RECEIVED, call->answer_len);
 	if (call->result == SMF_HTTP_OK)
 	{
 		const char *id = smf_http_header(request, "x-amzn-RequestId");
@@ -1074,14 +1084,14 @@ send_request(PaceTurn *turn)
  * smf_call_start
  *		Start a call.
  *
- * "operation" is a constant, "subject" the job that the call is for, or NULL, and
- * "body" JSON in UTF-8; both are copied.  "*attempts" is counted up for each
- * request that is sent, and must outlive the call.  The call is the client's, and
- * freed with it at the latest.
+ * "operation" is a constant, "subject" the job that the call is for, or NULL, copied.
+ * "body" is JSON in UTF-8, palloc'ed in the client's context, and the call's from now on.
+ * "*attempts" is counted up for each request that is sent, and must outlive the call.
+ * The call is the client's, and freed with it at the latest.
  */
 AwsCall *
 smf_call_start(AwsClient *client, const char *operation, const char *subject,
-			   const char *body, int64 *attempts)
+			   char *body, int64 *attempts)
 {
 	AwsCall    *call = MemoryContextAllocZero(client->context, sizeof(AwsCall));
 	PaceTerms	terms = {0};
@@ -1090,7 +1100,7 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	call->client = client;
 	call->operation = operation;
 	smf_call_about(call, subject);
-	call->body = MemoryContextStrdup(client->context, body);
+	call->body = body;
 	call->body_len = strlen(body);
 	call->attempts_counter = attempts;
 	call->backoff.fire = backoff_over;
@@ -1192,7 +1202,8 @@ smf_call_operation(const AwsCall *call)
 const char *
 smf_call_body(const AwsCall *call, size_t *len)
 {
-	return smf_http_body(call->request, len);
+	*len = call->answer_len;
+	return call->answer;
 }
 
 /*

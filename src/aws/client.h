@@ -74,6 +74,7 @@ typedef struct AwsCall AwsCall;
 
 extern AwsClient *smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 									const ForeignServer *server, Oid userid);
+extern MemoryContext smf_client_context(const AwsClient *client);
 extern const char *smf_client_problem(const AwsClient *client);
 extern const char *smf_client_url(const AwsClient *client);
 extern const AwsCredentials *smf_client_credentials(AwsClient *client);
@@ -89,7 +90,7 @@ extern char *smf_client_endpoint(const AwsClientConfig *config, const ForeignSer
 								 Oid userid);
 
 extern AwsCall *smf_call_start(AwsClient *client, const char *operation, const char *subject,
-							   const char *body, int64 *attempts);
+							   char *body, int64 *attempts);
 extern bool smf_call_done(const AwsCall *call);
 extern AwsCallState smf_call_state(const AwsCall *call);
 extern bool smf_call_failed(const AwsCall *call);

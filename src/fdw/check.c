@@ -45,7 +45,7 @@ typedef struct Check
 	AwsClient  *client;			/* NULL: there are no credentials */
 	ErrorData  *error;			/* why there are none any more, once a call has told; NULL */
 	bool		refused;		/* AWS does not take those that there are */
-	int64		attempts;
+	int64		attempts[SMF_JOB_OPERATIONS];
 	char	   *job_name;		/* of some job; NULL: there is none, or it is not known */
 	char	   *job_arn;
 } Check;
@@ -116,19 +116,36 @@ wait_for_call(Check *check, void *arg)
 	smf_call_wait(arg);
 }
 
+/* Start a call, for the job that was listed, or else for one that does not exist. */
+static AwsCall *
+start_call(Check *check, JobOperation operation)
+{
+	const char *job_name = check->job_name ? check->job_name : NO_JOB;
+	JobQuery	query;
+
+	if (operation == SMF_OP_DESCRIBE_TRAINING_JOB)
+		return smf_start_describe(check->client, job_name, check->attempts);
+	if (operation == SMF_OP_LIST_TAGS)
+		return smf_start_list_tags(check->client, job_name, check->job_arn, false, NULL, check->attempts);
+	smf_job_query_init(&query);
+	query.tuning_job_arn = "/" NO_JOB;
+	return smf_start_page(check->client, operation, &query, 1, NULL, check->attempts);
+}
+
 /*
  * Make a call.  NULL: credentials were refused, now or before, and there are no others,
  * as check->error says; their source is not asked again for each call.
  */
 static AwsCall *
-call(Check *check, JobOperation operation, char *body)
+call(Check *check, JobOperation operation)
 {
 	AwsCall    *made;
 
 	if (check->error != NULL)
 		return NULL;
-	made = smf_call_start(check->client, smf_operation_name(operation), NULL, body,
-						  &check->attempts);
+	made = start_call(check, operation);
+	/* whatever it says is of the server, not of the job that it happens to name */
+	smf_call_about(made, NULL);
 	check->error = guard(check, wait_for_call, made);
 	return check->error ? NULL : made;
 }
@@ -248,25 +265,15 @@ check_connection(Check *check, const AwsCall *made, int64 took_us)
 	put_row(check, "latency", true, psprintf("%.0f ms for the first call, with its connection", took_us / 1000.0));
 }
 
-static char *
-list_request(JobOperation operation)
-{
-	JobQuery	query;
-
-	smf_job_query_init(&query);
-	query.tuning_job_arn = "/" NO_JOB;
-	return smf_page_request(operation, &query, 1, NULL);
-}
-
 /* Try an operation, unless the credentials are of no use for any. */
 static void
-try_operation(Check *check, JobOperation operation, char *body)
+try_operation(Check *check, JobOperation operation)
 {
 	if (check->refused)
 		put_row(check, psprintf("permission %s", smf_operation_name(operation)), false,
 				"not tried: AWS refuses the credentials");
 	else
-		check_permission(check, operation, call(check, operation, body));
+		check_permission(check, operation, call(check, operation));
 }
 
 /* After the first call, a list, and the rows about the connection. */
@@ -282,12 +289,11 @@ check_permissions(Check *check, AwsCall *made)
 	if (listed)
 		take_job(check, made);
 
-	try_operation(check, SMF_OP_DESCRIBE_TRAINING_JOB,
-				  smf_describe_training_job_request(check->job_name ? check->job_name : NO_JOB));
-	try_operation(check, SMF_OP_SEARCH, list_request(SMF_OP_SEARCH));
-	try_operation(check, SMF_OP_LIST_FOR_TUNING_JOB, list_request(SMF_OP_LIST_FOR_TUNING_JOB));
+	try_operation(check, SMF_OP_DESCRIBE_TRAINING_JOB);
+	try_operation(check, SMF_OP_SEARCH);
+	try_operation(check, SMF_OP_LIST_FOR_TUNING_JOB);
 	if (check->job_arn != NULL)
-		try_operation(check, SMF_OP_LIST_TAGS, smf_list_tags_request(check->job_arn, false, NULL));
+		try_operation(check, SMF_OP_LIST_TAGS);
 	else
 		put_row(check, "permission ListTags", listed,
 				listed ? "not tried: there is no job to list the tags of" :
@@ -323,7 +329,7 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	{
 		int64		start_us = smf_http_now();
 
-		made = call(&check, SMF_OP_LIST_TRAINING_JOBS, list_request(SMF_OP_LIST_TRAINING_JOBS));
+		made = call(&check, SMF_OP_LIST_TRAINING_JOBS);
 		took_us = smf_http_now() - start_us;
 	}
 	check_credentials(&check, made);

@@ -44,7 +44,7 @@ sagemaker_describe_training_job(PG_FUNCTION_ARGS)
 	ForeignServer *server;
 	AwsClient  *client;
 	AwsCall    *call;
-	int64		attempts = 0;
+	int64		attempts[SMF_JOB_OPERATIONS] = {0};
 	Jsonb	   *document = NULL;
 
 	server = smf_access_server(server_name, userid);
@@ -58,8 +58,7 @@ sagemaker_describe_training_job(PG_FUNCTION_ARGS)
 	context = AllocSetContextCreate(caller, "sagemaker_fdw function", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
 	client = smf_access_client(smf_settings_resolve(server, NULL), userid);
-	call = smf_call_start(client, smf_operation_name(SMF_OP_DESCRIBE_TRAINING_JOB), job_name,
-						  smf_describe_training_job_request(job_name), &attempts);
+	call = smf_start_describe(client, job_name, attempts);
 	smf_call_wait(call);
 	MemoryContextSwitchTo(caller);
 	if (!smf_call_failed(call))

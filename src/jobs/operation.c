@@ -1,10 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * operation.c
- *		The service's operations: what is asked, and what an answer must hold.
+ *		The service's operations: calls of each, and what names and ARNs look like.
  *
  * Request bodies are built with Postgres's own JSON escaping and leave in
- * UTF-8, whatever the database encoding.
+ * UTF-8, whatever the database encoding.  They are built where the call lives that
+ * sends them.
+ *
+ * Not accounted for: what an answer holds, which document.c reads.
  *
  *-------------------------------------------------------------------------
  */
@@ -57,11 +60,32 @@ append_string_member(StringInfo body, const char *key, const char *value)
 	escape_json(body, value);
 }
 
-static char *
-finish_request(StringInfo body)
+/* Begin a request body, an object, in the memory of the client's calls. */
+static void
+begin_body(StringInfo body, const AwsClient *client)
 {
+	MemoryContext old = MemoryContextSwitchTo(smf_client_context(client));
+
+	initStringInfo(body);
+	appendStringInfoChar(body, '{');
+	MemoryContextSwitchTo(old);
+}
+
+/* End the body, and start the call that sends it and owns it from now on. */
+static AwsCall *
+start_call(AwsClient *client, JobOperation operation, const char *job_name, StringInfo body,
+		   int64 *attempts)
+{
+	MemoryContext old = MemoryContextSwitchTo(smf_client_context(client));
+	char	   *utf8;
+
 	appendStringInfoChar(body, '}');
-	return pg_server_to_any(body->data, body->len, PG_UTF8);
+	utf8 = pg_server_to_any(body->data, body->len, PG_UTF8);
+	if (utf8 != body->data)
+		pfree(body->data);
+	MemoryContextSwitchTo(old);
+	return smf_call_start(client, smf_operation_name(operation), job_name, utf8,
+						  &attempts[operation]);
 }
 
 /* Append "key": seconds, unless that is no bound. */
@@ -145,6 +169,7 @@ append_search(StringInfo body, const JobQuery *query)
 	List	   *alternatives = NIL;
 	ListCell   *lc;
 
+	/* What all jobs must meet is a list of filters. */
 	appendStringInfoString(body, ", \"Resource\": \"TrainingJob\"");
 	appendStringInfoString(body, begin);
 	append_time_filter(body, "CreationTime", "GreaterThanOrEqualTo", query->created_after);
@@ -160,7 +185,8 @@ append_search(StringInfo body, const JobQuery *query)
 		else
 			alternatives = lappend(alternatives, filter);
 	}
-	/* the service refuses an expression, and a list in it, that is empty */
+
+	/* Alternatives are expressions below it.  The service refuses an expression, and a list in one, that is empty. */
 	if (body->data[body->len - 1] != '[')
 	{
 		appendStringInfoChar(body, ']');
@@ -179,77 +205,112 @@ append_search(StringInfo body, const JobQuery *query)
 }
 
 /*
- * smf_page_request
- *		Body that asks for a page of jobs; "next_token" is NULL for the first one.
+ * Append what asks for a page of jobs; "next_token" is NULL for the first one.
  *
  * The order is always sent: the service's default is documented both ways, and
  * Search's own is not stable while pages are walked.
  */
-char *
-smf_page_request(JobOperation operation, const JobQuery *query, int max_results,
-				 const char *next_token)
+static void
+append_page(StringInfo body, JobOperation operation, const JobQuery *query, int max_results,
+			const char *next_token)
 {
-	StringInfoData body;
+	appendStringInfo(body, "\"MaxResults\": %d", max_results);
 
-	initStringInfo(&body);
-	appendStringInfo(&body, "{\"MaxResults\": %d", max_results);
+	/* Each operation takes what it knows of the query. */
 	switch (operation)
 	{
 		case SMF_OP_LIST_TRAINING_JOBS:
-			append_time_member(&body, "CreationTimeAfter", query->created_after);
-			append_time_member(&body, "CreationTimeBefore", query->created_before);
-			append_time_member(&body, "LastModifiedTimeAfter", query->modified_after);
-			append_time_member(&body, "LastModifiedTimeBefore", query->modified_before);
-			append_string_member(&body, "StatusEquals", query->status);
-			append_string_member(&body, "NameContains", query->name_contains);
+			append_time_member(body, "CreationTimeAfter", query->created_after);
+			append_time_member(body, "CreationTimeBefore", query->created_before);
+			append_time_member(body, "LastModifiedTimeAfter", query->modified_after);
+			append_time_member(body, "LastModifiedTimeBefore", query->modified_before);
+			append_string_member(body, "StatusEquals", query->status);
+			append_string_member(body, "NameContains", query->name_contains);
 			break;
 		case SMF_OP_LIST_FOR_TUNING_JOB:
-			append_string_member(&body, "HyperParameterTuningJobName",
+			append_string_member(body, "HyperParameterTuningJobName",
 								 strrchr(query->tuning_job_arn, '/') + 1);
-			append_string_member(&body, "StatusEquals", query->status);
+			append_string_member(body, "StatusEquals", query->status);
 			break;
 		case SMF_OP_SEARCH:
-			append_search(&body, query);
+			append_search(body, query);
 			break;
 		case SMF_OP_DESCRIBE_TRAINING_JOB:
 		case SMF_OP_LIST_TAGS:
 			pg_unreachable();
 	}
-	append_string_member(&body, "SortBy", "CreationTime");
-	append_string_member(&body, "SortOrder", query->oldest_first ? "Ascending" : "Descending");
-	append_string_member(&body, "NextToken", next_token);
-	return finish_request(&body);
-}
 
-/* Body that asks for one job's document. */
-char *
-smf_describe_training_job_request(const char *training_job_name)
-{
-	StringInfoData body;
-
-	initStringInfo(&body);
-	appendStringInfoChar(&body, '{');
-	append_string_member(&body, "TrainingJobName", training_job_name);
-	return finish_request(&body);
+	/* The order and the place in it are said to all of them alike. */
+	append_string_member(body, "SortBy", "CreationTime");
+	append_string_member(body, "SortOrder", query->oldest_first ? "Ascending" : "Descending");
+	append_string_member(body, "NextToken", next_token);
 }
 
 /*
- * smf_list_tags_request
- *		Body that asks for a page of a resource's tags, of the service's own size or the
- *		smallest that it makes; "next_token" may be NULL.
+ * smf_start_page
+ *		Ask an operation that lists jobs for a page of at most "max_results" of them.
+ *
+ * "next_token" is NULL for the first page.  Of this and the next three functions:
+ * "attempts" has a counter of requests sent for each JobOperation, and must outlive
+ * the call.
  */
-char *
-smf_list_tags_request(const char *resource_arn, bool small_page, const char *next_token)
+AwsCall *
+smf_start_page(AwsClient *client, JobOperation operation, const JobQuery *query, int max_results,
+			   const char *next_token, int64 *attempts)
 {
 	StringInfoData body;
 
-	initStringInfo(&body);
-	appendStringInfoChar(&body, '{');
-	append_string_member(&body, "ResourceArn", resource_arn);
+	begin_body(&body, client);
+	append_page(&body, operation, query, max_results, next_token);
+	return start_call(client, operation, NULL, &body, attempts);
+}
+
+/*
+ * smf_start_arn_search
+ *		Search for the job with the ARN.  "job_name" is for messages.
+ */
+AwsCall *
+smf_start_arn_search(AwsClient *client, const char *job_name, const char *arn, int64 *attempts)
+{
+	StringInfoData body;
+	JobQuery	query;
+	SearchFilter filter = {"TrainingJobArn", "Equals", arn};
+
+	smf_job_query_init(&query);
+	query.filters = list_make1(&filter);
+	begin_body(&body, client);
+	append_page(&body, SMF_OP_SEARCH, &query, SMF_PAGE_SIZE_MAX, NULL);
+	return start_call(client, SMF_OP_SEARCH, job_name, &body, attempts);
+}
+
+/* Ask for one job's document. */
+AwsCall *
+smf_start_describe(AwsClient *client, const char *job_name, int64 *attempts)
+{
+	StringInfoData body;
+
+	begin_body(&body, client);
+	append_string_member(&body, "TrainingJobName", job_name);
+	return start_call(client, SMF_OP_DESCRIBE_TRAINING_JOB, job_name, &body, attempts);
+}
+
+/*
+ * smf_start_list_tags
+ *		Ask for a page of the job's tags, of the service's own size or the smallest that it
+ *		makes; "next_token" may be NULL.  "job_name" is for messages.
+ */
+AwsCall *
+smf_start_list_tags(AwsClient *client, const char *job_name, const char *arn, bool small_page,
+					const char *next_token, int64 *attempts)
+{
+	StringInfoData body;
+
+	begin_body(&body, client);
+	append_string_member(&body, "ResourceArn", arn);
 	if (small_page)
 		appendStringInfo(&body, ", \"MaxResults\": %d", SMF_TAGS_PAGE_SIZE_MIN);
 	append_string_member(&body, "NextToken", next_token);
-	return finish_request(&body);
+	return start_call(client, SMF_OP_LIST_TAGS, job_name, &body, attempts);
 }
 
 static bool

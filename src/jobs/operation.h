@@ -1,13 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * operation.h
- *		The service's operations: what is asked, and what an answer must hold.
+ *		The service's operations: calls of each, and what names and ARNs look like.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef SMF_OPERATION_H
 #define SMF_OPERATION_H
 
+#include "aws/client.h"
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
@@ -75,12 +76,15 @@ typedef struct JobQuery
 extern const char *smf_operation_name(JobOperation operation);
 
 extern void smf_job_query_init(JobQuery *query);
-extern char *smf_page_request(JobOperation operation, const JobQuery *query, int max_results,
-							  const char *next_token);
 extern char *smf_search_time(int64 seconds);
-extern char *smf_describe_training_job_request(const char *training_job_name);
-extern char *smf_list_tags_request(const char *resource_arn, bool small_page,
-								   const char *next_token);
+
+extern AwsCall *smf_start_page(AwsClient *client, JobOperation operation, const JobQuery *query,
+							   int max_results, const char *next_token, int64 *attempts);
+extern AwsCall *smf_start_arn_search(AwsClient *client, const char *job_name, const char *arn,
+									 int64 *attempts);
+extern AwsCall *smf_start_describe(AwsClient *client, const char *job_name, int64 *attempts);
+extern AwsCall *smf_start_list_tags(AwsClient *client, const char *job_name, const char *arn,
+									bool small_page, const char *next_token, int64 *attempts);
 
 extern bool smf_training_job_name_valid(const char *name);
 extern char *smf_training_job_arn_name(const char *arn, const char *region, const char *account_id);

@@ -732,29 +732,13 @@ fill(JobStream *stream)
 	page_size = next_page_size(stream);
 	if (page_size > 0 && calls_in_flight(stream) < spec->max_concurrency)
 	{
-		char	   *body = smf_page_request(stream->list_operation, &spec->query, page_size,
-											stream->next_token);
-
 		stream->page_size = page_size;
-		stream->page = smf_call_start(stream->client, smf_operation_name(stream->list_operation),
-									  NULL, body, &spec->attempts[stream->list_operation]);
-		pfree(body);
+		stream->page = smf_start_page(stream->client, stream->list_operation, &spec->query, page_size,
+									  stream->next_token, spec->attempts);
 	}
 }
 
 /* ----- what is fetched for an entry ----- */
-
-static void
-start_entry_call(JobStream *stream, JobEntry *entry, JobOperation operation, char *body)
-{
-	entry->operation = operation;
-	entry->call = smf_call_start(stream->client, smf_operation_name(operation),
-								 entry->name ? entry->name : entry->wanted->name, body,
-								 &stream->spec.attempts[operation]);
-	entry->state = ENTRY_CALLING;
-	stream->in_flight++;
-	pfree(body);
-}
 
 /* Read the document, for good. */
 static void
@@ -767,18 +751,6 @@ read_document(JobStream *stream, JobEntry *entry)
 	if (entry->arn == NULL)
 		entry->arn = smf_document_required(entry->describe, &entry->document->root, "TrainingJobArn");
 	MemoryContextSwitchTo(old);
-}
-
-/* Body that searches for the job with the ARN. */
-static char *
-arn_search_request(const char *arn)
-{
-	JobQuery	query;
-	SearchFilter filter = {"TrainingJobArn", "Equals", arn};
-
-	smf_job_query_init(&query);
-	query.filters = list_make1(&filter);
-	return smf_page_request(SMF_OP_SEARCH, &query, SMF_PAGE_SIZE_MAX, NULL);
 }
 
 /* Is the job's document still to be asked for? */
@@ -796,21 +768,33 @@ start_next_call(JobStream *stream, JobEntry *entry)
 	bool		lacks_tags = spec->want_tags && !entry->tags_complete;
 
 	if (entry->searched && entry->name == NULL)
-		start_entry_call(stream, entry, SMF_OP_SEARCH, arn_search_request(entry->wanted->arn));
+	{
+		entry->operation = SMF_OP_SEARCH;
+		entry->call = smf_start_arn_search(stream->client, entry->wanted->name, entry->wanted->arn,
+										   spec->attempts);
+	}
 	else if (lacks_document(stream, entry) &&
 			 !(lacks_tags && spec->tags_first && entry->arn != NULL))
-		start_entry_call(stream, entry, SMF_OP_DESCRIBE_TRAINING_JOB,
-						 smf_describe_training_job_request(entry->name));
+	{
+		entry->operation = SMF_OP_DESCRIBE_TRAINING_JOB;
+		entry->call = smf_start_describe(stream->client, entry->name, spec->attempts);
+	}
 	else if (lacks_tags)
 	{
 		if (entry->arn == NULL)
 			read_document(stream, entry);
+		entry->operation = SMF_OP_LIST_TAGS;
 		entry->small_tags = stream->small_tags;
-		start_entry_call(stream, entry, SMF_OP_LIST_TAGS,
-						 smf_list_tags_request(entry->arn, stream->small_tags, entry->tags_token));
+		entry->call = smf_start_list_tags(stream->client, entry->name, entry->arn, stream->small_tags,
+										  entry->tags_token, spec->attempts);
 	}
 	else
+	{
 		entry->state = ENTRY_COMPLETE;
+		return;
+	}
+	entry->state = ENTRY_CALLING;
+	stream->in_flight++;
 }
 
 static bool

@@ -38,13 +38,6 @@ smf_http_status(const HttpRequest *request)
 }
 
 const char *
-smf_http_body(const HttpRequest *request, size_t *len)
-{
-	*len = answer.body_len;
-	return answer.body;
-}
-
-const char *
 smf_http_header(const HttpRequest *request, const char *name)
 {
 	if (strcmp(name, "x-amzn-ErrorType") == 0)
@@ -114,6 +107,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	client.config.region = "us-east-1";
 	answer.body = (const char *) input.at;
 	answer.body_len = input.left;
+	call.answer = answer.body;
+	call.answer_len = answer.body_len;
 
 	delay_s = smf_retry_after(smf_http_header(NULL, "x-amz-retry-after"), smf_http_header(NULL, "Retry-After"));
 	FUZZ_CHECK(delay_s >= 0 && delay_s <= 60);
