@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * operation.c
- *		The service's operations: calls of each, and what names and ARNs look like.
+ *		The service's operations: calls of each, what names and ARNs look like.
  *
  * Request bodies are built with Postgres's own JSON escaping and leave in
  * UTF-8, whatever the database encoding.  They are built where the call lives that
@@ -311,6 +311,36 @@ smf_start_list_tags(AwsClient *client, const char *job_name, const char *arn, bo
 		appendStringInfo(&body, ", \"MaxResults\": %d", SMF_TAGS_PAGE_SIZE_MIN);
 	append_string_member(&body, "NextToken", next_token);
 	return start_call(client, SMF_OP_LIST_TAGS, job_name, &body, attempts);
+}
+
+/*
+ * smf_job_not_found
+ *		Does the error say that there is no such job?
+ *
+ * ResourceNotFound is what is documented; the live service sends a
+ * ValidationException with one of two texts.
+ */
+bool
+smf_job_not_found(const AwsError *error)
+{
+	static const char *const texts[] = {
+		"Requested resource not found",
+		"Could not find training job"
+	};
+
+	if (error->code == NULL)
+		return false;
+	if (strcmp(error->code, "ResourceNotFound") == 0 ||
+		strcmp(error->code, "ResourceNotFoundException") == 0)
+		return true;
+	if (strcmp(error->code, "ValidationException") != 0 || error->message == NULL)
+		return false;
+	for (int i = 0; i < lengthof(texts); i++)
+	{
+		if (strncmp(error->message, texts[i], strlen(texts[i])) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * operation.h
- *		The service's operations: calls of each, and what names and ARNs look like.
+ *		The service's operations: calls of each, what names and ARNs look like.
  *
  *-------------------------------------------------------------------------
  */
@@ -85,6 +85,8 @@ extern AwsCall *smf_start_arn_search(AwsClient *client, const char *job_name, co
 extern AwsCall *smf_start_describe(AwsClient *client, const char *job_name, int64 *attempts);
 extern AwsCall *smf_start_list_tags(AwsClient *client, const char *job_name, const char *arn,
 									bool small_page, const char *next_token, int64 *attempts);
+
+extern bool smf_job_not_found(const AwsError *error);
 
 extern bool smf_training_job_name_valid(const char *name);
 extern char *smf_training_job_arn_name(const char *arn, const char *region, const char *account_id);

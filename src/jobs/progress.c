@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "aws/shared.h"
+#include "http/http.h"
 #include "jobs/progress.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
@@ -319,4 +320,40 @@ smf_progress_read(int *n)
 	}
 	smf_shared_unlock(&progress_part);
 	return rows;
+}
+
+/*
+ * smf_progress_notify
+ *		Tell the user how far a scan has come, if it is time for that.
+ *
+ * In numbers only, since whoever reads by way of row security or of a view may see none
+ * of these jobs.  Returns when the next notice is due, of smf_http_now(), or 0 for never.
+ */
+int64
+smf_progress_notify(ProgressNotices *notices, int64 njobs_read, int64 njobs_listed)
+{
+	int64		now_us = smf_http_now();
+	int64		calls = 0;
+
+	if (notices->interval_us == 0)
+		return 0;
+	if (notices->started_us == 0)
+	{
+		notices->started_us = now_us;
+		notices->next_us = now_us + notices->interval_us;
+	}
+	if (now_us < notices->next_us)
+		return notices->next_us;
+
+	for (int i = 0; i < SMF_JOB_OPERATIONS; i++)
+		calls += notices->attempts[i];
+	ereport(NOTICE,
+			(errmsg("reading %s: " INT64_FORMAT " jobs read of " INT64_FORMAT " listed so far, "
+					INT64_FORMAT " calls, %.1f calls a second",
+					notices->label, njobs_read, njobs_listed, calls,
+					calls / ((now_us - notices->started_us) / 1e6)),
+			 notices->estimated > 0 ?
+			 errdetail("Statistics say that there are about " INT64_FORMAT " jobs.", notices->estimated) : 0));
+	notices->next_us = now_us + notices->interval_us;
+	return notices->next_us;
 }

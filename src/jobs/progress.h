@@ -38,12 +38,24 @@ typedef struct ProgressRow
 	const char *waiting_on;		/* a constant; NULL: the scan waits for nothing */
 } ProgressRow;
 
+/* A scan that tells its own user from time to time how far it is. */
+typedef struct ProgressNotices
+{
+	const char *label;			/* what is read */
+	int64		interval_us;	/* time between notices; 0: there are none */
+	int64		started_us;		/* smf_http_now() when it was first waited for; 0: not yet */
+	int64		next_us;		/* when the next notice is due */
+	int64		estimated;		/* jobs that there are, by statistics; 0 or less: not known */
+	const int64 *attempts;		/* requests sent, by JobOperation */
+} ProgressNotices;
+
 extern void smf_progress_request(void);
 extern Progress *smf_progress_begin(Oid serverid);
 extern void smf_progress_end(Progress *progress);
 extern void smf_progress_source(Progress *progress, JobOperation operation, int64 estimated);
 extern void smf_progress_count(Progress *progress, ProgressCount what, int64 n);
 extern void smf_progress_wait(Progress *progress, const AwsCall *call, JobOperation operation);
+extern int64 smf_progress_notify(ProgressNotices *notices, int64 njobs_read, int64 njobs_listed);
 extern ProgressRow *smf_progress_read(int *n);
 
 #endif							/* SMF_PROGRESS_H */

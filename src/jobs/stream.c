@@ -143,39 +143,8 @@ struct JobStream
 	int			ramp_taken;		/* of these, handed out or gone */
 	int64		njobs_listed;
 	int64		njobs_taken;	/* handed out */
-	int64		started_us;		/* smf_http_now() of the first job asked for */
-	int64		next_notice_us;
+	ProgressNotices notices;
 };
-
-/*
- * smf_job_not_found
- *		Does the error say that there is no such job?
- *
- * ResourceNotFound is what is documented; the live service sends a
- * ValidationException with one of two texts.
- */
-bool
-smf_job_not_found(const AwsError *error)
-{
-	static const char *const texts[] = {
-		"Requested resource not found",
-		"Could not find training job"
-	};
-
-	if (error->code == NULL)
-		return false;
-	if (strcmp(error->code, "ResourceNotFound") == 0 ||
-		strcmp(error->code, "ResourceNotFoundException") == 0)
-		return true;
-	if (strcmp(error->code, "ValidationException") != 0 || error->message == NULL)
-		return false;
-	for (int i = 0; i < lengthof(texts); i++)
-	{
-		if (strncmp(error->message, texts[i], strlen(texts[i])) == 0)
-			return true;
-	}
-	return false;
-}
 
 static JobEntry *
 entry_at(JobStream *stream, int position)
@@ -1133,6 +1102,10 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	stream->check_context = AllocSetContextCreate(context, "sagemaker_fdw check",
 												  ALLOCSET_DEFAULT_SIZES);
 	stream->ramp_window = 1;
+	stream->notices.label = spec->label;
+	stream->notices.interval_us = spec->notice_us;
+	stream->notices.estimated = spec->estimated;
+	stream->notices.attempts = spec->attempts;
 	stream->page_limit = spec->fetch_size;
 	/* a page is asked for early enough to come while the windows before it are under way */
 	stream->capacity = 2 * spec->max_concurrency;
@@ -1284,37 +1257,15 @@ show_wait(const JobStream *stream)
 		smf_progress_wait(stream->spec.progress, stream->page, stream->list_operation);
 }
 
-/*
- * Tell the user how far the stream has come, if it is time for that: in numbers only, since
- * whoever reads by way of row security or of a view may see none of these jobs.
- */
+/* Tell the user how far the stream has come, if it is time for that. */
 static void
 notify(JobStream *stream)
 {
-	int64		now_us = smf_http_now();
-	int64		calls = 0;
+	int64		next_us = smf_progress_notify(&stream->notices, stream->njobs_taken,
+											  stream->njobs_listed);
 
-	if (stream->spec.notice_us == 0)
-		return;
-	if (stream->started_us == 0)
-	{
-		stream->started_us = now_us;
-		stream->next_notice_us = now_us + stream->spec.notice_us;
-	}
-	if (now_us >= stream->next_notice_us)
-	{
-		for (int i = 0; i < SMF_JOB_OPERATIONS; i++)
-			calls += stream->spec.attempts[i];
-		ereport(NOTICE,
-				(errmsg("reading %s: " INT64_FORMAT " jobs read of " INT64_FORMAT " listed so far, "
-						INT64_FORMAT " calls, %.1f calls a second",
-						stream->spec.label, stream->njobs_taken, stream->njobs_listed, calls,
-						calls / ((now_us - stream->started_us) / 1e6)),
-				 stream->spec.estimated > 0 ?
-				 errdetail("Statistics say that there are about " INT64_FORMAT " jobs.", stream->spec.estimated) : 0));
-		stream->next_notice_us = now_us + stream->spec.notice_us;
-	}
-	smf_client_wake_at(stream->client, stream->next_notice_us);
+	if (next_us != 0)
+		smf_client_wake_at(stream->client, next_us);
 }
 
 /* Is the stream's very first page refused, in a way that the caller wants to know of? */

@@ -110,6 +110,4 @@ extern void smf_stream_end(JobStream *stream);
 
 extern bool smf_stream_tags_denied(const JobStream *stream);
 
-extern bool smf_job_not_found(const AwsError *error);
-
 #endif							/* SMF_STREAM_H */
