@@ -33,9 +33,12 @@ OBJS = \
 	src/jobs/attribute.o \
 	src/jobs/cache.o \
 	src/jobs/document.o \
+	src/jobs/entry.o \
+	src/jobs/lookup.o \
 	src/jobs/operation.o \
 	src/jobs/progress.o \
 	src/jobs/stream.o \
+	src/jobs/walk.o \
 	src/aws/client.o \
 	src/aws/config_file.o \
 	src/aws/credentials.o \

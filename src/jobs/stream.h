@@ -61,8 +61,8 @@ typedef struct JobStreamSpec
 	JobSource	source;
 	List	   *wanted;			/* SMF_FROM_NAMES: WantedJob *, each once */
 	JobQuery	query;			/* otherwise */
-	bool		narrowed;		/* pages may hold fewer jobs than are asked for, or
-								 * the check refuse some */
+	bool		narrowed;		/* pages may hold fewer jobs than are asked for, or the
+								 * check may find some that are not wanted */
 	bool		ordered;		/* the order of creation is promised to somebody */
 	bool		want_document;	/* Describe each job */
 	bool		want_tags;		/* list each job's tags */
@@ -71,8 +71,8 @@ typedef struct JobStreamSpec
 	JobCheck	check;			/* NULL: every job is wanted */
 	void	   *check_arg;
 	bool		check_tier[SMF_TIER_COMPLETE];	/* ask it there? */
-	bool		may_refuse;		/* the first page's being denied, or not found, is
-								 * told to the caller instead of raised */
+	bool		may_refuse;		/* return DENIED or UNKNOWN for the first page instead
+								 * of raising */
 	JobCache   *cache;			/* for SMF_FROM_NAMES; NULL: none */
 
 	const char *label;			/* what is read, for progress notices */

@@ -11,7 +11,7 @@ from harness import BULK, HISTORY, URL, another_session, control, counters, faul
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/"
 REGIONS = ["us-east-1", "eu-west-1", "us-west-2"]
-# SEARCH_WALK_PAGES of src/jobs/stream.c
+# SEARCH_WALK_PAGES of src/jobs/walk.c
 WALK_PAGES = 100
 LATENCY_MS = 100
 

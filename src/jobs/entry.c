@@ -1,0 +1,456 @@
+/*-------------------------------------------------------------------------
+ *
+ * entry.c
+ *		One job on its way through a stream: the calls that it still needs.
+ *
+ *		IDLE --start_call--> CALLING --take_answer--> IDLE, LISTING, GONE or FAILED
+ *		  |
+ *		  +--no call is next--> COMPLETE
+ *
+ * smf_entry_next_operation alone says which call is next: Search for a job that is not
+ * to be found by the name in its ARN, Describe, ListTags for each page of tags.
+ *
+ * An entry owns what is known of its job, in a memory context of its own.  When the job
+ * leaves, the context is handed over, so that nothing is copied for that; a document
+ * is read once, and not before anybody needs it.
+ *
+ * Before each call for a job the caller is asked whether, by what is known so far,
+ * the job is still wanted.
+ *
+ * A job that Describe does not find was deleted since it was listed, or never
+ * existed: it is gone.  Any other failure is kept, for who wants the job.
+ *
+ * A job that is asked for by its ARN is described by the name in there.  That may be
+ * spelled in another case than the job's own, so that what Describe does not find
+ * is looked for by the ARN itself before it is gone.
+ *
+ * Not accounted for: how many calls are in flight, which is the stream's to say.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "jobs/document.h"
+#include "jobs/entry.h"
+#include "utils/memutils.h"
+
+/* What the entries of a stream share, in the current memory context. */
+void
+smf_fetcher_init(JobFetcher *fetcher, AwsClient *client, const JobStreamSpec *spec)
+{
+	memset(fetcher, 0, sizeof(JobFetcher));
+	fetcher->client = client;
+	fetcher->spec = spec;
+	fetcher->context = CurrentMemoryContext;
+	fetcher->check_context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw check",
+												   ALLOCSET_DEFAULT_SIZES);
+}
+
+/* ----- what is known of a job ----- */
+
+/* Read the document that Describe answered, if it was not read yet. */
+static void
+read_document(JobEntry *entry)
+{
+	MemoryContext old = MemoryContextSwitchTo(entry->context);
+
+	if (entry->document == NULL && entry->described != NULL)
+		entry->document = smf_document_job(entry->described);
+	MemoryContextSwitchTo(old);
+}
+
+/* The job's ARN, out of its document if it was not listed. */
+static const char *
+arn_of(JobEntry *entry)
+{
+	MemoryContext old = MemoryContextSwitchTo(entry->context);
+
+	read_document(entry);
+	if (entry->arn == NULL)
+		entry->arn = smf_document_required(entry->described, &entry->document->root, "TrainingJobArn");
+	MemoryContextSwitchTo(old);
+	return entry->arn;
+}
+
+/*
+ * smf_entry_read_job
+ *		All that is known of the entry's job; the entry's own.
+ *
+ * Raises 08P01 or 28000 when the document is not what it must be.
+ */
+void
+smf_entry_read_job(JobFetcher *fetcher, JobEntry *entry, Job *job)
+{
+	bool		searched = fetcher->spec->source == SMF_FROM_SEARCH;
+
+	read_document(entry);
+	if (searched && entry->tags == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(entry->context);
+
+		entry->tags = smf_document_record_tags(entry->listed);
+		MemoryContextSwitchTo(old);
+	}
+	job->name = entry->name;
+	job->summary = searched ? NULL : entry->listed;
+	job->record = searched ? entry->listed : NULL;
+	job->document = entry->document;
+	job->tags = entry->tags;
+}
+
+/* Ask whether the job is still wanted, by what is known in the tier. */
+static bool
+still_wanted(JobFetcher *fetcher, JobEntry *entry, JobTier tier)
+{
+	const JobStreamSpec *spec = fetcher->spec;
+	MemoryContext old;
+	Job			job;
+	bool		wanted;
+
+	if (spec->check == NULL || !spec->check_tier[tier])
+		return true;
+	smf_entry_read_job(fetcher, entry, &job);
+	MemoryContextReset(fetcher->check_context);
+	old = MemoryContextSwitchTo(fetcher->check_context);
+	wanted = spec->check(spec->check_arg, &job, tier);
+	MemoryContextSwitchTo(old);
+	return wanted;
+}
+
+/* If the job is no longer wanted, it is gone. */
+static void
+check_entry(JobFetcher *fetcher, JobEntry *entry, JobTier tier)
+{
+	if (still_wanted(fetcher, entry, tier))
+		return;
+	entry->state = ENTRY_GONE;
+	entry->unwanted = true;
+}
+
+/* ----- where an entry begins and ends ----- */
+
+static void
+begin_entry(JobFetcher *fetcher, JobEntry *entry)
+{
+	memset(entry, 0, sizeof(JobEntry));
+	entry->context = AllocSetContextCreate(fetcher->context, "sagemaker_fdw job", ALLOCSET_SMALL_SIZES);
+}
+
+/*
+ * smf_entry_begin_listed
+ *		A job of a page begins its way; false if it is not wanted.
+ */
+bool
+smf_entry_begin_listed(JobFetcher *fetcher, JobEntry *entry, const JobWalk *walk,
+					   const ListedJob *job)
+{
+	MemoryContext old;
+
+	begin_entry(fetcher, entry);
+	old = MemoryContextSwitchTo(entry->context);
+	entry->name = pstrdup(job->name);
+	entry->arn = pstrdup(job->arn);
+	entry->listed = smf_walk_copy(walk, job);
+	MemoryContextSwitchTo(old);
+	return still_wanted(fetcher, entry, SMF_TIER_LISTED);
+}
+
+static Jsonb *
+copy_jsonb(const Jsonb *jsonb)
+{
+	Jsonb	   *copy;
+
+	if (jsonb == NULL)
+		return NULL;
+	copy = palloc(VARSIZE(jsonb));
+	memcpy(copy, jsonb, VARSIZE(jsonb));
+	return copy;
+}
+
+/*
+ * smf_entry_begin_wanted
+ *		A job that was asked for begins its way, with what is remembered of it; "cached"
+ *		is NULL when nothing is.
+ */
+void
+smf_entry_begin_wanted(JobFetcher *fetcher, JobEntry *entry, const WantedJob *wanted,
+					   const CachedJob *cached)
+{
+	MemoryContext old;
+
+	begin_entry(fetcher, entry);
+	entry->wanted = wanted;
+	entry->cached = cached != NULL;
+	if (cached != NULL && cached->name == NULL)
+		entry->state = ENTRY_GONE;
+
+	/* The cache may forget the job while this one is under way. */
+	old = MemoryContextSwitchTo(entry->context);
+	entry->name = pstrdup(cached != NULL && cached->name != NULL ? cached->name : wanted->name);
+	if (cached != NULL)
+	{
+		entry->document = copy_jsonb(cached->document);
+		entry->tags = copy_jsonb(cached->tags);
+		entry->tags_complete = cached->tags != NULL;
+	}
+	MemoryContextSwitchTo(old);
+
+	/* conditions may have other parameters than when it was remembered */
+	if (entry->document != NULL)
+		check_entry(fetcher, entry, SMF_TIER_DESCRIBED);
+}
+
+/*
+ * smf_entry_end
+ *		The entry ends: its calls are broken off, and its memory is the caller's now.
+ */
+MemoryContext
+smf_entry_end(JobEntry *entry)
+{
+	smf_call_free(entry->call);
+	smf_call_free(entry->described);
+	return entry->context;
+}
+
+/* ----- the next call ----- */
+
+/*
+ * smf_entry_next_operation
+ *		Which call is next for the job; false when there is none to make.
+ */
+bool
+smf_entry_next_operation(const JobFetcher *fetcher, const JobEntry *entry, JobOperation *operation)
+{
+	const JobStreamSpec *spec = fetcher->spec;
+	bool		lacks_document = spec->want_document && entry->described == NULL &&
+		entry->document == NULL;
+	bool		lacks_tags = spec->want_tags && !fetcher->tags_denied && !entry->tags_complete;
+	bool		tags_first = spec->tags_first && entry->arn != NULL;
+
+	if (entry->name == NULL)
+		*operation = SMF_OP_SEARCH;
+	else if (lacks_document && !(lacks_tags && tags_first))
+		*operation = SMF_OP_DESCRIBE_TRAINING_JOB;
+	else if (lacks_tags)
+		*operation = SMF_OP_LIST_TAGS;
+	else
+		return false;
+	return true;
+}
+
+/* Start the call that is next. */
+void
+smf_entry_start_call(JobFetcher *fetcher, JobEntry *entry, JobOperation operation)
+{
+	int64	   *attempts = fetcher->spec->attempts;
+
+	switch (operation)
+	{
+		case SMF_OP_SEARCH:
+			entry->call = smf_start_arn_search(fetcher->client, entry->wanted->name,
+											   entry->wanted->arn, attempts);
+			break;
+		case SMF_OP_DESCRIBE_TRAINING_JOB:
+			entry->call = smf_start_describe(fetcher->client, entry->name, attempts);
+			break;
+		case SMF_OP_LIST_TAGS:
+			entry->small_tags = fetcher->small_tags;
+			entry->call = smf_start_list_tags(fetcher->client, entry->name, arn_of(entry),
+											  entry->small_tags, entry->tags_token, attempts);
+			break;
+		case SMF_OP_LIST_TRAINING_JOBS:
+		case SMF_OP_LIST_FOR_TUNING_JOB:
+			pg_unreachable();
+	}
+	entry->operation = operation;
+	entry->state = ENTRY_CALLING;
+}
+
+/* ----- answers ----- */
+
+static void
+drop_call(JobEntry *entry)
+{
+	smf_call_free(entry->call);
+	entry->call = NULL;
+}
+
+/* The job is not to be found by the name in its ARN: look for the ARN itself, once. */
+static void
+search_by_arn(JobEntry *entry)
+{
+	if (entry->wanted == NULL || entry->wanted->arn == NULL || entry->searched)
+	{
+		entry->state = ENTRY_GONE;
+		return;
+	}
+	entry->searched = true;
+	entry->state = ENTRY_IDLE;
+
+	/* what was described is another job */
+	smf_call_free(entry->described);
+	entry->described = NULL;
+	entry->name = NULL;
+	entry->arn = NULL;
+	entry->document = NULL;
+}
+
+/*
+ * smf_entry_rename
+ *		All was looked through for the entry's ARN: the job is described by its own name, or
+ *		there is none if that is NULL, or the one which was tried.
+ */
+void
+smf_entry_rename(JobEntry *entry, const char *name)
+{
+	/* what is found by the name that Describe does not know is out of date */
+	if (name == NULL || strcmp(name, entry->wanted->name) == 0)
+	{
+		entry->state = ENTRY_GONE;
+		return;
+	}
+	entry->name = MemoryContextStrdup(entry->context, name);
+	entry->state = ENTRY_IDLE;
+}
+
+/* Describe has answered. */
+static void
+take_document(JobFetcher *fetcher, JobEntry *entry)
+{
+	const WantedJob *wanted = entry->wanted;
+
+	smf_call_count_rows(entry->call, 1);
+	smf_progress_count(fetcher->spec->progress, SMF_PROGRESS_DESCRIBED, 1);
+	entry->described = entry->call;
+	entry->call = NULL;
+	entry->state = ENTRY_IDLE;
+	if (wanted != NULL && wanted->arn != NULL && !entry->searched &&
+		strcmp(arn_of(entry), wanted->arn) != 0)
+	{
+		search_by_arn(entry);
+		return;
+	}
+	/* tags are next, also where the cache has the document by then */
+	if (fetcher->spec->check_tier[SMF_TIER_DESCRIBED])
+		(void) arn_of(entry);
+	check_entry(fetcher, entry, SMF_TIER_DESCRIBED);
+}
+
+/* A page of tags has come. */
+static void
+take_tags(JobFetcher *fetcher, JobEntry *entry)
+{
+	MemoryContext old = MemoryContextSwitchTo(entry->context);
+	AwsCall    *call = entry->call;
+	Jsonb	   *response = smf_document_parse(call);
+	JsonbContainer *tags = smf_document_list(call, response, "Tags");
+	int			n = tags ? JsonContainerSize(tags) : 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		JsonbContainer *tag = getIthJsonbValueFromContainer(tags, i)->val.binary.data;
+
+		pfree(smf_document_required(call, tag, "Key"));
+		pfree(smf_document_required(call, tag, "Value"));
+	}
+	entry->tag_pages = lappend(entry->tag_pages, response);
+	entry->tags_token = smf_document_next_token(call, response);
+	entry->tags_complete = entry->tags_token == NULL;
+	entry->state = ENTRY_IDLE;
+
+	/* the tags of one job, in however many pages */
+	if (entry->tags_complete)
+	{
+		entry->tags = smf_document_tags(entry->tag_pages);
+		smf_call_count_rows(call, 1);
+	}
+	MemoryContextSwitchTo(old);
+	drop_call(entry);
+	if (entry->tags_complete)
+		check_entry(fetcher, entry, SMF_TIER_TAGGED);
+}
+
+/* The answer to the search for an ARN: the job's own name. */
+static void
+take_search(JobEntry *entry)
+{
+	MemoryContext scratch = AllocSetContextCreate(entry->context, "sagemaker_fdw search",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	AwsCall    *call = entry->call;
+	Jsonb	   *response = smf_document_parse(call);
+	JsonbContainer *results = smf_document_list(call, response, "Results");
+	int			n = results ? JsonContainerSize(results) : 0;
+	const char *found = NULL;
+
+	smf_call_count_rows(call, n);
+	for (int i = 0; i < n && found == NULL; i++)
+	{
+		JsonbValue *result = getIthJsonbValueFromContainer(results, i);
+		JsonbValue	record;
+		char	   *name;
+
+		smf_document_object(call, result->val.binary.data, "TrainingJob", &record);
+		name = smf_document_required(call, record.val.binary.data, "TrainingJobName");
+		if (strcmp(smf_document_required(call, record.val.binary.data, "TrainingJobArn"),
+				   entry->wanted->arn) == 0)
+			found = name;
+	}
+	smf_entry_rename(entry, found);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+	drop_call(entry);
+}
+
+/* The call has failed: can the job do without it, or with another one? */
+static void
+take_failure(JobFetcher *fetcher, JobEntry *entry)
+{
+	const AwsCall *call = entry->call;
+	bool		tags = entry->operation == SMF_OP_LIST_TAGS;
+
+	entry->state = ENTRY_IDLE;
+	if (entry->operation == SMF_OP_SEARCH && smf_call_denied(call))
+		entry->state = ENTRY_LISTING;
+	else if (tags && smf_call_too_large(call) && !entry->small_tags)
+		fetcher->small_tags = true;
+	else if (tags && smf_call_denied(call) && fetcher->spec->tags_optional)
+		fetcher->tags_denied = true;
+	else if (smf_job_not_found(smf_call_error(call)))
+		search_by_arn(entry);
+	else
+	{
+		entry->state = ENTRY_FAILED;
+		return;
+	}
+	drop_call(entry);
+}
+
+/*
+ * smf_entry_take_answer
+ *		The entry's call is done: what it tells, and what is to be done next.
+ */
+void
+smf_entry_take_answer(JobFetcher *fetcher, JobEntry *entry)
+{
+	if (smf_call_failed(entry->call))
+	{
+		take_failure(fetcher, entry);
+		return;
+	}
+	switch (entry->operation)
+	{
+		case SMF_OP_DESCRIBE_TRAINING_JOB:
+			take_document(fetcher, entry);
+			break;
+		case SMF_OP_LIST_TAGS:
+			take_tags(fetcher, entry);
+			break;
+		case SMF_OP_SEARCH:
+			take_search(entry);
+			break;
+		case SMF_OP_LIST_TRAINING_JOBS:
+		case SMF_OP_LIST_FOR_TUNING_JOB:
+			pg_unreachable();
+	}
+}
