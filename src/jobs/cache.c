@@ -137,6 +137,7 @@ smf_cache_add(JobCache *cache, const char *key, const CachedJob *job)
 	CacheItem  *item;
 	char	   *at;
 
+	/* Make room, by dropping what was known before, and what was not asked for the longest. */
 	if (slot != NULL)
 		drop_item(cache, slot->item);
 	if (size > cache->max_bytes)
@@ -144,6 +145,7 @@ smf_cache_add(JobCache *cache, const char *key, const CachedJob *job)
 	while (cache->bytes + size > cache->max_bytes)
 		drop_item(cache, dlist_tail_element(CacheItem, node, &cache->items));
 
+	/* One allocation holds all of it. */
 	item = MemoryContextAllocZero(cache->context, size);
 	at = (char *) item + MAXALIGN(sizeof(CacheItem));
 	item->size = size;
@@ -152,6 +154,7 @@ smf_cache_add(JobCache *cache, const char *key, const CachedJob *job)
 	item->job.document = put(&at, job->document, document_size);
 	item->job.tags = put(&at, job->tags, tags_size);
 
+	/* It is found by its key, and was asked for last. */
 	slot = hash_search(cache->slots, &item->key, HASH_ENTER, NULL);
 	slot->key = item->key;
 	slot->item = item;
