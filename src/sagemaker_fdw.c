@@ -13,7 +13,7 @@
 #include "aws/credentials.h"
 #include "aws/pace.h"
 #include "aws/stats.h"
-#include "compat.h"
+#include "compat/sagemaker_fdw.h"
 #include "fdw/access.h"
 #include "fdw/analyze.h"
 #include "fdw/explain.h"

@@ -9,7 +9,7 @@
 #define SMF_CLIENT_H
 
 #include "aws/session.h"
-#include "compat.h"
+#include "compat/base.h"
 
 /* Why a call failed, in the service's words where it gave any. */
 typedef struct AwsError

@@ -15,7 +15,7 @@
 #include "postgres.h"
 
 #include "aws/shared.h"
-#include "compat.h"
+#include "compat/aws.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"

@@ -31,7 +31,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
-#include "compat.h"
+#include "compat/fdw.h"
 #include "fdw/access.h"
 #include "fdw/analyze.h"
 #include "fdw/scan.h"

@@ -9,7 +9,7 @@
 
 #include "access/sysattr.h"
 #include "commands/defrem.h"
-#include "compat.h"
+#include "compat/base.h"
 #include "fdw/column.h"
 #include "foreign/foreign.h"
 #include "optimizer/optimizer.h"

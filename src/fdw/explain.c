@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "compat.h"
+#include "compat/fdw.h"
 #include "fdw/access.h"
 #include "fdw/explain.h"
 #include "fdw/pushdown.h"

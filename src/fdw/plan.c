@@ -23,7 +23,7 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
+#include "compat/fdw.h"
 #include "fdw/early.h"
 #include "fdw/plan.h"
 #include "fdw/pushdown.h"

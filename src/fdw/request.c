@@ -17,7 +17,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/int.h"
-#include "compat.h"
+#include "compat/fdw.h"
 #include "executor/executor.h"
 #include "fdw/request.h"
 #include "mb/pg_wchar.h"

@@ -17,7 +17,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "compat.h"
+#include "compat/jobs.h"
 #include "executor/executor.h"
 #include "fdw/row.h"
 #include "fmgr.h"

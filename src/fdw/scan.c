@@ -23,7 +23,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "compat.h"
+#include "compat/http.h"
 #include "executor/execAsync.h"
 #include "executor/executor.h"
 #include "fdw/access.h"

@@ -46,7 +46,7 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
-#include "compat.h"
+#include "compat/http.h"
 #include "http/http.h"
 #include "miscadmin.h"
 #include "storage/fd.h"

@@ -12,7 +12,8 @@
 #include "postgres.h"
 
 #include "aws/json.h"
-#include "compat.h"
+#include "compat/base.h"
+#include "compat/jobs.h"
 #include "jobs/document.h"
 
 /* Raise that a response is not what the API documents; "what" completes "response ...". */

@@ -28,7 +28,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
-#include "compat.h"
+#include "compat/jobs.h"
 #include "jobs/document.h"
 #include "jobs/walk.h"
 #include "utils/builtins.h"

@@ -14,9 +14,10 @@ from tap import check, done
 SRC = pathlib.Path(sys.argv[1]).resolve() / "src"
 
 # From the bottom to the top: a file includes headers of its own layer and of those below.
-LAYERS = ["compat", "http", "aws", "jobs", "option", "fdw", "sagemaker_fdw"]
+# A header of compat/ is of the layer that it is named for; base.h is below all.
+LAYERS = ["base", "http", "aws", "jobs", "option", "fdw", "sagemaker_fdw"]
 
-# What only fdw/ may know of Postgres, and compat.h, which is for all.
+# What only fdw/ may know of Postgres.
 PLANNER_AND_EXECUTOR = re.compile("executor/|optimizer/|parser/|rewrite/|tcop/|foreign/fdwapi|commands/explain|"
                                   "nodes/(execnodes|pathnodes|plannodes|parsenodes|nodeFuncs|makefuncs)")
 
@@ -35,7 +36,7 @@ EXEMPT = {("aws/session.c", "nodes/makefuncs.h")}
 
 
 def layer(path):
-    return path.split("/")[0].split(".")[0]
+    return path.replace("compat/", "").split("/")[0].split(".")[0]
 
 
 def circles(includes):
@@ -69,8 +70,10 @@ def main():
     check([(path, name) for path in texts if path[:-2] in PURE for name in every[path]
            if name[:-2] not in PURE and not re.match(r"(sys/)?\w+\.h$|openssl/", name) or name in ("postgres.h", "fmgr.h")],
           "%d parts are free of Postgres" % len(PURE))
-    check([path for path, text in texts.items() if path != "compat.h" and "PG_VERSION_NUM" in text],
-          "only compat.h tells Postgres versions apart")
+    check([path for path, text in texts.items() if not path.startswith("compat/") and "PG_VERSION_NUM" in text],
+          "only compat/ tells Postgres versions apart")
+    check([(path, name) for path, name in own_pairs if path.startswith("compat/") and not name.startswith("compat/")],
+          "compat/ includes nothing else of ours")
     return done()
 
 

@@ -16,7 +16,7 @@
 #include "aws/config_file.h"
 #include "aws/credentials.h"
 #include "aws/inquiry.h"
-#include "compat.h"
+#include "compat/base.h"
 
 /* What came of asking a source. */
 typedef enum ProviderResult

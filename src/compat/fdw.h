@@ -1,18 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * compat.h
- *		Every difference between the Postgres versions that matters here.
- *
- * Postgres 15 to 19.  Nothing outside this file looks at PG_VERSION_NUM.
+ * fdw.h
+ *		What differs between the Postgres versions for fdw/: planner, executor, catalogs, dates.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef SMF_COMPAT_H
-#define SMF_COMPAT_H
-
-#if PG_VERSION_NUM < 150000
-#error "sagemaker_fdw needs PostgreSQL 15 or later"
-#endif
+#ifndef SMF_COMPAT_FDW_H
+#define SMF_COMPAT_FDW_H
 
 #include "access/htup_details.h"
 #include "access/stratnum.h"
@@ -23,6 +17,7 @@
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
 #endif
+#include "compat/base.h"
 #include "nodes/execnodes.h"
 #if PG_VERSION_NUM >= 190000
 #include "nodes/miscnodes.h"
@@ -31,146 +26,12 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "parser/parsetree.h"
-#if PG_VERSION_NUM >= 170000
-#include "storage/dsm_registry.h"
-#endif
-#include "storage/latch.h"
-#include "storage/lwlock.h"
-#if PG_VERSION_NUM >= 180000
-#include "storage/waiteventset.h"
-#endif
 #include "utils/acl.h"
 #include "utils/date.h"
 #include "utils/guc.h"
-#include "utils/jsonb.h"
 #include "utils/selfuncs.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
-
-/* Stands in one file: the library's magic block, with its name and version from 18 on. */
-#if PG_VERSION_NUM >= 180000
-#define SMF_MODULE_MAGIC(module, its_version) PG_MODULE_MAGIC_EXT(.name = (module), .version = (its_version))
-#else
-#define SMF_MODULE_MAGIC(module, its_version) PG_MODULE_MAGIC
-#endif
-
-/* Stands before a declaration. */
-#if PG_VERSION_NUM >= 180000
-#define smf_noreturn pg_noreturn
-#else
-#define smf_noreturn pg_attribute_noreturn()
-#endif
-
-/* A wait event set that lives as long as the session. */
-static inline WaitEventSet *
-smf_create_wait_event_set(int nevents)
-{
-#if PG_VERSION_NUM >= 170000
-	return CreateWaitEventSet(NULL, nevents);
-#else
-	return CreateWaitEventSet(TopMemoryContext, nevents);
-#endif
-}
-
-/* What the session waits for, as pg_stat_activity shows it, by its name where it can have one. */
-static inline uint32
-smf_wait_event(const char *name)
-{
-#if PG_VERSION_NUM >= 170000
-	return WaitEventExtensionNew(name);
-#else
-	return PG_WAIT_EXTENSION;
-#endif
-}
-
-#if PG_VERSION_NUM >= 170000 && PG_VERSION_NUM < 190000
-/* How the segment that is being asked for is filled in. */
-typedef struct NewSegment
-{
-	void		(*init) (void *segment, void *arg);
-	void	   *arg;			/* init's */
-} NewSegment;
-
-/* Postgres's callback has no argument before version 19: it finds here what it needs. */
-static inline NewSegment *
-smf_new_segment(void)
-{
-	static NewSegment segment;
-
-	return &segment;
-}
-
-/* That callback. */
-static inline void
-smf_init_new_segment(void *segment)
-{
-	smf_new_segment()->init(segment, smf_new_segment()->arg);
-}
-#endif
-
-/*
- * Shared memory by its name, filled in by "init", which "arg" is handed to, if it is new;
- * NULL where Postgres has no such thing.
- */
-static inline void *
-smf_named_segment(const char *name, size_t size, void (*init) (void *segment, void *arg), void *arg)
-{
-#if PG_VERSION_NUM >= 190000
-	bool		found;
-
-	return GetNamedDSMSegment(name, size, init, &found, arg);
-#elif PG_VERSION_NUM >= 170000
-	bool		found;
-
-	*smf_new_segment() = (NewSegment) {.init = init, .arg = arg};
-	return GetNamedDSMSegment(name, size, smf_init_new_segment, &found);
-#else
-	return NULL;
-#endif
-}
-
-/* A tranche for locks in shared memory.  Each session that uses them calls the next, too. */
-static inline int
-smf_new_tranche(const char *name)
-{
-#if PG_VERSION_NUM >= 190000
-	return LWLockNewTrancheId(name);
-#else
-	return LWLockNewTrancheId();
-#endif
-}
-
-/* Tell this session the tranche's name, which from version 19 on all know. */
-static inline void
-smf_name_tranche(int tranche, const char *name)
-{
-#if PG_VERSION_NUM < 190000
-	LWLockRegisterTranche(tranche, name);
-#endif
-}
-
-/* A jsonb that is being built; zero to begin with. */
-#if PG_VERSION_NUM >= 190000
-typedef JsonbInState JsonbBuilder;
-#else
-typedef struct JsonbBuilder
-{
-	JsonbParseState *parseState;	/* what is open */
-	JsonbValue *result;			/* the whole, when nothing is */
-} JsonbBuilder;
-#endif
-
-/* The next token of it, with its value if it has one. */
-static inline void
-smf_push_jsonb(JsonbBuilder *builder, JsonbIteratorToken token, JsonbValue *value)
-{
-#if PG_VERSION_NUM >= 190000
-	pushJsonbValue(builder, token, value);
-#else
-	builder->result = pushJsonbValue(&builder->parseState, token, value);
-#endif
-}
 
 /* A local time as timestamptz; what is beyond that type's range becomes infinite. */
 static inline TimestampTz
@@ -323,4 +184,4 @@ smf_estimate_array_length(PlannerInfo *root, Node *array)
 #endif
 }
 
-#endif							/* SMF_COMPAT_H */
+#endif							/* SMF_COMPAT_FDW_H */
