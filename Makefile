@@ -68,7 +68,13 @@ OBJS = \
 	src/aws/sigv4.o \
 	src/aws/stats.o \
 	src/aws/table.o \
-	src/http/http.o
+	src/http/epoll.o \
+	src/http/http.o \
+	src/http/multi.o \
+	src/http/queue.o \
+	src/http/request.o \
+	src/http/socket.o \
+	src/http/tls.o
 
 # one topic a file; each is run with an endpoint of its own
 REGRESS = option hostile import scan lookup limit plan row document error session encoding explain cost

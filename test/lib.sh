@@ -139,7 +139,7 @@ build() {
 	quietly as_root make -C "$work/build" install PG_CONFIG="$pg_bin/pg_config" "$@"
 }
 
-# Make a Postgres beside the installed one, below $work/NAME, whose module has http.c
+# Make a Postgres beside the installed one, below $work/NAME, whose module has src/http/
 # built with other flags: a Postgres that has moved finds its files from where it is.
 #	build_beside NAME FLAGS
 build_beside() {
@@ -149,7 +149,7 @@ build_beside() {
 	cp "$pg_bin"/{initdb,pg_config,postgres} "$home/bin"
 	ln -s "${pg_bin%/bin}/lib"/* "$home/lib"
 	cp -R "$work/build" "$tree/build"
-	rm "$tree/build/src/http/http.o" "$tree/build/sagemaker_fdw.so" "$home/lib/sagemaker_fdw.so"
+	rm "$tree/build/src/http/"*.o "$tree/build/sagemaker_fdw.so" "$home/lib/sagemaker_fdw.so"
 	quietly make -C "$tree/build" PG_CONFIG="$pg_bin/pg_config" with_llvm=no COPT="$2" sagemaker_fdw.so
 	cp "$tree/build/sagemaker_fdw.so" "$home/lib"
 }

@@ -13,7 +13,7 @@
 #include "backend.h"
 
 #include "aws/sigv4.h"
-#include "http/http.c"
+#include "http/request.c"
 
 /* A body may have no more. */
 #define BODY_MAX 200
@@ -77,12 +77,8 @@ check_sleeps(void)
 	HttpTimer	notice = {.reminder = true};
 	uint64		told;
 
-	http.started = true;
-	http.epoll_fd = http.timer_fd = -1;
-	dlist_init(&http.queue);
-	dlist_init(&http.in_flight);
-	dlist_init(&http.timers);
-	dlist_init(&http.watches);
+	smf_http.started = true;
+	smf_http.epoll_fd = smf_http.timer_fd = -1;
 	for (int i = 0; i < 2; i++)
 	{
 		told = smf_http_told();
@@ -93,7 +89,7 @@ check_sleeps(void)
 		smf_http_timer_set(&notice, smf_http_now() + INT64CONST(3600000000));
 	}
 	smf_http_timer_cancel(&notice);
-	memset(&http, 0, sizeof(http));
+	memset(&smf_http, 0, sizeof(smf_http));
 	fuzz_reset();
 }
 
@@ -139,7 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	(void) read_response(&request, data, size);
 	first = request;
-	reset_attempt(&request);
+	smf_http_request_reset(&request);
 	FUZZ_CHECK(request.failure == SMF_HTTP_PENDING && smf_http_date(&request) == -1);
 	FUZZ_CHECK(*smf_http_body(&request, &len) == '\0' && len == 0 && *smf_http_error(&request) == '\0');
 	(void) read_response(&request, data, size);

@@ -27,7 +27,7 @@ PURE = {"aws/config_file", "aws/endpoint", "aws/expiry", "aws/rate", "aws/retry"
 
 # Headers of libraries, and the files that may include them.
 LIBRARIES = {
-    "curl/": {"http/http.c"},
+    "curl/": {"http/internal.h"},
     "openssl/(evp|hmac)": {"aws/sigv4.c", "aws/session_name.c", "aws/providers/sso.c"},
 }
 

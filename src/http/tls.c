@@ -1,0 +1,178 @@
+/*-------------------------------------------------------------------------
+ *
+ * tls.c
+ *		Which certificates a connection trusts.
+ *
+ * Those in a server's ca_bundle, or the system's; for a proxy always the system's.
+ * Reading the system's takes 20 ms and more, so they are to stay in memory: libcurl does
+ * that from 7.87 on, before that this file does.
+ *
+ * Not accounted for: where libcurl is older than that and was built with something other
+ * than OpenSSL, and for a proxy that speaks TLS, each connection reads them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/ssl.h>
+
+#include "http/internal.h"
+
+/* Where the system's certificates are; both NULL: libcurl's default. */
+static struct
+{
+	const char *bundle;			/* in one file; or NULL */
+	const char *path;			/* in a directory; or NULL */
+}			system_certificates;
+
+/*
+ * smf_tls_find_certificates
+ *		Find the system's certificates, where libcurl was told that they are when it was
+ *		built.
+ *
+ * It keeps them in memory only if they come from a file alone, and gives up when that
+ * file cannot be read although there is a directory as well: so one of them is used.
+ */
+void
+smf_tls_find_certificates(void)
+{
+	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+
+	system_certificates.bundle = system_certificates.path = NULL;
+	if (info->cainfo != NULL && access(info->cainfo, R_OK) == 0)
+		system_certificates.bundle = info->cainfo;
+	else if (info->capath != NULL && access(info->capath, R_OK | X_OK) == 0)
+		system_certificates.path = info->capath;
+}
+
+#if !KEEPS_CERTIFICATES
+/* The certificates that were used last. */
+static struct
+{
+	X509_STORE *store;			/* NULL: none yet */
+	char	   *path;			/* of the file they were read from, malloc'ed */
+	struct stat status;			/* of that file then */
+}			kept;
+
+/* Is it the file that was read last, and as it was then? */
+static bool
+same_file(const char *path, const struct stat *status)
+{
+	return kept.store != NULL && strcmp(kept.path, path) == 0 &&
+		kept.status.st_dev == status->st_dev && kept.status.st_ino == status->st_ino &&
+		kept.status.st_size == status->st_size &&
+		kept.status.st_mtim.tv_sec == status->st_mtim.tv_sec &&
+		kept.status.st_mtim.tv_nsec == status->st_mtim.tv_nsec;
+}
+
+/* Those of a file, read again when it has changed; NULL when it cannot be read. */
+static X509_STORE *
+certificates_of(const char *path)
+{
+	struct stat status;
+	X509_STORE *store;
+
+	if (stat(path, &status) != 0)
+		return NULL;
+	if (same_file(path, &status))
+		return kept.store;
+
+	/* Connections that use the old ones have references of their own. */
+	X509_STORE_free(kept.store);
+	free(kept.path);
+	kept.store = NULL;
+	kept.path = strdup(path);
+	store = X509_STORE_new();
+	if (kept.path == NULL || store == NULL || X509_STORE_load_locations(store, path, NULL) != 1)
+	{
+		X509_STORE_free(store);
+		return NULL;
+	}
+
+	/* As libcurl does: what the file has is trusted, whether it is a root or not. */
+	X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN);
+	kept.store = store;
+	kept.status = status;
+	return store;
+}
+
+/* libcurl's callback: give a connection that is about to be made the certificates that are kept. */
+static CURLcode
+give_certificates(CURL *easy, void *context, void *arg)
+{
+	HttpRequest *request = arg;
+	X509_STORE *store = certificates_of(request->ca_bundle);
+
+	if (store == NULL)
+	{
+		request->failure_text = "the file of certificates to trust cannot be read";
+		return CURLE_SSL_CACERT_BADFILE;
+	}
+	SSL_CTX_set1_cert_store(context, store);
+	return CURLE_OK;
+}
+
+/*
+ * Can a connection be given the certificates that are kept?  The callback would be
+ * called for a proxy's TLS too; and libcurl may have been built with something other
+ * than OpenSSL, which has no such callback.
+ */
+static bool
+can_give_certificates(CURL *easy, const HttpTarget *target)
+{
+	return (target->proxy_url == NULL || pg_strncasecmp(target->proxy_url, "https:", 6) != 0) &&
+		strncmp(curl_version_info(CURLVERSION_NOW)->ssl_version, "OpenSSL/", 8) == 0 &&
+		curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, give_certificates) == CURLE_OK;
+}
+#endif
+
+/*
+ * smf_tls_trust
+ *		Say which certificates a request's connection trusts: the target's, or the
+ *		system's.  False without memory.
+ */
+bool
+smf_tls_trust(HttpRequest *request, const HttpTarget *target)
+{
+	CURL	   *easy = request->easy;
+	const char *file = system_certificates.bundle;
+	const char *path = system_certificates.path;
+
+	/* A proxy's certificate is checked by the system's, whatever the target's ca_bundle. */
+	if ((file != NULL || path != NULL) && target->proxy_url != NULL &&
+		(curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, file) != CURLE_OK ||
+		 curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, path) != CURLE_OK))
+		return false;
+
+	if (target->ca_bundle != NULL)
+	{
+		file = target->ca_bundle;
+		path = NULL;
+	}
+
+#if !KEEPS_CERTIFICATES
+
+	/*
+	 * Where libcurl cannot keep certificates we do.  It is given their file as the
+	 * directory in which to look for more: nothing is read there, but connections
+	 * that trust others are told apart by it.
+	 */
+	if (file != NULL && can_give_certificates(easy, target))
+	{
+		request->ca_bundle = strdup(file);
+		if (request->ca_bundle == NULL ||
+			curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, request) != CURLE_OK)
+			return false;
+		path = file;
+		file = NULL;
+	}
+#endif
+
+	if (file == NULL && path == NULL)
+		return true;
+	return curl_easy_setopt(easy, CURLOPT_CAINFO, file) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_CAPATH, path) == CURLE_OK;
+}
