@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 
+from c_source import code_of
 from tap import check, done, skip
 
 TOP = pathlib.Path(sys.argv[1]).resolve()
@@ -123,13 +124,6 @@ def check_files(files):
 def head(name):
     """How a file begins."""
     return "/*%s\n *\n * %s\n *\t\t" % ("-" * 73, name)
-
-
-def code_of(text):
-    """Without comments, strings and characters, its lines as they were."""
-    def blank(found):
-        return "".join(c if c == "\n" else " " for c in found[0])
-    return re.sub(r"/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", blank, text, flags=re.S)
 
 
 def uncommented(path, text):

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Who includes whom in src/, as TAP.
+"""Who includes and who calls whom in src/, as TAP.
 
 	layers.py TOP
 
@@ -9,6 +9,7 @@ import pathlib
 import re
 import sys
 
+from c_source import code_of, functions
 from tap import check, done
 
 SRC = pathlib.Path(sys.argv[1]).resolve() / "src"
@@ -34,20 +35,88 @@ LIBRARIES = {
 # A list of options is one of nodes: nothing of the planner's.
 EXEMPT = {("aws/session.c", "nodes/makefuncs.h")}
 
+# What is not yet as it should be; a line that is no longer needed fails, too.
+#
+# Declared by a header, and not defined beside it: (name, header, where it is defined).
+ELSEWHERE = {
+    ("smf_allow_credential_process", "aws/credentials.h", "aws/providers/process.c"),
+    ("smf_credentials_run_a_program", "aws/credentials.h", "aws/providers/process.c"),
+    ("smf_provide_from_profile", "aws/providers/provider.h", "aws/credentials.c"),
+    ("smf_provide_named_source", "aws/providers/provider.h", "aws/credentials.c"),
+}
+
+# Calls that close a circle: (who calls, whom).
+CIRCULAR = {
+    ("aws/providers/profile_role.c", "aws/credentials.c"),
+    ("aws/providers/provider.c", "aws/credentials.c"),
+    ("aws/providers/sts.c", "aws/credentials.c"),
+    ("fdw/access.c", "fdw/scan.c"),
+}
+
 
 def layer(path):
     return path.replace("compat/", "").split("/")[0].split(".")[0]
 
 
-def circles(includes):
-    """Headers that lead back to themselves."""
-    def reached(path, seen):
-        for other in includes.get(path, ()):
+def reached(graph, path):
+    """All that a path leads to, by one step or more."""
+    seen, ahead = set(), [path]
+    while ahead:
+        for other in graph.get(ahead.pop(), ()):
             if other not in seen:
                 seen.add(other)
-                reached(other, seen)
-        return seen
-    return [path for path in includes if path in reached(path, set())]
+                ahead.append(other)
+    return seen
+
+
+def circles(graph):
+    """Who leads back to itself."""
+    return [path for path in graph if path in reached(graph, path)]
+
+
+def variables(code):
+    """What is defined outside of functions for other files, too."""
+    return [name for kind, name in re.findall(r"^(\w[\w \t*]*?)(\w+)(?:\[[^\]\n]*\])?(?: =.*|;.*)$", code, re.M)
+            if not {"static", "extern", "typedef"} & set(kind.split())]
+
+
+def declared(codes):
+    """(name, the file that declares it) of every function and variable."""
+    return [(name, path) for path, code in codes.items()
+            for name in re.findall(r"^(?:smf_noreturn )?extern\b[^;]*?(\w+)(?:\(|\[|;)", code, re.M)]
+
+
+def beside(header, path):
+    """Is the path the header's own file, or one in the folder of its name?  internal.h is of all its folder."""
+    header, path = pathlib.PurePosixPath(header), pathlib.PurePosixPath(path)
+    if path.parent != header.parent:
+        return path.parent == header.with_suffix("")
+    return header.stem in (path.stem, "internal", header.parent.name, header.parent.name[:-1])
+
+
+def check_calls(texts):
+    """Who calls whom, by the names in the code of each file."""
+    codes = {path: code_of(re.sub(r"^#include.*", "", text, flags=re.M)) for path, text in texts.items()}
+    callable_names = {name: path for path, code in codes.items() for name, static, _, _ in functions(code) if not static}
+    names = {name: path for path, code in codes.items() if path.endswith(".c") for name in variables(code)}
+    names.update(callable_names)
+
+    pairs = declared(codes)
+    headers = [(name, path) for name, path in pairs if path.endswith(".h")]
+    check([(name, path) for name, path in headers if name not in names], "%d names in headers are defined" % len(headers))
+    elsewhere = {(name, path, names[name]) for name, path in headers if name in names and not beside(path, names[name])}
+    check(sorted(elsewhere ^ ELSEWHERE), "each in its header's own file or folder, but for %d" % len(ELSEWHERE))
+    check([(name, path) for name, path in pairs if path.endswith(".c") and names.get(name, path) != path],
+          "no file declares what another one defines")
+
+    calls = {(path, callable_names[name]) for path, code in codes.items()
+             for name in set(re.findall(r"\w+", code)) & set(callable_names) if callable_names[name] != path}
+    graph = {path: [whom for who, whom in calls - CIRCULAR if who == path] for path in codes}
+    check(circles(graph), "%d calls from file to file close no circle, but for %d" % (len(calls), len(CIRCULAR)))
+    check([(who, whom) for who, whom in CIRCULAR if (who, whom) not in calls or who not in reached(graph, whom)],
+          "and each of these does")
+    check([(who, whom) for who, whom in calls if LAYERS.index(layer(whom)) > LAYERS.index(layer(who))],
+          "none is of a layer above")
 
 
 def main():
@@ -60,6 +129,9 @@ def main():
     check({layer(path) for path in texts} ^ set(LAYERS), "every file of src/ is in one of %d layers" % len(LAYERS))
     check([(path, name) for path, name in own_pairs if LAYERS.index(layer(name)) > LAYERS.index(layer(path))],
           "none of %d includes is of a layer above" % len(own_pairs))
+    check([(path, name) for path, name in own_pairs
+           if name.endswith("/internal.h") and pathlib.PurePath(name).parent != pathlib.PurePath(path).parent],
+          "internal.h is included in its own folder only")
     check(circles(ours), "no header leads back to itself")
     check([path for path, name in own_pairs if name.endswith(".c")], "no file is included but headers")
     check([(path, name) for path, name in pairs
@@ -74,6 +146,7 @@ def main():
           "only compat/ tells Postgres versions apart")
     check([(path, name) for path, name in own_pairs if path.startswith("compat/") and not name.startswith("compat/")],
           "compat/ includes nothing else of ours")
+    check_calls(texts)
     return done()
 
 
