@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 
-from c_source import code_of
+from c_source import code_of, functions
 from tap import check, done, skip
 
 TOP = pathlib.Path(sys.argv[1]).resolve()
@@ -38,6 +38,46 @@ MEMBERS = {"text"}
 
 # Longest line, tabs counted as 4; a text that is said to a user stays in one piece.
 LINE_MAX = 120
+
+# A body of so many lines needs comments that say what its steps are.
+LABELLED_FROM = 30
+
+# The functions that do not have them yet; one that does, or that is gone, has no line here.
+UNLABELLED = {
+    "src/aws/client.c: raise_answer()",
+    "src/aws/client.c: request_done()",
+    "src/aws/client.c: smf_call_raise()",
+    "src/aws/config_file.c: add_setting()",
+    "src/aws/endpoint.c: smf_endpoint_parse_url()",
+    "src/aws/inquiry.c: run()",
+    "src/aws/json.c: to_database_encoding()",
+    "src/aws/providers/process.c: run_program()",
+    "src/aws/providers/process.c: split_words()",
+    "src/aws/providers/profile_role.c: assume()",
+    "src/aws/retry.c: smf_retry_classify()",
+    "src/aws/xml.c: put_reference()",
+    "src/fdw/analyze.c: sample_list()",
+    "src/fdw/early.c: smf_early_create()",
+    "src/fdw/explain.c: sagemakerExplainForeignScan()",
+    "src/fdw/monitor.c: sagemaker_fdw_progress_scans()",
+    "src/fdw/plan.c: columns_read()",
+    "src/fdw/procedure.c: call_body()",
+    "src/fdw/pushdown.c: smf_condition_match()",
+    "src/fdw/request.c: evaluate_comparison()",
+    "src/fdw/request.c: send_ranges()",
+    "src/fdw/request.c: smf_request_create()",
+    "src/fdw/row.c: smf_row_reader_create()",
+    "src/fdw/scan.c: sagemakerIterateForeignScan()",
+    "src/jobs/cache.c: smf_cache_add()",
+    "src/jobs/operation.c: smf_page_request()",
+    "src/jobs/stream.c: take_answer()",
+    "src/option.c: accepted_hint()",
+    "src/option.c: is_proxy_url()",
+    "src/option.c: read_value()",
+    "src/option.c: sagemaker_fdw_validator()",
+    "src/option.c: unknown_option_hint()",
+    "src/sagemaker_fdw.c: _PG_init()",
+}
 
 
 def tree():
@@ -133,6 +173,20 @@ def uncommented(path, text):
             yield "%s: %s()" % (path, found[3])
 
 
+def unlabelled(path, text):
+    """Functions that are long, and whose bodies no comment on a line of its own divides into steps."""
+    for name, _, begin, end in functions(code_of(text)):
+        body = text[begin + 1:end]
+        if len(body.split("\n")) >= LABELLED_FROM and not re.search(r"^\s*/\*", body, re.M):
+            yield "%s: %s()" % (path, name)
+
+
+def check_labels(sources):
+    found = {problem for path, text in sources.items() if path.startswith("src/") for problem in unlabelled(path, text)}
+    check(sorted(found ^ UNLABELLED), "functions of %d lines and more label their steps, but for %d" %
+          (LABELLED_FROM, len(UNLABELLED)))
+
+
 def check_habits(sources):
     check([path for path, text in sources.items() if not text.startswith(head(path.split("/")[-1]))],
           "%d C files begin with their name and what they are" % len(sources))
@@ -217,6 +271,7 @@ def main():
     check_files(files)
     sources = {path: data.decode() for path, data in files.items() if path.endswith((".c", ".h"))}
     check_habits(sources)
+    check_labels(sources)
     check_indentation(sources)
     return done()
 
