@@ -103,35 +103,37 @@ typedef struct HttpPlace
 /* Setting sagemaker_fdw.max_session_connections. */
 extern int	smf_http_max_connections;
 
+/* queue.c: requests from their start to their end */
 extern bool smf_http_may_send(HttpPlace *place);
 extern void smf_http_leave(HttpPlace *place);
 extern HttpRequest *smf_http_send(const HttpTarget *target, const HttpMessage *message,
 								  HttpDone done, void *arg);
 extern void smf_http_free(HttpRequest *request);
+extern void smf_http_disconnect(void);
 
+/* request.c: what came back */
 extern HttpResult smf_http_result(const HttpRequest *request);
 extern const char *smf_http_error(const HttpRequest *request);
 extern int	smf_http_status(const HttpRequest *request);
 extern const char *smf_http_body(const HttpRequest *request, size_t *len);
 extern const char *smf_http_header(const HttpRequest *request, const char *name);
 extern const char *smf_http_sent_header(const HttpRequest *request, const char *name);
-
 extern int64 smf_http_date(const HttpRequest *request);
 
+/* epoll.c, socket.c: the clock, and descriptors of others */
 extern int64 smf_http_now(void);
+extern bool smf_http_acquire_descriptor(void);
+
+/* http.c: what the event loop calls, and waiting for it */
 extern void smf_http_timer_set(HttpTimer *timer, int64 at_us);
 extern void smf_http_timer_cancel(HttpTimer *timer);
-
 extern void smf_http_watch(HttpWatch *watch, int fd);
 extern void smf_http_unwatch(HttpWatch *watch);
-
 extern uint64 smf_http_told(void);
 extern void smf_http_tell(void);
 extern void smf_http_poll(void);
 extern void smf_http_wait(uint64 told);
-extern bool smf_http_acquire_descriptor(void);
 extern int	smf_http_descriptor(void);
 extern void smf_http_arm(uint64 told);
-extern void smf_http_disconnect(void);
 
 #endif							/* SMF_HTTP_H */
