@@ -333,6 +333,8 @@ plan_may_raise(Plan *plan, RaiseContext *context)
 
 	if (plan == NULL)
 		return false;
+
+	/* What a scan looks up with; what is no plain scan may do anything. */
 	switch (nodeTag(plan))
 	{
 		case T_SeqScan:
@@ -356,6 +358,8 @@ plan_may_raise(Plan *plan, RaiseContext *context)
 		default:
 			return true;
 	}
+
+	/* What it computes, and the scans below it. */
 	return plan->initPlan != NIL || may_raise((Node *) plan->targetlist, context) ||
 		may_raise((Node *) plan->qual, context) || may_raise((Node *) more, context) ||
 		plan_may_raise(plan->lefttree, context) || plan_may_raise(plan->righttree, context);
@@ -400,9 +404,10 @@ may_raise(Node *node, void *context)
 		case T_DistinctExpr:
 		case T_NullIfExpr:
 		case T_ScalarArrayOpExpr:
-			if (is_comparison(node))
-				break;
-			/* FALLTHROUGH */
+			if (!is_comparison(node) &&
+				check_functions_in_node(node, function_may_raise, arguments_of(node)))
+				return true;
+			break;
 		case T_Var:
 		case T_Const:
 		case T_Param:

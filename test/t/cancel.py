@@ -74,6 +74,8 @@ def start(session, observer, state):
     control("config", {"latency_ms": 5})
     for spec in specs:
         fault(**spec)
+    # or the query waits for the answer that the one before it has left to come
+    session.run("SELECT sagemaker_fdw_disconnect()")
     session.send(query)
     if specs:
         wait_for(lambda: control("requests") != "[]", "the endpoint sees the call")
@@ -98,6 +100,7 @@ def by_timeout(session, observer, state):
     for spec in state[1]:
         fault(**spec)
     control("config", {"latency_ms": 5})
+    session.run("SELECT sagemaker_fdw_disconnect()")
     told = time.monotonic()
     lines, sqlstate = session.ask(state[2])
     took = ms_since(told) - timeout_ms
