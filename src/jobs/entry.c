@@ -34,7 +34,7 @@
 #include "jobs/entry.h"
 #include "utils/memutils.h"
 
-/* What the entries of a stream share, in the current memory context. */
+/* Prepare what the entries of a stream share, in the current memory context. */
 void
 smf_fetcher_init(JobFetcher *fetcher, AwsClient *client, const JobStreamSpec *spec)
 {
@@ -138,7 +138,7 @@ begin_entry(JobFetcher *fetcher, JobEntry *entry)
 
 /*
  * smf_entry_begin_listed
- *		A job of a page begins its way; false if it is not wanted.
+ *		A job of a page begins its way; false if it is not wanted, and is to end it at once.
  */
 bool
 smf_entry_begin_listed(JobFetcher *fetcher, JobEntry *entry, const JobWalk *walk,

@@ -399,20 +399,18 @@ notify(JobStream *stream)
 		smf_client_wake_at(stream->client, next_us);
 }
 
-/* Is the stream's very first page refused, in a way that the caller wants to know of? */
+/* DENIED or UNKNOWN where the very first page failed for that, and the caller wants to know; else JOB. */
 static JobStreamResult
-refusal(const JobStream *stream)
+first_page_result(const JobStream *stream)
 {
-	const AwsCall *refused;
+	const AwsCall *failed;
 
 	if (!stream->spec.may_refuse || stream->walk == NULL)
 		return SMF_STREAM_JOB;
-	refused = smf_walk_refused(stream->walk);
-	if (refused == NULL)
-		return SMF_STREAM_JOB;
-	if (smf_call_denied(refused))
+	failed = smf_walk_first_failure(stream->walk);
+	if (failed != NULL && smf_call_denied(failed))
 		return SMF_STREAM_DENIED;
-	if (smf_job_not_found(smf_call_error(refused)))
+	if (failed != NULL && smf_job_not_found(smf_call_error(failed)))
 		return SMF_STREAM_UNKNOWN;
 	return SMF_STREAM_JOB;
 }
@@ -425,14 +423,14 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 
 	for (;;)
 	{
-		JobStreamResult refused = refusal(stream);
+		JobStreamResult result = first_page_result(stream);
 
 		/* what comes while this looks, within a check or another scan, is looked at again */
 		uint64		told = smf_http_told();
 
 		/* Look: at what has come, and at what can be asked for now. */
-		if (refused != SMF_STREAM_JOB)
-			return refused;
+		if (result != SMF_STREAM_JOB)
+			return result;
 		fill(stream);
 		if (advance_window(stream))
 		{

@@ -132,7 +132,7 @@ smf_walk_call(const JobWalk *walk)
 
 /* The call for the very first page, if that has failed; or NULL. */
 const AwsCall *
-smf_walk_refused(const JobWalk *walk)
+smf_walk_first_failure(const JobWalk *walk)
 {
 	bool		first = walk->next_token == NULL && walk->resumed_at == NULL;
 
