@@ -313,7 +313,8 @@ open_page(JobWalk *walk)
 	page->jobs = smf_document_list(walk->call, page->response,
 								   searched ? "Results" : "TrainingJobSummaries");
 	page->njobs = page->jobs ? JsonContainerSize(page->jobs) : 0;
-	if (page->njobs > walk->spec.page_size)
+	/* a page that was asked for small may be larger, but not than the walk's user has room for */
+	if (page->njobs > walk->page_size)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("response of %s has more jobs than were asked for",

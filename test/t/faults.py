@@ -7,6 +7,7 @@ leaves out what libcurl has no part in.
 """
 import base64
 import contextlib
+import json
 import os
 import re
 import socket
@@ -56,6 +57,13 @@ def aws(status, code):
 def gateway(status):
     """JSON of whoever stands before the service: the status alone says what is wrong."""
     return dict(kind="body", status=status, body='{"message": "%d"}' % status)
+
+
+def page_of(n):
+    """A page of the list with so many jobs."""
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:training-job/extra-%d"
+    return json.dumps({"TrainingJobSummaries": [{"TrainingJobName": "extra-%d" % number, "TrainingJobArn": arn % number,
+                                                 "CreationTime": 4102444800 - number} for number in range(n)]})
 
 
 # Title, faults, query, and the lines that come or the SQLSTATE.
@@ -110,6 +118,12 @@ CASES = [
     # pages
     ("a NextToken that repeats", [always("body", operation="ListTrainingJobs",
                                          body='{"TrainingJobSummaries": [], "NextToken": "x"}')], LISTED, "08P01"),
+    ("a page of more jobs than were asked for", [once("body", operation="ListTrainingJobs", body=page_of(101))], LISTED, "08P01"),
+    ("a page that was too large, and then has more jobs than were asked for",
+     [once("body", operation="ListTrainingJobs", body='{"a": "%s"}' % ("x" * (1 << 20))),
+      once("body", operation="ListTrainingJobs", body=page_of(51))], LISTED, "08P01"),
+    ("... and then has as many", [once("body", operation="ListTrainingJobs", body='{"a": "%s"}' % ("x" * (1 << 20))),
+                                  once("body", operation="ListTrainingJobs", body=page_of(50))], LISTED, ["50|50"]),
     ("a NextToken that is refused", [once("error", operation="ListTrainingJobs", skip=1, code="ValidationException")],
      LISTED, ["300|300"]),
     ("a job that is deleted between list and describe", [once("error", job="tabular-ads-0002", code="ValidationException",
