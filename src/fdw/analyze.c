@@ -151,7 +151,6 @@ init_spec(Sampling *sampling, JobStreamSpec *spec, JobSource source)
 	spec->want_tags = needs.tags;
 	spec->tags_optional = true;
 	spec->label = RelationGetRelationName(sampling->relation);
-	spec->region = sampling->settings->region;
 	spec->notice_us = smf_progress_interval_ms * INT64CONST(1000);
 	spec->fetch_size = sampling->settings->fetch_size;
 	spec->max_concurrency = sampling->settings->max_concurrency;

@@ -183,7 +183,6 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	state->spec.bound = (int64) floatVal(list_nth(private, SCAN_PRIVATE_BOUND));
 	state->spec.ramp = boolVal(list_nth(private, SCAN_PRIVATE_RAMP));
 	state->spec.label = RelationGetRelationName(relation);
-	state->spec.region = state->settings->region;
 	state->spec.notice_us = smf_progress_interval_ms * INT64CONST(1000);
 	state->spec.fetch_size = state->settings->fetch_size;
 	state->spec.max_concurrency = state->settings->max_concurrency;

@@ -76,7 +76,6 @@ typedef struct JobStreamSpec
 	JobCache   *cache;			/* for SMF_FROM_NAMES; NULL: none */
 
 	const char *label;			/* what is read, for progress notices */
-	const char *region;			/* of the jobs */
 	int			fetch_size;		/* jobs in a page */
 	int			max_concurrency;	/* calls in flight */
 	int64		bound;			/* jobs that will be read, if none is gone; 0:
