@@ -722,11 +722,11 @@ connection_there(HttpPlace *place)
 
 /* The beginning of an answer that is no AWS error, palloc'ed. */
 static char *
-beginning_of(const HttpRequest *request)
+beginning_of(const AwsCall *call)
 {
-	size_t		len;
-	const char *body = smf_http_body(request, &len);
-	char	   *text = smf_quote(smf_text_from_utf8(body, Min(len, QUOTED_READ_MAX)), request, NULL);
+	char	   *text = smf_text_from_utf8(call->answer, Min(call->answer_len, QUOTED_READ_MAX));
+
+	text = smf_quote(text, call->request, NULL);
 
 	text[pg_mbcliplen(text, strlen(text), QUOTED_TEXT_MAX)] = '\0';
 	return text;
@@ -760,7 +760,7 @@ read_error(AwsCall *call)
 			message = smf_json_member(json, "Message");
 	}
 	else if (client->echo_text && len > 0)
-		message = beginning_of(request);
+		message = beginning_of(call);
 
 	MemoryContextSwitchTo(client->context);
 	if (code != NULL)
