@@ -163,7 +163,7 @@ init_spec(Sampling *sampling, JobStreamSpec *spec, JobSource source)
 static bool
 is_environment(const SmfColumn *column)
 {
-	return column->top != NULL && strcmp(column->top->attribute, ENVIRONMENT) == 0;
+	return column->top != NULL && strcmp(column->top->api_name, ENVIRONMENT) == 0;
 }
 
 /* Is the column the environment, in it, or computed from what has it? */

@@ -138,7 +138,7 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 		/* an entry's own path is what the document knows */
 		if (column->attribute != NULL)
 		{
-			column->path = column->attribute->attribute;
+			column->path = column->attribute->api_name;
 			column->settled = column->attribute->kind == SMF_KIND_REGION ||
 				(column->attribute->kind == SMF_KIND_ACCOUNT_ID && settings->account_id != NULL);
 		}
@@ -172,7 +172,7 @@ smf_column_known(const SmfColumn *column, JobSource source)
 			return attribute->in_list;
 		case SMF_FROM_TUNING_JOB:
 			/* it is what the list was asked for */
-			return attribute->in_tuning_list || strcmp(attribute->attribute, "TuningJobArn") == 0;
+			return attribute->in_tuning_list || strcmp(attribute->api_name, "TuningJobArn") == 0;
 		case SMF_FROM_SEARCH:
 			return attribute->in_search;
 	}

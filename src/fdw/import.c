@@ -178,7 +178,7 @@ sagemaker_fdw_columns(PG_FUNCTION_ARGS)
 		append_type(&type, attribute, schema, &options);
 		values[0] = DirectFunctionCall1(namein, CStringGetDatum(attribute->column_name));
 		values[1] = CStringGetTextDatum(type.data);
-		values[2] = CStringGetTextDatum(attribute->attribute);
+		values[2] = CStringGetTextDatum(attribute->api_name);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -544,7 +544,7 @@ order_offered(PlannerInfo *root, RelOptInfo *rel, bool *oldest_first)
 		List	   *pathkeys;
 
 		if (column->name == NULL || column->attribute == NULL ||
-			strcmp(column->attribute->attribute, "CreationTime") != 0)
+			strcmp(column->attribute->api_name, "CreationTime") != 0)
 			continue;
 		/* what is rounded keeps the order */
 		var = makeVar(rel->relid, column->attnum, column->type_id, column->typmod, InvalidOid, 0);

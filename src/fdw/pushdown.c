@@ -133,7 +133,7 @@ smf_is_column_of(Node *node, const SmfColumn *columns, Index varno, const char *
 {
 	const SmfColumn *column = column_of(node, columns, varno);
 
-	return column != NULL && strcmp(column->attribute->attribute, attribute) == 0 &&
+	return column != NULL && strcmp(column->attribute->api_name, attribute) == 0 &&
 		own_type(column->attribute, exprType(node));
 }
 
@@ -366,7 +366,7 @@ static bool
 is_attribute(const Condition *condition, const char *attribute)
 {
 	return condition->key == NULL &&
-		strcmp(condition->column->attribute->attribute, attribute) == 0;
+		strcmp(condition->column->attribute->api_name, attribute) == 0;
 }
 
 static bool

@@ -120,7 +120,7 @@ want_job(Evaluation *evaluation, const Condition *condition, Datum value, List *
 	char	   *string = TextDatumGetCString(value);
 	WantedJob  *job = palloc0(sizeof(WantedJob));
 
-	if (strcmp(condition->column->attribute->attribute, "TrainingJobArn") == 0)
+	if (strcmp(condition->column->attribute->api_name, "TrainingJobArn") == 0)
 	{
 		job->name = smf_training_job_arn_name(string, evaluation->request->region,
 											  evaluation->request->account_id);
@@ -477,7 +477,7 @@ send_ranges(Evaluation *evaluation)
 	foreach(lc, evaluation->ranges)
 	{
 		Range	   *range = lfirst(lc);
-		const char *name = range->attribute->attribute;
+		const char *name = range->attribute->api_name;
 		int64		after;
 		int64		before;
 
@@ -602,8 +602,8 @@ static char *
 filter_name(const Condition *condition)
 {
 	if (condition->key == NULL)
-		return pstrdup(condition->column->attribute->attribute);
-	return psprintf("%s.%s", condition->column->attribute->attribute, condition->key);
+		return pstrdup(condition->column->attribute->api_name);
+	return psprintf("%s.%s", condition->column->attribute->api_name, condition->key);
 }
 
 /*

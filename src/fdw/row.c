@@ -289,7 +289,7 @@ find_member(const SmfColumn *column, Jsonb *document, JsonbValue *value)
 	{
 		JsonbContainer *list;
 		Jsonb	   *converted;
-		int			len = strlen(column->top->attribute);
+		int			len = strlen(column->top->api_name);
 
 		if (!step(&document->root, path, len, value))
 			return false;

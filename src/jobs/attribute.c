@@ -24,28 +24,28 @@
 #define SEARCH	2
 #define TUNING	4
 
-#define ENTRY(attribute, column, kind, type, source, calls, labels, timestamps) \
-	{attribute, column, kind, type, source, \
+#define ENTRY(api_name, column, kind, type, source, calls, labels, timestamps) \
+	{api_name, column, kind, type, source, \
 	 ((calls) & LIST) != 0, ((calls) & SEARCH) != 0, ((calls) & TUNING) != 0, \
 	 labels, timestamps, NULL, NULL}
 
-#define MEMBER(attribute, column, kind, type, calls) \
-	ENTRY(attribute, column, kind, type, SMF_SOURCE_MEMBER, calls, NULL, NULL)
+#define MEMBER(api_name, column, kind, type, calls) \
+	ENTRY(api_name, column, kind, type, SMF_SOURCE_MEMBER, calls, NULL, NULL)
 
-#define LABELLED(attribute, column, type, calls, labels) \
-	ENTRY(attribute, column, SMF_KIND_ENUM, type, SMF_SOURCE_MEMBER, calls, labels, NULL)
+#define LABELLED(api_name, column, type, calls, labels) \
+	ENTRY(api_name, column, SMF_KIND_ENUM, type, SMF_SOURCE_MEMBER, calls, labels, NULL)
 
-#define DATED_LIST(attribute, column, calls, timestamps) \
-	ENTRY(attribute, column, SMF_KIND_LIST, "jsonb", SMF_SOURCE_MEMBER, calls, NULL, timestamps)
+#define DATED_LIST(api_name, column, calls, timestamps) \
+	ENTRY(api_name, column, SMF_KIND_LIST, "jsonb", SMF_SOURCE_MEMBER, calls, NULL, timestamps)
 
 /* The member "selected" counts where a job has it; such jobs lack "replaced". */
-#define SELECTABLE(attribute, selected, replaced, column, kind, type, calls) \
-	{attribute, column, kind, type, SMF_SOURCE_MEMBER, \
+#define SELECTABLE(api_name, selected, replaced, column, kind, type, calls) \
+	{api_name, column, kind, type, SMF_SOURCE_MEMBER, \
 	 ((calls) & LIST) != 0, ((calls) & SEARCH) != 0, ((calls) & TUNING) != 0, \
 	 NULL, NULL, selected, replaced}
 
-#define DERIVED(attribute, column, kind, type, source, calls) \
-	ENTRY(attribute, column, kind, type, source, calls, NULL, NULL)
+#define DERIVED(api_name, column, kind, type, source, calls) \
+	ENTRY(api_name, column, kind, type, source, calls, NULL, NULL)
 
 static const char *const training_job_status_labels[] = {
 	"InProgress",
@@ -179,7 +179,7 @@ const int	smf_nattributes = sizeof(smf_attributes) / sizeof(smf_attributes[0]);
 static bool
 is_derived(const SmfAttribute *entry)
 {
-	return entry->source != SMF_SOURCE_MEMBER || strchr(entry->attribute, '.') != NULL;
+	return entry->source != SMF_SOURCE_MEMBER || strchr(entry->api_name, '.') != NULL;
 }
 
 /*
@@ -255,7 +255,7 @@ smf_attribute_by_path(const char *path, const char **rest)
 	{
 		const SmfAttribute *entry = &smf_attributes[i];
 
-		if (same_segment(entry->attribute, path, length))
+		if (same_segment(entry->api_name, path, length))
 			return entry;
 		if (is_derived(entry) && same_segment(entry->column_name, path, length))
 			return entry;
@@ -310,7 +310,7 @@ smf_attribute_similar_column(const char *name)
 	for (int i = 0; i < smf_nattributes; i++)
 	{
 		if (same_spelling(smf_attributes[i].column_name, name) ||
-			same_spelling(smf_attributes[i].attribute, name))
+			same_spelling(smf_attributes[i].api_name, name))
 			return smf_attributes[i].column_name;
 	}
 	for (int i = 0; i < smf_nattributes; i++)

@@ -54,7 +54,7 @@ typedef struct SmfAttribute
 	 * IMPORT makes of a member further down.  Region, account_id and
 	 * raw_response have no name in the API: theirs is the column's.
 	 */
-	const char *attribute;
+	const char *api_name;
 	const char *column_name;	/* name of the column that IMPORT creates */
 	SmfKind		kind;			/* how the value is read */
 

@@ -111,32 +111,32 @@ expect(bool held, const char *what, const char *of)
 static void
 check_entry(const SmfAttribute *entry)
 {
-	const char *dot = strchr(entry->attribute, '.');
+	const char *dot = strchr(entry->api_name, '.');
 	const char *rest;
 	char		path[256];
 
 	expect(smf_attribute_by_column(entry->column_name) == entry,
 		   "not found by column", entry->column_name);
-	expect(strcmp(smf_attribute_similar_column(entry->attribute), entry->column_name) == 0,
-		   "no similar column", entry->attribute);
+	expect(strcmp(smf_attribute_similar_column(entry->api_name), entry->column_name) == 0,
+		   "no similar column", entry->api_name);
 
 	if (dot == NULL)
 	{
-		expect(smf_attribute_by_path(entry->attribute, &rest) == entry && rest == NULL,
-			   "not found by path", entry->attribute);
-		snprintf(path, sizeof(path), "%s.Some.Member", entry->attribute);
+		expect(smf_attribute_by_path(entry->api_name, &rest) == entry && rest == NULL,
+			   "not found by path", entry->api_name);
+		snprintf(path, sizeof(path), "%s.Some.Member", entry->api_name);
 		expect(smf_attribute_by_path(path, &rest) == entry && strcmp(rest, "Some.Member") == 0,
-			   "not found by a path below it", entry->attribute);
+			   "not found by a path below it", entry->api_name);
 	}
 	else
 	{
-		const SmfAttribute *parent = smf_attribute_by_path(entry->attribute, &rest);
+		const SmfAttribute *parent = smf_attribute_by_path(entry->api_name, &rest);
 
 		expect(parent != NULL && parent != entry &&
-			   strncmp(parent->attribute, entry->attribute, dot - entry->attribute) == 0 &&
-			   parent->attribute[dot - entry->attribute] == '\0' &&
+			   strncmp(parent->api_name, entry->api_name, dot - entry->api_name) == 0 &&
+			   parent->api_name[dot - entry->api_name] == '\0' &&
 			   strcmp(rest, dot + 1) == 0,
-			   "path does not lead below its attribute", entry->attribute);
+			   "path does not lead below its attribute", entry->api_name);
 	}
 
 	/* the column's own name is a path for derived columns only */
@@ -153,7 +153,7 @@ check_entry(const SmfAttribute *entry)
 			expect(smf_attribute_has_label(entry, entry->labels[i]),
 				   "label not found", entry->labels[i]);
 	}
-	expect(!smf_attribute_has_label(entry, "Nothing"), "has a label", entry->attribute);
+	expect(!smf_attribute_has_label(entry, "Nothing"), "has a label", entry->api_name);
 }
 
 static void
@@ -178,7 +178,7 @@ main(void)
 
 		check_entry(entry);
 		printf("{\"attribute\": \"%s\", \"column\": \"%s\", \"kind\": \"%s\", \"type\": \"%s\", \"source\": \"%s\"",
-			   entry->attribute, entry->column_name, kind_name(entry->kind),
+			   entry->api_name, entry->column_name, kind_name(entry->kind),
 			   entry->type_name, source_name(entry->source));
 		printf(", \"in_list\": %s, \"in_search\": %s, \"in_tuning_list\": %s",
 			   entry->in_list ? "true" : "false",
