@@ -39,6 +39,7 @@ OBJS = \
 	src/jobs/progress.o \
 	src/jobs/stream.o \
 	src/jobs/walk.o \
+	src/aws/arn.o \
 	src/aws/client.o \
 	src/aws/config_file.o \
 	src/aws/credentials.o \

@@ -24,6 +24,7 @@
 #include <math.h>
 
 #include "access/reloptions.h"
+#include "aws/ascii.h"
 #include "aws/endpoint.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_foreign_data_wrapper.h"
@@ -264,15 +265,6 @@ static const struct
 static const char *const secret_words[] = {
 	"secret", "passw", "token", "access_key", "accesskey", "private_key", "credential"
 };
-
-/*
- * ASCII letters and digits, whatever the locale says: these values go to AWS.
- */
-static bool
-is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
 
 static bool
 has_control_characters(const char *value)
@@ -568,18 +560,7 @@ is_word(const char *value, double min, double max, const char *punctuation)
 		return false;
 	for (; *value; value++)
 	{
-		if (!is_alnum(*value) && *value != '_' && strchr(punctuation, *value) == NULL)
-			return false;
-	}
-	return true;
-}
-
-static bool
-is_visible_ascii(const char *value)
-{
-	for (; *value; value++)
-	{
-		if (*value <= 0x20 || *value >= 0x7f)
+		if (!smf_is_alphanumeric(*value) && *value != '_' && strchr(punctuation, *value) == NULL)
 			return false;
 	}
 	return true;
@@ -614,7 +595,7 @@ is_attribute_path(const char *value)
 {
 	size_t		length = 0;
 
-	while (is_alnum(value[length]) || value[length] == '_')
+	while (smf_is_alphanumeric(value[length]) || value[length] == '_')
 		length++;
 	if (length == 0)
 		return false;
@@ -653,7 +634,7 @@ is_proxy_url(const char *value)
 	}
 	else
 	{
-		for (length = 0; is_alnum(host[length]) || (host[length] && strchr("._-", host[length])); length++)
+		for (length = 0; smf_is_alphanumeric(host[length]) || (host[length] && strchr("._-", host[length])); length++)
 			;
 		if (length == 0)
 			return false;
@@ -749,7 +730,7 @@ read_value(const SmfOption *option, const char *value, void *into)
 			valid = is_word(value, option->min, option->max, option->punctuation);
 			break;
 		case OPTION_SECRET:
-			valid = *value != '\0' && is_visible_ascii(value);
+			valid = *value != '\0' && smf_is_visible_ascii(value);
 			break;
 		case OPTION_ROLE_ARN:
 			valid = is_role_arn(value);

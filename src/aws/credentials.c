@@ -17,6 +17,7 @@
 
 #include <openssl/crypto.h>
 
+#include "aws/arn.h"
 #include "aws/credentials.h"
 #include "aws/expiry.h"
 #include "aws/providers/provider.h"
@@ -408,18 +409,12 @@ smf_credentials_free(CredentialInquiry *asked)
 char *
 smf_account_of_arn(const char *arn)
 {
-	const char *start = arn;
-	size_t		len;
+	ArnField	fields[SMF_ARN_PARTS];
+	const ArnField *account = &fields[SMF_ARN_ACCOUNT];
 
-	/* arn:partition:service:region:account:... */
-	for (int field = 0; field < 4 && start != NULL; field++)
-	{
-		start = strchr(start, ':');
-		if (start != NULL)
-			start++;
-	}
-	len = start ? strcspn(start, ":") : 0;
-	return len > 0 ? pnstrdup(start, len) : NULL;
+	if (smf_arn_split(arn, strlen(arn), fields) <= SMF_ARN_ACCOUNT || account->len == 0)
+		return NULL;
+	return pnstrdup(account->text, account->len);
 }
 
 /* The question whose account it is. */

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/ascii.h"
+
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
 
@@ -38,12 +40,6 @@ static const Partition partitions[] = {
 	{"us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov", false},
 	{"", "amazonaws.com", "api.aws", true}
 };
-
-static bool
-is_alphanumeric(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
 
 static bool
 begins_with(const char *string, const char *prefix)
@@ -107,7 +103,7 @@ is_host_name(const char *host)
 			label_start = true;
 			continue;
 		}
-		if (!is_alphanumeric(*host) && *host != '-' && *host != '_')
+		if (!smf_is_alphanumeric(*host) && *host != '-' && *host != '_')
 			return false;
 		label_start = false;
 	}
@@ -131,7 +127,7 @@ is_plain_path(const char *path)
 		return *path == '\0';
 	for (const char *c = path; *c != '\0'; c++)
 	{
-		if (!is_alphanumeric(*c) && strchr("/-._~", *c) == NULL)
+		if (!smf_is_alphanumeric(*c) && strchr("/-._~", *c) == NULL)
 			return false;
 		if (*c == '/' && (c[1] == '/' || c[1] == '.'))
 			return false;

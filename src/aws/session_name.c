@@ -18,6 +18,8 @@
 
 #include <openssl/evp.h>
 
+#include "aws/ascii.h"
+
 #define PREFIX "pg-"
 #define SEPARATOR '-'
 
@@ -34,8 +36,7 @@ static const char hex[] = "0123456789ABCDEF";
 static bool
 is_plain(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		c == '_' || c == '.' || c == ',' || c == '@';
+	return smf_is_alphanumeric(c) || c == '_' || c == '.' || c == ',' || c == '@';
 }
 
 /* Add a name to what is at "to"; returns the end of it. */

@@ -26,6 +26,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "aws/ascii.h"
+
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define TERMINATOR "aws4_request"
 #define SECRET_PREFIX "AWS4"
@@ -180,8 +182,7 @@ append_encoded_path(Text *text, const char *path)
 	{
 		unsigned char c = (unsigned char) *path;
 
-		if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-			strchr("-._~/", c) != NULL)
+		if (smf_is_alphanumeric(c) || strchr("-._~/", c) != NULL)
 			append_bytes(text, path, 1);
 		else
 		{

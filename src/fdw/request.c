@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "aws/ascii.h"
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "compat/fdw.h"
@@ -508,7 +509,7 @@ send_ranges(Evaluation *evaluation)
 static bool
 is_fragment_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+	return smf_is_alphanumeric(c) || c == '-';
 }
 
 /* Keep the run of characters that ends at "end" if it is longer than the longest. */

@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "aws/arn.h"
 #include "catalog/pg_type.h"
 #include "compat/jobs.h"
 #include "executor/executor.h"
@@ -328,29 +329,20 @@ set_jsonb(JsonbValue *value, Jsonb *jsonb)
 	value->val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
 }
 
-/* The account in the job's ARN: its fifth field. */
+/* The account in the job's ARN. */
 static bool
 find_account_id(Jsonb *document, JsonbValue *value)
 {
-	const char *at;
-	const char *end;
+	ArnField	fields[SMF_ARN_PARTS];
+	const ArnField *account = &fields[SMF_ARN_ACCOUNT];
 
 	if (!step(&document->root, "TrainingJobArn", strlen("TrainingJobArn"), value) ||
 		value->type != jbvString)
 		return false;
-	at = value->val.string.val;
-	end = at + value->val.string.len;
-	for (int colons = 0; colons < 4; colons++)
-	{
-		at = memchr(at, ':', end - at);
-		if (at == NULL)
-			return false;
-		at++;
-	}
-	end = memchr(at, ':', end - at);
-	if (end == NULL || end == at)
+	if (smf_arn_split(value->val.string.val, value->val.string.len, fields) < SMF_ARN_PARTS ||
+		account->len == 0)
 		return false;
-	set_string(value, at, end - at);
+	set_string(value, account->text, account->len);
 	return true;
 }
 

@@ -13,6 +13,8 @@
  */
 #include "postgres.h"
 
+#include "aws/arn.h"
+#include "aws/ascii.h"
 #include "jobs/operation.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -23,9 +25,6 @@
 /* Longest names of a training job and of a tuning job. */
 #define NAME_LENGTH_MAX 63
 #define TUNING_NAME_LENGTH_MAX 32
-
-/* Fields of an ARN before the resource. */
-#define ARN_FIELDS 5
 
 /*
  * smf_operation_name
@@ -344,12 +343,6 @@ smf_job_not_found(const AwsError *error)
 }
 
 static bool
-is_alphanumeric(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static bool
 name_valid(const char *name, size_t longest)
 {
 	size_t		len = strlen(name);
@@ -360,7 +353,7 @@ name_valid(const char *name, size_t longest)
 	{
 		bool		inside = i > 0 && i < len - 1;
 
-		if (!is_alphanumeric(name[i]) && !(inside && name[i] == '-'))
+		if (!smf_is_alphanumeric(name[i]) && !(inside && name[i] == '-'))
 			return false;
 	}
 	return true;
@@ -377,6 +370,12 @@ smf_training_job_name_valid(const char *name)
 	return name_valid(name, NAME_LENGTH_MAX);
 }
 
+static bool
+field_is(const ArnField *field, const char *text)
+{
+	return field->len == strlen(text) && memcmp(field->text, text, field->len) == 0;
+}
+
 /*
  * What follows "type" in arn:{partition}:sagemaker:{region}:{account}:{type}{name};
  * NULL when the ARN is not of that form, or of another region or account.
@@ -384,27 +383,18 @@ smf_training_job_name_valid(const char *name)
 static const char *
 arn_resource(const char *arn, const char *region, const char *account_id, const char *type)
 {
-	const char *fields[ARN_FIELDS];
-	int			lengths[ARN_FIELDS];
+	ArnField	fields[SMF_ARN_PARTS];
+	const char *resource;
 
-	for (int i = 0; i < ARN_FIELDS; i++)
-	{
-		const char *end = strchr(arn, ':');
-
-		if (end == NULL)
-			return NULL;
-		fields[i] = arn;
-		lengths[i] = end - arn;
-		arn = end + 1;
-	}
-	if (lengths[0] != 3 || memcmp(fields[0], "arn", 3) != 0 ||
-		lengths[2] != strlen("sagemaker") || memcmp(fields[2], "sagemaker", lengths[2]) != 0 ||
-		lengths[3] != strlen(region) || memcmp(fields[3], region, lengths[3]) != 0 ||
-		(account_id != NULL && (lengths[4] != strlen(account_id) ||
-								memcmp(fields[4], account_id, lengths[4]) != 0)) ||
-		strncmp(arn, type, strlen(type)) != 0)
+	if (smf_arn_split(arn, strlen(arn), fields) < SMF_ARN_PARTS ||
+		!field_is(&fields[SMF_ARN_PREFIX], "arn") ||
+		!field_is(&fields[SMF_ARN_SERVICE], "sagemaker") ||
+		!field_is(&fields[SMF_ARN_REGION], region) ||
+		(account_id != NULL && !field_is(&fields[SMF_ARN_ACCOUNT], account_id)))
 		return NULL;
-	return arn + strlen(type);
+	/* the last field ends where the ARN does */
+	resource = fields[SMF_ARN_RESOURCE].text;
+	return strncmp(resource, type, strlen(type)) == 0 ? resource + strlen(type) : NULL;
 }
 
 /*
@@ -433,11 +423,11 @@ smf_tuning_job_arn_name(const char *arn, const char *region, const char *account
 bool
 smf_same_account_arn(const char *arn, const char *other)
 {
-	for (int colons = 0; colons < ARN_FIELDS; arn++, other++)
-	{
-		if (*arn != *other || *arn == '\0')
-			return false;
-		colons += *arn == ':';
-	}
-	return true;
+	ArnField	fields[SMF_ARN_PARTS];
+	size_t		begin;			/* of the resource */
+
+	if (smf_arn_split(arn, strlen(arn), fields) < SMF_ARN_PARTS)
+		return false;
+	begin = fields[SMF_ARN_RESOURCE].text - arn;
+	return strncmp(arn, other, begin) == 0;
 }

@@ -21,6 +21,7 @@
 
 #include <openssl/crypto.h>
 
+#include "aws/ascii.h"
 #include "aws/endpoint.h"
 #include "aws/expiry.h"
 #include "aws/json.h"
@@ -343,18 +344,6 @@ copy_string(const char *string)
 	return copy;
 }
 
-/* May it stand in a header's line?  As the keys of a user mapping it is visible ASCII. */
-static bool
-is_visible_ascii(const char *string)
-{
-	for (; *string; string++)
-	{
-		if (*string <= ' ' || *string >= 0x7F)
-			return false;
-	}
-	return true;
-}
-
 /*
  * smf_provider_keep
  *		Fill in what a source has given; the strings are copied.
@@ -368,8 +357,9 @@ smf_provider_keep(AwsCredentials *credentials, const char *source, const char *r
 				  const char *access_key_id, const char *secret_access_key,
 				  const char *session_token)
 {
-	if (!is_visible_ascii(access_key_id) || !is_visible_ascii(secret_access_key) ||
-		(session_token != NULL && !is_visible_ascii(session_token)))
+	/* as the keys of a user mapping, they go into lines of a header */
+	if (!smf_is_visible_ascii(access_key_id) || !smf_is_visible_ascii(secret_access_key) ||
+		(session_token != NULL && !smf_is_visible_ascii(session_token)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 				 errmsg("the credentials from %s are not usable", source),
