@@ -30,6 +30,7 @@ OBJS = \
 	src/fdw/request.o \
 	src/fdw/row.o \
 	src/fdw/scan.o \
+	src/fdw/value.o \
 	src/jobs/attribute.o \
 	src/jobs/cache.o \
 	src/jobs/document.o \

@@ -10,6 +10,7 @@
 #include "backend.h"
 
 #include "fdw/row.c"
+#include "fdw/value.c"
 
 /* A decimal as numeric_out writes it. */
 static char *

@@ -1,0 +1,568 @@
+/*-------------------------------------------------------------------------
+ *
+ * value.c
+ *		Single JSON values as datums of a column's type.
+ *
+ * How a value is read is settled once, from the type: exactly, for the types that
+ * IMPORT FOREIGN SCHEMA gives, and through the type's own input function for any
+ * other; a domain takes what the type below it takes.
+ *
+ * Not accounted for: members below an attribute have no documented type here, so
+ * they are taken as they are.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "compat/jobs.h"
+#include "fdw/value.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* How a JSON value becomes a datum of the type. */
+typedef enum ValueMode
+{
+	MODE_TEXT,					/* text without a length: the string itself */
+	MODE_JSONB,					/* jsonb: the value, whatever it is */
+	MODE_JSON,					/* the input function of json, or of a domain over json or
+								 * jsonb, from the JSON text */
+	MODE_TIMESTAMPTZ,			/* from epoch seconds, exactly */
+	MODE_BOOLEAN,
+	MODE_ENUM,					/* by label */
+	MODE_INPUT					/* any other type's input function */
+} ValueMode;
+
+/* A label that was looked up before, or warned of. */
+typedef struct KnownLabel
+{
+	int			len;
+	const char *label;			/* not NUL-terminated */
+	bool		unknown;		/* the type lacks it */
+	Datum		value;			/* of the enum type, unless unknown */
+} KnownLabel;
+
+/* How values of one type are read. */
+struct ValueReader
+{
+	MemoryContext context;		/* the reader's own lifetime */
+	ValueMode	mode;
+	Oid			type_id;
+	int32		typmod;
+	Oid			base_type;		/* the type below a domain, or the type itself */
+	bool		numeric_category;	/* the type is a kind of number */
+	bool		domain;			/* a domain, which may refuse NULL */
+	FmgrInfo	input;			/* the type's input function */
+	Oid			input_param;	/* its second argument */
+	SmfUnknownEnum unknown_enum;	/* what a label that the type lacks becomes */
+	List	   *labels;			/* KnownLabel, in the reader's context */
+};
+
+/*
+ * smf_value_set_string
+ *		Make a JSON string of a text, which is not copied.
+ */
+void
+smf_value_set_string(JsonbValue *value, const char *text, int len)
+{
+	value->type = jbvString;
+	value->val.string.val = unconstify(char *, text);
+	value->val.string.len = len;
+}
+
+/*
+ * smf_value_set_jsonb
+ *		Make a JSON value of a whole jsonb, which is not copied.
+ */
+void
+smf_value_set_jsonb(JsonbValue *value, Jsonb *jsonb)
+{
+	value->type = jbvBinary;
+	value->val.binary.data = &jsonb->root;
+	value->val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
+}
+
+/* ----- timestamps ----- */
+
+/* Digits behind the point that a timestamp keeps. */
+#define MICROSECOND_DIGITS 6
+
+/* No timestamp needs more digits before the point. */
+#define SECONDS_DIGITS_MAX 14
+
+/*
+ * Epoch seconds, written as a decimal, as a timestamp; rounded to the
+ * microsecond, half away from zero.
+ */
+static TimestampTz
+timestamp_from_decimal(const char *text)
+{
+	bool		negative = *text == '-';
+	int64		seconds = 0;
+	int64		us = 0;			/* beyond the seconds, up to a whole one */
+	int			ndigits = 0;
+	TimestampTz result;
+
+	if (negative)
+		text++;
+	while (*text == '0')
+		text++;
+	for (; *text >= '0' && *text <= '9'; text++)
+	{
+		if (++ndigits > SECONDS_DIGITS_MAX)
+			goto out_of_range;
+		seconds = seconds * 10 + (*text - '0');
+	}
+	if (*text == '.')
+		text++;
+	for (int i = 0; i < MICROSECOND_DIGITS; i++)
+		us = us * 10 + (*text ? *text++ - '0' : 0);
+	if (*text >= '5')
+		us++;
+
+	/* microseconds of what lies further off might not fit */
+	seconds = (negative ? -seconds : seconds) - SMF_POSTGRES_EPOCH_S;
+	if (seconds < MIN_TIMESTAMP / USECS_PER_SEC || seconds > END_TIMESTAMP / USECS_PER_SEC)
+		goto out_of_range;
+	result = seconds * USECS_PER_SEC + (negative ? -us : us);
+	if (IS_VALID_TIMESTAMP(result))
+		return result;
+
+out_of_range:
+	ereport(ERROR,
+			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+			 errmsg("timestamp out of range")));
+}
+
+static char *
+numeric_text(Numeric number)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
+}
+
+/*
+ * A timestamp as RFC 3339 in UTC: no fraction for whole seconds, three digits
+ * where milliseconds suffice, else six.
+ */
+static char *
+rfc3339(TimestampTz timestamp)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	char	   *text;
+
+	if (timestamp2tm(timestamp, NULL, &tm, &fsec, NULL, NULL) != 0 || tm.tm_year < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	text = psprintf("%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year, tm.tm_mon, tm.tm_mday,
+					tm.tm_hour, tm.tm_min, tm.tm_sec);
+	if (fsec == 0)
+		return psprintf("%sZ", text);
+	if (fsec % 1000 == 0)
+		return psprintf("%s.%03dZ", text, (int) fsec / 1000);
+	return psprintf("%s.%06dZ", text, (int) fsec);
+}
+
+/* Turn a JSON number that is epoch seconds into a JSON string. */
+static void
+number_to_rfc3339(JsonbValue *value)
+{
+	char	   *text = rfc3339(timestamp_from_decimal(numeric_text(value->val.numeric)));
+
+	smf_value_set_string(value, text, strlen(text));
+}
+
+static bool
+is_member(const char *const *members, const JsonbValue *key)
+{
+	for (; *members != NULL; members++)
+	{
+		if (strlen(*members) == key->val.string.len &&
+			memcmp(*members, key->val.string.val, key->val.string.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * smf_value_with_timestamps
+ *		A copy of a list of objects whose members of the given names, NULL behind the
+ *		last, are RFC 3339 strings where they were numbers.
+ */
+Jsonb *
+smf_value_with_timestamps(JsonbContainer *list, const char *const *members)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(list);
+	JsonbBuilder copy = {0};
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	int			depth = 0;
+	bool		convert = false;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	{
+		if (token == WJB_BEGIN_ARRAY || token == WJB_BEGIN_OBJECT)
+			depth++;
+		else if (token == WJB_END_ARRAY || token == WJB_END_OBJECT)
+			depth--;
+		else if (token == WJB_KEY && depth == 2)
+			convert = is_member(members, &value);
+		else if (token == WJB_VALUE && depth == 2 && convert && value.type == jbvNumeric)
+			number_to_rfc3339(&value);
+		smf_push_jsonb(&copy, token, token < WJB_BEGIN_ARRAY ? &value : NULL);
+	}
+	return JsonbValueToJsonb(copy.result);
+}
+
+/* ----- checking it ----- */
+
+/* What a JSON value is, in words. */
+static const char *
+shape_of(const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvString:
+			return "a string";
+		case jbvNumeric:
+			return "a number";
+		case jbvBool:
+			return "a boolean";
+		case jbvBinary:
+			return JsonContainerIsArray(value->val.binary.data) ? "a list" : "an object";
+		default:
+			return "null";
+	}
+}
+
+/* What JSON value the kind is sent as, in words. */
+static const char *
+shape_for(SmfKind kind)
+{
+	switch (kind)
+	{
+		case SMF_KIND_INTEGER:
+		case SMF_KIND_LONG:
+		case SMF_KIND_FLOAT:
+		case SMF_KIND_TIMESTAMP:
+			return "a number";
+		case SMF_KIND_BOOLEAN:
+			return "a boolean";
+		case SMF_KIND_LIST:
+			return "a list";
+		case SMF_KIND_STRUCTURE:
+		case SMF_KIND_MAP:
+		case SMF_KIND_TAGS:
+		case SMF_KIND_RAW_RESPONSE:
+			return "an object";
+		case SMF_KIND_STRING:
+		case SMF_KIND_ENUM:
+		case SMF_KIND_REGION:
+		case SMF_KIND_ACCOUNT_ID:
+			break;
+	}
+	return "a string";
+}
+
+/* Floats that JSON has no number for are sent as one of these strings. */
+static bool
+is_float_word(const JsonbValue *value)
+{
+	static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+
+	if (value->type != jbvString)
+		return false;
+	for (int i = 0; i < lengthof(words); i++)
+	{
+		if (strlen(words[i]) == value->val.string.len &&
+			memcmp(words[i], value->val.string.val, value->val.string.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Raise 08P01 when an attribute's value is not of the documented kind. */
+static void
+check_shape(const SmfAttribute *attribute, const JsonbValue *value)
+{
+	const char *expected = shape_for(attribute->kind);
+
+	if (strcmp(shape_of(value), expected) == 0)
+		return;
+	if (attribute->kind == SMF_KIND_FLOAT && is_float_word(value))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROTOCOL_VIOLATION),
+			 errmsg("the service sent %s where %s belongs", shape_of(value), expected)));
+}
+
+/* ----- turning it into a datum ----- */
+
+/* The value as text for an input function. */
+static char *
+value_text(JsonbValue *value)
+{
+	Jsonb	   *jsonb;
+	char	   *text;
+
+	switch (value->type)
+	{
+		case jbvString:
+			return pnstrdup(value->val.string.val, value->val.string.len);
+		case jbvBool:
+			return pstrdup(value->val.boolean ? "true" : "false");
+		case jbvNumeric:
+			text = numeric_text(value->val.numeric);
+			/* 3600.0 is as good an integer as 3600 */
+			if (strchr(text, '.') != NULL)
+			{
+				char	   *end = text + strlen(text);
+
+				while (end[-1] == '0')
+					end--;
+				if (end[-1] == '.')
+					end--;
+				*end = '\0';
+			}
+			return text;
+		default:
+			jsonb = JsonbValueToJsonb(value);
+			return JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
+	}
+}
+
+static Datum
+read_by_input(ValueReader *reader, char *text)
+{
+	return InputFunctionCall(&reader->input, text, reader->input_param, reader->typmod);
+}
+
+/* The value as the type's input function takes it. */
+static char *
+input_text(const ValueReader *reader, JsonbValue *value)
+{
+	if (value->type == jbvNumeric)
+	{
+		/* below an attribute a time is a number of seconds, too */
+		if (reader->base_type == TIMESTAMPTZOID)
+			number_to_rfc3339(value);
+		/* a bare number is of the last field of "interval hour" */
+		else if (reader->base_type == INTERVALOID)
+			return psprintf("%s seconds", value_text(value));
+	}
+	return value_text(value);
+}
+
+/* What is known of a label; NULL when it has not been read before. */
+static const KnownLabel *
+find_label(const ValueReader *reader, const JsonbValue *value)
+{
+	ListCell   *lc;
+
+	foreach(lc, reader->labels)
+	{
+		const KnownLabel *known = lfirst(lc);
+
+		if (known->len == value->val.string.len &&
+			memcmp(known->label, value->val.string.val, known->len) == 0)
+			return known;
+	}
+	return NULL;
+}
+
+/* Does the enum type have the label? */
+static bool
+has_label(const ValueReader *reader, const char *label)
+{
+	return strlen(label) < NAMEDATALEN &&
+		SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(reader->base_type),
+							  CStringGetDatum(label));
+}
+
+/* The label is not looked up again. */
+static void
+remember_label(ValueReader *reader, const char *label, bool unknown, Datum value)
+{
+	MemoryContext old = MemoryContextSwitchTo(reader->context);
+	KnownLabel *known = palloc(sizeof(KnownLabel));
+
+	known->len = strlen(label);
+	known->label = pstrdup(label);
+	known->unknown = unknown;
+	known->value = value;
+	reader->labels = lappend(reader->labels, known);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * A label as a value of the enum type; false, after one warning for the reader
+ * and label, when the type lacks it and that means NULL.
+ */
+static bool
+read_enum(ValueReader *reader, JsonbValue *value, Datum *result)
+{
+	const KnownLabel *known = value->type == jbvString ? find_label(reader, value) : NULL;
+	char	   *label;
+	bool		unknown;
+
+	/* Most labels have been read before. */
+	if (known != NULL)
+	{
+		*result = known->value;
+		return !known->unknown;
+	}
+
+	/* A label that the type lacks becomes NULL, or the input function refuses it. */
+	label = value_text(value);
+	unknown = !has_label(reader, label);
+	if (unknown && reader->unknown_enum == SMF_UNKNOWN_ENUM_NULL)
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("\"%s\" is no label of enum type %s, and is read as NULL",
+						label, format_type_be(reader->base_type)),
+				 errhint("Declare the column as text to see it, or set unknown_enum to 'error'.")));
+		*result = (Datum) 0;
+	}
+	else
+	{
+		*result = read_by_input(reader, label);
+		/* a domain's checks may answer otherwise next time */
+		if (reader->base_type != reader->type_id)
+			return true;
+	}
+	remember_label(reader, label, unknown, *result);
+	return !unknown;
+}
+
+/*
+ * smf_value_read
+ *		The datum of a JSON value, which may be changed; false when it is NULL.
+ *
+ * "attribute" is what the value is sent as; NULL when that is not documented.  Raises
+ * 08P01 when the value is not of the attribute's kind, and what the type's input function
+ * raises.  The datum is allocated in the current memory context, or points into the value.
+ */
+bool
+smf_value_read(ValueReader *reader, const SmfAttribute *attribute, JsonbValue *value, Datum *result)
+{
+	Jsonb	   *jsonb;
+
+	/* What is documented must be of its kind; a time is a number for a number's type only. */
+	if (attribute != NULL)
+	{
+		check_shape(attribute, value);
+		if (attribute->kind == SMF_KIND_TIMESTAMP && reader->mode != MODE_TIMESTAMPTZ &&
+			!reader->numeric_category)
+			number_to_rfc3339(value);
+	}
+
+	/* Take it exactly where the type can, else as text for the type's input function. */
+	switch (reader->mode)
+	{
+		case MODE_TEXT:
+			if (value->type == jbvString)
+				*result = PointerGetDatum(cstring_to_text_with_len(value->val.string.val,
+																   value->val.string.len));
+			else
+				*result = CStringGetTextDatum(value_text(value));
+			return true;
+		case MODE_JSONB:
+			*result = JsonbPGetDatum(JsonbValueToJsonb(value));
+			return true;
+		case MODE_JSON:
+			jsonb = JsonbValueToJsonb(value);
+			*result = read_by_input(reader, JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb)));
+			return true;
+		case MODE_TIMESTAMPTZ:
+			if (value->type == jbvNumeric)
+				*result = TimestampTzGetDatum(timestamp_from_decimal(numeric_text(value->val.numeric)));
+			else
+				*result = read_by_input(reader, value_text(value));
+			return true;
+		case MODE_BOOLEAN:
+			if (value->type == jbvBool)
+				*result = BoolGetDatum(value->val.boolean);
+			else
+				*result = read_by_input(reader, value_text(value));
+			return true;
+		case MODE_ENUM:
+			return read_enum(reader, value, result);
+		case MODE_INPUT:
+			*result = read_by_input(reader, input_text(reader, value));
+			return true;
+	}
+	pg_unreachable();
+}
+
+/*
+ * smf_value_read_null
+ *		There is no value: raise an error when the type is a domain that refuses NULL.
+ */
+void
+smf_value_read_null(ValueReader *reader)
+{
+	if (reader->domain)
+		(void) read_by_input(reader, NULL);
+}
+
+/* ----- the reader ----- */
+
+static ValueMode
+mode_for(Oid type_id, int32 typmod)
+{
+	switch (type_id)
+	{
+		case TEXTOID:
+			return MODE_TEXT;
+		case JSONBOID:
+			return MODE_JSONB;
+		case JSONOID:
+			return MODE_JSON;
+		case TIMESTAMPTZOID:
+			/* timestamptz(n) rounds, which its input function does */
+			return typmod == -1 ? MODE_TIMESTAMPTZ : MODE_INPUT;
+		case BOOLOID:
+			return MODE_BOOLEAN;
+		default:
+			type_id = getBaseType(type_id);
+			if (type_id == JSONOID || type_id == JSONBOID)
+				return MODE_JSON;
+			return type_is_enum(type_id) ? MODE_ENUM : MODE_INPUT;
+	}
+}
+
+/*
+ * smf_value_reader_create
+ *		Prepare to read values of a type.
+ *
+ * The reader and all it keeps live in the current memory context.
+ */
+ValueReader *
+smf_value_reader_create(Oid type_id, int32 typmod, SmfUnknownEnum unknown_enum)
+{
+	ValueReader *reader = palloc0(sizeof(ValueReader));
+	Oid			input_function;
+	char		category;
+	bool		preferred;
+
+	reader->context = CurrentMemoryContext;
+	reader->type_id = type_id;
+	reader->typmod = typmod;
+	reader->unknown_enum = unknown_enum;
+	reader->mode = mode_for(type_id, typmod);
+	reader->base_type = getBaseType(type_id);
+	get_type_category_preferred(reader->base_type, &category, &preferred);
+	reader->numeric_category = category == TYPCATEGORY_NUMERIC;
+	reader->domain = get_typtype(type_id) == TYPTYPE_DOMAIN;
+	getTypeInputInfo(type_id, &input_function, &reader->input_param);
+	fmgr_info(input_function, &reader->input);
+	return reader;
+}

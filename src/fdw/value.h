@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * value.h
+ *		Single JSON values as datums of a column's type.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_VALUE_H
+#define SMF_VALUE_H
+
+#include "datatype/timestamp.h"
+#include "jobs/attribute.h"
+#include "option.h"
+#include "utils/jsonb.h"
+
+/* Where Postgres begins to count time, in epoch seconds. */
+#define SMF_POSTGRES_EPOCH_S ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400))
+
+typedef struct ValueReader ValueReader;
+
+extern ValueReader *smf_value_reader_create(Oid type_id, int32 typmod, SmfUnknownEnum unknown_enum);
+extern bool smf_value_read(ValueReader *reader, const SmfAttribute *attribute, JsonbValue *value,
+						   Datum *result);
+extern void smf_value_read_null(ValueReader *reader);
+
+extern void smf_value_set_string(JsonbValue *value, const char *text, int len);
+extern void smf_value_set_jsonb(JsonbValue *value, Jsonb *jsonb);
+extern Jsonb *smf_value_with_timestamps(JsonbContainer *list, const char *const *members);
+
+#endif							/* SMF_VALUE_H */
