@@ -21,8 +21,10 @@ OBJS = \
 	src/fdw/column.o \
 	src/fdw/early.o \
 	src/fdw/explain.o \
+	src/fdw/fragment.o \
 	src/fdw/functions.o \
 	src/fdw/import.o \
+	src/fdw/lookup.o \
 	src/fdw/monitor.o \
 	src/fdw/plan.o \
 	src/fdw/procedure.o \

@@ -15,12 +15,14 @@
  */
 #include "postgres.h"
 
-#include "aws/ascii.h"
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "compat/fdw.h"
 #include "executor/executor.h"
+#include "fdw/fragment.h"
+#include "fdw/lookup.h"
 #include "fdw/request.h"
+#include "fdw/value.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -114,25 +116,6 @@ smf_request_create(List *clauses, const SmfColumn *columns, Index varno, JobSour
 
 /* ----- look-ups ----- */
 
-/* A name or an ARN becomes a job to look up, unless no job can have it. */
-static void
-want_job(Evaluation *evaluation, const Condition *condition, Datum value, List **wanted)
-{
-	char	   *string = TextDatumGetCString(value);
-	WantedJob  *job = palloc0(sizeof(WantedJob));
-
-	if (strcmp(condition->column->attribute->api_name, "TrainingJobArn") == 0)
-	{
-		job->name = smf_training_job_arn_name(string, evaluation->request->region,
-											  evaluation->request->account_id);
-		job->arn = string;
-	}
-	else if (smf_training_job_name_valid(string))
-		job->name = string;
-	if (job->name != NULL)
-		*wanted = lappend(*wanted, job);
-}
-
 /* The elements of an array that are not NULL. */
 static List *
 elements_of(Datum value, Oid element_type)
@@ -156,99 +139,33 @@ elements_of(Datum value, Oid element_type)
 	return elements;
 }
 
-static int
-compare_wanted(const ListCell *a, const ListCell *b)
-{
-	const WantedJob *job = lfirst(a);
-	const WantedJob *other = lfirst(b);
-
-	/* an ARN and a name are never the same */
-	return strcmp(job->arn ? job->arn : job->name, other->arn ? other->arn : other->name);
-}
-
-/* Sort, and keep each once. */
-static List *
-distinct_wanted(List *wanted)
-{
-	List	   *distinct = NIL;
-	ListCell   *lc;
-	ListCell   *last = NULL;
-
-	list_sort(wanted, compare_wanted);
-	foreach(lc, wanted)
-	{
-		if (last == NULL || compare_wanted(last, lc) != 0)
-			distinct = lappend(distinct, lfirst(lc));
-		last = lc;
-	}
-	return distinct;
-}
-
-/* The jobs that are in both lists, which are sorted. */
-static List *
-common_wanted(List *some, List *others)
-{
-	List	   *common = NIL;
-	ListCell   *lc = list_head(some);
-	ListCell   *other = list_head(others);
-
-	while (lc != NULL && other != NULL)
-	{
-		int			order = compare_wanted(lc, other);
-
-		if (order == 0)
-			common = lappend(common, lfirst(lc));
-		if (order <= 0)
-			lc = lnext(some, lc);
-		if (order >= 0)
-			other = lnext(others, other);
-	}
-	return common;
-}
-
-/* Are both lists of names, or both of ARNs?  A list that has either is like none. */
-static bool
-same_kind(List *some, List *others)
-{
-	bool		names = false;
-	bool		arns = false;
-	ListCell   *lc;
-
-	foreach(lc, list_concat_copy(some, others))
-	{
-		if (((WantedJob *) lfirst(lc))->arn == NULL)
-			names = true;
-		else
-			arns = true;
-	}
-	return !(names && arns);
-}
-
 /* The jobs that one clause allows. */
 static List *
 wanted_by(Evaluation *evaluation, List *bounds, ExprContext *econtext)
 {
+	const ScanRequest *request = evaluation->request;
 	List	   *wanted = NIL;
 	ListCell   *lc;
 
 	foreach(lc, bounds)
 	{
 		BoundCondition *bound = lfirst(lc);
+		const SmfAttribute *attribute = bound->condition.column->attribute;
 		bool		isnull;
 		Datum		value = ExecEvalExprSwitchContext(bound->value, econtext, &isnull);
+		List	   *values;
 		ListCell   *lc2;
 
 		if (isnull)
 			continue;
-		if (bound->condition.kind == CONDITION_COMPARE)
-		{
-			want_job(evaluation, &bound->condition, value, &wanted);
-			continue;
-		}
-		foreach(lc2, elements_of(value, bound->condition.value_type))
-			want_job(evaluation, &bound->condition, PointerGetDatum(lfirst(lc2)), &wanted);
+		values = bound->condition.kind == CONDITION_COMPARE ? list_make1(DatumGetPointer(value)) :
+			elements_of(value, bound->condition.value_type);
+		foreach(lc2, values)
+			wanted = smf_wanted_add(wanted, attribute,
+									TextDatumGetCString(PointerGetDatum(lfirst(lc2))),
+									request->region, request->account_id);
 	}
-	return distinct_wanted(wanted);
+	return smf_wanted_distinct(wanted);
 }
 
 /* Which jobs to look up: those that all clauses allow, or the fewest that one does. */
@@ -264,10 +181,8 @@ evaluate_lookups(Evaluation *evaluation, ExprContext *econtext)
 
 		if (lc == list_head(evaluation->request->lookups))
 			fewest = wanted;
-		else if (same_kind(fewest, wanted))
-			fewest = common_wanted(fewest, wanted);
-		else if (list_length(wanted) < list_length(fewest))
-			fewest = wanted;
+		else
+			fewest = smf_wanted_by_both(fewest, wanted);
 	}
 	evaluation->spec->wanted = fewest;
 	if (fewest == NIL)
@@ -388,8 +303,6 @@ narrow_range(Evaluation *evaluation, const Condition *condition, int64 value)
 static int64
 widened_seconds(TimestampTz time, bool later)
 {
-	int64		us_a_day = USECS_PER_DAY;
-	int64		epoch_s = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (us_a_day / USECS_PER_SEC);
 	int64		seconds = time / USECS_PER_SEC;
 	int64		rest = time % USECS_PER_SEC;
 
@@ -397,7 +310,7 @@ widened_seconds(TimestampTz time, bool later)
 		seconds--;
 	if (later)
 		seconds += rest != 0;
-	return seconds + epoch_s + (later ? 1 : -1);
+	return seconds + SMF_POSTGRES_EPOCH_S + (later ? 1 : -1);
 }
 
 /* The bounds of a range of times, as far as the service has to know them. */
@@ -506,81 +419,6 @@ send_ranges(Evaluation *evaluation)
 
 /* ----- texts ----- */
 
-static bool
-is_fragment_char(char c)
-{
-	return smf_is_alphanumeric(c) || c == '-';
-}
-
-/* Keep the run of characters that ends at "end" if it is longer than the longest. */
-static void
-consider_run(const char *begin, size_t len, char **longest)
-{
-	if (len > SMF_NAME_CONTAINS_MAX)
-		len = SMF_NAME_CONTAINS_MAX;
-	if (len > (*longest ? strlen(*longest) : 0))
-		*longest = pnstrdup(begin, len);
-}
-
-/* The longest run of characters that the service takes, in a text. */
-static char *
-longest_run(const char *string)
-{
-	char	   *longest = NULL;
-	const char *begin = string;
-
-	for (;; string++)
-	{
-		if (is_fragment_char(*string))
-			continue;
-		consider_run(begin, string - begin, &longest);
-		if (*string == '\0')
-			return longest;
-		begin = string + 1;
-	}
-}
-
-/* The same, of the literal parts of a LIKE pattern. */
-static char *
-longest_run_of_like(const char *pattern)
-{
-	char	   *literal = pstrdup(pattern);
-	char	   *to = literal;
-
-	for (const char *from = pattern; *from; from++)
-	{
-		if (*from == '%' || *from == '_')
-			*to++ = ' ';		/* no character that the service takes */
-		else if (*from == '\\' && from[1] != '\0')
-			*to++ = *++from;
-		else
-			*to++ = *from;
-	}
-	*to = '\0';
-	return longest_run(literal);
-}
-
-/*
- * What a regular expression begins with: letters, digits and hyphens behind "^"
- * that stand for themselves.  NULL when that is not clear.
- */
-static char *
-prefix_of_regex(const char *pattern)
-{
-	const char *begin = pattern + 1;
-	const char *end = begin;
-
-	if (pattern[0] != '^' || strchr(pattern, '|') != NULL)
-		return NULL;
-	while (is_fragment_char(*end))
-		end++;
-	/* a quantifier may want none of the last one, behind a comment, too */
-	if (end > begin && (*end == '*' || *end == '?' || *end == '{' || *end == '+' ||
-						strncmp(end, "(?#", 3) == 0))
-		end--;
-	return end > begin ? pnstrdup(begin, Min(end - begin, SMF_NAME_CONTAINS_MAX)) : NULL;
-}
-
 /* What the attribute must hold, by the condition, in characters that the service takes. */
 static char *
 fragment_of(const Condition *condition, char *string)
@@ -588,11 +426,11 @@ fragment_of(const Condition *condition, char *string)
 	switch (condition->kind)
 	{
 		case CONDITION_LIKE:
-			return longest_run_of_like(string);
+			return smf_fragment_of_like(string);
 		case CONDITION_REGEX:
-			return prefix_of_regex(string);
+			return smf_fragment_of_regex(string);
 		default:
-			return longest_run(string);
+			return smf_fragment_of_text(string);
 	}
 }
 

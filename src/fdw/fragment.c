@@ -1,0 +1,101 @@
+/*-------------------------------------------------------------------------
+ *
+ * fragment.c
+ *		What every text that meets a pattern holds, in characters that the service's
+ *		NameContains and Contains take.
+ *
+ * Nothing but strings: it needs of Postgres palloc only.
+ *
+ * Not accounted for: patterns that hold for other reasons than their plain characters;
+ * there is no fragment then, and the service is not asked.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "aws/ascii.h"
+#include "fdw/fragment.h"
+#include "jobs/operation.h"
+
+static bool
+is_fragment_char(char c)
+{
+	return smf_is_alphanumeric(c) || c == '-';
+}
+
+/* Keep a run of characters, or as much of it as the service takes, if it is the longest. */
+static void
+consider_run(const char *begin, size_t len, char **longest)
+{
+	if (len > SMF_NAME_CONTAINS_MAX)
+		len = SMF_NAME_CONTAINS_MAX;
+	if (len > (*longest ? strlen(*longest) : 0))
+		*longest = pnstrdup(begin, len);
+}
+
+/*
+ * smf_fragment_of_text
+ *		The longest run of characters that the service takes, palloc'ed; NULL when the
+ *		text has none.
+ */
+char *
+smf_fragment_of_text(const char *text)
+{
+	char	   *longest = NULL;
+	const char *begin = text;
+
+	for (;; text++)
+	{
+		if (is_fragment_char(*text))
+			continue;
+		consider_run(begin, text - begin, &longest);
+		if (*text == '\0')
+			return longest;
+		begin = text + 1;
+	}
+}
+
+/*
+ * smf_fragment_of_like
+ *		The same, of the literal parts of a LIKE pattern.
+ */
+char *
+smf_fragment_of_like(const char *pattern)
+{
+	char	   *literal = pstrdup(pattern);
+	char	   *to = literal;
+
+	for (const char *from = pattern; *from; from++)
+	{
+		if (*from == '%' || *from == '_')
+			*to++ = ' ';		/* no character that the service takes */
+		else if (*from == '\\' && from[1] != '\0')
+			*to++ = *++from;
+		else
+			*to++ = *from;
+	}
+	*to = '\0';
+	return smf_fragment_of_text(literal);
+}
+
+/*
+ * smf_fragment_of_regex
+ *		What a regular expression begins with, palloc'ed: letters, digits and hyphens
+ *		behind "^" that stand for themselves.  NULL when that is not clear.
+ */
+char *
+smf_fragment_of_regex(const char *pattern)
+{
+	const char *begin = pattern + 1;
+	const char *end = begin;
+
+	if (pattern[0] != '^' || strchr(pattern, '|') != NULL)
+		return NULL;
+	while (is_fragment_char(*end))
+		end++;
+	/* a quantifier may want none of the last one, behind a comment, too */
+	if (end > begin && (*end == '*' || *end == '?' || *end == '{' || *end == '+' ||
+						strncmp(end, "(?#", 3) == 0))
+		end--;
+	return end > begin ? pnstrdup(begin, Min(end - begin, SMF_NAME_CONTAINS_MAX)) : NULL;
+}

@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * fragment.h
+ *		What every text that meets a pattern holds, in characters that the service's
+ *		NameContains and Contains take.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_FRAGMENT_H
+#define SMF_FRAGMENT_H
+
+extern char *smf_fragment_of_text(const char *text);
+extern char *smf_fragment_of_like(const char *pattern);
+extern char *smf_fragment_of_regex(const char *pattern);
+
+#endif							/* SMF_FRAGMENT_H */

@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * lookup.h
+ *		Sets of jobs to look up, by name or by ARN.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_LOOKUP_H
+#define SMF_LOOKUP_H
+
+#include "jobs/attribute.h"
+#include "jobs/stream.h"
+
+extern List *smf_wanted_add(List *wanted, const SmfAttribute *attribute, char *value,
+							const char *region, const char *account_id);
+extern List *smf_wanted_distinct(List *wanted);
+extern List *smf_wanted_by_both(List *some, List *others);
+
+#endif							/* SMF_LOOKUP_H */
