@@ -15,6 +15,7 @@ DATA = sql/sagemaker_fdw--1.0.sql
 OBJS = \
 	src/sagemaker_fdw.o \
 	src/option.o \
+	src/option_check.o \
 	src/fdw/access.o \
 	src/fdw/analyze.o \
 	src/fdw/check.o \

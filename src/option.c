@@ -24,7 +24,6 @@
 #include <math.h>
 
 #include "access/reloptions.h"
-#include "aws/ascii.h"
 #include "aws/endpoint.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_foreign_data_wrapper.h"
@@ -36,9 +35,9 @@
 #include "jobs/attribute.h"
 #include "miscadmin.h"
 #include "option.h"
+#include "option_check.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
-#include "utils/guc.h"
 #include "utils/varlena.h"
 
 /* Postgres 15 declares entry points without the visibility that they need. */
@@ -48,9 +47,6 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_validator);
 
 /* Farthest that a name may be from what was typed to be offered as a hint. */
 #define MAX_EDITS	4
-
-/* Digits of an AWS account. */
-#define ACCOUNT_LENGTH	12
 
 /* Longest name that Postgres measures the distance of. */
 #define MAX_EDIT_LENGTH 255
@@ -266,17 +262,6 @@ static const char *const secret_words[] = {
 	"secret", "passw", "token", "access_key", "accesskey", "private_key", "credential"
 };
 
-static bool
-has_control_characters(const char *value)
-{
-	for (; *value; value++)
-	{
-		if ((unsigned char) *value < 0x20 || *value == 0x7f)
-			return true;
-	}
-	return false;
-}
-
 static const char *
 place_noun(OptionContext context)
 {
@@ -490,7 +475,7 @@ accepted_hint(const SmfOption *option)
 static bool
 may_show_value(const SmfOption *option, const char *value)
 {
-	if (option->secret || has_control_characters(value))
+	if (option->secret || smf_has_control_characters(value))
 		return false;
 	if (option->type == OPTION_ENDPOINT || option->type == OPTION_PROXY)
 		return strchr(value, '@') == NULL;
@@ -511,145 +496,47 @@ refuse_value(const SmfOption *option, const char *value)
 			 accepted_hint(option)));
 }
 
-/*
- * Read a whole number or a plain decimal ("10", "0.5"): no sign, no exponent,
- * no blanks, nothing that strtod would take besides.
- */
 static bool
-parse_decimal(const char *value, bool whole, double *result)
+in_range(const SmfOption *option, double number)
 {
-	const char *c = value;
+	return number >= option->min && number <= option->max;
+}
 
-	while (*c >= '0' && *c <= '9')
-		c++;
-	if (c == value)
-		return false;
-	if (*c == '.' && !whole)
+/* Is the value of a type that is stored as text of the type's form? */
+static bool
+is_valid_text(const SmfOption *option, const char *value)
+{
+	switch (option->type)
 	{
-		c++;
-		if (*c < '0' || *c > '9')
-			return false;
-		while (*c >= '0' && *c <= '9')
-			c++;
+		case OPTION_REGION:
+			return smf_region_valid(value);
+		case OPTION_ACCOUNT:
+			return smf_is_account(value);
+		case OPTION_ENDPOINT:
+			return smf_is_endpoint_url(value);
+		case OPTION_PROXY:
+			return smf_is_proxy_url(value);
+		case OPTION_PATH:
+			return smf_is_file_path(value);
+		case OPTION_WORD:
+			return smf_is_word(value, option->min, option->max, option->punctuation);
+		case OPTION_SECRET:
+			return smf_is_secret(value);
+		case OPTION_ROLE_ARN:
+			return smf_is_role_arn(value);
+		case OPTION_PROFILE:
+			return smf_is_profile(value);
+		case OPTION_ATTRIBUTE:
+			return smf_is_attribute_path(value);
+		case OPTION_BOOLEAN:
+		case OPTION_LABEL:
+		case OPTION_INTEGER:
+		case OPTION_NUMBER:
+		case OPTION_SECONDS:
+		case OPTION_SIZE:
+			break;
 	}
-	if (*c != '\0')
-		return false;
-	*result = strtod(value, NULL);
-	return true;
-}
-
-/* A size in bytes, with or without one of Postgres's units. */
-static bool
-parse_size(const char *value, double *result)
-{
-	int			bytes;
-
-	if (!parse_int(value, &bytes, GUC_UNIT_BYTE, NULL))
-		return false;
-	*result = bytes;
-	return true;
-}
-
-/* "min" to "max" letters, digits, underscores and characters of "punctuation"? */
-static bool
-is_word(const char *value, double min, double max, const char *punctuation)
-{
-	size_t		length = strlen(value);
-
-	if (length < min || length > max)
-		return false;
-	for (; *value; value++)
-	{
-		if (!smf_is_alphanumeric(*value) && *value != '_' && strchr(punctuation, *value) == NULL)
-			return false;
-	}
-	return true;
-}
-
-/* arn:<partition>:iam::<12 digits>:role/<path and name> */
-static bool
-is_role_arn(const char *value)
-{
-	size_t		length;
-
-	if (strlen(value) > 2048 || strncmp(value, "arn:aws", 7) != 0)
-		return false;
-	value += 7;
-	value += strspn(value, "abcdefghijklmnopqrstuvwxyz-");
-	if (strncmp(value, ":iam::", 6) != 0)
-		return false;
-	value += 6;
-	length = strspn(value, "0123456789");
-	if (length != ACCOUNT_LENGTH || strncmp(value + length, ":role/", 6) != 0)
-		return false;
-	return is_word(value + length + 6, 1, 2048, "+=,.@-/");
-}
-
-/*
- * An attribute's name, and behind a dot the rest of a path.  The name may be one
- * that this version does not know; the rest may be a user's key, of any
- * characters.
- */
-static bool
-is_attribute_path(const char *value)
-{
-	size_t		length = 0;
-
-	while (smf_is_alphanumeric(value[length]) || value[length] == '_')
-		length++;
-	if (length == 0)
-		return false;
-	return value[length] == '\0' || (value[length] == '.' && value[length + 1] != '\0');
-}
-
-/* https to anywhere, or http to this machine. */
-static bool
-is_endpoint_url(const char *value)
-{
-	AwsEndpoint endpoint;
-
-	return smf_endpoint_parse_url(value, &endpoint) == SMF_ENDPOINT_OK;
-}
-
-/* http:// or https://, a host and perhaps a port; a slash may follow. */
-static bool
-is_proxy_url(const char *value)
-{
-	const char *host;
-	size_t		length;
-
-	if (pg_strncasecmp(value, "http://", 7) == 0)
-		host = value + 7;
-	else if (pg_strncasecmp(value, "https://", 8) == 0)
-		host = value + 8;
-	else
-		return false;
-
-	if (*host == '[')
-	{
-		length = strspn(host + 1, "0123456789abcdefABCDEF:.");
-		if (length == 0 || host[length + 1] != ']')
-			return false;
-		length += 2;
-	}
-	else
-	{
-		for (length = 0; smf_is_alphanumeric(host[length]) || (host[length] && strchr("._-", host[length])); length++)
-			;
-		if (length == 0)
-			return false;
-	}
-	host += length;
-	if (*host == ':')
-	{
-		int			port = atoi(host + 1);
-
-		length = strspn(host + 1, "0123456789");
-		if (length == 0 || length > 5 || port < 1 || port > 65535)
-			return false;
-		host += length + 1;
-	}
-	return *host == '\0' || strcmp(host, "/") == 0;
+	pg_unreachable();
 }
 
 /*
@@ -664,21 +551,19 @@ read_value(const SmfOption *option, const char *value, void *into)
 {
 	char	   *field = into ? (char *) into + option->offset : NULL;
 	double		number = 0;
+	bool		truth;
 	bool		valid = false;
 
 	Assert(into == NULL || option->offset != NOWHERE);
 
+	/* Numbers and the like are stored as what they mean. */
 	switch (option->type)
 	{
 		case OPTION_BOOLEAN:
-			{
-				bool		truth;
-
-				valid = parse_bool(value, &truth);
-				if (valid && field)
-					*(bool *) field = truth;
-				break;
-			}
+			valid = parse_bool(value, &truth);
+			if (valid && field)
+				*(bool *) field = truth;
+			break;
 		case OPTION_LABEL:
 			for (int i = 0; option->labels[i] != NULL && !valid; i++)
 			{
@@ -688,66 +573,34 @@ read_value(const SmfOption *option, const char *value, void *into)
 			}
 			break;
 		case OPTION_INTEGER:
-			valid = parse_decimal(value, true, &number) &&
-				number >= option->min && number <= option->max;
+			valid = smf_parse_decimal(value, true, &number) && in_range(option, number);
 			if (valid && field)
 				*(int *) field = (int) number;
 			break;
 		case OPTION_NUMBER:
-			valid = parse_decimal(value, false, &number) &&
-				number >= option->min && number <= option->max;
+			valid = smf_parse_decimal(value, false, &number) && in_range(option, number);
 			if (valid && field)
 				*(double *) field = number;
 			break;
 		case OPTION_SECONDS:
-			valid = parse_decimal(value, false, &number) &&
-				number >= option->min && number <= option->max;
+			valid = smf_parse_decimal(value, false, &number) && in_range(option, number);
 			if (valid && field)
 				*(int *) field = (int) rint(number * 1000);
 			break;
 		case OPTION_SIZE:
-			valid = parse_size(value, &number) &&
-				number >= option->min && number <= option->max;
+			valid = smf_parse_size(value, &number) && in_range(option, number);
 			if (valid && field)
 				*(size_t *) field = (size_t) number;
 			break;
-		case OPTION_REGION:
-			valid = smf_region_valid(value);
-			break;
-		case OPTION_ACCOUNT:
-			valid = strlen(value) == ACCOUNT_LENGTH && strspn(value, "0123456789") == ACCOUNT_LENGTH;
-			break;
-		case OPTION_ENDPOINT:
-			valid = is_endpoint_url(value);
-			break;
-		case OPTION_PROXY:
-			valid = is_proxy_url(value);
-			break;
-		case OPTION_PATH:
-			valid = is_absolute_path(value) && !has_control_characters(value);
-			break;
-		case OPTION_WORD:
-			valid = is_word(value, option->min, option->max, option->punctuation);
-			break;
-		case OPTION_SECRET:
-			valid = *value != '\0' && smf_is_visible_ascii(value);
-			break;
-		case OPTION_ROLE_ARN:
-			valid = is_role_arn(value);
-			break;
-		case OPTION_PROFILE:
-			valid = *value != '\0' && strchr(value, ']') == NULL && !has_control_characters(value);
-			break;
-		case OPTION_ATTRIBUTE:
-			valid = is_attribute_path(value);
+		default:
+			/* All other values stay the text that they are. */
+			valid = is_valid_text(option, value);
+			if (valid && field)
+				*(const char **) field = pstrdup(value);
 			break;
 	}
-
 	if (!valid)
 		refuse_value(option, value);
-
-	if (field && option->type >= OPTION_REGION)
-		*(const char **) field = pstrdup(value);
 }
 
 /*

@@ -102,7 +102,7 @@ check_refused(const Given *given)
 {
 	FUZZ_CHECK(fuzz_error.sqlstate == ERRCODE_INVALID_PARAMETER_VALUE);
 	FUZZ_CHECK(fuzz_error.hint != NULL);
-	FUZZ_CHECK(!has_control_characters(fuzz_error.message));
+	FUZZ_CHECK(!smf_has_control_characters(fuzz_error.message));
 	/* the message names the option: only what is longer can be the value */
 	if (given->option->secret && strlen(given->value) > 30)
 		FUZZ_CHECK(strstr(fuzz_error.message, given->value) == NULL &&
@@ -135,7 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_CHECK(find_option(given.name, given.context) != NULL);
 
 	/* a path below an attribute, and columns that sound like the name */
-	if (is_attribute_path(given.name))
+	if (smf_is_attribute_path(given.name))
 		(void) smf_attribute_by_path(given.name, &rest);
 	(void) smf_closest_column(given.name);
 	fuzz_reset();

@@ -16,7 +16,7 @@ SRC = pathlib.Path(sys.argv[1]).resolve() / "src"
 
 # From the bottom to the top: a file includes headers of its own layer and of those below.
 # A header of compat/ is of the layer that it is named for; base.h is below all.
-LAYERS = ["base", "http", "aws", "jobs", "option", "fdw", "sagemaker_fdw"]
+LAYERS = ["base", "http", "aws", "jobs", "option_check", "option", "fdw", "sagemaker_fdw"]
 
 # What only fdw/ may know of Postgres.
 PLANNER_AND_EXECUTOR = re.compile("executor/|optimizer/|parser/|rewrite/|tcop/|foreign/fdwapi|commands/explain|"
@@ -135,7 +135,7 @@ def main():
     check(circles(ours), "no header leads back to itself")
     check([path for path, name in own_pairs if name.endswith(".c")], "no file is included but headers")
     check([(path, name) for path, name in pairs
-           if layer(path) in ("http", "aws", "jobs", "option") and PLANNER_AND_EXECUTOR.match(name) and
+           if layer(path) in ("http", "aws", "jobs", "option_check", "option") and PLANNER_AND_EXECUTOR.match(name) and
            (path, name) not in EXEMPT], "planner and executor are known to fdw/ only")
     check([(path, name) for path, name in pairs for library, allowed in LIBRARIES.items()
            if re.match(library, name) and path not in allowed], "libraries are used in one place")

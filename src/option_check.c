@@ -1,0 +1,237 @@
+/*-------------------------------------------------------------------------
+ *
+ * option_check.c
+ *		What the values of options look like.
+ *
+ * Not accounted for: what a value names.  Whether there is such a file, role or host is
+ * found when it is used.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "aws/ascii.h"
+#include "aws/credentials.h"
+#include "aws/endpoint.h"
+#include "option_check.h"
+#include "utils/guc.h"
+
+#define DIGITS "0123456789"
+
+/* Longest ARN of a role, and longest path and name in it. */
+#define ROLE_ARN_MAX 2048
+
+/*
+ * smf_has_control_characters
+ *		Does it hold line breaks or the like, which have no place in a log?
+ */
+bool
+smf_has_control_characters(const char *value)
+{
+	for (; *value; value++)
+	{
+		if ((unsigned char) *value < 0x20 || *value == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * smf_parse_decimal
+ *		Read a whole number or a plain decimal ("10", "0.5"); false for anything else.
+ *
+ * No sign, no exponent, no blanks, nothing that strtod would take besides.
+ */
+bool
+smf_parse_decimal(const char *value, bool whole, double *result)
+{
+	const char *c = value + strspn(value, DIGITS);
+
+	if (c == value)
+		return false;
+	if (*c == '.' && !whole)
+	{
+		size_t		digits = strspn(c + 1, DIGITS);
+
+		if (digits == 0)
+			return false;
+		c += 1 + digits;
+	}
+	if (*c != '\0')
+		return false;
+	*result = strtod(value, NULL);
+	return true;
+}
+
+/*
+ * smf_parse_size
+ *		Read a size in bytes, with or without one of Postgres's units.
+ */
+bool
+smf_parse_size(const char *value, double *result)
+{
+	int			bytes;
+
+	if (!parse_int(value, &bytes, GUC_UNIT_BYTE, NULL))
+		return false;
+	*result = bytes;
+	return true;
+}
+
+/*
+ * smf_is_word
+ *		"min" to "max" letters, digits, underscores and characters of "punctuation"?
+ */
+bool
+smf_is_word(const char *value, double min, double max, const char *punctuation)
+{
+	size_t		length = strlen(value);
+
+	if (length < min || length > max)
+		return false;
+	for (; *value; value++)
+	{
+		if (!smf_is_alphanumeric(*value) && *value != '_' && strchr(punctuation, *value) == NULL)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * smf_is_secret
+ *		Can it go into a line of an HTTP header?
+ */
+bool
+smf_is_secret(const char *value)
+{
+	return *value != '\0' && smf_is_visible_ascii(value);
+}
+
+/*
+ * smf_is_account
+ *		Is it the number of an AWS account?
+ */
+bool
+smf_is_account(const char *value)
+{
+	return strlen(value) == SMF_ACCOUNT_LEN && strspn(value, DIGITS) == SMF_ACCOUNT_LEN;
+}
+
+/*
+ * smf_is_role_arn
+ *		arn:<partition>:iam::<12 digits>:role/<path and name>?
+ */
+bool
+smf_is_role_arn(const char *value)
+{
+	if (strlen(value) > ROLE_ARN_MAX || strncmp(value, "arn:aws", 7) != 0)
+		return false;
+	value += 7;
+	value += strspn(value, "abcdefghijklmnopqrstuvwxyz-");
+	if (strncmp(value, ":iam::", 6) != 0)
+		return false;
+	value += 6;
+	if (strspn(value, DIGITS) != SMF_ACCOUNT_LEN || strncmp(value + SMF_ACCOUNT_LEN, ":role/", 6) != 0)
+		return false;
+	return smf_is_word(value + SMF_ACCOUNT_LEN + 6, 1, ROLE_ARN_MAX, "+=,.@-/");
+}
+
+/*
+ * smf_is_profile
+ *		Can it be the name of a section in the AWS configuration?
+ */
+bool
+smf_is_profile(const char *value)
+{
+	return *value != '\0' && strchr(value, ']') == NULL && !smf_has_control_characters(value);
+}
+
+/*
+ * smf_is_file_path
+ *		Is it the absolute path of a file?
+ */
+bool
+smf_is_file_path(const char *value)
+{
+	return is_absolute_path(value) && !smf_has_control_characters(value);
+}
+
+/*
+ * smf_is_endpoint_url
+ *		https to anywhere, or http to this machine?
+ */
+bool
+smf_is_endpoint_url(const char *value)
+{
+	AwsEndpoint endpoint;
+
+	return smf_endpoint_parse_url(value, &endpoint) == SMF_ENDPOINT_OK;
+}
+
+/* Length of the host that a URL's authority begins with; 0 when it begins with none. */
+static size_t
+host_length(const char *authority)
+{
+	size_t		length = 0;
+
+	if (*authority == '[')
+	{
+		length = strspn(authority + 1, DIGITS "abcdefABCDEF:.");
+		return length > 0 && authority[length + 1] == ']' ? length + 2 : 0;
+	}
+	while (smf_is_alphanumeric(authority[length]) ||
+		   (authority[length] != '\0' && strchr("._-", authority[length]) != NULL))
+		length++;
+	return length;
+}
+
+/*
+ * smf_is_proxy_url
+ *		http:// or https://, a host and perhaps a port?  A slash may follow.
+ */
+bool
+smf_is_proxy_url(const char *value)
+{
+	size_t		length;
+
+	if (pg_strncasecmp(value, "http://", 7) == 0)
+		value += 7;
+	else if (pg_strncasecmp(value, "https://", 8) == 0)
+		value += 8;
+	else
+		return false;
+
+	length = host_length(value);
+	if (length == 0)
+		return false;
+	value += length;
+	if (*value == ':')
+	{
+		int			port = atoi(value + 1);
+
+		length = strspn(value + 1, DIGITS);
+		if (length == 0 || length > 5 || port < 1 || port > 65535)
+			return false;
+		value += length + 1;
+	}
+	return *value == '\0' || strcmp(value, "/") == 0;
+}
+
+/*
+ * smf_is_attribute_path
+ *		An attribute's name, and behind a dot the rest of a path?
+ *
+ * The name may be one that this version does not know; the rest may be a user's key, of
+ * any characters.
+ */
+bool
+smf_is_attribute_path(const char *value)
+{
+	size_t		length = 0;
+
+	while (smf_is_alphanumeric(value[length]) || value[length] == '_')
+		length++;
+	if (length == 0)
+		return false;
+	return value[length] == '\0' || (value[length] == '.' && value[length + 1] != '\0');
+}
