@@ -49,6 +49,7 @@ OBJS = \
 	src/aws/credentials.o \
 	src/aws/expiry.o \
 	src/aws/inquiry.o \
+	src/aws/mapping.o \
 	src/aws/quote.o \
 	src/aws/xml.o \
 	src/aws/providers/container.o \

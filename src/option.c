@@ -25,6 +25,7 @@
 
 #include "access/reloptions.h"
 #include "aws/endpoint.h"
+#include "aws/mapping.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_foreign_data_wrapper.h"
 #include "catalog/pg_foreign_server.h"
@@ -200,37 +201,37 @@ static const SmfOption option_table[] = {
 		.type = OPTION_ATTRIBUTE,
 		.offset = NOWHERE},
 
-	{.name = "aws_access_key_id", .contexts = ON_MAPPING,
+	{.name = SMF_OPTION_ACCESS_KEY_ID, .contexts = ON_MAPPING,
 		.type = OPTION_WORD, .min = 1, .max = 128, .punctuation = ".-", .secret = true,
 		.offset = NOWHERE},
-	{.name = "aws_secret_access_key", .contexts = ON_MAPPING,
+	{.name = SMF_OPTION_SECRET_ACCESS_KEY, .contexts = ON_MAPPING,
 		.type = OPTION_SECRET, .secret = true,
 		.offset = NOWHERE},
-	{.name = "aws_session_token", .contexts = ON_MAPPING,
+	{.name = SMF_OPTION_SESSION_TOKEN, .contexts = ON_MAPPING,
 		.type = OPTION_SECRET, .secret = true,
 		.offset = NOWHERE},
-	{.name = "role_arn", .contexts = ON_MAPPING,
+	{.name = SMF_OPTION_ROLE_ARN, .contexts = ON_MAPPING,
 		.type = OPTION_ROLE_ARN,
 		.offset = NOWHERE},
-	{.name = "external_id", .contexts = ON_MAPPING,
+	{.name = SMF_OPTION_EXTERNAL_ID, .contexts = ON_MAPPING,
 		.type = OPTION_WORD, .min = 2, .max = 1224, .punctuation = "+=,.@:/-", .secret = true,
 		.offset = NOWHERE},
-	{.name = "role_session_name", .contexts = ON_MAPPING,
+	{.name = SMF_OPTION_ROLE_SESSION_NAME, .contexts = ON_MAPPING,
 		.type = OPTION_WORD, .min = 2, .max = 64, .punctuation = "+=,.@-",
 		.offset = NOWHERE},
-	{.name = "duration_seconds", .contexts = ON_MAPPING,
+	{.name = SMF_OPTION_DURATION_SECONDS, .contexts = ON_MAPPING,
 		.type = OPTION_INTEGER, .min = 900, .max = 43200,
 		.offset = NOWHERE},
-	{.name = "profile", .contexts = ON_MAPPING,
+	{.name = SMF_OPTION_PROFILE, .contexts = ON_MAPPING,
 		.type = OPTION_PROFILE, .privilege = FOR_SUPERUSER,
 		.offset = NOWHERE},
-	{.name = "credential_source", .contexts = ON_MAPPING,
+	{.name = SMF_OPTION_CREDENTIAL_SOURCE, .contexts = ON_MAPPING,
 		.type = OPTION_LABEL, .labels = credential_source_labels, .privilege = FOR_SUPERUSER,
 		.offset = NOWHERE},
-	{.name = "web_identity_token_file", .contexts = ON_MAPPING,
+	{.name = SMF_OPTION_WEB_IDENTITY_FILE, .contexts = ON_MAPPING,
 		.type = OPTION_PATH, .privilege = FOR_SUPERUSER,
 		.offset = NOWHERE},
-	{.name = "allow_ambient_credentials", .contexts = ON_MAPPING,
+	{.name = SMF_OPTION_ALLOW_AMBIENT, .contexts = ON_MAPPING,
 		.type = OPTION_BOOLEAN, .privilege = FOR_SUPERUSER_IF_TRUE,
 		.offset = NOWHERE},
 
@@ -625,28 +626,13 @@ check_privilege(const SmfOption *option, const char *value)
 			 errhint("Let a superuser run the command, or leave the option out.")));
 }
 
-static const char *
-option_value(List *options, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, options)
-	{
-		DefElem    *def = lfirst_node(DefElem, lc);
-
-		if (strcmp(def->defname, name) == 0)
-			return defGetString(def);
-	}
-	return NULL;
-}
-
 /*
  * Raise 22023 when "name" is given without "needed".
  */
 static void
 check_needs(List *options, const char *name, const char *needed)
 {
-	if (option_value(options, name) != NULL && option_value(options, needed) == NULL)
+	if (smf_option_value(options, name) != NULL && smf_option_value(options, needed) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"%s\" needs option \"%s\"", name, needed),
@@ -661,11 +647,11 @@ check_server(List *options)
 {
 	static const char *const variants[] = {"use_fips_endpoint", "use_dualstack_endpoint"};
 
-	if (option_value(options, "endpoint_url") == NULL)
+	if (smf_option_value(options, "endpoint_url") == NULL)
 		return;
 	for (size_t i = 0; i < lengthof(variants); i++)
 	{
-		const char *value = option_value(options, variants[i]);
+		const char *value = smf_option_value(options, variants[i]);
 		bool		truth;
 
 		if (value != NULL && parse_bool(value, &truth) && truth)
@@ -680,12 +666,12 @@ check_server(List *options)
 static void
 check_mapping(List *options)
 {
-	check_needs(options, "aws_access_key_id", "aws_secret_access_key");
-	check_needs(options, "aws_secret_access_key", "aws_access_key_id");
-	check_needs(options, "aws_session_token", "aws_access_key_id");
-	check_needs(options, "external_id", "role_arn");
-	check_needs(options, "role_session_name", "role_arn");
-	check_needs(options, "duration_seconds", "role_arn");
+	check_needs(options, SMF_OPTION_ACCESS_KEY_ID, SMF_OPTION_SECRET_ACCESS_KEY);
+	check_needs(options, SMF_OPTION_SECRET_ACCESS_KEY, SMF_OPTION_ACCESS_KEY_ID);
+	check_needs(options, SMF_OPTION_SESSION_TOKEN, SMF_OPTION_ACCESS_KEY_ID);
+	check_needs(options, SMF_OPTION_EXTERNAL_ID, SMF_OPTION_ROLE_ARN);
+	check_needs(options, SMF_OPTION_ROLE_SESSION_NAME, SMF_OPTION_ROLE_ARN);
+	check_needs(options, SMF_OPTION_DURATION_SECONDS, SMF_OPTION_ROLE_ARN);
 }
 
 /*

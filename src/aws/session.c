@@ -19,6 +19,7 @@
 #include <openssl/crypto.h>
 
 #include "access/htup_details.h"
+#include "aws/mapping.h"
 #include "aws/pace.h"
 #include "aws/session.h"
 #include "aws/session_name.h"
@@ -157,30 +158,14 @@ find_mapping(Oid userid, Oid serverid)
 	return HeapTupleIsValid(tuple) ? tuple : NULL;
 }
 
-/* An option's value, or NULL. */
-static const char *
-option_value(List *options, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, options)
-	{
-		DefElem    *option = lfirst_node(DefElem, lc);
-
-		if (strcmp(option->defname, name) == 0)
-			return defGetString(option);
-	}
-	return NULL;
-}
-
 /* Does the role use the database server's own identity, and may it? */
 static bool
 uses_ambient(const ForeignServer *server, Oid userid, List *options)
 {
-	const char *allow = option_value(options, "allow_ambient_credentials");
+	const char *allow = smf_option_value(options, SMF_OPTION_ALLOW_AMBIENT);
 	bool		allowed = false;
 
-	if (option_value(options, "aws_access_key_id") != NULL)
+	if (smf_option_value(options, SMF_OPTION_ACCESS_KEY_ID) != NULL)
 		return false;
 	if (allow != NULL && parse_bool(allow, &allowed) && allowed)
 		return true;
@@ -191,7 +176,7 @@ uses_ambient(const ForeignServer *server, Oid userid, List *options)
 static bool
 check_right(const ForeignServer *server, Oid userid, bool has_mapping, List *options)
 {
-	if (option_value(options, "aws_access_key_id") != NULL)
+	if (smf_option_value(options, SMF_OPTION_ACCESS_KEY_ID) != NULL)
 		return false;
 	if (uses_ambient(server, userid, options))
 		return true;
@@ -241,18 +226,18 @@ fill_config(AwsSession *session, const ForeignServer *server, List *options, boo
 {
 	CredentialConfig *config = &session->config;
 
-	config->access_key_id = keep_string(option_value(options, "aws_access_key_id"));
-	config->secret_access_key = keep_string(option_value(options, "aws_secret_access_key"));
-	config->session_token = keep_string(option_value(options, "aws_session_token"));
-	config->role_arn = keep_string(option_value(options, "role_arn"));
-	config->external_id = keep_string(option_value(options, "external_id"));
-	config->role_session_name = keep_string(option_value(options, "role_session_name"));
-	config->duration_seconds = keep_string(option_value(options, "duration_seconds"));
+	config->access_key_id = keep_string(smf_option_value(options, SMF_OPTION_ACCESS_KEY_ID));
+	config->secret_access_key = keep_string(smf_option_value(options, SMF_OPTION_SECRET_ACCESS_KEY));
+	config->session_token = keep_string(smf_option_value(options, SMF_OPTION_SESSION_TOKEN));
+	config->role_arn = keep_string(smf_option_value(options, SMF_OPTION_ROLE_ARN));
+	config->external_id = keep_string(smf_option_value(options, SMF_OPTION_EXTERNAL_ID));
+	config->role_session_name = keep_string(smf_option_value(options, SMF_OPTION_ROLE_SESSION_NAME));
+	config->duration_seconds = keep_string(smf_option_value(options, SMF_OPTION_DURATION_SECONDS));
 	if (ambient)
 	{
-		config->profile = keep_string(option_value(options, "profile"));
-		config->credential_source = keep_string(option_value(options, "credential_source"));
-		config->web_identity_token_file = keep_string(option_value(options, "web_identity_token_file"));
+		config->profile = keep_string(smf_option_value(options, SMF_OPTION_PROFILE));
+		config->credential_source = keep_string(smf_option_value(options, SMF_OPTION_CREDENTIAL_SOURCE));
+		config->web_identity_token_file = keep_string(smf_option_value(options, SMF_OPTION_WEB_IDENTITY_FILE));
 	}
 	config->ambient = ambient;
 	config->server_name = keep_string(server->servername);
@@ -485,7 +470,7 @@ smf_session_settings(const ForeignServer *server, Oid userid, AmbientSettings *s
 	memset(settings, 0, sizeof(AmbientSettings));
 	(void) read_mapping(userid, server->serverid, &mappingid, &options);
 	config.ambient = uses_ambient(server, userid, options);
-	profile = option_value(options, "profile");
+	profile = smf_option_value(options, SMF_OPTION_PROFILE);
 	config.profile = profile ? pstrdup(profile) : NULL;
 	forget_options(options);
 	config.server_name = server->servername;

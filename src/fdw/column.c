@@ -8,29 +8,13 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
-#include "commands/defrem.h"
+#include "aws/mapping.h"
 #include "compat/base.h"
 #include "fdw/column.h"
 #include "foreign/foreign.h"
 #include "optimizer/optimizer.h"
 #include "option.h"
 #include "utils/lsyscache.h"
-
-/* The column's option "attribute", or NULL. */
-static const char *
-attribute_option(Oid relid, AttrNumber attnum)
-{
-	ListCell   *lc;
-
-	foreach(lc, GetForeignColumnOptions(relid, attnum))
-	{
-		DefElem    *option = lfirst_node(DefElem, lc);
-
-		if (strcmp(option->defname, "attribute") == 0)
-			return defGetString(option);
-	}
-	return NULL;
-}
 
 smf_noreturn static void
 raise_no_attribute(Oid relid, const char *column_name)
@@ -121,7 +105,7 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 			column->expression = generation_expression(tupdesc, att->attnum);
 			continue;
 		}
-		option = attribute_option(relid, att->attnum);
+		option = smf_option_value(GetForeignColumnOptions(relid, att->attnum), "attribute");
 		if (option != NULL)
 		{
 			column->path = option;

@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * mapping.h
+ *		The options of a user mapping.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_MAPPING_H
+#define SMF_MAPPING_H
+
+#include "nodes/pg_list.h"
+
+/*
+ * Names of the options, for the option table (option.c), which says what their values may
+ * be and who may set them, and for those who read them.
+ */
+#define SMF_OPTION_ACCESS_KEY_ID		"aws_access_key_id"
+#define SMF_OPTION_SECRET_ACCESS_KEY	"aws_secret_access_key"
+#define SMF_OPTION_SESSION_TOKEN		"aws_session_token"
+#define SMF_OPTION_ROLE_ARN				"role_arn"
+#define SMF_OPTION_EXTERNAL_ID			"external_id"
+#define SMF_OPTION_ROLE_SESSION_NAME	"role_session_name"
+#define SMF_OPTION_DURATION_SECONDS		"duration_seconds"
+#define SMF_OPTION_PROFILE				"profile"
+#define SMF_OPTION_CREDENTIAL_SOURCE	"credential_source"
+#define SMF_OPTION_WEB_IDENTITY_FILE	"web_identity_token_file"
+#define SMF_OPTION_ALLOW_AMBIENT		"allow_ambient_credentials"
+
+extern const char *smf_option_value(List *options, const char *name);
+
+#endif							/* SMF_MAPPING_H */
