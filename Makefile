@@ -16,7 +16,6 @@ OBJS = \
 	src/sagemaker_fdw.o \
 	src/option.o \
 	src/option_check.o \
-	src/fdw/access.o \
 	src/fdw/analyze.o \
 	src/fdw/check.o \
 	src/fdw/column.o \
@@ -31,6 +30,7 @@ OBJS = \
 	src/fdw/procedure.o \
 	src/fdw/pushdown.o \
 	src/fdw/request.o \
+	src/fdw/role.o \
 	src/fdw/row.o \
 	src/fdw/scan.o \
 	src/fdw/value.o \

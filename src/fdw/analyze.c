@@ -32,8 +32,8 @@
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "compat/fdw.h"
-#include "fdw/access.h"
 #include "fdw/analyze.h"
+#include "fdw/role.h"
 #include "fdw/scan.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
@@ -380,7 +380,7 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	memset(sampling.isnull, true, tupdesc->natts * sizeof(bool));
 	/* whoever may analyze a table does so for its owner */
 	sampling.progress = smf_progress_begin(table->serverid);
-	sampling.client = smf_access_client(sampling.settings, relation->rd_rel->relowner);
+	sampling.client = smf_role_client(sampling.settings, relation->rd_rel->relowner);
 	sampling.reader = smf_row_reader_create(RelationGetRelid(relation), tupdesc, sampling.attnums,
 											sampling.settings);
 

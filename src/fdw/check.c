@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "access/xact.h"
-#include "fdw/access.h"
+#include "fdw/role.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "http/http.h"
@@ -105,7 +105,7 @@ guard(Check *check, GuardedStep step, void *arg)
 static void
 get_client(Check *check, void *arg)
 {
-	check->client = smf_access_probe(check->settings, *(Oid *) arg);
+	check->client = smf_role_probe(check->settings, *(Oid *) arg);
 	(void) smf_client_credentials(check->client);
 }
 
@@ -308,7 +308,7 @@ Datum
 sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 {
 	Oid			userid = GetUserId();
-	ForeignServer *server = smf_access_server(NameStr(*PG_GETARG_NAME(0)), userid);
+	ForeignServer *server = smf_role_server(NameStr(*PG_GETARG_NAME(0)), userid);
 	MemoryContext context;
 	MemoryContext old;
 	Check		check = {0};

@@ -8,9 +8,9 @@
 #include "postgres.h"
 
 #include "compat/fdw.h"
-#include "fdw/access.h"
 #include "fdw/explain.h"
 #include "fdw/pushdown.h"
+#include "fdw/role.h"
 #include "fdw/scan.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/rel.h"
@@ -233,7 +233,7 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 		SmfSettings *settings = settings_of(node->ss.ss_currentRelation);
 
 		ExplainPropertyText("API Endpoint", state ? smf_client_url(state->client) :
-							smf_access_endpoint(settings, smf_access_role(node)), es);
+							smf_role_endpoint(settings, smf_role_of_scan(node)), es);
 	}
 	if (es->analyze && state != NULL)
 	{

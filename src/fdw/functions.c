@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "fdw/access.h"
+#include "fdw/role.h"
 #include "fmgr.h"
 #include "http/http.h"
 #include "jobs/document.h"
@@ -47,7 +47,7 @@ sagemaker_describe_training_job(PG_FUNCTION_ARGS)
 	int64		attempts[SMF_JOB_OPERATIONS] = {0};
 	Jsonb	   *document = NULL;
 
-	server = smf_access_server(server_name, userid);
+	server = smf_role_server(server_name, userid);
 	if (!smf_training_job_name_valid(job_name))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -57,7 +57,7 @@ sagemaker_describe_training_job(PG_FUNCTION_ARGS)
 	/* the client goes with its context, on an error too */
 	context = AllocSetContextCreate(caller, "sagemaker_fdw function", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
-	client = smf_access_client(smf_settings_resolve(server, NULL), userid);
+	client = smf_role_client(smf_settings_resolve(server, NULL), userid);
 	call = smf_start_describe(client, job_name, attempts);
 	smf_call_wait(call);
 	MemoryContextSwitchTo(caller);
@@ -89,7 +89,7 @@ sagemaker_fdw_disconnect(PG_FUNCTION_ARGS)
 	Oid			serverid = InvalidOid;
 
 	if (!PG_ARGISNULL(0))
-		serverid = smf_access_server(NameStr(*PG_GETARG_NAME(0)), GetUserId())->serverid;
+		serverid = smf_role_server(NameStr(*PG_GETARG_NAME(0)), GetUserId())->serverid;
 	smf_session_forget(serverid);
 	smf_http_disconnect();
 	PG_RETURN_VOID();
@@ -113,14 +113,14 @@ sagemaker_fdw_account_id(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	server = smf_access_server(NameStr(*PG_GETARG_NAME(0)), userid);
+	server = smf_role_server(NameStr(*PG_GETARG_NAME(0)), userid);
 
 	context = AllocSetContextCreate(caller, "sagemaker_fdw function", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
 	settings = smf_settings_resolve(server, NULL);
 	if (settings->region == NULL && !PG_ARGISNULL(1))
 		settings->region = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	account = smf_client_account(smf_access_client(settings, userid));
+	account = smf_client_account(smf_role_client(settings, userid));
 	MemoryContextSwitchTo(caller);
 	result = cstring_to_text(account);
 	MemoryContextDelete(context);

@@ -26,7 +26,7 @@
 #include "compat/http.h"
 #include "executor/execAsync.h"
 #include "executor/executor.h"
-#include "fdw/access.h"
+#include "fdw/role.h"
 #include "fdw/scan.h"
 #include "http/http.h"
 #include "miscadmin.h"
@@ -175,7 +175,7 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 									   state->settings);
 	state->attnums = list_nth(private, SCAN_PRIVATE_ATTNUMS);
 
-	state->client = smf_access_client(state->settings, smf_access_role(node));
+	state->client = smf_role_client(state->settings, smf_role_of_scan(node));
 
 	state->spec.ordered = boolVal(list_nth(private, SCAN_PRIVATE_ORDERED));
 	state->spec.query.oldest_first = boolVal(list_nth(private, SCAN_PRIVATE_OLDEST_FIRST));

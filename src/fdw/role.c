@@ -1,14 +1,18 @@
 /*-------------------------------------------------------------------------
  *
- * access.c
+ * role.c
  *		Which role a query's calls are made for, and the client that makes them.
+ *
+ * Not decided here: whether the role may use the database server's own credentials, the
+ * ambient ones.  That follows from its user mapping, which is looked up each time a client
+ * is made (check_right in aws/session.c), before anything kept is used.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "compat/fdw.h"
-#include "fdw/access.h"
+#include "fdw/role.h"
 #include "fdw/scan.h"
 #include "foreign/fdwapi.h"
 #include "jobs/stream.h"
@@ -55,7 +59,7 @@ make_client(SmfSettings *settings, Oid userid, bool may_be_unusable)
 }
 
 /*
- * smf_access_client
+ * smf_role_client
  *		A client for calls on behalf of a role, in the current memory context.
  *
  * "userid" is the role that the scan runs as, fixed when it starts: a cursor may
@@ -63,28 +67,28 @@ make_client(SmfSettings *settings, Oid userid, bool may_be_unusable)
  * into the settings.  Raises 28000 when the role has no credentials for the server.
  */
 AwsClient *
-smf_access_client(SmfSettings *settings, Oid userid)
+smf_role_client(SmfSettings *settings, Oid userid)
 {
 	return make_client(settings, userid, false);
 }
 
 /*
- * smf_access_probe
+ * smf_role_probe
  *		The same, but where no region or no endpoint is to be found, the client is made
  *		all the same, for its credentials: smf_client_problem says so.
  */
 AwsClient *
-smf_access_probe(SmfSettings *settings, Oid userid)
+smf_role_probe(SmfSettings *settings, Oid userid)
 {
 	return make_client(settings, userid, true);
 }
 
 /*
- * smf_access_endpoint
+ * smf_role_endpoint
  *		URL that calls on behalf of a role would go to, palloc'ed, or why there is none.
  */
 char *
-smf_access_endpoint(const SmfSettings *settings, Oid userid)
+smf_role_endpoint(const SmfSettings *settings, Oid userid)
 {
 	AwsClientConfig config = client_config(settings);
 
@@ -92,11 +96,11 @@ smf_access_endpoint(const SmfSettings *settings, Oid userid)
 }
 
 /*
- * smf_access_role
+ * smf_role_of_scan
  *		The role that a scan's calls are made for.
  */
 Oid
-smf_access_role(ForeignScanState *node)
+smf_role_of_scan(ForeignScanState *node)
 {
 	Oid			userid = smf_scan_check_as_user(node);
 
@@ -104,12 +108,12 @@ smf_access_role(ForeignScanState *node)
 }
 
 /*
- * smf_access_server
+ * smf_role_server
  *		A server given to a function by name: one of this wrapper's, and the
  *		role has USAGE on it.
  */
 ForeignServer *
-smf_access_server(const char *server_name, Oid userid)
+smf_role_server(const char *server_name, Oid userid)
 {
 	ForeignServer *server = GetForeignServerByName(server_name, false);
 	AclResult	aclresult = smf_server_aclcheck(server->serverid, userid);
