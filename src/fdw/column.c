@@ -167,5 +167,5 @@ smf_column_known(const SmfColumn *column, JobSource source)
 bool
 smf_column_is_tags(const SmfColumn *column)
 {
-	return column->top != NULL && column->top->source == SMF_SOURCE_TAGS;
+	return column->top != NULL && column->top->origin == SMF_ORIGIN_TAGS;
 }

@@ -24,28 +24,28 @@
 #define SEARCH	2
 #define TUNING	4
 
-#define ENTRY(api_name, column, kind, type, source, calls, labels, timestamps) \
-	{api_name, column, kind, type, source, \
+#define ENTRY(api_name, column, kind, type, origin, calls, labels, timestamps) \
+	{api_name, column, kind, type, origin, \
 	 ((calls) & LIST) != 0, ((calls) & SEARCH) != 0, ((calls) & TUNING) != 0, \
 	 labels, timestamps, NULL, NULL}
 
 #define MEMBER(api_name, column, kind, type, calls) \
-	ENTRY(api_name, column, kind, type, SMF_SOURCE_MEMBER, calls, NULL, NULL)
+	ENTRY(api_name, column, kind, type, SMF_ORIGIN_MEMBER, calls, NULL, NULL)
 
 #define LABELLED(api_name, column, type, calls, labels) \
-	ENTRY(api_name, column, SMF_KIND_ENUM, type, SMF_SOURCE_MEMBER, calls, labels, NULL)
+	ENTRY(api_name, column, SMF_KIND_ENUM, type, SMF_ORIGIN_MEMBER, calls, labels, NULL)
 
 #define DATED_LIST(api_name, column, calls, timestamps) \
-	ENTRY(api_name, column, SMF_KIND_LIST, "jsonb", SMF_SOURCE_MEMBER, calls, NULL, timestamps)
+	ENTRY(api_name, column, SMF_KIND_LIST, "jsonb", SMF_ORIGIN_MEMBER, calls, NULL, timestamps)
 
 /* The member "selected" counts where a job has it; such jobs lack "replaced". */
 #define SELECTABLE(api_name, selected, replaced, column, kind, type, calls) \
-	{api_name, column, kind, type, SMF_SOURCE_MEMBER, \
+	{api_name, column, kind, type, SMF_ORIGIN_MEMBER, \
 	 ((calls) & LIST) != 0, ((calls) & SEARCH) != 0, ((calls) & TUNING) != 0, \
 	 NULL, NULL, selected, replaced}
 
-#define DERIVED(api_name, column, kind, type, source, calls) \
-	ENTRY(api_name, column, kind, type, source, calls, NULL, NULL)
+#define DERIVED(api_name, column, kind, type, origin, calls) \
+	ENTRY(api_name, column, kind, type, origin, calls, NULL, NULL)
 
 static const char *const training_job_status_labels[] = {
 	"InProgress",
@@ -162,12 +162,12 @@ const SmfAttribute smf_attributes[] = {
 			   "ResourceConfig.InstanceType", "instance_type", SMF_KIND_STRING, "text", SEARCH),
 	SELECTABLE("ResourceConfig.InstanceCount", "ResourceConfig.SelectedInstanceCount",
 			   "ResourceConfig.InstanceType", "instance_count", SMF_KIND_INTEGER, "integer", SEARCH),
-	DERIVED("Tags", "tags", SMF_KIND_TAGS, "jsonb", SMF_SOURCE_TAGS, SEARCH),
-	DERIVED("region", "region", SMF_KIND_REGION, "text", SMF_SOURCE_SETTINGS,
+	DERIVED("Tags", "tags", SMF_KIND_TAGS, "jsonb", SMF_ORIGIN_TAGS, SEARCH),
+	DERIVED("region", "region", SMF_KIND_REGION, "text", SMF_ORIGIN_SETTINGS,
 			LIST | SEARCH | TUNING),
-	DERIVED("account_id", "account_id", SMF_KIND_ACCOUNT_ID, "text", SMF_SOURCE_ARN,
+	DERIVED("account_id", "account_id", SMF_KIND_ACCOUNT_ID, "text", SMF_ORIGIN_ARN,
 			LIST | SEARCH | TUNING),
-	DERIVED("raw_response", "raw_response", SMF_KIND_RAW_RESPONSE, "jsonb", SMF_SOURCE_DOCUMENT,
+	DERIVED("raw_response", "raw_response", SMF_KIND_RAW_RESPONSE, "jsonb", SMF_ORIGIN_DOCUMENT,
 			SEARCH)
 };
 
@@ -179,7 +179,7 @@ const int	smf_nattributes = sizeof(smf_attributes) / sizeof(smf_attributes[0]);
 static bool
 is_derived(const SmfAttribute *entry)
 {
-	return entry->source != SMF_SOURCE_MEMBER || strchr(entry->api_name, '.') != NULL;
+	return entry->origin != SMF_ORIGIN_MEMBER || strchr(entry->api_name, '.') != NULL;
 }
 
 /*

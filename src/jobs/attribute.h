@@ -36,15 +36,15 @@ typedef enum SmfKind
 	SMF_KIND_RAW_RESPONSE		/* the whole document as it was sent -> jsonb */
 } SmfKind;
 
-/* What must have been asked before a value is known. */
-typedef enum SmfSource
+/* Where a value comes from: what must have been asked before it is known. */
+typedef enum SmfOrigin
 {
-	SMF_SOURCE_MEMBER,			/* a member of the document, or of a summary where in_list says so */
-	SMF_SOURCE_SETTINGS,		/* nothing: known before any call */
-	SMF_SOURCE_ARN,				/* any summary or document: all have TrainingJobArn */
-	SMF_SOURCE_TAGS,			/* ListTags, or the record that Search returns */
-	SMF_SOURCE_DOCUMENT			/* the response of Describe, or the record that Search returns, as a whole */
-} SmfSource;
+	SMF_ORIGIN_MEMBER,			/* a member of the document, or of a summary where in_list says so */
+	SMF_ORIGIN_SETTINGS,		/* nothing: known before any call */
+	SMF_ORIGIN_ARN,				/* any summary or document: all have TrainingJobArn */
+	SMF_ORIGIN_TAGS,			/* ListTags, or the record that Search returns */
+	SMF_ORIGIN_DOCUMENT			/* the response of Describe, or the record that Search returns, as a whole */
+} SmfOrigin;
 
 /* One entry of the catalogue.  All strings are constants. */
 typedef struct SmfAttribute
@@ -63,7 +63,7 @@ typedef struct SmfAttribute
 	 * an enum type in the extension's schema, otherwise one of pg_catalog.
 	 */
 	const char *type_name;
-	SmfSource	source;			/* what must be asked for it */
+	SmfOrigin	origin;			/* what must be asked for it */
 	bool		in_list;		/* known from a summary of ListTrainingJobs */
 	bool		in_search;		/* known from a record that Search returns */
 	bool		in_tuning_list; /* known from a summary of ListTrainingJobsForHyperParameterTuningJob */

@@ -54,19 +54,19 @@ kind_name(SmfKind kind)
 }
 
 static const char *
-source_name(SmfSource source)
+origin_name(SmfOrigin origin)
 {
-	switch (source)
+	switch (origin)
 	{
-		case SMF_SOURCE_MEMBER:
+		case SMF_ORIGIN_MEMBER:
 			return "member";
-		case SMF_SOURCE_SETTINGS:
+		case SMF_ORIGIN_SETTINGS:
 			return "settings";
-		case SMF_SOURCE_ARN:
+		case SMF_ORIGIN_ARN:
 			return "arn";
-		case SMF_SOURCE_TAGS:
+		case SMF_ORIGIN_TAGS:
 			return "tags";
-		case SMF_SOURCE_DOCUMENT:
+		case SMF_ORIGIN_DOCUMENT:
 			return "document";
 	}
 	return "?";
@@ -179,7 +179,7 @@ main(void)
 		check_entry(entry);
 		printf("{\"attribute\": \"%s\", \"column\": \"%s\", \"kind\": \"%s\", \"type\": \"%s\", \"source\": \"%s\"",
 			   entry->api_name, entry->column_name, kind_name(entry->kind),
-			   entry->type_name, source_name(entry->source));
+			   entry->type_name, origin_name(entry->origin));
 		printf(", \"in_list\": %s, \"in_search\": %s, \"in_tuning_list\": %s",
 			   entry->in_list ? "true" : "false",
 			   entry->in_search ? "true" : "false",
