@@ -89,7 +89,7 @@ common_wanted(List *some, List *others)
 	return common;
 }
 
-/* Are both lists of names, or both of ARNs?  A list that has either is like none. */
+/* Are both lists of names alone, or both of ARNs alone? */
 static bool
 same_kind(List *some, List *others)
 {

@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * request.c
- *		What a scan asks the service for: conditions with their values of now.
+ *		What a scan asks the service for: its conditions with their current values.
  *
- * Values are computed when the scan starts, and again when it is started again:
- * they may be parameters, results of sub-selects, now().  What cannot be asked in
- * the service's terms is left out, since Postgres checks every row; what no job can
- * meet is found here, and then no call is made.
+ * Values are computed when the scan starts, and again at every rescan: they may be
+ * parameters, results of sub-selects, now().  What cannot be asked in the service's
+ * terms is left out, since Postgres checks every row; conditions that no job can meet
+ * together are found here, and then no call is made.
  *
- * The service knows whole seconds, and whether its bounds are inclusive is not
- * known: bounds are sent a second wider than what is wanted.
+ * Not accounted for: whether the service's bounds of time, in whole seconds, are
+ * inclusive, which is not documented.  They are sent a second wider than what is wanted.
  *
  *-------------------------------------------------------------------------
  */
@@ -56,13 +56,15 @@ typedef struct Range
 	int64		high;
 } Range;
 
-/* What is found while a request is evaluated. */
+/* The state of evaluating a request. */
 typedef struct Evaluation
 {
 	ScanRequest *request;
 	JobStreamSpec *spec;
 	List	   *ranges;			/* Range * */
 	bool		impossible;		/* no job can meet the conditions */
+	const Condition *contains;	/* the condition that "fragment" is of */
+	const char *fragment;		/* longest text that an attribute must hold; NULL: none */
 } Evaluation;
 
 /*
@@ -114,7 +116,7 @@ smf_request_create(List *clauses, const SmfColumn *columns, Index varno, JobSour
 	return request;
 }
 
-/* ----- look-ups ----- */
+/* ----- values ----- */
 
 /* The elements of an array that are not NULL. */
 static List *
@@ -138,6 +140,37 @@ elements_of(Datum value, Oid element_type)
 	}
 	return elements;
 }
+
+/* A time as timestamptz; what is beyond that type's range becomes infinite. */
+static TimestampTz
+as_timestamptz(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case TIMESTAMPOID:
+			return smf_timestamp_to_timestamptz(DatumGetTimestamp(value));
+		case DATEOID:
+			return smf_date_to_timestamptz(DatumGetDateADT(value));
+		default:
+			return DatumGetTimestampTz(value);
+	}
+}
+
+static int64
+as_integer(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(value);
+		case INT4OID:
+			return DatumGetInt32(value);
+		default:
+			return DatumGetInt64(value);
+	}
+}
+
+/* ----- look-ups ----- */
 
 /* The jobs that one clause allows. */
 static List *
@@ -211,36 +244,7 @@ range_of(Evaluation *evaluation, const SmfAttribute *attribute)
 	return range;
 }
 
-/* A time as timestamptz; what is beyond that type's range becomes infinite. */
-static TimestampTz
-as_timestamptz(Datum value, Oid type)
-{
-	switch (type)
-	{
-		case TIMESTAMPOID:
-			return smf_timestamp_to_timestamptz(DatumGetTimestamp(value));
-		case DATEOID:
-			return smf_date_to_timestamptz(DatumGetDateADT(value));
-		default:
-			return DatumGetTimestampTz(value);
-	}
-}
-
-static int64
-as_integer(Datum value, Oid type)
-{
-	switch (type)
-	{
-		case INT2OID:
-			return DatumGetInt16(value);
-		case INT4OID:
-			return DatumGetInt32(value);
-		default:
-			return DatumGetInt64(value);
-	}
-}
-
-/* A time that is moved, unless it is infinite. */
+/* Move a time, unless it is infinite. */
 static int64
 moved_time(int64 time, int64 by_us)
 {
@@ -254,8 +258,8 @@ moved_time(int64 time, int64 by_us)
 }
 
 /*
- * The attribute's values are at most, or at least, what the comparison says; more or
- * less by what the column rounds.
+ * Cut from the attribute's range what the comparison excludes.  Where the column's type
+ * rounds a time, the bound is moved outward by as much.
  */
 static void
 narrow_range(Evaluation *evaluation, const Condition *condition, int64 value)
@@ -264,6 +268,7 @@ narrow_range(Evaluation *evaluation, const Condition *condition, int64 value)
 	int64		low = moved_time(value, -condition->rounded_us);
 	int64		high = moved_time(value, condition->rounded_us);
 
+	/* Values are whole, so that "less than" is "at most" the one before. */
 	switch (condition->strategy)
 	{
 		case BTLessStrategyNumber:
@@ -291,7 +296,8 @@ narrow_range(Evaluation *evaluation, const Condition *condition, int64 value)
 		default:
 			break;
 	}
-	/* no job has an infinite time */
+
+	/* No value is left, or none that a job can have: no job has an infinite time. */
 	if (condition->column->attribute->kind == SMF_KIND_TIMESTAMP &&
 		(range->low == DT_NOEND || range->high == DT_NOBEGIN))
 		evaluation->impossible = true;
@@ -299,7 +305,7 @@ narrow_range(Evaluation *evaluation, const Condition *condition, int64 value)
 		evaluation->impossible = true;
 }
 
-/* Whole epoch seconds that are a second before, or behind, the time. */
+/* The time in whole epoch seconds, a second earlier or later. */
 static int64
 widened_seconds(TimestampTz time, bool later)
 {
@@ -313,7 +319,7 @@ widened_seconds(TimestampTz time, bool later)
 	return seconds + SMF_POSTGRES_EPOCH_S + (later ? 1 : -1);
 }
 
-/* The bounds of a range of times, as far as the service has to know them. */
+/* A range of times as bounds for the service; SMF_NO_BOUND where none is needed. */
 static void
 time_bounds(const Range *range, int64 *after, int64 *before)
 {
@@ -322,7 +328,7 @@ time_bounds(const Range *range, int64 *after, int64 *before)
 		*after = widened_seconds(range->low, false);
 	if (range->high != DT_NOEND)
 		*before = widened_seconds(range->high, true);
-	/* before 1970 and behind 9999 there are no jobs, and maybe no seconds to the service */
+	/* no job is from before 1970 or after 9999, and the service may not take such times */
 	if (*after < 0)
 		*after = SMF_NO_BOUND;
 	if (*after > SMF_LAST_SECOND)
@@ -336,9 +342,11 @@ time_bounds(const Range *range, int64 *after, int64 *before)
 	}
 }
 
+/* ----- filters of Search ----- */
+
 /*
- * A filter for Search.  Where jobs may have another value in place of the attribute's,
- * which they lack then, these are asked for, too.
+ * Add a filter, if Search takes one more, and one like it.  Some jobs have another member
+ * in place of the attribute, and lack the attribute: they are asked for as well.
  */
 static void
 add_filter(Evaluation *evaluation, const SmfAttribute *attribute, const char *name,
@@ -349,6 +357,7 @@ add_filter(Evaluation *evaluation, const SmfAttribute *attribute, const char *na
 	int			elements = 0;
 	ListCell   *lc;
 
+	/* Leave out what Search refuses: it is checked on the rows all the same. */
 	foreach(lc, query->filters)
 		elements += ((SearchFilter *) lfirst(lc))->or_absent ? 3 : 1;
 	if (elements + (attribute->replaced ? 3 : 1) > SMF_SEARCH_FILTERS_MAX ||
@@ -359,12 +368,12 @@ add_filter(Evaluation *evaluation, const SmfAttribute *attribute, const char *na
 	filter->name = name;
 	filter->operator = operator;
 	filter->value = value;
-	/* what lacks both is found by that it lacks the attribute */
+	/* jobs that lack both members lack the attribute */
 	filter->or_absent = strcmp(operator, "NotExists") != 0 ? attribute->replaced : NULL;
 	query->filters = lappend(query->filters, filter);
 }
 
-/* Is what the filter names to be equal to another value already? */
+/* Does a filter require another value of the same name already? */
 static bool
 equals_another(const JobQuery *query, const char *name, const char *value)
 {
@@ -381,7 +390,7 @@ equals_another(const JobQuery *query, const char *name, const char *value)
 	return false;
 }
 
-/* What is left of the attributes' values becomes bounds and filters. */
+/* Turn the ranges into bounds of time and filters. */
 static void
 send_ranges(Evaluation *evaluation)
 {
@@ -395,10 +404,12 @@ send_ranges(Evaluation *evaluation)
 		int64		after;
 		int64		before;
 
+		/* Two times have bounds of their own in all operations that list jobs. */
 		if (strcmp(name, "CreationTime") == 0)
 			time_bounds(range, &query->created_after, &query->created_before);
 		else if (strcmp(name, "LastModifiedTime") == 0)
 			time_bounds(range, &query->modified_after, &query->modified_before);
+		/* Other times, and numbers, are filters of Search. */
 		else if (range->attribute->kind == SMF_KIND_TIMESTAMP)
 		{
 			time_bounds(range, &after, &before);
@@ -417,9 +428,9 @@ send_ranges(Evaluation *evaluation)
 	}
 }
 
-/* ----- texts ----- */
+/* ----- single conditions ----- */
 
-/* What the attribute must hold, by the condition, in characters that the service takes. */
+/* The text that the attribute must hold by the condition; NULL: none is known. */
 static char *
 fragment_of(const Condition *condition, char *string)
 {
@@ -434,9 +445,7 @@ fragment_of(const Condition *condition, char *string)
 	}
 }
 
-/* ----- single conditions ----- */
-
-/* What a condition is on, as Search names it. */
+/* The attribute of a condition, or the key below it, as Search names it. */
 static char *
 filter_name(const Condition *condition)
 {
@@ -446,8 +455,8 @@ filter_name(const Condition *condition)
 }
 
 /*
- * Is the text what the service has?  Not where it holds a character that stands for
- * one that Postgres cannot have.
+ * Is the text as the service has it?  Not if it may be a document's, in which this character
+ * replaced one that the database cannot store.
  */
 static bool
 is_verbatim(const char *string)
@@ -455,7 +464,7 @@ is_verbatim(const char *string)
 	return strstr(string, GetDatabaseEncoding() == PG_UTF8 ? "\xef\xbf\xbd" : "?") == NULL;
 }
 
-/* A value as Search compares it; NULL when that cannot be said. */
+/* A value as the service writes it; NULL when it cannot be written so. */
 static char *
 filter_value(const Condition *condition, Datum value)
 {
@@ -484,43 +493,68 @@ filter_value(const Condition *condition, Datum value)
 	}
 }
 
+/* Children of one tuning job are wanted, which its ARN names. */
+static void
+ask_for_tuning_job(Evaluation *evaluation, char *arn)
+{
+	JobQuery   *query = &evaluation->spec->query;
+
+	if (smf_tuning_job_arn_name(arn, evaluation->request->region,
+								evaluation->request->account_id) == NULL ||
+		(query->tuning_job_arn != NULL && strcmp(query->tuning_job_arn, arn) != 0))
+		evaluation->impossible = true;
+	query->tuning_job_arn = arn;
+}
+
+/* Jobs with one value are wanted: by a filter of Search, or by the list's only one, the status. */
+static void
+ask_for_value(Evaluation *evaluation, const Condition *condition, const char *value)
+{
+	JobQuery   *query = &evaluation->spec->query;
+
+	if (evaluation->request->source == SMF_FROM_SEARCH)
+	{
+		evaluation->impossible |= equals_another(query, filter_name(condition), value);
+		add_filter(evaluation, condition->column->attribute, filter_name(condition), "Equals", value);
+	}
+	else if (query->status != NULL && strcmp(query->status, value) != 0)
+		evaluation->impossible = true;
+	else
+		query->status = value;
+}
+
 static void
 evaluate_comparison(Evaluation *evaluation, const Condition *condition, Datum value)
 {
-	JobQuery   *query = &evaluation->spec->query;
 	const SmfAttribute *attribute = condition->column->attribute;
-	JobSource	source = evaluation->request->source;
-	char	   *string;
+	const char *string;
 
 	if (condition->key == NULL && attribute->kind == SMF_KIND_TIMESTAMP)
 		narrow_range(evaluation, condition, as_timestamptz(value, condition->value_type));
 	else if (condition->key == NULL &&
 			 (attribute->kind == SMF_KIND_INTEGER || attribute->kind == SMF_KIND_LONG))
 		narrow_range(evaluation, condition, as_integer(value, condition->value_type));
-	else if (smf_condition_use(condition, source) == USE_TUNING_JOB)
-	{
-		string = TextDatumGetCString(value);
-		if (smf_tuning_job_arn_name(string, evaluation->request->region,
-									evaluation->request->account_id) == NULL ||
-			(query->tuning_job_arn != NULL && strcmp(query->tuning_job_arn, string) != 0))
-			evaluation->impossible = true;
-		query->tuning_job_arn = string;
-	}
+	else if (smf_condition_use(condition, evaluation->request->source) == USE_TUNING_JOB)
+		ask_for_tuning_job(evaluation, TextDatumGetCString(value));
 	else
 	{
 		string = filter_value(condition, value);
-		if (string == NULL)
-			return;
-		if (source == SMF_FROM_SEARCH)
-		{
-			evaluation->impossible |= equals_another(query, filter_name(condition), string);
-			add_filter(evaluation, condition->column->attribute, filter_name(condition), "Equals", string);
-		}
-		else if (query->status != NULL && strcmp(query->status, string) != 0)
-			evaluation->impossible = true;
-		else
-			query->status = string;
+		if (string != NULL)
+			ask_for_value(evaluation, condition, string);
 	}
+}
+
+/* The service takes one fragment: keep the longest, which leaves the fewest jobs. */
+static void
+evaluate_pattern(Evaluation *evaluation, const Condition *condition, Datum value)
+{
+	const char *fragment = fragment_of(condition, TextDatumGetCString(value));
+
+	if (fragment == NULL ||
+		(evaluation->fragment != NULL && strlen(fragment) <= strlen(evaluation->fragment)))
+		return;
+	evaluation->contains = condition;
+	evaluation->fragment = fragment;
 }
 
 /* A list of values for Search: separated by commas, so that none may hold one. */
@@ -551,22 +585,22 @@ evaluate_any(Evaluation *evaluation, const Condition *condition, Datum value)
 }
 
 static void
-evaluate_condition(Evaluation *evaluation, BoundCondition *bound, ExprContext *econtext,
-				   const Condition **contains, char **fragment)
+evaluate_condition(Evaluation *evaluation, BoundCondition *bound, ExprContext *econtext)
 {
 	const Condition *condition = &bound->condition;
 	Datum		value = (Datum) 0;
 	bool		isnull = false;
-	char	   *string;
 
+	/* With NULL no job meets the condition: all of its operators are strict. */
 	if (bound->value != NULL)
 		value = ExecEvalExprSwitchContext(bound->value, econtext, &isnull);
 	if (isnull)
 	{
-		/* all of these operators are strict */
 		evaluation->impossible = true;
 		return;
 	}
+
+	/* Ask for the value in the way that the service has for the condition's form. */
 	switch (condition->kind)
 	{
 		case CONDITION_COMPARE:
@@ -585,13 +619,7 @@ evaluate_condition(Evaluation *evaluation, BoundCondition *bound, ExprContext *e
 		case CONDITION_REGEX:
 		case CONDITION_PREFIX:
 		case CONDITION_HOLDS:
-			/* the service takes one: the longest, which narrows most */
-			string = fragment_of(condition, TextDatumGetCString(value));
-			if (string != NULL && (*fragment == NULL || strlen(string) > strlen(*fragment)))
-			{
-				*contains = condition;
-				*fragment = string;
-			}
+			evaluate_pattern(evaluation, condition, value);
 			break;
 	}
 }
@@ -600,15 +628,13 @@ evaluate_condition(Evaluation *evaluation, BoundCondition *bound, ExprContext *e
  * smf_request_evaluate
  *		Compute what to ask for, into spec->wanted or spec->query.
  *
- * False when no job can be what is asked for.  What it makes lives in the current
+ * False when no job can meet the conditions.  What it makes lives in the current
  * memory context.
  */
 bool
 smf_request_evaluate(ScanRequest *request, ExprContext *econtext, JobStreamSpec *spec)
 {
-	Evaluation	evaluation = {request, spec, NIL, false};
-	const Condition *contains = NULL;
-	char	   *fragment = NULL;
+	Evaluation	evaluation = {.request = request, .spec = spec};
 	bool		oldest_first = spec->query.oldest_first;
 	ListCell   *lc;
 
@@ -617,11 +643,12 @@ smf_request_evaluate(ScanRequest *request, ExprContext *econtext, JobStreamSpec 
 	if (request->lookups != NIL)
 		evaluate_lookups(&evaluation, econtext);
 	foreach(lc, request->conditions)
-		evaluate_condition(&evaluation, lfirst(lc), econtext, &contains, &fragment);
+		evaluate_condition(&evaluation, lfirst(lc), econtext);
 	send_ranges(&evaluation);
-	if (fragment != NULL && request->source == SMF_FROM_SEARCH)
-		add_filter(&evaluation, contains->column->attribute, filter_name(contains), "Contains", fragment);
+	if (evaluation.fragment != NULL && request->source == SMF_FROM_SEARCH)
+		add_filter(&evaluation, evaluation.contains->column->attribute,
+				   filter_name(evaluation.contains), "Contains", evaluation.fragment);
 	else
-		spec->query.name_contains = fragment;
+		spec->query.name_contains = evaluation.fragment;
 	return !evaluation.impossible;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * request.h
- *		What a scan asks the service for: conditions with their values of now.
+ *		What a scan asks the service for: its conditions with their current values.
  *
  *-------------------------------------------------------------------------
  */
