@@ -7,7 +7,8 @@
  * One table says of every option where it may stand, what its value may be, its
  * default and who may set it; the validator, IMPORT FOREIGN SCHEMA and the
  * resolution of settings all read that table through one parser, so that what
- * CREATE accepts is what a scan can use.
+ * CREATE accepts is what a scan can use.  What a value of a type looks like is
+ * option_check.c's.
  *
  * The validator opens no file and no connection: a CA file that does not exist
  * or an endpoint that nobody serves is found when it is used.  It sees the list
@@ -288,14 +289,11 @@ find_option(const char *name, int contexts)
 }
 
 /*
- * smf_closest_name
- *		The one of "nnames" names that "given" most likely means, or NULL when
- *		none is near.
- *
+ * The one of "nnames" names that "given" most likely means, or NULL when none is near.
  * The same measure and limits as core's for its own hints.
  */
-const char *
-smf_closest_name(const char *given, const char *const *names, int nnames)
+static const char *
+closest_name(const char *given, const char *const *names, int nnames)
 {
 	int			given_length = strlen(given);
 	int			best_distance = Min(MAX_EDITS, given_length / 2) + 1;
@@ -339,7 +337,7 @@ smf_closest_column(const char *given)
 	names = palloc(smf_nattributes * sizeof(*names));
 	for (int i = 0; i < smf_nattributes; i++)
 		names[i] = smf_attributes[i].column_name;
-	return smf_closest_name(given, names, smf_nattributes);
+	return closest_name(given, names, smf_nattributes);
 }
 
 /*
@@ -371,11 +369,13 @@ unknown_option_hint(const char *name, OptionContext context)
 	const char *closest;
 	StringInfoData list;
 
+	/* A secret that would be visible where it was put. */
 	if (context != ON_MAPPING && elsewhere != NULL && elsewhere->secret)
 		return errhint("Set option \"%s\" in CREATE USER MAPPING: options of other objects can be read by every user.", name);
 	if (context != ON_MAPPING && elsewhere == NULL && looks_like_secret(name))
 		return errhint("Secrets go into CREATE USER MAPPING, as aws_access_key_id, aws_secret_access_key and aws_session_token: options of other objects can be read by every user.");
 
+	/* An option of another kind of object. */
 	initStringInfo(&list);
 	if (elsewhere != NULL)
 	{
@@ -387,6 +387,7 @@ unknown_option_hint(const char *name, OptionContext context)
 		return errhint("Set option \"%s\" in %s.", name, list.data);
 	}
 
+	/* A name that is nearly right; if none is, all that there are. */
 	for (size_t i = 0; i < lengthof(option_table); i++)
 	{
 		if ((option_table[i].contexts & context) != 0)
@@ -394,7 +395,7 @@ unknown_option_hint(const char *name, OptionContext context)
 	}
 	if (nnames == 0)
 		return errhint("There are no valid options of %s.", place_noun(context));
-	closest = smf_closest_name(name, names, nnames);
+	closest = closest_name(name, names, nnames);
 	if (closest != NULL)
 		return errhint("Perhaps you meant the option \"%s\".", closest);
 	for (int i = 0; i < nnames; i++)
@@ -428,6 +429,7 @@ accepted_hint(const SmfOption *option)
 
 	switch (option->type)
 	{
+			/* choices */
 		case OPTION_BOOLEAN:
 			return errhint("Use true or false.");
 		case OPTION_LABEL:
@@ -435,6 +437,8 @@ accepted_hint(const SmfOption *option)
 			for (int i = 0; option->labels[i] != NULL; i++)
 				appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", option->labels[i]);
 			return errhint("Use one of: %s.", list.data);
+
+			/* numbers */
 		case OPTION_INTEGER:
 			return errhint("Use a whole number from %.0f to %.0f.", option->min, option->max);
 		case OPTION_NUMBER:
@@ -444,6 +448,8 @@ accepted_hint(const SmfOption *option)
 		case OPTION_SIZE:
 			return errhint("Use a size from %.0fkB to %.0fMB, for example 16MB.",
 						   option->min / 1024, option->max / (1024 * 1024));
+
+			/* where calls go */
 		case OPTION_REGION:
 			return errhint("Use the name of one AWS region, for example us-east-1.");
 		case OPTION_ACCOUNT:
@@ -452,6 +458,8 @@ accepted_hint(const SmfOption *option)
 			return errhint("Use https:// and a host, or http:// and a loopback address, with a port if need be, without user name and query.");
 		case OPTION_PROXY:
 			return errhint("Use http:// or https:// and a host, with a port if need be, without user name and password.");
+
+			/* whose calls they are, and what is read */
 		case OPTION_PATH:
 			return errhint("Use the absolute path of a file on the database server.");
 		case OPTION_WORD:
@@ -529,6 +537,8 @@ is_valid_text(const SmfOption *option, const char *value)
 			return smf_is_profile(value);
 		case OPTION_ATTRIBUTE:
 			return smf_is_attribute_path(value);
+
+			/* these become numbers and the like */
 		case OPTION_BOOLEAN:
 		case OPTION_LABEL:
 		case OPTION_INTEGER:
@@ -557,7 +567,7 @@ read_value(const SmfOption *option, const char *value, void *into)
 
 	Assert(into == NULL || option->offset != NOWHERE);
 
-	/* Numbers and the like are stored as what they mean. */
+	/* Numbers and the like are stored as what they mean, all others as text. */
 	switch (option->type)
 	{
 		case OPTION_BOOLEAN:
@@ -594,7 +604,6 @@ read_value(const SmfOption *option, const char *value, void *into)
 				*(size_t *) field = (size_t) number;
 			break;
 		default:
-			/* All other values stay the text that they are. */
 			valid = is_valid_text(option, value);
 			if (valid && field)
 				*(const char **) field = pstrdup(value);
@@ -690,6 +699,7 @@ sagemaker_fdw_validator(PG_FUNCTION_ARGS)
 	OptionContext context;
 	ListCell   *lc;
 
+	/* What kind of object it is. */
 	switch (catalog)
 	{
 		case ForeignServerRelationId:
@@ -709,6 +719,7 @@ sagemaker_fdw_validator(PG_FUNCTION_ARGS)
 			break;
 	}
 
+	/* Each option by itself. */
 	foreach(lc, options)
 	{
 		DefElem    *def = lfirst_node(DefElem, lc);
@@ -718,6 +729,8 @@ sagemaker_fdw_validator(PG_FUNCTION_ARGS)
 		read_value(option, value, NULL);
 		check_privilege(option, value);
 	}
+
+	/* And all of them together. */
 	if (context == ON_SERVER)
 		check_server(options);
 	else if (context == ON_MAPPING)

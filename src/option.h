@@ -81,7 +81,6 @@ typedef struct SmfImportOptions
 extern SmfSettings *smf_settings_resolve(const ForeignServer *server,
 										 const ForeignTable *table);
 extern SmfImportOptions smf_import_options_resolve(List *options);
-extern const char *smf_closest_name(const char *given, const char *const *names, int nnames);
 extern const char *smf_closest_column(const char *given);
 
 #endif							/* SMF_OPTION_H */

@@ -194,6 +194,7 @@ smf_is_proxy_url(const char *value)
 {
 	size_t		length;
 
+	/* The scheme, in either case. */
 	if (pg_strncasecmp(value, "http://", 7) == 0)
 		value += 7;
 	else if (pg_strncasecmp(value, "https://", 8) == 0)
@@ -201,10 +202,13 @@ smf_is_proxy_url(const char *value)
 	else
 		return false;
 
+	/* The host. */
 	length = host_length(value);
 	if (length == 0)
 		return false;
 	value += length;
+
+	/* A port, and nothing behind it. */
 	if (*value == ':')
 	{
 		int			port = atoi(value + 1);

@@ -31,7 +31,7 @@
 /* Seconds that the clocks may differ: AWS refuses signatures from 300 on. */
 #define CLOCK_SKEW_MAX_S 60
 
-/* A job that there is hardly. */
+/* The name of a job that most likely does not exist. */
 #define NO_JOB "sagemaker-fdw-check"
 
 extern PGDLLEXPORT Datum sagemaker_fdw_check_server(PG_FUNCTION_ARGS);
@@ -43,8 +43,8 @@ typedef struct Check
 	ReturnSetInfo *result;
 	SmfSettings *settings;
 	AwsClient  *client;			/* NULL: there are no credentials */
-	ErrorData  *error;			/* why there are none any more, once a call has told; NULL */
-	bool		refused;		/* AWS does not take those that there are */
+	ErrorData  *error;			/* why there are no credentials, once that is known; NULL */
+	bool		refused;		/* AWS does not accept the credentials */
 	int64		attempts[SMF_JOB_OPERATIONS];
 	char	   *job_name;		/* of some job; NULL: there is none, or it is not known */
 	char	   *job_arn;
@@ -62,12 +62,12 @@ put_row(Check *check, const char *name, bool ok, const char *detail)
 	tuplestore_putvalues(check->result->setResult, check->result->setDesc, values, nulls);
 }
 
-/* What is done under guard(), and what for. */
+/* A step that guard() takes, with its argument. */
 typedef void (*GuardedStep) (Check *check, void *arg);
 
 /*
  * Take a step that raises an error where there are no credentials; returns the error, or
- * NULL.  What is none of the server's faults is raised, such as that the query is to end.
+ * NULL.  Other errors, such as a cancel, are raised again.
  */
 static ErrorData *
 guard(Check *check, GuardedStep step, void *arg)
@@ -76,7 +76,7 @@ guard(Check *check, GuardedStep step, void *arg)
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
 
-	/* an error is caught here, and what it leaves behind is cleaned up */
+	/* Catch an error, and clean up what it leaves behind: hence the subtransaction. */
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
@@ -94,6 +94,8 @@ guard(Check *check, GuardedStep step, void *arg)
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+
+	/* Errors of sources of credentials are the check's result; others are not. */
 	if (error != NULL && error->sqlerrcode != ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION &&
 		error->sqlerrcode != ERRCODE_INSUFFICIENT_RESOURCES &&
 		error->sqlerrcode != ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION)
@@ -133,8 +135,8 @@ start_call(Check *check, JobOperation operation)
 }
 
 /*
- * Make a call.  NULL: credentials were refused, now or before, and there are no others,
- * as check->error says; their source is not asked again for each call.
+ * Make a call.  NULL when there are no credentials for it, now or before, as check->error
+ * says: their source is not asked again for each call.
  */
 static AwsCall *
 call(Check *check, JobOperation operation)
@@ -167,8 +169,8 @@ answered(const AwsCall *made)
 }
 
 /*
- * Whose credentials they are; what is wrong with them is a row, too: that there are none,
- * or what the service said of them to the first call, NULL if there could be none.
+ * Where the credentials come from, or what is wrong with them: there are none, or the
+ * service did not accept them with the first call, which is NULL if none could be made.
  */
 static void
 check_credentials(Check *check, const AwsCall *made)
@@ -203,8 +205,8 @@ check_credentials(Check *check, const AwsCall *made)
 }
 
 /*
- * May the credentials make the call?  That the job does not exist is no reason why not.
- * NULL: it could not be made.
+ * May the credentials make the call?  An answer that the job does not exist says that they
+ * may.  "made" is NULL when the call could not be made.
  */
 static void
 check_permission(Check *check, JobOperation operation, const AwsCall *made)
@@ -238,7 +240,7 @@ take_job(Check *check, AwsCall *made)
 	check->job_arn = smf_document_required(made, job->val.binary.data, "TrainingJobArn");
 }
 
-/* What the first call tells of the way to the service. */
+/* The rows about the connection, from the first call. */
 static void
 check_connection(Check *check, const AwsCall *made, int64 took_us)
 {
@@ -276,7 +278,7 @@ try_operation(Check *check, JobOperation operation)
 		check_permission(check, operation, call(check, operation));
 }
 
-/* After the first call, a list, and the rows about the connection. */
+/* A row for each operation; the first call was a list. */
 static void
 check_permissions(Check *check, AwsCall *made)
 {
@@ -318,13 +320,15 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	check.result = (ReturnSetInfo *) fcinfo->resultinfo;
 
-	/* the client goes with its context, on an error too */
+	/* Make the client, which goes with its context, on an error too. */
 	context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw check", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	check.settings = smf_settings_resolve(server, NULL);
 	check.error = guard(&check, get_client, &userid);
 	if (check.error != NULL)
 		check.client = NULL;
+
+	/* The first call tells most: does the service answer, and accept the credentials? */
 	if (check.client != NULL && smf_client_problem(check.client) == NULL)
 	{
 		int64		start_us = smf_http_now();
@@ -332,6 +336,8 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 		made = call(&check, SMF_OP_LIST_TRAINING_JOBS);
 		took_us = smf_http_now() - start_us;
 	}
+
+	/* The rows, in the order in which a user would put things right. */
 	check_credentials(&check, made);
 	if (check.settings->region != NULL)
 		put_row(&check, "region", true, check.settings->region);

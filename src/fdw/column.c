@@ -3,6 +3,12 @@
  * column.c
  *		What each column of a foreign table stands for.
  *
+ * A column stands for the attribute that its option "attribute" names, or else for the one
+ * whose column has its name in the catalogue (attribute.c).
+ *
+ * Not accounted for: whether the column's type fits the attribute.  That is found when a
+ * value is read.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -74,8 +80,10 @@ smf_columns_needed(const SmfColumn *columns, Bitmapset *attnums)
 
 /*
  * smf_table_columns
- *		All columns of a foreign table, by attribute number less one; dropped
- *		ones, and generated ones that are not stored, are left zeroed.  The settings are the table's.
+ *		All columns of a foreign table, by attribute number less one.
+ *
+ * Dropped columns, and generated ones that are not stored, are left zeroed.  The settings
+ * are the table's.
  *
  * Raises HV005 when a column is no attribute and has no option that says what
  * it stands for.
@@ -92,19 +100,25 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 		const char *option;
 		const char *rest = NULL;
 
+		/* Columns that have no value of ours. */
 		if (att->attisdropped ||
 			(att->attgenerated != '\0' && att->attgenerated != ATTRIBUTE_GENERATED_STORED))
 			continue;
+
 		column->attnum = att->attnum;
 		column->name = pstrdup(NameStr(att->attname));
 		column->type_id = att->atttypid;
 		column->typmod = att->atttypmod;
+
+		/* A stored generated column stands for no attribute. */
 		if (att->attgenerated == ATTRIBUTE_GENERATED_STORED)
 		{
 			column->path = column->name;
 			column->expression = generation_expression(tupdesc, att->attnum);
 			continue;
 		}
+
+		/* The attribute: as the option says, else by the column's name. */
 		option = smf_option_value(GetForeignColumnOptions(relid, att->attnum), "attribute");
 		if (option != NULL)
 		{
@@ -119,7 +133,8 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 				raise_no_attribute(relid, column->name);
 			column->top = column->attribute;
 		}
-		/* an entry's own path is what the document knows */
+
+		/* An entry of the catalogue has one path, whatever the option calls it. */
 		if (column->attribute != NULL)
 		{
 			column->path = column->attribute->api_name;
@@ -141,7 +156,7 @@ smf_column_known(const SmfColumn *column, JobSource source)
 {
 	const SmfAttribute *attribute = column->top;
 
-	/* what it is computed from may not be */
+	/* those that it is computed from are asked about one by one */
 	if (column->expression != NULL)
 		return true;
 	if (attribute == NULL)
@@ -155,7 +170,7 @@ smf_column_known(const SmfColumn *column, JobSource source)
 		case SMF_FROM_LIST:
 			return attribute->in_list;
 		case SMF_FROM_TUNING_JOB:
-			/* it is what the list was asked for */
+			/* the list was asked for the children of this tuning job */
 			return attribute->in_tuning_list || strcmp(attribute->api_name, "TuningJobArn") == 0;
 		case SMF_FROM_SEARCH:
 			return attribute->in_search;

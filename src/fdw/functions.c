@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * functions.c
- *		SQL functions that call the service or look after the session.
+ *		SQL functions for users: one job's document, and the session's connections,
+ *		account and calls.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,6 +48,7 @@ sagemaker_describe_training_job(PG_FUNCTION_ARGS)
 	int64		attempts[SMF_JOB_OPERATIONS] = {0};
 	Jsonb	   *document = NULL;
 
+	/* What can be said without a call. */
 	server = smf_role_server(server_name, userid);
 	if (!smf_training_job_name_valid(job_name))
 		ereport(ERROR,
@@ -54,12 +56,14 @@ sagemaker_describe_training_job(PG_FUNCTION_ARGS)
 				 errmsg("\"%s\" cannot be the name of a training job", job_name),
 				 errdetail("A name has 1 to 63 letters, digits and hyphens, and no hyphen at either end.")));
 
-	/* the client goes with its context, on an error too */
+	/* Call; the client goes with its context, on an error too. */
 	context = AllocSetContextCreate(caller, "sagemaker_fdw function", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
 	client = smf_role_client(smf_settings_resolve(server, NULL), userid);
 	call = smf_start_describe(client, job_name, attempts);
 	smf_call_wait(call);
+
+	/* The document is the caller's; that there is no such job is no error. */
 	MemoryContextSwitchTo(caller);
 	if (!smf_call_failed(call))
 	{

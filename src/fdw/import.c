@@ -8,10 +8,10 @@
  * user mapping is needed.  Columns are named as in the catalogue, so none of them
  * needs the option "attribute".
  *
- * sagemaker_fdw_columns tells the same columns as rows.
+ * sagemaker_fdw_columns returns the same columns as rows.
  *
- * LIMIT TO and EXCEPT are respected here, and core filters once more; a table
- * that does not exist is not missed in either of them, as with other wrappers.
+ * LIMIT TO and EXCEPT are respected here, and core filters once more.  A table that does
+ * not exist is warned of in LIMIT TO, and not missed in EXCEPT.
  *
  *-------------------------------------------------------------------------
  */
@@ -69,7 +69,7 @@ append_type(StringInfo sql, const SmfAttribute *attribute, const char *schema,
 		case SMF_KIND_LONG:
 		case SMF_KIND_FLOAT:
 		case SMF_KIND_BOOLEAN:
-			/* words of the grammar, which can be no other types and take no schema */
+			/* keywords of the grammar, which take no schema and mean these types always */
 			appendStringInfoString(sql, attribute->type_name);
 			break;
 		default:
@@ -106,8 +106,8 @@ create_training_jobs(const ForeignServer *server, const SmfImportOptions *option
 }
 
 /*
- * Warn of tables that LIMIT TO names and that there are not: a name that is misspelt
- * would make no table, and say nothing.
+ * Warn of tables in LIMIT TO that do not exist: a misspelled name would silently import
+ * nothing.
  */
 static void
 warn_of_missing_tables(const ImportForeignSchemaStmt *stmt)

@@ -80,7 +80,7 @@ sagemaker_fdw_stats_figures(PG_FUNCTION_ARGS)
 
 /*
  * sagemaker_fdw_stats_reset()
- *		Begin to count anew in this database.
+ *		Set the figures of this database back to nothing.
  */
 Datum
 sagemaker_fdw_stats_reset(PG_FUNCTION_ARGS)
@@ -110,16 +110,21 @@ sagemaker_fdw_progress_scans(PG_FUNCTION_ARGS)
 		Datum		values[PROGRESS_COLUMNS] = {0};
 		bool		isnull[PROGRESS_COLUMNS] = {false};
 
+		/* Whose scan it is, and of what. */
 		if (!may_see(row->userid))
 			continue;
 		values[0] = Int32GetDatum(row->pid);
 		values[1] = ObjectIdGetDatum(row->serverid);
 		values[2] = CStringGetTextDatum(smf_operation_name(row->operation));
+
+		/* How far it is; an estimate is not always known. */
 		values[3] = Int64GetDatum(row->counts[SMF_PROGRESS_PAGES]);
 		values[4] = Int64GetDatum(row->counts[SMF_PROGRESS_SEEN]);
 		values[5] = Int64GetDatum(row->counts[SMF_PROGRESS_DESCRIBED]);
 		values[6] = Int64GetDatum(row->estimated);
 		isnull[6] = row->estimated < 0;
+
+		/* Since when, and what it waits for now, if anything. */
 		values[7] = TimestampTzGetDatum(row->started_at);
 		isnull[8] = row->waiting_on == NULL;
 		if (row->waiting_on != NULL)

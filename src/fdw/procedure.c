@@ -1,17 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * procedure.c
- *		What the procedures in PL/pgSQL need beyond SQL: errors that do not tell of
- *		their insides, the caller's rights on a target, and locks that only a refresh
- *		takes.
+ *		What the procedures in PL/pgSQL need beyond SQL: errors without the context of
+ *		statements that the user has not written, a check of the caller's rights on a
+ *		target, and locks that only a refresh takes.
  *
- * The functions that others are called by know them by name: the body of "f" is "f_body"
- * with the same arguments, in the same schema.
+ * A function that calls another finds it by name: the body of "f" is "f_body" with the
+ * same arguments, in the same schema.
  *
- * A function that has its owner's rights (SECURITY DEFINER) cannot tell who called it, and
- * who may call it is what somebody's GRANT on all functions of a schema says.  So who may
- * write a target is decided here, with the caller's rights, and only then is the body
- * called with the owner's: of itself it has its caller's.
+ * A function with its owner's rights (SECURITY DEFINER) cannot tell who called it, and a
+ * GRANT on all functions of a schema lets anybody call it.  So whether a role may write a
+ * target is decided here, with the caller's rights, and only then is the body called with
+ * the owner's.  The body itself is no such function: called directly, it has the rights of
+ * whoever calls it.
  *
  *-------------------------------------------------------------------------
  */
@@ -57,9 +58,9 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_resume);
  */
 typedef enum RefreshLockClass
 {
-	/* a target, and a number for server and region */
+	/* of a target, and a number for server and region */
 	REFRESH_LOCK_PARTITION = 3,
-	/* a schema, and a number for a table's name */
+	/* of a schema, and a number for a table's name */
 	REFRESH_LOCK_NAME
 } RefreshLockClass;
 
@@ -102,10 +103,10 @@ body_of(FunctionCallInfo fcinfo)
 /*
  * Call the body with the same arguments.
  *
- * Errors pass without their context, and without the statement that they were found in:
- * both tell of functions and statements that the user has not written, and are pages long.
- * Who is to find the cause has the context in a message of level DEBUG1, and in internal
- * errors themselves.
+ * Errors are raised again without their context and without the statement in which they
+ * were found: both show functions and statements that the user has not written, and are
+ * pages long.  For whoever looks for the cause, the context is logged at level DEBUG1, and
+ * internal errors keep it.
  */
 static Datum
 call_body(FunctionCallInfo fcinfo)
@@ -115,6 +116,7 @@ call_body(FunctionCallInfo fcinfo)
 	FmgrInfo   *body = body_of(fcinfo);
 	Datum volatile result = (Datum) 0;
 
+	/* The same arguments, without copying them. */
 	InitFunctionCallInfoData(*call, body, fcinfo->nargs, fcinfo->fncollation, NULL, NULL);
 	memcpy(call->args, fcinfo->args, fcinfo->nargs * sizeof(NullableDatum));
 	PG_TRY();
@@ -125,6 +127,7 @@ call_body(FunctionCallInfo fcinfo)
 	{
 		ErrorData  *error;
 
+		/* Take the context from the error, and raise it again. */
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
 		FlushErrorState();
@@ -202,7 +205,7 @@ sagemaker_fdw_call_for_target(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("target must not be NULL")));
 	check_target(PG_GETARG_OID(0));
-	/* an error gives the rights back with its transaction or subtransaction */
+	/* after an error, the end of its transaction or subtransaction restores the role */
 	GetUserIdAndSecContext(&role, &security);
 	SetUserIdAndSecContext(owner_of_function(fcinfo->flinfo->fn_oid), security | SECURITY_LOCAL_USERID_CHANGE);
 	result = call_body(fcinfo);
@@ -223,7 +226,7 @@ sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS)
 
 	if (!in_block && SPI_inside_nonatomic_context())
 		PG_RETURN_VOID();
-	/* the context is the procedure's own, or it is in the user's function, which the message tells */
+	/* the context would be the procedure's own, or the function that the message speaks of */
 	error_context_stack = NULL;
 	if (in_block)
 		ereport(ERROR,
@@ -239,8 +242,9 @@ sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS)
 }
 
 /*
- * At the end of a transaction: an error lets go of the transaction's locks only, so
- * the session's are let go of here; and a run that has ended has none.
+ * At the end of a transaction: a commit without sagemaker_fdw_refresh_hold is the end of a
+ * run, whose locks are gone with it.  An abort releases the transaction's locks only, so
+ * the session's are released here.
  */
 static void
 end_of_transaction(XactEvent event, void *arg)
@@ -274,7 +278,7 @@ take_lock(Oid object, uint32 number, RefreshLockClass class)
 	if (class != REFRESH_LOCK_PARTITION)
 		return true;
 
-	/* a partition's is the run's until its end */
+	/* remember a partition's lock: it is held until the run ends */
 	if (nlocks == max_locks)
 	{
 		int			wanted = Max(16, 2 * max_locks);
@@ -332,8 +336,8 @@ lock_table(Oid table, LOCKMODE mode)
 /*
  * sagemaker_fdw_refresh_lock_tables(target regclass, leaf regclass)
  *		Lock both as statements that write the one and read the other do, for a role that
- *		may do so: the waiting is over, and neither can be dropped, renamed or altered,
- *		when the statements themselves look for them by name.
+ *		may do so.  These statements find them by name later: by then they need not wait,
+ *		and neither table can be dropped, renamed or altered.
  */
 Datum
 sagemaker_fdw_refresh_lock_tables(PG_FUNCTION_ARGS)
@@ -366,7 +370,7 @@ sagemaker_fdw_refresh_hold(PG_FUNCTION_ARGS)
 				 errhint("This function is a part of sagemaker_fdw_refresh: call that.")));
 	for (int i = 0; i < nlocks; i++)
 	{
-		/* one that a savepoint has let go of, and another session has, is no longer the run's */
+		/* drop a lock that a rollback to a savepoint released and another session took */
 		if (LockAcquire(&locks[i], ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 			locks[i--] = locks[--nlocks];
 	}

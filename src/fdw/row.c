@@ -47,7 +47,7 @@ struct RowReader
 
 /* ----- finding a value ----- */
 
-/* A container of the value's own, if it is one. */
+/* The value's container if it is an object or a list, else NULL. */
 static JsonbContainer *
 container_of(JsonbValue *value)
 {
@@ -127,7 +127,7 @@ find_member(const SmfColumn *column, Jsonb *document, JsonbValue *value)
 			return follow(&converted->root, path + len + 1, value) && value->type != jbvNull;
 		}
 	}
-	/* what was selected counts for more than what was asked for */
+	/* what the service selected among the job's preferences comes first */
 	if (column->attribute != NULL && column->attribute->selected != NULL &&
 		follow(&document->root, column->attribute->selected, value) && value->type != jbvNull)
 		return true;
@@ -155,10 +155,12 @@ find_account_id(Jsonb *document, JsonbValue *value)
 static bool
 find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValue *value)
 {
+	/* the most that is known of the job */
 	Jsonb	   *document = job->document ? job->document :
 		job->record ? job->record : job->summary;
 	SmfKind		kind = column->attribute ? column->attribute->kind : SMF_KIND_STRUCTURE;
 
+	/* Tags are no part of the document: they come by a call of their own. */
 	if (smf_column_is_tags(column))
 	{
 		if (job->tags == NULL)
@@ -167,6 +169,8 @@ find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValu
 		return column->attribute != NULL ||
 			follow(&job->tags->root, strchr(column->path, '.') + 1, value);
 	}
+
+	/* Some columns are none of the document's members; all others have a path in it. */
 	switch (kind)
 	{
 		case SMF_KIND_REGION:
@@ -175,11 +179,11 @@ find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValu
 		case SMF_KIND_ACCOUNT_ID:
 			if (reader->account_id == NULL)
 				return find_account_id(document, value);
-			/* which that of every job was compared with */
+			/* the account of every job was compared with it */
 			smf_value_set_string(value, reader->account_id, strlen(reader->account_id));
 			return true;
 		case SMF_KIND_RAW_RESPONSE:
-			/* of a Search its record, whether or not the job was described, too */
+			/* Search's record, even of a job that was described as well */
 			smf_value_set_jsonb(value, job->record ? job->record : document);
 			return true;
 		default:
@@ -353,8 +357,9 @@ smf_row_same(RowReader *row, const Job *job, const Job *other, const Bitmapset *
 	{
 		const SmfColumn *column = row->columns[i].column;
 
-		/* what a generated one is computed from is among them */
-		if (column->expression == NULL && bms_is_member(column->attnum, only) && !same_value(row, column, job, other))
+		/* of a generated column those that it is computed from are in the set */
+		if (column->expression == NULL && bms_is_member(column->attnum, only) &&
+			!same_value(row, column, job, other))
 			return false;
 	}
 	return true;

@@ -109,6 +109,7 @@ timestamp_from_decimal(const char *text)
 	int			ndigits = 0;
 	TimestampTz result;
 
+	/* The seconds, before the point. */
 	if (negative)
 		text++;
 	while (*text == '0')
@@ -119,6 +120,8 @@ timestamp_from_decimal(const char *text)
 			goto out_of_range;
 		seconds = seconds * 10 + (*text - '0');
 	}
+
+	/* The microseconds behind it, rounded by the next digit. */
 	if (*text == '.')
 		text++;
 	for (int i = 0; i < MICROSECOND_DIGITS; i++)
@@ -126,7 +129,7 @@ timestamp_from_decimal(const char *text)
 	if (*text >= '5')
 		us++;
 
-	/* microseconds of what lies further off might not fit */
+	/* Check the range in seconds first: as microseconds the number might overflow. */
 	seconds = (negative ? -seconds : seconds) - SMF_POSTGRES_EPOCH_S;
 	if (seconds < MIN_TIMESTAMP / USECS_PER_SEC || seconds > END_TIMESTAMP / USECS_PER_SEC)
 		goto out_of_range;
