@@ -1,14 +1,30 @@
 /*-------------------------------------------------------------------------
  *
  * mapping.c
- *		The options of a user mapping.
+ *		A role's user mapping for a server: its options, and what it has a right to.
+ *
+ * Here is the rule for ambient credentials, which are the database server's own: they are
+ * for superusers on a superuser's server, and for whom a superuser gives
+ * allow_ambient_credentials in the user mapping.  Who has keys uses these.
+ *
+ * Not accounted for: whether the keys, or the sources of ambient credentials, are any good.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include <openssl/crypto.h>
+
+#include "access/htup_details.h"
 #include "aws/mapping.h"
+#include "catalog/pg_type.h"
+#include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
 
 /*
  * smf_option_value
@@ -27,4 +43,136 @@ smf_option_value(List *options, const char *name)
 			return defGetString(option);
 	}
 	return NULL;
+}
+
+/* The mapping's tuple for the role, or else for PUBLIC; NULL when there is none. */
+static HeapTuple
+find_mapping(Oid userid, Oid serverid)
+{
+	HeapTuple	tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
+										ObjectIdGetDatum(userid),
+										ObjectIdGetDatum(serverid));
+
+	if (!HeapTupleIsValid(tuple))
+		tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
+								ObjectIdGetDatum(InvalidOid),
+								ObjectIdGetDatum(serverid));
+	return HeapTupleIsValid(tuple) ? tuple : NULL;
+}
+
+/*
+ * A mapping's options.  Core's untransformRelOptions would leave copies behind that
+ * cannot be overwritten.
+ */
+static List *
+mapping_options(Datum array)
+{
+	List	   *options = NIL;
+	Datum	   *texts;
+	int			ntexts;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
+					  &texts, NULL, &ntexts);
+	for (int i = 0; i < ntexts; i++)
+	{
+		char	   *name = TextDatumGetCString(texts[i]);
+		char	   *value = strchr(name, '=');
+
+		if (value == NULL)
+			continue;
+		*value++ = '\0';
+		options = lappend(options, makeDefElem(name, (Node *) makeString(value), -1));
+	}
+	return options;
+}
+
+/*
+ * smf_mapping_read
+ *		Look up the mapping of a role, or else PUBLIC's.
+ *
+ * The options live in the current memory context, until smf_mapping_forget overwrites them.
+ */
+void
+smf_mapping_read(RoleMapping *mapping, const ForeignServer *server, Oid userid)
+{
+	HeapTuple	tuple = find_mapping(userid, server->serverid);
+	bool		isnull;
+	Datum		datum;
+
+	mapping->mappingid = InvalidOid;
+	mapping->options = NIL;
+	if (tuple == NULL)
+		return;
+	datum = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple, Anum_pg_user_mapping_umoptions, &isnull);
+	mapping->mappingid = ((Form_pg_user_mapping) GETSTRUCT(tuple))->oid;
+	if (!isnull)
+		mapping->options = mapping_options(datum);
+	ReleaseSysCache(tuple);
+}
+
+static bool
+has_keys(const RoleMapping *mapping)
+{
+	return smf_option_value(mapping->options, SMF_OPTION_ACCESS_KEY_ID) != NULL;
+}
+
+/*
+ * smf_mapping_ambient
+ *		Does the role use the database server's own identity, and may it?
+ */
+bool
+smf_mapping_ambient(const RoleMapping *mapping, const ForeignServer *server, Oid userid)
+{
+	const char *allow = smf_option_value(mapping->options, SMF_OPTION_ALLOW_AMBIENT);
+	bool		allowed = false;
+
+	if (has_keys(mapping))
+		return false;
+	if (allow != NULL && parse_bool(allow, &allowed) && allowed)
+		return true;
+	return superuser_arg(userid) && superuser_arg(server->owner);
+}
+
+/*
+ * smf_mapping_check
+ *		The same, where the role is about to make calls: raises 28000 when it has neither
+ *		keys nor that right.
+ */
+bool
+smf_mapping_check(const RoleMapping *mapping, const ForeignServer *server, Oid userid)
+{
+	if (has_keys(mapping))
+		return false;
+	if (smf_mapping_ambient(mapping, server, userid))
+		return true;
+	if (!OidIsValid(mapping->mappingid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("no AWS credentials for server \"%s\"", server->servername),
+				 errdetail("Role \"%s\" has no user mapping for the server, and neither has PUBLIC.",
+						   GetUserNameFromId(userid, false)),
+				 errhint("CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("no AWS credentials for server \"%s\"", server->servername),
+			 errdetail("The user mapping of role \"%s\" has no keys, and may not use the database server's own credentials.",
+					   GetUserNameFromId(userid, false)),
+			 errhint("Set aws_access_key_id and aws_secret_access_key in the user mapping, or let a superuser set allow_ambient_credentials there.")));
+}
+
+/*
+ * smf_mapping_forget
+ *		Overwrite the options.  Raises no error.
+ */
+void
+smf_mapping_forget(const RoleMapping *mapping)
+{
+	ListCell   *lc;
+
+	foreach(lc, mapping->options)
+	{
+		char	   *value = defGetString(lfirst_node(DefElem, lc));
+
+		OPENSSL_cleanse(value, strlen(value));
+	}
 }

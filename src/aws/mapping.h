@@ -1,13 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * mapping.h
- *		The options of a user mapping.
+ *		A role's user mapping for a server: its options, and what it has a right to.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef SMF_MAPPING_H
 #define SMF_MAPPING_H
 
+#include "foreign/foreign.h"
 #include "nodes/pg_list.h"
 
 /*
@@ -25,6 +26,18 @@
 #define SMF_OPTION_CREDENTIAL_SOURCE	"credential_source"
 #define SMF_OPTION_WEB_IDENTITY_FILE	"web_identity_token_file"
 #define SMF_OPTION_ALLOW_AMBIENT		"allow_ambient_credentials"
+
+/* A role's user mapping for a server, or PUBLIC's. */
+typedef struct RoleMapping
+{
+	Oid			mappingid;		/* InvalidOid: there is none */
+	List	   *options;		/* of DefElem, keys among them: smf_mapping_forget overwrites them */
+} RoleMapping;
+
+extern void smf_mapping_read(RoleMapping *mapping, const ForeignServer *server, Oid userid);
+extern bool smf_mapping_ambient(const RoleMapping *mapping, const ForeignServer *server, Oid userid);
+extern bool smf_mapping_check(const RoleMapping *mapping, const ForeignServer *server, Oid userid);
+extern void smf_mapping_forget(const RoleMapping *mapping);
 
 extern const char *smf_option_value(List *options, const char *name);
 

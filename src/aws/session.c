@@ -16,24 +16,14 @@
  */
 #include "postgres.h"
 
-#include <openssl/crypto.h>
-
-#include "access/htup_details.h"
 #include "aws/mapping.h"
 #include "aws/pace.h"
 #include "aws/session.h"
 #include "aws/session_name.h"
-#include "catalog/pg_type.h"
-#include "catalog/pg_user_mapping.h"
 #include "common/pg_prng.h"
 #include "commands/dbcommands.h"
-#include "commands/defrem.h"
 #include "http/http.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "utils/acl.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -143,58 +133,6 @@ smf_session_forget(Oid serverid)
 	}
 }
 
-/* The mapping's tuple for the role, or else for PUBLIC; NULL when there is none. */
-static HeapTuple
-find_mapping(Oid userid, Oid serverid)
-{
-	HeapTuple	tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
-										ObjectIdGetDatum(userid),
-										ObjectIdGetDatum(serverid));
-
-	if (!HeapTupleIsValid(tuple))
-		tuple = SearchSysCache2(USERMAPPINGUSERSERVER,
-								ObjectIdGetDatum(InvalidOid),
-								ObjectIdGetDatum(serverid));
-	return HeapTupleIsValid(tuple) ? tuple : NULL;
-}
-
-/* Does the role use the database server's own identity, and may it? */
-static bool
-uses_ambient(const ForeignServer *server, Oid userid, List *options)
-{
-	const char *allow = smf_option_value(options, SMF_OPTION_ALLOW_AMBIENT);
-	bool		allowed = false;
-
-	if (smf_option_value(options, SMF_OPTION_ACCESS_KEY_ID) != NULL)
-		return false;
-	if (allow != NULL && parse_bool(allow, &allowed) && allowed)
-		return true;
-	return superuser_arg(userid) && superuser_arg(server->owner);
-}
-
-/* The same; raises 28000 if the role has nothing else to use. */
-static bool
-check_right(const ForeignServer *server, Oid userid, bool has_mapping, List *options)
-{
-	if (smf_option_value(options, SMF_OPTION_ACCESS_KEY_ID) != NULL)
-		return false;
-	if (uses_ambient(server, userid, options))
-		return true;
-	if (!has_mapping)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("no AWS credentials for server \"%s\"", server->servername),
-				 errdetail("Role \"%s\" has no user mapping for the server, and neither has PUBLIC.",
-						   GetUserNameFromId(userid, false)),
-				 errhint("CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key.")));
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			 errmsg("no AWS credentials for server \"%s\"", server->servername),
-			 errdetail("The user mapping of role \"%s\" has no keys, and may not use the database server's own credentials.",
-					   GetUserNameFromId(userid, false)),
-			 errhint("Set aws_access_key_id and aws_secret_access_key in the user mapping, or let a superuser set allow_ambient_credentials there.")));
-}
-
 /* A malloc'ed copy; NULL of NULL. */
 static char *
 keep_string(const char *string)
@@ -222,8 +160,9 @@ session_name(Oid userid)
 }
 
 static void
-fill_config(AwsSession *session, const ForeignServer *server, List *options, bool ambient)
+fill_config(AwsSession *session, const ForeignServer *server, const RoleMapping *mapping, bool ambient)
 {
+	List	   *options = mapping->options;
 	CredentialConfig *config = &session->config;
 
 	config->access_key_id = keep_string(smf_option_value(options, SMF_OPTION_ACCESS_KEY_ID));
@@ -247,8 +186,7 @@ fill_config(AwsSession *session, const ForeignServer *server, List *options, boo
 }
 
 static AwsSession *
-create_session(const ForeignServer *server, Oid userid, Oid mappingid, List *options,
-			   bool ambient)
+create_session(const ForeignServer *server, Oid userid, const RoleMapping *mapping, bool ambient)
 {
 	AwsSession *session;
 
@@ -258,7 +196,7 @@ create_session(const ForeignServer *server, Oid userid, Oid mappingid, List *opt
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
 	session->serverid = server->serverid;
-	session->mappingid = mappingid;
+	session->mappingid = mapping->mappingid;
 	session->userid = userid;
 	session->users = 1;
 	dlist_init(&session->waiting);
@@ -268,7 +206,7 @@ create_session(const ForeignServer *server, Oid userid, Oid mappingid, List *opt
 
 	PG_TRY();
 	{
-		fill_config(session, server, options, ambient);
+		fill_config(session, server, mapping, ambient);
 	}
 	PG_CATCH();
 	{
@@ -280,71 +218,9 @@ create_session(const ForeignServer *server, Oid userid, Oid mappingid, List *opt
 	return session;
 }
 
-/*
- * A mapping's options.  Core's untransformRelOptions would leave copies behind that
- * cannot be overwritten.
- */
-static List *
-mapping_options(Datum array)
-{
-	List	   *options = NIL;
-	Datum	   *texts;
-	int			ntexts;
-
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
-					  &texts, NULL, &ntexts);
-	for (int i = 0; i < ntexts; i++)
-	{
-		char	   *name = TextDatumGetCString(texts[i]);
-		char	   *value = strchr(name, '=');
-
-		if (value == NULL)
-			continue;
-		*value++ = '\0';
-		options = lappend(options, makeDefElem(name, (Node *) makeString(value), -1));
-	}
-	return options;
-}
-
-/* The role's mapping, or PUBLIC's, and its options; false when there is none. */
-static bool
-read_mapping(Oid userid, Oid serverid, Oid *mappingid, List **options)
-{
-	HeapTuple	mapping = find_mapping(userid, serverid);
-	bool		isnull;
-	Datum		datum;
-
-	*mappingid = InvalidOid;
-	*options = NIL;
-	if (mapping == NULL)
-		return false;
-	datum = SysCacheGetAttr(USERMAPPINGUSERSERVER, mapping,
-							Anum_pg_user_mapping_umoptions, &isnull);
-	*mappingid = ((Form_pg_user_mapping) GETSTRUCT(mapping))->oid;
-	if (!isnull)
-		*options = mapping_options(datum);
-	ReleaseSysCache(mapping);
-	return true;
-}
-
-/* Overwrite the mapping's options, keys among them. */
-static void
-forget_options(List *options)
-{
-	ListCell   *lc;
-
-	foreach(lc, options)
-	{
-		char	   *value = defGetString(lfirst_node(DefElem, lc));
-
-		OPENSSL_cleanse(value, strlen(value));
-	}
-}
-
 /* A session that may be used on, or a new one; held. */
 static AwsSession *
-hold_session(const ForeignServer *server, Oid userid, Oid mappingid, List *options,
-			 bool ambient)
+hold_session(const ForeignServer *server, Oid userid, const RoleMapping *mapping, bool ambient)
 {
 	dlist_mutable_iter iter;
 	AwsSession *found = NULL;
@@ -354,13 +230,13 @@ hold_session(const ForeignServer *server, Oid userid, Oid mappingid, List *optio
 		AwsSession *session = dlist_container(AwsSession, node, iter.cur);
 
 		if (!session->stale && session->serverid == server->serverid &&
-			session->mappingid == mappingid && session->userid == userid)
+			session->mappingid == mapping->mappingid && session->userid == userid)
 			found = session;
 		else
 			drop_if_unused(session);
 	}
 	if (found == NULL)
-		return create_session(server, userid, mappingid, options, ambient);
+		return create_session(server, userid, mapping, ambient);
 	found->users++;
 	/* how that failed was meant for others; and what nobody has moved on may be long dead */
 	if (found->asking != NULL && (smf_credentials_ended(found->asking) ||
@@ -401,27 +277,27 @@ read_settings(AwsSession *session)
 
 /* What the role has a right to, by its mapping's options, which are overwritten. */
 static AwsSession *
-acquire(const ForeignServer *server, Oid userid, bool has_mapping, Oid mappingid, List *options)
+acquire(const ForeignServer *server, Oid userid, const RoleMapping *mapping)
 {
 	AwsSession *volatile session = NULL;
 
 	PG_TRY();
 	{
-		bool		ambient = check_right(server, userid, has_mapping, options);
+		bool		ambient = smf_mapping_check(mapping, server, userid);
 
-		session = hold_session(server, userid, mappingid, options, ambient);
+		session = hold_session(server, userid, mapping, ambient);
 		if (ambient)
 			read_settings(session);
 	}
 	PG_CATCH();
 	{
-		forget_options(options);
+		smf_mapping_forget(mapping);
 		if (session != NULL)
 			smf_session_release(session);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	forget_options(options);
+	smf_mapping_forget(mapping);
 	return session;
 }
 
@@ -436,9 +312,7 @@ AwsSession *
 smf_session_acquire(const ForeignServer *server, Oid userid)
 {
 	static bool callbacks_registered = false;
-	Oid			mappingid;
-	List	   *options;
-	bool		has_mapping;
+	RoleMapping mapping;
 
 	if (!callbacks_registered)
 	{
@@ -448,8 +322,8 @@ smf_session_acquire(const ForeignServer *server, Oid userid)
 		callbacks_registered = true;
 	}
 
-	has_mapping = read_mapping(userid, server->serverid, &mappingid, &options);
-	return acquire(server, userid, has_mapping, mappingid, options);
+	smf_mapping_read(&mapping, server, userid);
+	return acquire(server, userid, &mapping);
 }
 
 /*
@@ -463,16 +337,15 @@ void
 smf_session_settings(const ForeignServer *server, Oid userid, AmbientSettings *settings)
 {
 	CredentialConfig config = {0};
-	Oid			mappingid;
-	List	   *options;
+	RoleMapping mapping;
 	const char *profile;
 
 	memset(settings, 0, sizeof(AmbientSettings));
-	(void) read_mapping(userid, server->serverid, &mappingid, &options);
-	config.ambient = uses_ambient(server, userid, options);
-	profile = smf_option_value(options, SMF_OPTION_PROFILE);
+	smf_mapping_read(&mapping, server, userid);
+	config.ambient = smf_mapping_ambient(&mapping, server, userid);
+	profile = smf_option_value(mapping.options, SMF_OPTION_PROFILE);
 	config.profile = profile ? pstrdup(profile) : NULL;
-	forget_options(options);
+	smf_mapping_forget(&mapping);
 	config.server_name = server->servername;
 	if (config.ambient)
 		smf_credentials_settings(&config, settings);

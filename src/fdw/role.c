@@ -4,8 +4,8 @@
  *		Which role a query's calls are made for, and the client that makes them.
  *
  * Not decided here: whether the role may use the database server's own credentials, the
- * ambient ones.  That follows from its user mapping, which is looked up each time a client
- * is made (check_right in aws/session.c), before anything kept is used.
+ * ambient ones.  That follows from its user mapping (aws/mapping.c), which is looked up
+ * each time a client is made, before anything kept is used.
  *
  *-------------------------------------------------------------------------
  */
