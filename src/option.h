@@ -11,7 +11,7 @@
 
 #include "foreign/foreign.h"
 
-/* How refused calls are tried again (option retry_mode). */
+/* How failed calls are tried again (option retry_mode). */
 typedef enum SmfRetryMode
 {
 	SMF_RETRY_STANDARD,
@@ -45,22 +45,22 @@ typedef struct SmfSettings
 	const char *region;			/* AWS region; NULL when no option gives one */
 	const char *account_id;		/* the AWS account that is meant, 12 digits; NULL: any */
 	const char *endpoint_url;	/* NULL: derived from the region */
-	bool		use_fips_endpoint;
-	bool		use_dualstack_endpoint;
+	bool		use_fips_endpoint;	/* derive the one with FIPS */
+	bool		use_dualstack_endpoint; /* derive the one with IPv6 */
 	const char *ca_bundle;		/* PEM file; NULL: the system's store */
 	const char *proxy_url;		/* NULL: none */
 	int			connect_timeout_ms; /* one attempt's connect, TLS included */
 	int			read_timeout_ms;	/* one attempt, from sent to last byte */
 	int			max_attempts;	/* total attempts of one call */
 	int			throttle_timeout_ms;	/* without one success */
-	SmfRetryMode retry_mode;
+	SmfRetryMode retry_mode;	/* is the rate of calls learnt? */
 	double		max_calls_per_second;	/* 0: no ceiling */
 	size_t		max_response_size;	/* bytes of one body */
 	int			max_concurrency;	/* calls in flight for one scan */
 	int			fetch_size;		/* MaxResults of a page */
-	SmfScanApi	scan_api;
-	bool		async_capable;
-	SmfUnknownEnum unknown_enum;
+	SmfScanApi	scan_api;		/* which API lists the jobs */
+	bool		async_capable;	/* may scans run below an asynchronous Append? */
+	SmfUnknownEnum unknown_enum;	/* what a label that its type lacks becomes */
 	double		estimated_jobs; /* rows of the table; negative: not given */
 } SmfSettings;
 
@@ -75,7 +75,7 @@ typedef enum SmfImportAttributes
 typedef struct SmfImportOptions
 {
 	bool		enums;			/* columns of enum types; text when false */
-	SmfImportAttributes attributes;
+	SmfImportAttributes attributes; /* which columns */
 } SmfImportOptions;
 
 extern SmfSettings *smf_settings_resolve(const ForeignServer *server,

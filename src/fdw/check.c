@@ -38,14 +38,15 @@ extern PGDLLEXPORT Datum sagemaker_fdw_check_server(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(sagemaker_fdw_check_server);
 
+/* One call of the function. */
 typedef struct Check
 {
-	ReturnSetInfo *result;
-	SmfSettings *settings;
+	ReturnSetInfo *result;		/* where rows go */
+	SmfSettings *settings;		/* of the server */
 	AwsClient  *client;			/* NULL: there are no credentials */
 	ErrorData  *error;			/* why there are no credentials, once that is known; NULL */
 	bool		refused;		/* AWS does not accept the credentials */
-	int64		attempts[SMF_JOB_OPERATIONS];
+	int64		attempts[SMF_JOB_OPERATIONS];	/* that its calls have taken; of no interest here */
 	char	   *job_name;		/* of some job; NULL: there is none, or it is not known */
 	char	   *job_arn;
 } Check;

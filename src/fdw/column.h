@@ -19,9 +19,9 @@
 /* One column of a foreign table.  Strings are palloc'ed or constants. */
 typedef struct SmfColumn
 {
-	AttrNumber	attnum;
-	const char *name;
-	Oid			type_id;
+	AttrNumber	attnum;			/* its number in the table */
+	const char *name;			/* its name; NULL: no column of ours, such as a dropped one */
+	Oid			type_id;		/* its type */
 	int32		typmod;			/* of the type, -1 if it has none */
 	bool		settled;		/* its value is known from the settings, before any call */
 	const char *path;			/* where its value is: an attribute, or a path below one */

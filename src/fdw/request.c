@@ -34,13 +34,13 @@
 /* A condition whose value can be computed. */
 typedef struct BoundCondition
 {
-	Condition	condition;
+	Condition	condition;		/* as it was recognised */
 	ExprState  *value;			/* NULL for tests of NULL */
 } BoundCondition;
 
 struct ScanRequest
 {
-	JobSource	source;
+	JobSource	source;			/* which call names the jobs */
 	const char *region;			/* of the jobs */
 	const char *account_id;		/* of the jobs; NULL: any */
 	List	   *lookups;		/* of List of BoundCondition *: of each list, one
@@ -51,17 +51,17 @@ struct ScanRequest
 /* What the conditions on one attribute leave of its values. */
 typedef struct Range
 {
-	const SmfAttribute *attribute;
-	int64		low;			/* microseconds of Postgres, or integers */
-	int64		high;
+	const SmfAttribute *attribute;	/* a time, or an integer */
+	int64		low;			/* the smallest; times in microseconds as Postgres counts */
+	int64		high;			/* the largest */
 } Range;
 
 /* The state of evaluating a request. */
 typedef struct Evaluation
 {
-	ScanRequest *request;
-	JobStreamSpec *spec;
-	List	   *ranges;			/* Range * */
+	ScanRequest *request;		/* what is evaluated */
+	JobStreamSpec *spec;		/* what is to be asked for */
+	List	   *ranges;			/* of Range *, one for each attribute */
 	bool		impossible;		/* no job can meet the conditions */
 	const Condition *contains;	/* the condition that "fragment" is of */
 	const char *fragment;		/* longest text that an attribute must hold; NULL: none */

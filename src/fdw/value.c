@@ -42,7 +42,7 @@ typedef enum ValueMode
 /* A label that was looked up before, or warned of. */
 typedef struct KnownLabel
 {
-	int			len;
+	int			len;			/* of the label, in bytes */
 	const char *label;			/* not NUL-terminated */
 	bool		unknown;		/* the type lacks it */
 	Datum		value;			/* of the enum type, unless unknown */
@@ -52,9 +52,9 @@ typedef struct KnownLabel
 struct ValueReader
 {
 	MemoryContext context;		/* the reader's own lifetime */
-	ValueMode	mode;
-	Oid			type_id;
-	int32		typmod;
+	ValueMode	mode;			/* how, by the type */
+	Oid			type_id;		/* the type */
+	int32		typmod;			/* its modifier, -1 if it has none */
 	Oid			base_type;		/* the type below a domain, or the type itself */
 	bool		numeric_category;	/* the type is a kind of number */
 	bool		domain;			/* a domain, which may refuse NULL */
@@ -97,8 +97,8 @@ smf_value_set_jsonb(JsonbValue *value, Jsonb *jsonb)
 #define SECONDS_DIGITS_MAX 14
 
 /*
- * Epoch seconds, written as a decimal, as a timestamp; rounded to the
- * microsecond, half away from zero.
+ * A timestamp from epoch seconds, written as a decimal; rounded to the microsecond, half
+ * away from zero.
  */
 static TimestampTz
 timestamp_from_decimal(const char *text)
@@ -422,7 +422,7 @@ read_enum(ValueReader *reader, JsonbValue *value, Datum *result)
 		return !known->unknown;
 	}
 
-	/* A label that the type lacks becomes NULL, or the input function refuses it. */
+	/* A label that the type lacks becomes NULL with a warning, or its input function raises. */
 	label = value_text(value);
 	unknown = !has_label(reader, label);
 	if (unknown && reader->unknown_enum == SMF_UNKNOWN_ENUM_NULL)

@@ -38,7 +38,7 @@
 #define DATED_LIST(api_name, column, calls, timestamps) \
 	ENTRY(api_name, column, SMF_KIND_LIST, "jsonb", SMF_ORIGIN_MEMBER, calls, NULL, timestamps)
 
-/* The member "selected" counts where a job has it; such jobs lack "replaced". */
+/* The member "selected" is read where a job has it; such jobs lack "replaced". */
 #define SELECTABLE(api_name, selected, replaced, column, kind, type, calls) \
 	{api_name, column, kind, type, SMF_ORIGIN_MEMBER, \
 	 ((calls) & LIST) != 0, ((calls) & SEARCH) != 0, ((calls) & TUNING) != 0, \
@@ -173,9 +173,7 @@ const SmfAttribute smf_attributes[] = {
 
 const int	smf_nattributes = sizeof(smf_attributes) / sizeof(smf_attributes[0]);
 
-/*
- * Is it a column that has no attribute of its own in the API?
- */
+/* Is it a column that has no attribute of its own in the API? */
 static bool
 is_derived(const SmfAttribute *entry)
 {

@@ -16,7 +16,7 @@
 
 /*
  * What a value is in the API.  The kinds from SMF_KIND_TAGS on are made by this
- * extension: they are no member of the documents that Describe returns.
+ * extension: the documents that Describe returns have no such members.
  */
 typedef enum SmfKind
 {
@@ -82,14 +82,14 @@ typedef struct SmfAttribute
 	const char *const *timestamp_members;
 
 	/*
-	 * Path of a member that counts in place of this one where a job has it: what
-	 * was selected for it among its preferences.  NULL when there is none.
+	 * Path of a member that is read in place of this one where a job has it: what
+	 * the service selected among the job's preferences.  NULL when there is none.
 	 */
 	const char *selected;
 
 	/*
-	 * Path of a member that no job has of which that was selected, so that Search
-	 * can be asked for these jobs by its absence.  NULL when "selected" is.
+	 * Path of a member that jobs with "selected" lack, so that Search finds these
+	 * jobs by its absence.  NULL when "selected" is.
 	 */
 	const char *replaced;
 } SmfAttribute;
