@@ -88,6 +88,19 @@ smf_value_set_jsonb(JsonbValue *value, Jsonb *jsonb)
 	value->val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
 }
 
+/* Is a JSON string one of these, of which NULL is the last? */
+static bool
+is_one_of(const JsonbValue *string, const char *const *texts)
+{
+	for (; *texts != NULL; texts++)
+	{
+		if (strlen(*texts) == string->val.string.len &&
+			memcmp(*texts, string->val.string.val, string->val.string.len) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* ----- timestamps ----- */
 
 /* Digits behind the point that a timestamp keeps. */
@@ -182,18 +195,6 @@ number_to_rfc3339(JsonbValue *value)
 	smf_value_set_string(value, text, strlen(text));
 }
 
-static bool
-is_member(const char *const *members, const JsonbValue *key)
-{
-	for (; *members != NULL; members++)
-	{
-		if (strlen(*members) == key->val.string.len &&
-			memcmp(*members, key->val.string.val, key->val.string.len) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * smf_value_with_timestamps
  *		A copy of a list of objects whose members of the given names, NULL behind the
@@ -216,7 +217,7 @@ smf_value_with_timestamps(JsonbContainer *list, const char *const *members)
 		else if (token == WJB_END_ARRAY || token == WJB_END_OBJECT)
 			depth--;
 		else if (token == WJB_KEY && depth == 2)
-			convert = is_member(members, &value);
+			convert = is_one_of(&value, members);
 		else if (token == WJB_VALUE && depth == 2 && convert && value.type == jbvNumeric)
 			number_to_rfc3339(&value);
 		smf_push_jsonb(&copy, token, token < WJB_BEGIN_ARRAY ? &value : NULL);
@@ -278,17 +279,9 @@ shape_for(SmfKind kind)
 static bool
 is_float_word(const JsonbValue *value)
 {
-	static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+	static const char *const words[] = {"NaN", "Infinity", "-Infinity", NULL};
 
-	if (value->type != jbvString)
-		return false;
-	for (int i = 0; i < lengthof(words); i++)
-	{
-		if (strlen(words[i]) == value->val.string.len &&
-			memcmp(words[i], value->val.string.val, value->val.string.len) == 0)
-			return true;
-	}
-	return false;
+	return value->type == jbvString && is_one_of(value, words);
 }
 
 /* Raise 08P01 when an attribute's value is not of the documented kind. */
