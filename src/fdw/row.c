@@ -17,14 +17,15 @@
 #include "fdw/row.h"
 #include "fdw/value.h"
 #include "optimizer/optimizer.h"
-#include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/memutils.h"
+
+/* Most digits of a list's index in a path. */
+#define INDEX_DIGITS_MAX 6
 
 /* One column that the query reads. */
 typedef struct ColumnReader
 {
-	const SmfColumn *column;
+	const SmfColumn *column;	/* what it stands for */
 	ValueReader *value;			/* reads values of its type */
 	ExprState  *generated;		/* computes it from the others; NULL: it is read */
 } ColumnReader;
@@ -35,14 +36,14 @@ struct RowReader
 	const char *account_id;		/* value of the column account_id; NULL: as the ARN says */
 	int			natts;			/* attributes of the table */
 	int			ncolumns;		/* columns that are read */
-	ColumnReader *columns;
+	ColumnReader *columns;		/* one for each of these */
 	TupleTableSlot *slot;		/* what generated columns are computed from; NULL
 								 * without any */
-	ExprContext *econtext;
+	ExprContext *econtext;		/* of these expressions; NULL without any */
 
 	/* what is being read, for error messages */
-	const Job  *job;
-	const ColumnReader *current;
+	const Job  *job;			/* the job */
+	const ColumnReader *current;	/* the column; NULL: none */
 };
 
 /* ----- finding a value ----- */
@@ -63,7 +64,7 @@ step(JsonbContainer *container, const char *key, int len, JsonbValue *value)
 
 	if (JsonContainerIsObject(container))
 		return getKeyJsonValueFromContainer(container, key, len, value) != NULL;
-	if (!JsonContainerIsArray(container) || len < 1 || len > 6)
+	if (!JsonContainerIsArray(container) || len < 1 || len > INDEX_DIGITS_MAX)
 		return false;
 	for (int i = 0; i < len; i++)
 	{
