@@ -50,7 +50,7 @@ CIRCULAR = {
     ("aws/providers/profile_role.c", "aws/credentials.c"),
     ("aws/providers/provider.c", "aws/credentials.c"),
     ("aws/providers/sts.c", "aws/credentials.c"),
-    ("fdw/access.c", "fdw/scan.c"),
+    ("fdw/role.c", "fdw/scan.c"),
 }
 
 
