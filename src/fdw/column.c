@@ -21,6 +21,7 @@
 #include "optimizer/optimizer.h"
 #include "option.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 smf_noreturn static void
 raise_no_attribute(Oid relid, const char *column_name)
@@ -146,6 +147,22 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 }
 
 /*
+ * smf_table_ref
+ *		The relation as a query names it, at "varno" in the range table.  The settings
+ *		are the table's; raises what smf_table_columns does.
+ */
+TableRef
+smf_table_ref(Relation relation, Index varno, const SmfSettings *settings)
+{
+	TableRef	table;
+
+	table.columns = smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation), settings);
+	table.natts = RelationGetNumberOfAttributes(relation);
+	table.varno = varno;
+	return table;
+}
+
+/*
  * smf_column_known
  *		Is the column's value known as soon as the source names a job?
  *
@@ -183,4 +200,28 @@ bool
 smf_column_is_tags(const SmfColumn *column)
 {
 	return column->top != NULL && column->top->origin == SMF_ORIGIN_TAGS;
+}
+
+/*
+ * smf_needs
+ *		Which calls the columns need for each job that the source names.
+ */
+SmfNeeds
+smf_needs(const SmfColumn *columns, List *attnums, JobSource source)
+{
+	SmfNeeds	needs = {source == SMF_FROM_NAMES, false};
+	ListCell   *lc;
+
+	foreach(lc, attnums)
+	{
+		const SmfColumn *column = &columns[lfirst_int(lc) - 1];
+
+		if (smf_column_known(column, source))
+			continue;
+		if (smf_column_is_tags(column))
+			needs.tags = true;
+		else
+			needs.document = true;
+	}
+	return needs;
 }

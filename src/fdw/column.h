@@ -15,6 +15,7 @@
 #include "nodes/bitmapset.h"
 #include "nodes/nodes.h"
 #include "option.h"
+#include "utils/relcache.h"
 
 /* One column of a foreign table.  Strings are palloc'ed or constants. */
 typedef struct SmfColumn
@@ -33,10 +34,27 @@ typedef struct SmfColumn
 								 * its variables are of range table entry 1.  Or NULL */
 } SmfColumn;
 
+/* A foreign table as a query names it: what Vars of its columns stand for. */
+typedef struct TableRef
+{
+	const SmfColumn *columns;	/* by attribute number less one */
+	AttrNumber	natts;			/* of the table */
+	Index		varno;			/* its range table index, as its Vars have it */
+} TableRef;
+
+/* Which calls a set of columns needs for each job that a source names. */
+typedef struct SmfNeeds
+{
+	bool		document;		/* Describe */
+	bool		tags;			/* ListTags */
+} SmfNeeds;
+
 extern SmfColumn *smf_table_columns(Oid relid, TupleDesc tupdesc,
 									const SmfSettings *settings);
+extern TableRef smf_table_ref(Relation relation, Index varno, const SmfSettings *settings);
 extern Bitmapset *smf_columns_needed(const SmfColumn *columns, Bitmapset *attnums);
 extern bool smf_column_known(const SmfColumn *column, JobSource source);
 extern bool smf_column_is_tags(const SmfColumn *column);
+extern SmfNeeds smf_needs(const SmfColumn *columns, List *attnums, JobSource source);
 
 #endif							/* SMF_COLUMN_H */

@@ -65,14 +65,14 @@ struct EarlyChecks
  * and the whole row are left out, and *plain is whether there were none of these.
  */
 static Bitmapset *
-columns_of(Node *clause, Index varno, bool *plain)
+columns_of(Node *clause, const TableRef *table, bool *plain)
 {
 	Bitmapset  *used = NULL;
 	Bitmapset  *columns = NULL;
 	int			member = -1;
 
 	*plain = true;
-	pull_varattnos(clause, varno, &used);
+	pull_varattnos(clause, table->varno, &used);
 	while ((member = bms_next_member(used, member)) >= 0)
 	{
 		int			attnum = member + FirstLowInvalidHeapAttributeNumber;
@@ -90,33 +90,33 @@ columns_of(Node *clause, Index varno, bool *plain)
  *		Does the clause read columns of the table, and of it nothing else?
  */
 bool
-smf_early_reads_columns(Node *clause, Index varno)
+smf_early_reads_columns(Node *clause, const TableRef *table)
 {
 	bool		plain;
-	Bitmapset  *columns = columns_of(clause, varno, &plain);
+	Bitmapset  *columns = columns_of(clause, table, &plain);
 
 	return plain && !bms_is_empty(columns);
 }
 
 /* Of a clause that may be decided early, the columns, and what they are computed from. */
 static Bitmapset *
-early_columns(Node *clause, const SmfColumn *columns, Index varno)
+early_columns(Node *clause, const TableRef *table)
 {
 	bool		plain;
 
-	return smf_columns_needed(columns, columns_of(clause, varno, &plain));
+	return smf_columns_needed(table->columns, columns_of(clause, table, &plain));
 }
 
 /* Are the clause's columns known when the source names a job, its tags aside? */
 static bool
-known_but_for(Node *clause, const SmfColumn *columns, Index varno, JobSource source, bool tags)
+known_but_for(Node *clause, const TableRef *table, JobSource source, bool tags)
 {
-	Bitmapset  *used = early_columns(clause, columns, varno);
+	Bitmapset  *used = early_columns(clause, table);
 	int			attnum = -1;
 
 	while ((attnum = bms_next_member(used, attnum)) >= 0)
 	{
-		const SmfColumn *column = &columns[attnum - 1];
+		const SmfColumn *column = &table->columns[attnum - 1];
 
 		if (!smf_column_known(column, source) && !(tags && smf_column_is_tags(column)))
 			return false;
@@ -129,9 +129,9 @@ known_but_for(Node *clause, const SmfColumn *columns, Index varno, JobSource sou
  *		Can the clause be decided as soon as the source names a job?
  */
 bool
-smf_early_known(Node *clause, const SmfColumn *columns, Index varno, JobSource source)
+smf_early_known(Node *clause, const TableRef *table, JobSource source)
 {
-	return source != SMF_FROM_NAMES && known_but_for(clause, columns, varno, source, false);
+	return source != SMF_FROM_NAMES && known_but_for(clause, table, source, false);
 }
 
 /*
@@ -139,28 +139,28 @@ smf_early_known(Node *clause, const SmfColumn *columns, Index varno, JobSource s
  *		Can it be decided then, once the tags are there, too, and not before?
  */
 bool
-smf_early_tagged(Node *clause, const SmfColumn *columns, Index varno, JobSource source)
+smf_early_tagged(Node *clause, const TableRef *table, JobSource source)
 {
-	return source != SMF_FROM_NAMES && known_but_for(clause, columns, varno, source, true) &&
-		!known_but_for(clause, columns, varno, source, false);
+	return source != SMF_FROM_NAMES && known_but_for(clause, table, source, true) &&
+		!known_but_for(clause, table, source, false);
 }
 
 /* Is all that the clause reads known before any call? */
 static bool
-known_from_settings(Node *clause, const SmfColumn *columns, Index varno)
+known_from_settings(Node *clause, const TableRef *table)
 {
-	return known_but_for(clause, columns, varno, SMF_FROM_NAMES, false);
+	return known_but_for(clause, table, SMF_FROM_NAMES, false);
 }
 
 static bool
-reads_tags(Node *clause, const SmfColumn *columns, Index varno)
+reads_tags(Node *clause, const TableRef *table)
 {
-	Bitmapset  *used = early_columns(clause, columns, varno);
+	Bitmapset  *used = early_columns(clause, table);
 	int			attnum = -1;
 
 	while ((attnum = bms_next_member(used, attnum)) >= 0)
 	{
-		if (smf_column_is_tags(&columns[attnum - 1]))
+		if (smf_column_is_tags(&table->columns[attnum - 1]))
 			return true;
 	}
 	return false;
@@ -461,15 +461,15 @@ smf_early_may_raise(Node *clause, List *subplans)
  *		back, and each document is asked for last.
  */
 EarlyTier
-smf_early_tier(Node *clause, const SmfColumn *columns, Index varno, JobSource source)
+smf_early_tier(Node *clause, const TableRef *table, JobSource source)
 {
-	if (known_from_settings(clause, columns, varno))
+	if (known_from_settings(clause, table))
 		return EARLY_AT_START;
-	if (smf_early_known(clause, columns, varno, source))
+	if (smf_early_known(clause, table, source))
 		return EARLY_LISTED;
-	if (smf_early_tagged(clause, columns, varno, source))
+	if (smf_early_tagged(clause, table, source))
 		return EARLY_TAGGED;
-	return reads_tags(clause, columns, varno) ? EARLY_COMPLETE : EARLY_DESCRIBED;
+	return reads_tags(clause, table) ? EARLY_COMPLETE : EARLY_DESCRIBED;
 }
 
 /* Conditions that may be decided early, by when they are. */
@@ -486,10 +486,10 @@ typedef struct SortedChecks
  * an error waits for those before it, and then those behind it wait for it.
  */
 static EarlyTier
-tier_behind(Node *clause, const SmfColumn *columns, Index varno, JobSource source,
-			List *subplans, EarlyTier *latest)
+tier_behind(Node *clause, const TableRef *table, JobSource source, List *subplans,
+			EarlyTier *latest)
 {
-	EarlyTier	tier = smf_early_tier(clause, columns, varno, source);
+	EarlyTier	tier = smf_early_tier(clause, table, source);
 
 	if (tier < *latest && smf_early_may_raise(clause, subplans))
 		tier = EARLY_COMPLETE;
@@ -499,17 +499,17 @@ tier_behind(Node *clause, const SmfColumn *columns, Index varno, JobSource sourc
 
 /* Are tags asked for before the document, since conditions on them may save it? */
 static bool
-tags_come_first(List *clauses, const SmfColumn *columns, Index varno, JobSource source,
-				List *subplans, bool want_document, bool want_tags)
+tags_come_first(List *clauses, const TableRef *table, JobSource source, List *subplans,
+				SmfNeeds needs)
 {
 	EarlyTier	latest = EARLY_AT_START;
 	ListCell   *lc;
 
-	if (!want_document || !want_tags)
+	if (!needs.document || !needs.tags)
 		return false;
 	foreach(lc, clauses)
 	{
-		if (tier_behind(lfirst(lc), columns, varno, source, subplans, &latest) == EARLY_TAGGED)
+		if (tier_behind(lfirst(lc), table, source, subplans, &latest) == EARLY_TAGGED)
 			return true;
 	}
 	return false;
@@ -517,20 +517,19 @@ tags_come_first(List *clauses, const SmfColumn *columns, Index varno, JobSource 
 
 /* Sort conditions that may be decided early by when they are. */
 static void
-sort_checks(List *clauses, const SmfColumn *columns, Index varno, JobSource source,
-			List *subplans, bool want_document, bool want_tags, SortedChecks *sorted)
+sort_checks(List *clauses, const TableRef *table, JobSource source, List *subplans,
+			SmfNeeds needs, SortedChecks *sorted)
 {
 	EarlyTier	latest = EARLY_AT_START;
 	ListCell   *lc;
 	bool		tags_last;
 
 	memset(sorted, 0, sizeof(SortedChecks));
-	sorted->tags_first = tags_come_first(clauses, columns, varno, source, subplans,
-										 want_document, want_tags);
-	tags_last = want_document && want_tags && !sorted->tags_first;
+	sorted->tags_first = tags_come_first(clauses, table, source, subplans, needs);
+	tags_last = needs.document && needs.tags && !sorted->tags_first;
 	foreach(lc, clauses)
 	{
-		EarlyTier	tier = tier_behind(lfirst(lc), columns, varno, source, subplans, &latest);
+		EarlyTier	tier = tier_behind(lfirst(lc), table, source, subplans, &latest);
 		List	  **list = &sorted->complete;
 
 		if (tier == EARLY_AT_START)
@@ -568,18 +567,18 @@ with_subplans(List *clauses)
  * "subplans" are the statement's plans of sub-selects.
  */
 List *
-smf_early_decided(List *clauses, const SmfColumn *columns, Index varno, JobSource source,
-				  List *subplans, bool want_document, bool want_tags)
+smf_early_decided(List *clauses, const TableRef *table, JobSource source, List *subplans,
+				  SmfNeeds needs)
 {
 	SortedChecks sorted;
 	List	   *early;
 	List	   *decided = NIL;
 	ListCell   *lc;
 
-	sort_checks(clauses, columns, varno, source, subplans, want_document, want_tags, &sorted);
+	sort_checks(clauses, table, source, subplans, needs, &sorted);
 	early = list_concat_copy(sorted.at_start, sorted.tiers[SMF_TIER_TAGGED]);
 	early = list_concat(early, sorted.tiers[SMF_TIER_DESCRIBED]);
-	if (want_document || want_tags)
+	if (needs.document || needs.tags)
 		early = list_concat(early, sorted.tiers[SMF_TIER_LISTED]);
 	foreach(lc, clauses)
 	{
@@ -623,21 +622,21 @@ complete_checks(List *clauses, PlanState *parent)
  * The spec's source and what it wants are set.  Lives in the current memory context.
  */
 EarlyChecks *
-smf_early_create(List *clauses, const SmfColumn *columns, Index varno, RowReader *reader,
+smf_early_create(List *clauses, const TableRef *table, RowReader *reader,
 				 ForeignScanState *node, JobStreamSpec *spec)
 {
 	EarlyChecks *checks = palloc0(sizeof(EarlyChecks));
 	PlanState  *parent = &node->ss.ps;
+	SmfNeeds	needs = {spec->want_document, spec->want_tags};
 	SortedChecks sorted;
 
-	sort_checks(clauses, columns, varno, spec->source, parent->state->es_plannedstmt->subplans,
-				spec->want_document, spec->want_tags, &sorted);
+	sort_checks(clauses, table, spec->source, parent->state->es_plannedstmt->subplans, needs, &sorted);
 	checks->reader = reader;
 	checks->slot = ExecInitExtraTupleSlot(parent->state, RelationGetDescr(node->ss.ss_currentRelation),
 										  &TTSOpsVirtual);
 	checks->econtext = CreateExprContext(parent->state);
 	checks->settings = ExecInitQual(sorted.at_start, parent);
-	checks->settings_columns = early_columns((Node *) sorted.at_start, columns, varno);
+	checks->settings_columns = early_columns((Node *) sorted.at_start, table);
 	checks->complete = complete_checks(sorted.complete, parent);
 	spec->tags_first = sorted.tags_first;
 	spec->check = check_job;
@@ -649,9 +648,9 @@ smf_early_create(List *clauses, const SmfColumn *columns, Index varno, RowReader
 
 		spec->check_tier[tier] = sorted.tiers[tier] != NIL;
 		to->qual = ExecInitQual(sorted.tiers[tier], parent);
-		to->columns = early_columns((Node *) sorted.tiers[tier], columns, varno);
+		to->columns = early_columns((Node *) sorted.tiers[tier], table);
 		to->subplans = ExecInitQual(subplans, parent);
-		to->subplan_columns = early_columns((Node *) subplans, columns, varno);
+		to->subplan_columns = early_columns((Node *) subplans, table);
 	}
 	return checks;
 }

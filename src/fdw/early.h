@@ -24,21 +24,16 @@ typedef enum EarlyTier
 } EarlyTier;
 
 extern bool smf_early_may_raise(Node *clause, List *subplans);
-extern EarlyTier smf_early_tier(Node *clause, const SmfColumn *columns, Index varno,
-								JobSource source);
-extern bool smf_early_reads_columns(Node *clause, Index varno);
-extern bool smf_early_known(Node *clause, const SmfColumn *columns, Index varno,
-							JobSource source);
-extern bool smf_early_tagged(Node *clause, const SmfColumn *columns, Index varno,
-							 JobSource source);
+extern EarlyTier smf_early_tier(Node *clause, const TableRef *table, JobSource source);
+extern bool smf_early_reads_columns(Node *clause, const TableRef *table);
+extern bool smf_early_known(Node *clause, const TableRef *table, JobSource source);
+extern bool smf_early_tagged(Node *clause, const TableRef *table, JobSource source);
 
-extern List *smf_early_decided(List *clauses, const SmfColumn *columns, Index varno,
-							   JobSource source, List *subplans, bool want_document,
-							   bool want_tags);
+extern List *smf_early_decided(List *clauses, const TableRef *table, JobSource source,
+							   List *subplans, SmfNeeds needs);
 
-extern EarlyChecks *smf_early_create(List *clauses, const SmfColumn *columns, Index varno,
-									 RowReader *reader, ForeignScanState *node,
-									 JobStreamSpec *spec);
+extern EarlyChecks *smf_early_create(List *clauses, const TableRef *table, RowReader *reader,
+									 ForeignScanState *node, JobStreamSpec *spec);
 extern bool smf_early_possible(EarlyChecks *checks);
 extern int64 smf_early_removed(const EarlyChecks *checks);
 extern bool smf_early_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot);

@@ -30,11 +30,13 @@ settings_of(Relation relation)
 	return smf_settings_resolve(GetForeignServer(table->serverid), table);
 }
 
-static SmfColumn *
-columns_of(Relation relation)
+static TableRef
+table_of(ForeignScanState *node)
 {
-	return smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation),
-							 settings_of(relation));
+	Relation	relation = node->ss.ss_currentRelation;
+
+	return smf_table_ref(relation, ((ForeignScan *) node->ss.ps.plan)->scan.scanrelid,
+						 settings_of(relation));
 }
 
 /* The operation that names jobs, if there is one. */
@@ -60,11 +62,10 @@ source_operation(JobSource source)
  * was planned for, if that was refused.
  */
 static List *
-operations(ForeignScanState *node, JobSource planned, JobSource source)
+operations(ForeignScanState *node, const TableRef *table, JobSource planned, JobSource source)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	SmfNeeds	needs = smf_needs(columns_of(node->ss.ss_currentRelation),
-								  list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS), source);
+	SmfNeeds	needs = smf_needs(table->columns, list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS), source);
 	List	   *names = planned != source ? source_operation(planned) : NIL;
 
 	names = list_concat(names, source_operation(source));
@@ -77,10 +78,9 @@ operations(ForeignScanState *node, JobSource planned, JobSource source)
 
 /* The conditions that the source is asked for. */
 static List *
-asked_conditions(ForeignScanState *node, JobSource planned, JobSource source)
+asked_conditions(ForeignScanState *node, const TableRef *table, JobSource planned, JobSource source)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	SmfColumn  *columns = columns_of(node->ss.ss_currentRelation);
 	List	   *asked = NIL;
 	ListCell   *lc;
 
@@ -91,7 +91,7 @@ asked_conditions(ForeignScanState *node, JobSource planned, JobSource source)
 	{
 		Condition	condition;
 
-		if (smf_condition_match(lfirst(lc), columns, plan->scan.scanrelid, &condition) &&
+		if (smf_condition_match(lfirst(lc), table, &condition) &&
 			smf_condition_use(&condition, source) != USE_NONE)
 			asked = lappend(asked, lfirst(lc));
 	}
@@ -114,15 +114,13 @@ deparse(ForeignScanState *node, List *conditions, ExplainState *es)
 
 /* The conditions that are decided before all of a job is fetched, or not by Postgres. */
 static List *
-early_conditions(ForeignScanState *node, JobSource source)
+early_conditions(ForeignScanState *node, const TableRef *table, JobSource source)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	SmfColumn  *columns = columns_of(node->ss.ss_currentRelation);
-	SmfNeeds	needs = smf_needs(columns, list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS), source);
+	SmfNeeds	needs = smf_needs(table->columns, list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS), source);
 
-	return smf_early_decided(list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY), columns,
-							 plan->scan.scanrelid, source,
-							 node->ss.ps.state->es_plannedstmt->subplans, needs.document, needs.tags);
+	return smf_early_decided(list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY), table, source,
+							 node->ss.ps.state->es_plannedstmt->subplans, needs);
 }
 
 /* A walker: is the node the wanted one, or is that below it? */
@@ -214,10 +212,11 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 	JobScan    *state = node->fdw_state;
 	JobSource	planned = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_SOURCE));
 	JobSource	source = state ? state->spec.source : planned;
-	List	   *api = asked_conditions(node, planned, source);
-	List	   *early = early_conditions(node, source);
+	TableRef	table = table_of(node);
+	List	   *api = asked_conditions(node, &table, planned, source);
+	List	   *early = early_conditions(node, &table, source);
 
-	ExplainPropertyList("API Operations", operations(node, planned, source), es);
+	ExplainPropertyList("API Operations", operations(node, &table, planned, source), es);
 	if (api != NIL)
 		ExplainPropertyList("API Filter", deparse(node, api, es), es);
 	if (early != NIL)

@@ -50,14 +50,13 @@
 double		smf_call_cost = 100;
 
 /* RelOptInfo.fdw_private: what planning one table needs more than once. */
-typedef struct JobPlan
+typedef struct FdwRelationInfo
 {
-	SmfSettings *settings;
-	SmfColumn  *columns;		/* by attribute number less one */
-	AttrNumber	natts;
+	SmfSettings *settings;		/* the table's */
+	TableRef	table;			/* its columns */
 	bool		has_statistics; /* tuples is an estimate, and no guess */
 	bool		analyzed;		/* it is what ANALYZE found */
-} JobPlan;
+} FdwRelationInfo;
 
 /* ForeignPath.fdw_private, by position. */
 typedef enum PathPrivateIndex
@@ -104,27 +103,26 @@ typedef struct CallEstimate
 void
 sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
-	JobPlan    *state = palloc0(sizeof(JobPlan));
+	FdwRelationInfo *info = palloc0(sizeof(FdwRelationInfo));
 	ForeignTable *table = GetForeignTable(relid);
 	Relation	relation = table_open(relid, NoLock);
 
-	state->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
-	state->columns = smf_table_columns(relid, RelationGetDescr(relation), state->settings);
-	state->natts = RelationGetNumberOfAttributes(relation);
+	info->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
+	info->table = smf_table_ref(relation, rel->relid, info->settings);
 	/* an empty table is one that was analyzed, too */
-	state->has_statistics = relation->rd_rel->reltuples >= 0;
-	if (state->has_statistics)
+	info->has_statistics = relation->rd_rel->reltuples >= 0;
+	if (info->has_statistics)
 		rel->tuples = relation->rd_rel->reltuples;
 	table_close(relation, NoLock);
-	rel->fdw_private = state;
+	rel->fdw_private = info;
 
-	state->analyzed = state->has_statistics && state->settings->estimated_jobs < 0;
-	if (state->settings->estimated_jobs >= 0)
+	info->analyzed = info->has_statistics && info->settings->estimated_jobs < 0;
+	if (info->settings->estimated_jobs >= 0)
 	{
-		rel->tuples = state->settings->estimated_jobs;
-		state->has_statistics = true;
+		rel->tuples = info->settings->estimated_jobs;
+		info->has_statistics = true;
 	}
-	else if (!state->has_statistics)
+	else if (!info->has_statistics)
 		rel->tuples = DEFAULT_JOBS;
 	set_baserel_size_estimates(root, rel);
 }
@@ -206,7 +204,7 @@ is_whole_row(Node *node)
 static List *
 columns_read(PlannerInfo *root, RelOptInfo *rel, List *scan_clauses)
 {
-	JobPlan    *state = rel->fdw_private;
+	FdwRelationInfo *info = rel->fdw_private;
 	Bitmapset  *used = NULL;
 	List	   *attnums = NIL;
 	ListCell   *lc;
@@ -223,9 +221,9 @@ columns_read(PlannerInfo *root, RelOptInfo *rel, List *scan_clauses)
 		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, rel->relid, &used);
 
 	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
-	for (int i = 0; i < state->natts; i++)
+	for (int i = 0; i < info->table.natts; i++)
 	{
-		SmfColumn  *column = &state->columns[i];
+		const SmfColumn *column = &info->table.columns[i];
 
 		if (column->name == NULL)
 			continue;			/* dropped */
@@ -233,7 +231,7 @@ columns_read(PlannerInfo *root, RelOptInfo *rel, List *scan_clauses)
 			bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, used))
 			needed = bms_add_member(needed, column->attnum);
 	}
-	needed = smf_columns_needed(state->columns, needed);
+	needed = smf_columns_needed(info->table.columns, needed);
 	for (int attnum = -1; (attnum = bms_next_member(needed, attnum)) >= 0;)
 		attnums = lappend_int(attnums, attnum);
 	return attnums;
@@ -247,8 +245,10 @@ columns_read(PlannerInfo *root, RelOptInfo *rel, List *scan_clauses)
 static bool
 may_be_early(RelOptInfo *rel, RestrictInfo *clause)
 {
+	FdwRelationInfo *info = rel->fdw_private;
+
 	return !clause->pseudoconstant &&
-		smf_early_reads_columns((Node *) clause->clause, rel->relid) &&
+		smf_early_reads_columns((Node *) clause->clause, &info->table) &&
 		!contain_volatile_functions((Node *) clause->clause) &&
 		restriction_is_securely_promotable(clause, rel);
 }
@@ -257,16 +257,16 @@ may_be_early(RelOptInfo *rel, RestrictInfo *clause)
 static ConditionUse
 clause_use(RelOptInfo *rel, RestrictInfo *clause, JobSource source)
 {
-	JobPlan    *state = rel->fdw_private;
+	FdwRelationInfo *info = rel->fdw_private;
 	Condition	condition;
 	List	   *lookups;
 
 	if (clause->pseudoconstant || !restriction_is_securely_promotable(clause, rel))
 		return USE_NONE;
 	if (source == SMF_FROM_NAMES)
-		return smf_lookup_match(clause->clause, state->columns, rel->relid, &lookups) ?
+		return smf_lookup_match(clause->clause, &info->table, &lookups) ?
 			USE_LOOKUP : USE_NONE;
-	if (!smf_condition_match(clause->clause, state->columns, rel->relid, &condition))
+	if (!smf_condition_match(clause->clause, &info->table, &condition))
 		return USE_NONE;
 	return smf_condition_use(&condition, source);
 }
@@ -292,20 +292,20 @@ any_clause_used(RelOptInfo *rel, JobSource source, ConditionUse use)
 static bool
 stays_behind(PlannerInfo *root, RelOptInfo *rel, Node *clause, JobSource source, EarlyTier latest)
 {
-	JobPlan    *state = rel->fdw_private;
+	FdwRelationInfo *info = rel->fdw_private;
 
 	if (latest != EARLY_COMPLETE)
 		return false;
 	return smf_early_may_raise(clause, root->glob->subplans) ||
 		(contain_subplans(clause) &&
-		 smf_early_tier(clause, state->columns, rel->relid, source) > EARLY_LISTED);
+		 smf_early_tier(clause, &info->table, source) > EARLY_LISTED);
 }
 
 static void
 sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, JobSource source,
 			 SortedClauses *sorted)
 {
-	JobPlan    *state = rel->fdw_private;
+	FdwRelationInfo *info = rel->fdw_private;
 	ListCell   *lc;
 	EarlyTier	latest = EARLY_AT_START;	/* of the clauses so far */
 
@@ -332,7 +332,7 @@ sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, JobSource source
 			sorted->local = lappend(sorted->local, node);
 		else if (may_be_early(rel, clause) && !stays_behind(root, rel, node, source, latest))
 		{
-			EarlyTier	tier = smf_early_tier(node, state->columns, rel->relid, source);
+			EarlyTier	tier = smf_early_tier(node, &info->table, source);
 
 			sorted->early = lappend(sorted->early, node);
 			/* the executor holds it back then, and what may raise an error behind it */
@@ -388,7 +388,7 @@ array_length(PlannerInfo *root, Node *array)
 static double
 names_looked_up(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 {
-	JobPlan    *state = rel->fdw_private;
+	FdwRelationInfo *info = rel->fdw_private;
 	double		fewest = -1;
 	ListCell   *lc;
 
@@ -401,7 +401,7 @@ names_looked_up(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 
 		if (clause_use(rel, clause, SMF_FROM_NAMES) != USE_LOOKUP)
 			continue;
-		(void) smf_lookup_match(clause->clause, state->columns, rel->relid, &conditions);
+		(void) smf_lookup_match(clause->clause, &info->table, &conditions);
 		foreach(lc2, conditions)
 		{
 			Condition  *condition = lfirst(lc2);
@@ -444,9 +444,9 @@ static CallEstimate
 estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnums,
 			   List *clauses, double bound)
 {
-	JobPlan    *state = rel->fdw_private;
+	FdwRelationInfo *info = rel->fdw_private;
 	CallEstimate estimate = {0};
-	SmfNeeds	needs = smf_needs(state->columns, attnums, source);
+	SmfNeeds	needs = smf_needs(info->table.columns, attnums, source);
 	SortedClauses sorted;
 	double		walked;			/* jobs that the pages go through */
 	double		found;			/* jobs that they hold */
@@ -476,7 +476,7 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnu
 		wanted = bound;
 	}
 	estimate.jobs = ceil(found - 1e-6);
-	estimate.pages = Max(ceil(walked / state->settings->fetch_size), 1);
+	estimate.pages = Max(ceil(walked / info->settings->fetch_size), 1);
 	wanted = ceil(wanted - 1e-6);
 	if (needs.tags)
 		estimate.tag_lists = wanted;
@@ -489,7 +489,7 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnu
 		else if (needs.tags)
 			estimate.tag_lists = Min(wanted, ceil(rel->rows));
 	}
-	if (state->analyzed)
+	if (info->analyzed)
 		estimate.certain = certain_calls(&estimate, &sorted, source);
 	return estimate;
 }
@@ -530,16 +530,16 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, const CallEs
 static List *
 order_offered(PlannerInfo *root, RelOptInfo *rel, bool *oldest_first)
 {
-	JobPlan    *state = rel->fdw_private;
+	FdwRelationInfo *info = rel->fdw_private;
 	PathKey    *wanted;
 	TypeCacheEntry *type = lookup_type_cache(TIMESTAMPTZOID, TYPECACHE_LT_OPR);
 
 	if (root->query_pathkeys == NIL)
 		return NIL;
 	wanted = linitial_node(PathKey, root->query_pathkeys);
-	for (int i = 0; i < state->natts; i++)
+	for (int i = 0; i < info->table.natts; i++)
 	{
-		SmfColumn  *column = &state->columns[i];
+		const SmfColumn *column = &info->table.columns[i];
 		Var		   *var;
 		List	   *pathkeys;
 
@@ -548,7 +548,7 @@ order_offered(PlannerInfo *root, RelOptInfo *rel, bool *oldest_first)
 			continue;
 		/* what is rounded keeps the order */
 		var = makeVar(rel->relid, column->attnum, column->type_id, column->typmod, InvalidOid, 0);
-		if (!smf_is_column_of((Node *) var, state->columns, rel->relid, "CreationTime"))
+		if (!smf_is_column_of((Node *) var, &info->table, "CreationTime"))
 			continue;
 		pathkeys = smf_expression_pathkey(root, (Expr *) var, type->lt_opr, rel->relids);
 		/* every job has a creation time: where NULLs go makes no difference */
@@ -567,9 +567,9 @@ static bool
 ec_member_is_lookup(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 					EquivalenceMember *em, void *arg)
 {
-	JobPlan    *state = rel->fdw_private;
+	FdwRelationInfo *info = rel->fdw_private;
 
-	return smf_is_column_of((Node *) em->em_expr, state->columns, rel->relid, arg);
+	return smf_is_column_of((Node *) em->em_expr, &info->table, arg);
 }
 
 /*
@@ -626,7 +626,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
 static JobSource
 choose_source(PlannerInfo *root, RelOptInfo *rel, List *attnums)
 {
-	JobPlan    *state = rel->fdw_private;
+	FdwRelationInfo *info = rel->fdw_private;
 	CallEstimate by_list;
 	CallEstimate by_search;
 
@@ -634,9 +634,9 @@ choose_source(PlannerInfo *root, RelOptInfo *rel, List *attnums)
 		return SMF_FROM_NAMES;
 	if (any_clause_used(rel, SMF_FROM_TUNING_JOB, USE_TUNING_JOB))
 		return SMF_FROM_TUNING_JOB;
-	if (state->settings->scan_api == SMF_SCAN_SEARCH)
+	if (info->settings->scan_api == SMF_SCAN_SEARCH)
 		return SMF_FROM_SEARCH;
-	if (state->settings->scan_api == SMF_SCAN_DESCRIBE)
+	if (info->settings->scan_api == SMF_SCAN_DESCRIBE)
 		return SMF_FROM_LIST;
 	by_list = estimate_calls(root, rel, SMF_FROM_LIST, attnums, rel->baserestrictinfo, 0);
 	by_search = estimate_calls(root, rel, SMF_FROM_SEARCH, attnums, rel->baserestrictinfo, 0);
@@ -650,11 +650,11 @@ choose_source(PlannerInfo *root, RelOptInfo *rel, List *attnums)
 void
 sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
-	JobPlan    *state = rel->fdw_private;
+	FdwRelationInfo *info = rel->fdw_private;
 	List	   *attnums = columns_read(root, rel, rel->baserestrictinfo);
 	JobSource	source = choose_source(root, rel, attnums);
 	CallEstimate estimate = estimate_calls(root, rel, source, attnums, rel->baserestrictinfo, 0);
-	double		concurrency = state->settings->max_concurrency;
+	double		concurrency = info->settings->max_concurrency;
 	List	   *pathkeys = NIL;
 	bool		oldest_first = false;
 
@@ -678,9 +678,9 @@ sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 bool
 sagemakerIsForeignPathAsyncCapable(ForeignPath *path)
 {
-	JobPlan    *state = path->path.parent->fdw_private;
+	FdwRelationInfo *info = path->path.parent->fdw_private;
 
-	return state->settings->async_capable;
+	return info->settings->async_capable;
 }
 
 /* ----- plans ----- */
@@ -816,7 +816,7 @@ may_be_excluded(PlannerInfo *root, RelOptInfo *rel, List *keys)
 static int
 distance_from_parent(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
 {
-	JobPlan    *state = rel->fdw_private;
+	FdwRelationInfo *info = rel->fdw_private;
 	List	   *keys;
 	ListCell   *lc;
 
@@ -829,7 +829,7 @@ distance_from_parent(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path
 	/* in the order of their key, partitions are read one after another */
 	foreach(lc, keys)
 	{
-		if (smf_is_column_of(lfirst(lc), state->columns, rel->relid, "CreationTime"))
+		if (smf_is_column_of(lfirst(lc), &info->table, "CreationTime"))
 			return 0;
 	}
 	return (int) rel->relid - bms_singleton_member(rel->top_parent_relids);
@@ -844,7 +844,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 						ForeignPath *best_path, List *tlist,
 						List *scan_clauses, Plan *outer_plan)
 {
-	JobPlan    *state = rel->fdw_private;
+	FdwRelationInfo *info = rel->fdw_private;
 	JobSource	source = intVal(list_nth(best_path->fdw_private, PATH_PRIVATE_SOURCE));
 	bool		oldest_first = boolVal(list_nth(best_path->fdw_private, PATH_PRIVATE_OLDEST_FIRST));
 	List	   *attnums = columns_read(root, rel, scan_clauses);
@@ -861,7 +861,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	private = list_make5(attnums,
 						 makeInteger(source),
 						 makeBoolean(source == SMF_FROM_SEARCH &&
-									 state->settings->scan_api == SMF_SCAN_AUTO),
+									 info->settings->scan_api == SMF_SCAN_AUTO),
 						 makeBoolean(best_path->path.pathkeys != NIL),
 						 makeBoolean(oldest_first));
 	private = lappend(private, makeBoolean(sorted.filters != NIL || sorted.known != NIL));
@@ -870,7 +870,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	private = lappend(private, makeInteger(distance_from_parent(root, rel, best_path)));
 	private = lappend(private, makeFloat(psprintf("%.0f", total_calls(&estimate))));
 	private = lappend(private, makeFloat(psprintf("%.0f", estimate.certain)));
-	private = lappend(private, makeBoolean(state->has_statistics || source == SMF_FROM_NAMES));
+	private = lappend(private, makeBoolean(info->has_statistics || source == SMF_FROM_NAMES));
 	private = lappend(private, makeFloat(psprintf("%.0f", estimate.jobs)));
 	private = lappend(private, makeBoolean(best_path->path.param_info != NULL));
 	return make_foreignscan(tlist, sorted.local, rel->relid,

@@ -63,9 +63,9 @@ find_varno(Node *node, void *arg)
 
 /* Is it known when the scan starts, without any row of the table? */
 static bool
-is_value(Node *node, Index varno)
+is_value(Node *node, const TableRef *table)
 {
-	VarnoContext context = {varno, false};
+	VarnoContext context = {table->varno, false};
 
 	(void) find_varno(node, &context);
 	return !context.found && !contain_volatile_functions(node) && !contain_subplans(node);
@@ -73,14 +73,14 @@ is_value(Node *node, Index varno)
 
 /* The column that the node is, or NULL. */
 static const SmfColumn *
-column_of(Node *node, const SmfColumn *columns, Index varno)
+column_of(Node *node, const TableRef *table)
 {
 	Var		   *var = (Var *) node;
 	const SmfColumn *column;
 
-	if (!IsA(node, Var) || var->varno != varno || var->varlevelsup != 0 || var->varattno <= 0)
+	if (!IsA(node, Var) || var->varno != table->varno || var->varlevelsup != 0 || var->varattno <= 0)
 		return NULL;
-	column = &columns[var->varattno - 1];
+	column = &table->columns[var->varattno - 1];
 	return column->attribute != NULL ? column : NULL;
 }
 
@@ -129,9 +129,9 @@ smf_column_rounded_us(const SmfColumn *column)
  *		Is the node the table's column for the attribute, of the attribute's type?
  */
 bool
-smf_is_column_of(Node *node, const SmfColumn *columns, Index varno, const char *attribute)
+smf_is_column_of(Node *node, const TableRef *table, const char *attribute)
 {
-	const SmfColumn *column = column_of(node, columns, varno);
+	const SmfColumn *column = column_of(node, table);
 
 	return column != NULL && strcmp(column->attribute->api_name, attribute) == 0 &&
 		own_type(column->attribute, exprType(node));
@@ -139,10 +139,10 @@ smf_is_column_of(Node *node, const SmfColumn *columns, Index varno, const char *
 
 /* What a condition is on: a column, or a key below one.  False if it is on neither. */
 static bool
-match_subject(Node *node, const SmfColumn *columns, Index varno, Condition *condition)
+match_subject(Node *node, const TableRef *table, Condition *condition)
 {
 	OpExpr	   *op = (OpExpr *) node;
-	const SmfColumn *column = column_of(node, columns, varno);
+	const SmfColumn *column = column_of(node, table);
 	Const	   *key;
 
 	condition->column = column;
@@ -156,7 +156,7 @@ match_subject(Node *node, const SmfColumn *columns, Index varno, Condition *cond
 	/* hyper_parameters ->> 'key', tags ->> 'key' */
 	if (!IsA(op, OpExpr) || op->opno != JSONB_FIELD_TEXT_OPERATOR)
 		return false;
-	column = column_of(linitial(op->args), columns, varno);
+	column = column_of(linitial(op->args), table);
 	key = lsecond(op->args);
 	if (column == NULL || !IsA(key, Const) || key->constisnull ||
 		exprType(linitial(op->args)) != JSONBOID ||
@@ -207,22 +207,22 @@ strategy_of(Oid operator, Oid subject_type, Oid *value_type)
 
 /* subject < <= = >= > value, either way round */
 static bool
-match_comparison(OpExpr *op, const SmfColumn *columns, Index varno, Condition *condition)
+match_comparison(OpExpr *op, const TableRef *table, Condition *condition)
 {
 	Node	   *subject = linitial(op->args);
 	Node	   *value = lsecond(op->args);
 	Oid			operator = op->opno;
 
-	if (!match_subject(subject, columns, varno, condition))
+	if (!match_subject(subject, table, condition))
 	{
 		subject = lsecond(op->args);
 		value = linitial(op->args);
 		operator = get_commutator(operator);
-		if (!OidIsValid(operator) || !match_subject(subject, columns, varno, condition))
+		if (!OidIsValid(operator) || !match_subject(subject, table, condition))
 			return false;
 	}
 	condition->strategy = strategy_of(operator, exprType(subject), &condition->value_type);
-	if (condition->strategy == 0 || !deterministic(op->inputcollid) || !is_value(value, varno))
+	if (condition->strategy == 0 || !deterministic(op->inputcollid) || !is_value(value, table))
 		return false;
 	/* which of two texts or labels comes first is for Postgres to say */
 	if (condition->strategy != BTEqualStrategyNumber && exprType(subject) != TIMESTAMPTZOID &&
@@ -236,11 +236,11 @@ match_comparison(OpExpr *op, const SmfColumn *columns, Index varno, Condition *c
 /* Text that the subject, a text column, is to hold in one way or another. */
 static bool
 match_text(Node *subject, Node *value, ConditionKind kind, Oid collation,
-		   const SmfColumn *columns, Index varno, Condition *condition)
+		   const TableRef *table, Condition *condition)
 {
-	if (!match_subject(subject, columns, varno, condition) || condition->key != NULL ||
+	if (!match_subject(subject, table, condition) || condition->key != NULL ||
 		condition->column->attribute->kind != SMF_KIND_STRING ||
-		!deterministic(collation) || !is_value(value, varno))
+		!deterministic(collation) || !is_value(value, table))
 		return false;
 	condition->kind = kind;
 	condition->value = (Expr *) value;
@@ -249,7 +249,7 @@ match_text(Node *subject, Node *value, ConditionKind kind, Oid collation,
 }
 
 static bool
-match_operator(OpExpr *op, const SmfColumn *columns, Index varno, Condition *condition)
+match_operator(OpExpr *op, const TableRef *table, Condition *condition)
 {
 	Node	   *left;
 	Node	   *right;
@@ -261,11 +261,11 @@ match_operator(OpExpr *op, const SmfColumn *columns, Index varno, Condition *con
 	switch (op->opno)
 	{
 		case OID_TEXT_LIKE_OP:
-			return match_text(left, right, CONDITION_LIKE, op->inputcollid, columns, varno, condition);
+			return match_text(left, right, CONDITION_LIKE, op->inputcollid, table, condition);
 		case OID_TEXT_REGEXEQ_OP:
-			return match_text(left, right, CONDITION_REGEX, op->inputcollid, columns, varno, condition);
+			return match_text(left, right, CONDITION_REGEX, op->inputcollid, table, condition);
 		case TEXT_PREFIX_OPERATOR:
-			return match_text(left, right, CONDITION_PREFIX, op->inputcollid, columns, varno, condition);
+			return match_text(left, right, CONDITION_PREFIX, op->inputcollid, table, condition);
 		case INT4_GREATER_OPERATOR:
 			{
 				/* strpos(subject, value) > 0 */
@@ -276,24 +276,24 @@ match_operator(OpExpr *op, const SmfColumn *columns, Index varno, Condition *con
 					(function->funcid == F_STRPOS || function->funcid == F_POSITION_TEXT_TEXT) &&
 					DatumGetInt32(zero->constvalue) == 0)
 					return match_text(linitial(function->args), lsecond(function->args), CONDITION_HOLDS,
-									  function->inputcollid, columns, varno, condition);
-				return match_comparison(op, columns, varno, condition);
+									  function->inputcollid, table, condition);
+				return match_comparison(op, table, condition);
 			}
 		default:
-			return match_comparison(op, columns, varno, condition);
+			return match_comparison(op, table, condition);
 	}
 }
 
 /* subject = ANY (array) */
 static bool
-match_any(ScalarArrayOpExpr *op, const SmfColumn *columns, Index varno, Condition *condition)
+match_any(ScalarArrayOpExpr *op, const TableRef *table, Condition *condition)
 {
 	Node	   *subject = linitial(op->args);
 	Node	   *array = lsecond(op->args);
 
-	if (!op->useOr || !match_subject(subject, columns, varno, condition) ||
+	if (!op->useOr || !match_subject(subject, table, condition) ||
 		strategy_of(op->opno, exprType(subject), &condition->value_type) != BTEqualStrategyNumber ||
-		!deterministic(op->inputcollid) || !is_value(array, varno))
+		!deterministic(op->inputcollid) || !is_value(array, table))
 		return false;
 	condition->kind = CONDITION_ANY;
 	condition->value = (Expr *) array;
@@ -302,10 +302,9 @@ match_any(ScalarArrayOpExpr *op, const SmfColumn *columns, Index varno, Conditio
 
 /* A boolean column, or its negation. */
 static bool
-match_boolean(Node *subject, bool wanted, const SmfColumn *columns, Index varno,
-			  Condition *condition)
+match_boolean(Node *subject, bool wanted, const TableRef *table, Condition *condition)
 {
-	if (!IsA(subject, Var) || !match_subject(subject, columns, varno, condition))
+	if (!IsA(subject, Var) || !match_subject(subject, table, condition))
 		return false;
 	condition->kind = CONDITION_COMPARE;
 	condition->strategy = BTEqualStrategyNumber;
@@ -318,27 +317,25 @@ match_boolean(Node *subject, bool wanted, const SmfColumn *columns, Index varno,
  * smf_condition_match
  *		Is the clause a condition on one attribute, and which?
  *
- * "columns" are the table's, by attribute number less one, and "varno" is its
- * place in the range table.  What else the clause reads may be columns of other
- * tables.
+ * What it reads besides columns of "table" may be columns of other tables.
  */
 bool
-smf_condition_match(Expr *clause, const SmfColumn *columns, Index varno, Condition *condition)
+smf_condition_match(Expr *clause, const TableRef *table, Condition *condition)
 {
 	memset(condition, 0, sizeof(Condition));
 	switch (nodeTag(clause))
 	{
 		case T_OpExpr:
-			return match_operator((OpExpr *) clause, columns, varno, condition);
+			return match_operator((OpExpr *) clause, table, condition);
 		case T_ScalarArrayOpExpr:
-			return match_any((ScalarArrayOpExpr *) clause, columns, varno, condition);
+			return match_any((ScalarArrayOpExpr *) clause, table, condition);
 		case T_FuncExpr:
 			{
 				FuncExpr   *function = (FuncExpr *) clause;
 
 				return function->funcid == F_STARTS_WITH &&
 					match_text(linitial(function->args), lsecond(function->args), CONDITION_PREFIX,
-							   function->inputcollid, columns, varno, condition);
+							   function->inputcollid, table, condition);
 			}
 		case T_NullTest:
 			{
@@ -346,16 +343,16 @@ smf_condition_match(Expr *clause, const SmfColumn *columns, Index varno, Conditi
 
 				condition->kind = test->nulltesttype == IS_NULL ? CONDITION_NULL : CONDITION_NOT_NULL;
 				return !test->argisrow && IsA(test->arg, Var) &&
-					match_subject((Node *) test->arg, columns, varno, condition);
+					match_subject((Node *) test->arg, table, condition);
 			}
 		case T_Var:
-			return match_boolean((Node *) clause, true, columns, varno, condition);
+			return match_boolean((Node *) clause, true, table, condition);
 		case T_BoolExpr:
 			{
 				BoolExpr   *boolean = (BoolExpr *) clause;
 
 				return boolean->boolop == NOT_EXPR &&
-					match_boolean(linitial(boolean->args), false, columns, varno, condition);
+					match_boolean(linitial(boolean->args), false, table, condition);
 			}
 		default:
 			return false;
@@ -459,7 +456,7 @@ smf_condition_use(const Condition *condition, JobSource source)
  * job of the result.
  */
 bool
-smf_lookup_match(Expr *clause, const SmfColumn *columns, Index varno, List **conditions)
+smf_lookup_match(Expr *clause, const TableRef *table, List **conditions)
 {
 	BoolExpr   *or = (BoolExpr *) clause;
 	List	   *arms = list_make1(clause);
@@ -472,7 +469,7 @@ smf_lookup_match(Expr *clause, const SmfColumn *columns, Index varno, List **con
 	{
 		Condition  *condition = palloc(sizeof(Condition));
 
-		if (!smf_condition_match(lfirst(lc), columns, varno, condition) ||
+		if (!smf_condition_match(lfirst(lc), table, condition) ||
 			smf_condition_use(condition, SMF_FROM_NAMES) != USE_LOOKUP)
 			return false;
 		*conditions = lappend(*conditions, condition);

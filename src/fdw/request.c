@@ -75,7 +75,7 @@ typedef struct Evaluation
  * outlive it.
  */
 ScanRequest *
-smf_request_create(List *clauses, const SmfColumn *columns, Index varno, JobSource source,
+smf_request_create(List *clauses, const TableRef *table, JobSource source,
 				   const SmfSettings *settings, PlanState *parent)
 {
 	ScanRequest *request = palloc0(sizeof(ScanRequest));
@@ -91,11 +91,11 @@ smf_request_create(List *clauses, const SmfColumn *columns, Index varno, JobSour
 		ListCell   *lc2;
 		Condition	condition;
 		bool		lookup = source == SMF_FROM_NAMES &&
-			smf_lookup_match(lfirst(lc), columns, varno, &matched);
+			smf_lookup_match(lfirst(lc), table, &matched);
 
 		if (!lookup)
 		{
-			if (!smf_condition_match(lfirst(lc), columns, varno, &condition) ||
+			if (!smf_condition_match(lfirst(lc), table, &condition) ||
 				smf_condition_use(&condition, source) == USE_NONE)
 				continue;
 			matched = list_make1(&condition);

@@ -13,9 +13,8 @@
 
 typedef struct ScanRequest ScanRequest;
 
-extern ScanRequest *smf_request_create(List *clauses, const SmfColumn *columns, Index varno,
-									   JobSource source, const SmfSettings *settings,
-									   PlanState *parent);
+extern ScanRequest *smf_request_create(List *clauses, const TableRef *table, JobSource source,
+									   const SmfSettings *settings, PlanState *parent);
 extern bool smf_request_evaluate(ScanRequest *request, ExprContext *econtext,
 								 JobStreamSpec *spec);
 

@@ -43,30 +43,6 @@ int			smf_progress_interval_ms = 30000;
  */
 static dlist_head sisters = DLIST_STATIC_INIT(sisters);
 
-/*
- * smf_needs
- *		Which calls the columns need for each job that the source names.
- */
-SmfNeeds
-smf_needs(const SmfColumn *columns, List *attnums, JobSource source)
-{
-	SmfNeeds	needs = {source == SMF_FROM_NAMES, false};
-	ListCell   *lc;
-
-	foreach(lc, attnums)
-	{
-		const SmfColumn *column = &columns[lfirst_int(lc) - 1];
-
-		if (smf_column_known(column, source))
-			continue;
-		if (smf_column_is_tags(column))
-			needs.tags = true;
-		else
-			needs.document = true;
-	}
-	return needs;
-}
-
 static void
 leave_sisters(JobScan *state)
 {
@@ -122,7 +98,7 @@ static void
 use_source(JobScan *state, JobSource source, List *api_clauses)
 {
 	ForeignScan *plan = (ForeignScan *) state->node->ss.ps.plan;
-	SmfNeeds	needs = smf_needs(state->columns, state->attnums, source);
+	SmfNeeds	needs = smf_needs(state->table.columns, state->attnums, source);
 	MemoryContext old = MemoryContextSwitchTo(state->node->ss.ps.state->es_query_cxt);
 
 	state->spec.source = source;
@@ -130,11 +106,10 @@ use_source(JobScan *state, JobSource source, List *api_clauses)
 	state->spec.want_tags = needs.tags;
 	state->spec.may_refuse = source == SMF_FROM_TUNING_JOB ||
 		(source == SMF_FROM_SEARCH && state->fall_back);
-	state->request = smf_request_create(api_clauses, state->columns, plan->scan.scanrelid, source,
-										state->settings, &state->node->ss.ps);
-	state->checks = smf_early_create(list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY), state->columns,
-									 plan->scan.scanrelid, state->reader, state->node,
-									 &state->spec);
+	state->request = smf_request_create(api_clauses, &state->table, source, state->settings,
+										&state->node->ss.ps);
+	state->checks = smf_early_create(list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY), &state->table,
+									 state->reader, state->node, &state->spec);
 	MemoryContextSwitchTo(old);
 }
 
@@ -171,8 +146,7 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	state->node = node;
 	table = GetForeignTable(RelationGetRelid(relation));
 	state->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
-	state->columns = smf_table_columns(RelationGetRelid(relation), RelationGetDescr(relation),
-									   state->settings);
+	state->table = smf_table_ref(relation, plan->scan.scanrelid, state->settings);
 	state->attnums = list_nth(private, SCAN_PRIVATE_ATTNUMS);
 
 	state->client = smf_role_client(state->settings, smf_role_of_scan(node));
@@ -327,7 +301,7 @@ forget_plan(JobScan *state, JobSource source)
 		return;
 	foreach(lc, list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY))
 	{
-		if (smf_early_known(lfirst(lc), state->columns, plan->scan.scanrelid, source))
+		if (smf_early_known(lfirst(lc), &state->table, source))
 			continue;
 		state->spec.bound = 0;
 		state->spec.ramp = true;

@@ -64,13 +64,6 @@ typedef enum ScanExprIndex
 	SCAN_EXPR_EARLY				/* decided on what is known so far */
 } ScanExprIndex;
 
-/* Which calls a set of columns needs when jobs come from a source. */
-typedef struct SmfNeeds
-{
-	bool		document;		/* Describe */
-	bool		tags;			/* ListTags */
-} SmfNeeds;
-
 /* Setting sagemaker_fdw.progress_interval, in milliseconds. */
 extern int	smf_progress_interval_ms;
 
@@ -79,7 +72,7 @@ typedef struct JobScan
 {
 	ForeignScanState *node;
 	SmfSettings *settings;
-	SmfColumn  *columns;		/* the table's, by attribute number less one */
+	TableRef	table;			/* its columns */
 	List	   *attnums;		/* of the columns that are read */
 	AwsClient  *client;
 	RowReader  *reader;
@@ -111,8 +104,6 @@ typedef struct JobScan
 	uint64		told;			/* smf_http_told() then */
 	int64		waiting_since_us;	/* when the Append went to sleep */
 } JobScan;
-
-extern SmfNeeds smf_needs(const SmfColumn *columns, List *attnums, JobSource source);
 
 extern void sagemakerBeginForeignScan(ForeignScanState *node, int eflags);
 extern TupleTableSlot *sagemakerIterateForeignScan(ForeignScanState *node);
