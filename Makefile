@@ -33,6 +33,7 @@ OBJS = \
 	src/fdw/role.o \
 	src/fdw/row.o \
 	src/fdw/scan.o \
+	src/fdw/scan_plan.o \
 	src/fdw/value.o \
 	src/jobs/attribute.o \
 	src/jobs/cache.o \

@@ -62,11 +62,10 @@ source_operation(JobSource source)
  * was planned for, if that was refused.
  */
 static List *
-operations(ForeignScanState *node, const TableRef *table, JobSource planned, JobSource source)
+operations(const ScanPlan *plan, const TableRef *table, JobSource source)
 {
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	SmfNeeds	needs = smf_needs(table->columns, list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS), source);
-	List	   *names = planned != source ? source_operation(planned) : NIL;
+	SmfNeeds	needs = smf_needs(table->columns, plan->attnums, source);
+	List	   *names = plan->source != source ? source_operation(plan->source) : NIL;
 
 	names = list_concat(names, source_operation(source));
 	if (needs.document)
@@ -78,16 +77,15 @@ operations(ForeignScanState *node, const TableRef *table, JobSource planned, Job
 
 /* The conditions that the source is asked for. */
 static List *
-asked_conditions(ForeignScanState *node, const TableRef *table, JobSource planned, JobSource source)
+asked_conditions(const ScanPlan *plan, const TableRef *table, JobSource source)
 {
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	List	   *asked = NIL;
 	ListCell   *lc;
 
-	if (planned == source)
-		return list_nth(plan->fdw_exprs, SCAN_EXPR_API);
+	if (plan->source == source)
+		return plan->api;
 	/* another one, as the scan does it */
-	foreach(lc, list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY))
+	foreach(lc, plan->early)
 	{
 		Condition	condition;
 
@@ -114,13 +112,12 @@ deparse(ForeignScanState *node, List *conditions, ExplainState *es)
 
 /* The conditions that are decided before all of a job is fetched, or not by Postgres. */
 static List *
-early_conditions(ForeignScanState *node, const TableRef *table, JobSource source)
+early_conditions(ForeignScanState *node, const ScanPlan *plan, const TableRef *table,
+				 JobSource source)
 {
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	SmfNeeds	needs = smf_needs(table->columns, list_nth(plan->fdw_private, SCAN_PRIVATE_ATTNUMS), source);
-
-	return smf_early_decided(list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY), table, source,
-							 node->ss.ps.state->es_plannedstmt->subplans, needs);
+	return smf_early_decided(plan->early, table, source,
+							 node->ss.ps.state->es_plannedstmt->subplans,
+							 smf_needs(table->columns, plan->attnums, source));
 }
 
 /* A walker: is the node the wanted one, or is that below it? */
@@ -147,14 +144,13 @@ takes_values(const PlanState *state)
 
 /* Is the scan run, or would it be, more than once? */
 static bool
-is_in_loop(ForeignScanState *node, const ExplainState *es)
+is_in_loop(ForeignScanState *node, const ScanPlan *plan, const ExplainState *es)
 {
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
 	ListCell   *lc;
 
 	if (es->analyze && node->ss.ps.instrument != NULL)
 		return node->ss.ps.instrument->nloops > 1;
-	if (boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_PARAMETERIZED)))
+	if (plan->parameterized)
 		return true;
 	foreach(lc, node->ss.ps.state->es_subplanstates)
 	{
@@ -167,13 +163,12 @@ is_in_loop(ForeignScanState *node, const ExplainState *es)
 }
 
 static void
-explain_estimate(ForeignScanState *node, ExplainState *es)
+explain_estimate(ForeignScanState *node, const ScanPlan *plan, ExplainState *es)
 {
-	List	   *private = ((ForeignScan *) node->ss.ps.plan)->fdw_private;
-	double		calls = floatVal(list_nth(private, SCAN_PRIVATE_ESTIMATED_CALLS));
-	const char *loop = is_in_loop(node, es) ? " (for each loop)" : "";
-	const char *most = boolVal(list_nth(private, SCAN_PRIVATE_RAMP)) ? " (at most)" : "";
-	const char *guess = boolVal(list_nth(private, SCAN_PRIVATE_HAS_STATISTICS)) ? "" : " (no statistics)";
+	double		calls = plan->estimated_calls;
+	const char *loop = is_in_loop(node, plan, es) ? " (for each loop)" : "";
+	const char *most = plan->ramp ? " (at most)" : "";
+	const char *guess = plan->has_statistics ? "" : " (no statistics)";
 
 	if (*loop || *most || *guess)
 		ExplainPropertyText("Estimated API Calls", psprintf("%.0f%s%s%s", calls, loop, most, guess), es);
@@ -208,25 +203,23 @@ explain_costs(const JobScan *state, ExplainState *es)
 void
 sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 {
-	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	ScanPlan	plan = smf_scan_plan_unpack((ForeignScan *) node->ss.ps.plan);
 	JobScan    *state = node->fdw_state;
-	JobSource	planned = intVal(list_nth(plan->fdw_private, SCAN_PRIVATE_SOURCE));
-	JobSource	source = state ? state->spec.source : planned;
+	JobSource	source = state ? state->spec.source : plan.source;
 	TableRef	table = table_of(node);
-	List	   *api = asked_conditions(node, &table, planned, source);
-	List	   *early = early_conditions(node, &table, source);
+	List	   *api = asked_conditions(&plan, &table, source);
+	List	   *early = early_conditions(node, &plan, &table, source);
 
-	ExplainPropertyList("API Operations", operations(node, &table, planned, source), es);
+	ExplainPropertyList("API Operations", operations(&plan, &table, source), es);
 	if (api != NIL)
 		ExplainPropertyList("API Filter", deparse(node, api, es), es);
 	if (early != NIL)
 		ExplainPropertyList("API Early Filter", deparse(node, early, es), es);
-	if (boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_ORDERED)))
-		ExplainPropertyText("API Order",
-							boolVal(list_nth(plan->fdw_private, SCAN_PRIVATE_OLDEST_FIRST)) ?
+	if (plan.ordered)
+		ExplainPropertyText("API Order", plan.oldest_first ?
 							"CreationTime Ascending" : "CreationTime Descending", es);
 	if (es->costs)
-		explain_estimate(node, es);
+		explain_estimate(node, &plan, es);
 	if (es->verbose)
 	{
 		SmfSettings *settings = settings_of(node->ss.ss_currentRelation);

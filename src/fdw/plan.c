@@ -27,7 +27,7 @@
 #include "fdw/early.h"
 #include "fdw/plan.h"
 #include "fdw/pushdown.h"
-#include "fdw/scan.h"
+#include "fdw/scan_plan.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
@@ -846,34 +846,38 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 {
 	FdwRelationInfo *info = rel->fdw_private;
 	JobSource	source = intVal(list_nth(best_path->fdw_private, PATH_PRIVATE_SOURCE));
-	bool		oldest_first = boolVal(list_nth(best_path->fdw_private, PATH_PRIVATE_OLDEST_FIRST));
 	List	   *attnums = columns_read(root, rel, scan_clauses);
 	SortedClauses sorted;
 	CallEstimate estimate;
-	double		bound;
+	ScanPlan	plan;
+	List	   *exprs;
 	List	   *private;
 
+	/* who decides which condition */
 	sort_clauses(root, rel, scan_clauses, source, &sorted);
-	bound = rows_bound(root, rel, best_path, sorted.all_known && source != SMF_FROM_NAMES);
-	estimate = estimate_calls(root, rel, source, attnums, scan_clauses, bound);
+	plan.source = source;
+	plan.fall_back = source == SMF_FROM_SEARCH && info->settings->scan_api == SMF_SCAN_AUTO;
+	plan.attnums = attnums;
+	plan.api = sorted.api;
+	plan.early = sorted.early;
 
-	/* in the order of ScanPrivateIndex */
-	private = list_make5(attnums,
-						 makeInteger(source),
-						 makeBoolean(source == SMF_FROM_SEARCH &&
-									 info->settings->scan_api == SMF_SCAN_AUTO),
-						 makeBoolean(best_path->path.pathkeys != NIL),
-						 makeBoolean(oldest_first));
-	private = lappend(private, makeBoolean(sorted.filters != NIL || sorted.known != NIL));
-	private = lappend(private, makeFloat(psprintf("%.0f", bound)));
-	private = lappend(private, makeBoolean(may_end_early(root, rel, bound)));
-	private = lappend(private, makeInteger(distance_from_parent(root, rel, best_path)));
-	private = lappend(private, makeFloat(psprintf("%.0f", total_calls(&estimate))));
-	private = lappend(private, makeFloat(psprintf("%.0f", estimate.certain)));
-	private = lappend(private, makeBoolean(info->has_statistics || source == SMF_FROM_NAMES));
-	private = lappend(private, makeFloat(psprintf("%.0f", estimate.jobs)));
-	private = lappend(private, makeBoolean(best_path->path.param_info != NULL));
-	return make_foreignscan(tlist, sorted.local, rel->relid,
-							list_make2(sorted.api, sorted.early), private, NIL,
-							sorted.recheck, outer_plan);
+	/* how much the query reads, and in which order */
+	plan.ordered = best_path->path.pathkeys != NIL;
+	plan.oldest_first = boolVal(list_nth(best_path->fdw_private, PATH_PRIVATE_OLDEST_FIRST));
+	plan.narrowed = sorted.filters != NIL || sorted.known != NIL;
+	plan.bound = rows_bound(root, rel, best_path, sorted.all_known && source != SMF_FROM_NAMES);
+	plan.ramp = may_end_early(root, rel, plan.bound);
+	plan.from_parent = distance_from_parent(root, rel, best_path);
+	plan.parameterized = best_path->path.param_info != NULL;
+
+	/* what that is likely to cost: a LIMIT counts now, which the path knew nothing of */
+	estimate = estimate_calls(root, rel, source, attnums, scan_clauses, plan.bound);
+	plan.has_statistics = info->has_statistics || source == SMF_FROM_NAMES;
+	plan.estimated_jobs = estimate.jobs;
+	plan.estimated_calls = total_calls(&estimate);
+	plan.certain_calls = estimate.certain;
+
+	smf_scan_plan_pack(&plan, &exprs, &private);
+	return make_foreignscan(tlist, sorted.local, rel->relid, exprs, private, NIL, sorted.recheck,
+							outer_plan);
 }

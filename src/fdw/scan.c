@@ -97,8 +97,7 @@ release_scan_with_memory(JobScan *state)
 static void
 use_source(JobScan *state, JobSource source, List *api_clauses)
 {
-	ForeignScan *plan = (ForeignScan *) state->node->ss.ps.plan;
-	SmfNeeds	needs = smf_needs(state->table.columns, state->attnums, source);
+	SmfNeeds	needs = smf_needs(state->table.columns, state->plan.attnums, source);
 	MemoryContext old = MemoryContextSwitchTo(state->node->ss.ps.state->es_query_cxt);
 
 	state->spec.source = source;
@@ -108,19 +107,9 @@ use_source(JobScan *state, JobSource source, List *api_clauses)
 		(source == SMF_FROM_SEARCH && state->fall_back);
 	state->request = smf_request_create(api_clauses, &state->table, source, state->settings,
 										&state->node->ss.ps);
-	state->checks = smf_early_create(list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY), &state->table,
-									 state->reader, state->node, &state->spec);
+	state->checks = smf_early_create(state->plan.early, &state->table, state->reader, state->node,
+									 &state->spec);
 	MemoryContextSwitchTo(old);
-}
-
-/*
- * The conditions that a source can be asked for.  When it is not the plan's, these
- * are the ones among those that are decided early.
- */
-static List *
-api_clauses_of(ForeignScan *plan, bool as_planned)
-{
-	return list_nth(plan->fdw_exprs, as_planned ? SCAN_EXPR_API : SCAN_EXPR_EARLY);
 }
 
 /*
@@ -131,12 +120,9 @@ void
 sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 {
 	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
-	List	   *private = plan->fdw_private;
 	Relation	relation = node->ss.ss_currentRelation;
 	ForeignTable *table;
 	JobScan    *state;
-	JobSource	source = intVal(list_nth(private, SCAN_PRIVATE_SOURCE));
-	int			from_parent;
 
 	/* EXPLAIN alone needs no right to the data */
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
@@ -144,47 +130,43 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 
 	state = palloc0(sizeof(JobScan));
 	state->node = node;
+	state->plan = smf_scan_plan_unpack(plan);
 	table = GetForeignTable(RelationGetRelid(relation));
 	state->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
 	state->table = smf_table_ref(relation, plan->scan.scanrelid, state->settings);
-	state->attnums = list_nth(private, SCAN_PRIVATE_ATTNUMS);
-
 	state->client = smf_role_client(state->settings, smf_role_of_scan(node));
 
-	state->spec.ordered = boolVal(list_nth(private, SCAN_PRIVATE_ORDERED));
-	state->spec.query.oldest_first = boolVal(list_nth(private, SCAN_PRIVATE_OLDEST_FIRST));
-	state->spec.narrowed = boolVal(list_nth(private, SCAN_PRIVATE_NARROWED));
-	state->spec.bound = (int64) floatVal(list_nth(private, SCAN_PRIVATE_BOUND));
-	state->spec.ramp = boolVal(list_nth(private, SCAN_PRIVATE_RAMP));
+	state->spec.ordered = state->plan.ordered;
+	state->spec.query.oldest_first = state->plan.oldest_first;
+	state->spec.narrowed = state->plan.narrowed;
+	state->spec.bound = (int64) state->plan.bound;
+	state->spec.ramp = state->plan.ramp;
 	state->spec.label = RelationGetRelationName(relation);
 	state->spec.notice_us = smf_progress_interval_ms * INT64CONST(1000);
 	state->spec.fetch_size = state->settings->fetch_size;
 	state->spec.max_concurrency = state->settings->max_concurrency;
 	state->spec.attempts = state->attempts;
-	state->spec.estimated = -1;
-	if (boolVal(list_nth(private, SCAN_PRIVATE_HAS_STATISTICS)))
-		state->spec.estimated = (int64) floatVal(list_nth(private, SCAN_PRIVATE_ESTIMATED_JOBS));
+	state->spec.estimated = state->plan.has_statistics ? (int64) state->plan.estimated_jobs : -1;
 	/* what is looked up may be asked for again when the scan is started again */
-	if (source == SMF_FROM_NAMES &&
+	if (state->plan.source == SMF_FROM_NAMES &&
 		((eflags & EXEC_FLAG_REWIND) || !bms_is_empty(plan->scan.plan.allParam)))
 		state->cache = smf_cache_create(work_mem * INT64CONST(1024));
 	state->spec.cache = state->cache;
 
 	state->reader = smf_row_reader_create(RelationGetRelid(relation),
 										  RelationGetDescr(relation),
-										  state->attnums, state->settings);
+										  state->plan.attnums, state->settings);
 	state->row_context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw row",
 											   ALLOCSET_DEFAULT_SIZES);
 	state->request_context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw request",
 												   ALLOCSET_DEFAULT_SIZES);
-	state->fall_back = boolVal(list_nth(private, SCAN_PRIVATE_FALL_BACK));
-	use_source(state, source, api_clauses_of(plan, true));
+	state->fall_back = state->plan.fall_back;
+	use_source(state, state->plan.source, state->plan.api);
 	state->wait_fd = -1;
 	release_scan_with_memory(state);
-	from_parent = intVal(list_nth(private, SCAN_PRIVATE_FROM_PARENT));
-	if (from_parent > 0)
+	if (state->plan.from_parent > 0)
 	{
-		state->parent = plan->scan.scanrelid - from_parent;
+		state->parent = plan->scan.scanrelid - state->plan.from_parent;
 		dlist_push_tail(&sisters, &state->sister);
 		state->with_sisters = true;
 	}
@@ -197,17 +179,15 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 static double
 certain_calls(const JobScan *state)
 {
-	List	   *private = ((ForeignScan *) state->node->ss.ps.plan)->fdw_private;
-
 	/* the query may end before it has read all */
 	if (state->spec.ramp)
 		return 0;
 	/* what was looked up in another loop may be at hand */
 	if (state->spec.source == SMF_FROM_NAMES)
 		return state->attempts[SMF_OP_DESCRIBE_TRAINING_JOB] == 0 ? list_length(state->spec.wanted) : 0;
-	if (state->spec.source != intVal(list_nth(private, SCAN_PRIVATE_SOURCE)))
+	if (state->spec.source != state->plan.source)
 		return 0;
-	return floatVal(list_nth(private, SCAN_PRIVATE_CERTAIN_CALLS));
+	return state->plan.certain_calls;
 }
 
 /* Is the scan certain to make more calls than it may? */
@@ -292,14 +272,13 @@ start_sisters(JobScan *state)
 static void
 forget_plan(JobScan *state, JobSource source)
 {
-	ForeignScan *plan = (ForeignScan *) state->node->ss.ps.plan;
 	ListCell   *lc;
 
 	state->spec.estimated = -1;
 	state->spec.narrowed = true;
 	if (state->spec.bound == 0)
 		return;
-	foreach(lc, list_nth(plan->fdw_exprs, SCAN_EXPR_EARLY))
+	foreach(lc, state->plan.early)
 	{
 		if (smf_early_known(lfirst(lc), &state->table, source))
 			continue;
@@ -312,7 +291,6 @@ forget_plan(JobScan *state, JobSource source)
 static void
 change_source(JobScan *state, JobStreamResult refused)
 {
-	ForeignScan *plan = (ForeignScan *) state->node->ss.ps.plan;
 	JobSource	source = SMF_FROM_LIST;
 	JobOperation denied = state->spec.source == SMF_FROM_SEARCH ?
 		SMF_OP_SEARCH : SMF_OP_LIST_FOR_TUNING_JOB;
@@ -332,7 +310,8 @@ change_source(JobScan *state, JobStreamResult refused)
 	forget_plan(state, source);
 	smf_stream_end(state->stream);
 	state->stream = NULL;
-	use_source(state, source, api_clauses_of(plan, false));
+	/* what it can be asked for was not planned: it is among what is decided early */
+	use_source(state, source, state->plan.early);
 	start_stream(state);
 }
 

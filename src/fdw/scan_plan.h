@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan_plan.h
+ *		What a plan tells the executor about a scan.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_SCAN_PLAN_H
+#define SMF_SCAN_PLAN_H
+
+#include "jobs/stream.h"
+#include "nodes/plannodes.h"
+
+/* A scan as it was planned.  Lists belong to the plan. */
+typedef struct ScanPlan
+{
+	/* what is read */
+	JobSource	source;			/* where jobs come from */
+	bool		fall_back;		/* where Search is denied, may the list be walked
+								 * instead? */
+	List	   *attnums;		/* integer list: attribute numbers of the columns that
+								 * are read */
+	List	   *api;			/* Expr: conditions that the source is asked for */
+	List	   *early;			/* Expr: conditions that are decided on what is known so
+								 * far */
+
+	/* how much of it, and in which order */
+	bool		ordered;		/* does the plan rely on the order of creation? */
+	bool		oldest_first;	/* which order it is */
+	bool		narrowed;		/* may pages hold fewer jobs than are asked for, or
+								 * jobs that are refused? */
+	double		bound;			/* jobs that the query reads at the most, 0 if it may
+								 * be all */
+	bool		ramp;			/* may the query end before it has read all jobs? */
+	int			from_parent;	/* its range table index less the parent's, if its
+								 * first page is to be asked for when that of another
+								 * child is; else 0 */
+	bool		parameterized;	/* is it run for each row of other tables? */
+
+	/* estimates, in whole calls and jobs */
+	bool		has_statistics; /* do they rest on more than a guess? */
+	double		estimated_jobs; /* that the source will name */
+	double		estimated_calls;	/* of one scan */
+	double		certain_calls;	/* of these, the calls that are made whatever
+								 * conditions refuse, if the table has the jobs that
+								 * ANALYZE found */
+} ScanPlan;
+
+extern void smf_scan_plan_pack(const ScanPlan *plan, List **exprs, List **private);
+extern ScanPlan smf_scan_plan_unpack(const ForeignScan *scan);
+
+#endif							/* SMF_SCAN_PLAN_H */
