@@ -77,20 +77,18 @@ operations(const ScanPlan *plan, const TableRef *table, JobSource source)
 
 /* The conditions that the source is asked for. */
 static List *
-asked_conditions(const ScanPlan *plan, const TableRef *table, JobSource source)
+asked_conditions(const ScanPlan *plan, JobSource source)
 {
 	List	   *asked = NIL;
 	ListCell   *lc;
+	ListCell   *conditions;
 
 	if (plan->source == source)
 		return plan->api;
 	/* another one, as the scan does it */
-	foreach(lc, plan->early)
+	forboth(lc, plan->early, conditions, plan->early_conditions)
 	{
-		Condition	condition;
-
-		if (smf_condition_match(lfirst(lc), table, &condition) &&
-			smf_condition_use(&condition, source) != USE_NONE)
+		if (smf_clause_use(lfirst(conditions), source) != USE_NONE)
 			asked = lappend(asked, lfirst(lc));
 	}
 	return asked;
@@ -203,11 +201,11 @@ explain_costs(const JobScan *state, ExplainState *es)
 void
 sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 {
-	ScanPlan	plan = smf_scan_plan_unpack((ForeignScan *) node->ss.ps.plan);
 	JobScan    *state = node->fdw_state;
-	JobSource	source = state ? state->spec.source : plan.source;
 	TableRef	table = table_of(node);
-	List	   *api = asked_conditions(&plan, &table, source);
+	ScanPlan	plan = smf_scan_plan_unpack((ForeignScan *) node->ss.ps.plan, table.columns);
+	JobSource	source = state ? state->spec.source : plan.source;
+	List	   *api = asked_conditions(&plan, source);
 	List	   *early = early_conditions(node, &plan, &table, source);
 
 	ExplainPropertyList("API Operations", operations(&plan, &table, source), es);

@@ -9,8 +9,8 @@
  * decided early, on what is known of a job so far, and what Postgres checks; it
  * checks the others, too, on the row.
  *
- * The plan holds the conditions themselves (fdw_exprs), and the executor looks at
- * them again to find the values.
+ * What was recognised of each condition is kept while the query is planned, and goes
+ * with the plan (scan_plan.c).
  *
  * Not accounted for: what calls are saved where an outer table repeats its values.
  *
@@ -49,6 +49,15 @@
 
 double		smf_call_cost = 100;
 
+/* What was found out about a condition. */
+typedef struct ClauseInfo
+{
+	RestrictInfo *clause;
+	List	   *conditions;		/* Condition *: what the service might be asked, as
+								 * smf_clause_match has it; NIL: nothing */
+	bool		may_be_early;	/* may it be decided before Postgres decides any other? */
+} ClauseInfo;
+
 /* RelOptInfo.fdw_private: what planning one table needs more than once. */
 typedef struct FdwRelationInfo
 {
@@ -56,6 +65,7 @@ typedef struct FdwRelationInfo
 	TableRef	table;			/* its columns */
 	bool		has_statistics; /* tuples is an estimate, and no guess */
 	bool		analyzed;		/* it is what ANALYZE found */
+	List	   *clauses;		/* ClauseInfo *, of those that were looked at */
 } FdwRelationInfo;
 
 /* ForeignPath.fdw_private, by position. */
@@ -69,9 +79,11 @@ typedef enum PathPrivateIndex
 typedef struct SortedClauses
 {
 	List	   *api;			/* Expr: the source is asked for them */
+	List	   *api_conditions; /* what each of these says: lists of Condition * */
 	List	   *created;		/* RestrictInfo, of these: they cut the walk */
 	List	   *filters;		/* RestrictInfo, of these: they thin it out */
 	List	   *early;			/* Expr: decided on what is known so far */
+	List	   *early_conditions;	/* what each of these says */
 	List	   *known;			/* RestrictInfo, of these: as soon as a job is named */
 	List	   *tagged;			/* RestrictInfo, of these: with its tags */
 	List	   *recheck;		/* Expr, of these: not checked by Postgres again */
@@ -238,37 +250,43 @@ columns_read(PlannerInfo *root, RelOptInfo *rel, List *scan_clauses)
 }
 
 /*
- * May the clause be decided before Postgres decides any other?  Only if it reads
- * plain columns of the table, at least one, has no volatile function, and leaks
- * nothing that row security hides.
+ * What there is to know about a condition of the table, whatever the source: matched
+ * once, though each path and the plan ask.
+ *
+ * A condition that may leak what row security hides is left to Postgres.  Others may be
+ * decided early if they read plain columns of the table, at least one, and have no
+ * volatile function.
  */
-static bool
-may_be_early(RelOptInfo *rel, RestrictInfo *clause)
+static ClauseInfo *
+clause_info(RelOptInfo *rel, RestrictInfo *clause)
 {
 	FdwRelationInfo *info = rel->fdw_private;
+	ClauseInfo *found;
+	ListCell   *lc;
 
-	return !clause->pseudoconstant &&
-		smf_early_reads_columns((Node *) clause->clause, &info->table) &&
-		!contain_volatile_functions((Node *) clause->clause) &&
-		restriction_is_securely_promotable(clause, rel);
+	foreach(lc, info->clauses)
+	{
+		found = lfirst(lc);
+		if (found->clause == clause)
+			return found;
+	}
+	found = palloc0(sizeof(ClauseInfo));
+	found->clause = clause;
+	if (!clause->pseudoconstant && restriction_is_securely_promotable(clause, rel))
+	{
+		found->conditions = smf_clause_match(clause->clause, &info->table);
+		found->may_be_early = smf_early_reads_columns((Node *) clause->clause, &info->table) &&
+			!contain_volatile_functions((Node *) clause->clause);
+	}
+	info->clauses = lappend(info->clauses, found);
+	return found;
 }
 
 /* What the source can do with the clause. */
 static ConditionUse
 clause_use(RelOptInfo *rel, RestrictInfo *clause, JobSource source)
 {
-	FdwRelationInfo *info = rel->fdw_private;
-	Condition	condition;
-	List	   *lookups;
-
-	if (clause->pseudoconstant || !restriction_is_securely_promotable(clause, rel))
-		return USE_NONE;
-	if (source == SMF_FROM_NAMES)
-		return smf_lookup_match(clause->clause, &info->table, &lookups) ?
-			USE_LOOKUP : USE_NONE;
-	if (!smf_condition_match(clause->clause, &info->table, &condition))
-		return USE_NONE;
-	return smf_condition_use(&condition, source);
+	return smf_clause_use(clause_info(rel, clause)->conditions, source);
 }
 
 static bool
@@ -315,13 +333,17 @@ sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, JobSource source
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
 		Node	   *node = (Node *) clause->clause;
-		ConditionUse use = clause_use(rel, clause, source);
+		ClauseInfo *found = clause_info(rel, clause);
+		ConditionUse use = smf_clause_use(found->conditions, source);
 		bool		known = false;
 
 		if (clause->pseudoconstant)
 			continue;
 		if (use != USE_NONE)
+		{
 			sorted->api = lappend(sorted->api, node);
+			sorted->api_conditions = lappend(sorted->api_conditions, found->conditions);
+		}
 		if (use == USE_CREATED)
 			sorted->created = lappend(sorted->created, clause);
 		else if (use == USE_FILTER || use == USE_TUNING_JOB)
@@ -330,11 +352,12 @@ sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, JobSource source
 		/* that the job has the name that it was looked up by is nothing to decide */
 		if (use == USE_LOOKUP)
 			sorted->local = lappend(sorted->local, node);
-		else if (may_be_early(rel, clause) && !stays_behind(root, rel, node, source, latest))
+		else if (found->may_be_early && !stays_behind(root, rel, node, source, latest))
 		{
 			EarlyTier	tier = smf_early_tier(node, &info->table, source);
 
 			sorted->early = lappend(sorted->early, node);
+			sorted->early_conditions = lappend(sorted->early_conditions, found->conditions);
 			/* the executor holds it back then, and what may raise an error behind it */
 			if (tier < latest && smf_early_may_raise(node, root->glob->subplans))
 				tier = EARLY_COMPLETE;
@@ -388,21 +411,18 @@ array_length(PlannerInfo *root, Node *array)
 static double
 names_looked_up(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 {
-	FdwRelationInfo *info = rel->fdw_private;
 	double		fewest = -1;
 	ListCell   *lc;
 
 	foreach(lc, clauses)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
-		List	   *conditions;
 		ListCell   *lc2;
 		double		names = 0;
 
 		if (clause_use(rel, clause, SMF_FROM_NAMES) != USE_LOOKUP)
 			continue;
-		(void) smf_lookup_match(clause->clause, &info->table, &conditions);
-		foreach(lc2, conditions)
+		foreach(lc2, clause_info(rel, clause)->conditions)
 		{
 			Condition  *condition = lfirst(lc2);
 
@@ -859,7 +879,9 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	plan.fall_back = source == SMF_FROM_SEARCH && info->settings->scan_api == SMF_SCAN_AUTO;
 	plan.attnums = attnums;
 	plan.api = sorted.api;
+	plan.api_conditions = sorted.api_conditions;
 	plan.early = sorted.early;
+	plan.early_conditions = sorted.early_conditions;
 
 	/* how much the query reads, and in which order */
 	plan.ordered = best_path->path.pathkeys != NIL;

@@ -3,9 +3,8 @@
  * pushdown.c
  *		What a condition says of one attribute, if the service can be asked that.
  *
- * The planner asks to sort conditions, the executor once more, of the same
- * conditions, to find the values that it has to compute: so a plan holds nothing
- * but the conditions themselves.
+ * The planner matches each condition once, and keeps what was found: it sorts the
+ * conditions by it, and the plan carries it to the executor, which computes the values.
  *
  * Every condition that the service is asked for is checked again on the row, so
  * that asking only ever narrows what is fetched.  It must not narrow too much:
@@ -313,14 +312,9 @@ match_boolean(Node *subject, bool wanted, const TableRef *table, Condition *cond
 	return true;
 }
 
-/*
- * smf_condition_match
- *		Is the clause a condition on one attribute, and which?
- *
- * What it reads besides columns of "table" may be columns of other tables.
- */
-bool
-smf_condition_match(Expr *clause, const TableRef *table, Condition *condition)
+/* Is the clause a condition on one attribute, and which? */
+static bool
+match_condition(Expr *clause, const TableRef *table, Condition *condition)
 {
 	memset(condition, 0, sizeof(Condition));
 	switch (nodeTag(clause))
@@ -449,30 +443,46 @@ smf_condition_use(const Condition *condition, JobSource source)
 }
 
 /*
- * smf_lookup_match
- *		Does the clause say which jobs there may be, by name or ARN?
+ * smf_clause_match
+ *		What does the clause say of the table's attributes?
  *
- * *conditions becomes a list of Condition *, of which at least one holds for every
- * job of the result.
+ * A list of Condition *, of which one holds for every row that meets the clause: a
+ * single one, or the arms of an OR if each says which jobs there may be, by name or ARN.
+ * NIL if it says nothing that the service could be asked.  What the clause reads besides
+ * columns of "table" may be columns of other tables.
  */
-bool
-smf_lookup_match(Expr *clause, const TableRef *table, List **conditions)
+List *
+smf_clause_match(Expr *clause, const TableRef *table)
 {
 	BoolExpr   *or = (BoolExpr *) clause;
-	List	   *arms = list_make1(clause);
+	bool		is_or = IsA(or, BoolExpr) && or->boolop == OR_EXPR;
+	List	   *conditions = NIL;
 	ListCell   *lc;
 
-	*conditions = NIL;
-	if (IsA(or, BoolExpr) && or->boolop == OR_EXPR)
-		arms = or->args;
-	foreach(lc, arms)
+	foreach(lc, is_or ? or->args : list_make1(clause))
 	{
 		Condition  *condition = palloc(sizeof(Condition));
 
-		if (!smf_condition_match(lfirst(lc), table, condition) ||
-			smf_condition_use(condition, SMF_FROM_NAMES) != USE_LOOKUP)
-			return false;
-		*conditions = lappend(*conditions, condition);
+		if (!match_condition(lfirst(lc), table, condition) ||
+			(is_or && smf_condition_use(condition, SMF_FROM_NAMES) != USE_LOOKUP))
+			return NIL;
+		conditions = lappend(conditions, condition);
 	}
-	return true;
+	return conditions;
+}
+
+/*
+ * smf_clause_use
+ *		What the service can do with a clause when jobs come from the source; the
+ *		conditions are what smf_clause_match has found in it.
+ */
+ConditionUse
+smf_clause_use(List *conditions, JobSource source)
+{
+	if (conditions == NIL)
+		return USE_NONE;
+	/* each of several is a look-up: only together they leave no job out */
+	if (list_length(conditions) > 1)
+		return source == SMF_FROM_NAMES ? USE_LOOKUP : USE_NONE;
+	return smf_condition_use(linitial(conditions), source);
 }

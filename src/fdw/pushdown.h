@@ -50,9 +50,9 @@ typedef enum ConditionUse
 	USE_FILTER					/* it thins the pages out */
 } ConditionUse;
 
-extern bool smf_condition_match(Expr *clause, const TableRef *table, Condition *condition);
+extern List *smf_clause_match(Expr *clause, const TableRef *table);
+extern ConditionUse smf_clause_use(List *conditions, JobSource source);
 extern ConditionUse smf_condition_use(const Condition *condition, JobSource source);
-extern bool smf_lookup_match(Expr *clause, const TableRef *table, List **conditions);
 
 extern int64 smf_column_rounded_us(const SmfColumn *column);
 extern bool smf_is_column_of(Node *node, const TableRef *table, const char *attribute);

@@ -69,14 +69,15 @@ typedef struct Evaluation
 
 /*
  * smf_request_create
- *		Prepare to ask for what meets the clauses, which the source can be asked.
+ *		Prepare to ask for what meets the conditions, as far as the source can be asked.
  *
- * Lives in the current memory context.  The columns and the table's settings must
+ * "conditions" has a list of Condition * for each clause, as smf_clause_match makes it.
+ * Lives in the current memory context; the conditions and the table's settings must
  * outlive it.
  */
 ScanRequest *
-smf_request_create(List *clauses, const TableRef *table, JobSource source,
-				   const SmfSettings *settings, PlanState *parent)
+smf_request_create(List *conditions, JobSource source, const SmfSettings *settings,
+				   PlanState *parent)
 {
 	ScanRequest *request = palloc0(sizeof(ScanRequest));
 	ListCell   *lc;
@@ -84,23 +85,17 @@ smf_request_create(List *clauses, const TableRef *table, JobSource source,
 	request->source = source;
 	request->region = settings->region;
 	request->account_id = settings->account_id;
-	foreach(lc, clauses)
+	foreach(lc, conditions)
 	{
-		List	   *matched = NIL;
+		List	   *clause = lfirst(lc);
+		ConditionUse use = smf_clause_use(clause, source);
 		List	   *bound = NIL;
 		ListCell   *lc2;
-		Condition	condition;
-		bool		lookup = source == SMF_FROM_NAMES &&
-			smf_lookup_match(lfirst(lc), table, &matched);
 
-		if (!lookup)
-		{
-			if (!smf_condition_match(lfirst(lc), table, &condition) ||
-				smf_condition_use(&condition, source) == USE_NONE)
-				continue;
-			matched = list_make1(&condition);
-		}
-		foreach(lc2, matched)
+		if (use == USE_NONE)
+			continue;
+		/* their values are computed whenever the scan starts */
+		foreach(lc2, clause)
 		{
 			BoundCondition *one = palloc0(sizeof(BoundCondition));
 
@@ -108,7 +103,8 @@ smf_request_create(List *clauses, const TableRef *table, JobSource source,
 			one->value = ExecInitExpr(one->condition.value, parent);
 			bound = lappend(bound, one);
 		}
-		if (lookup)
+		/* of a look-up one is enough; the others all hold */
+		if (use == USE_LOOKUP)
 			request->lookups = lappend(request->lookups, bound);
 		else
 			request->conditions = list_concat(request->conditions, bound);

@@ -13,7 +13,7 @@
 
 typedef struct ScanRequest ScanRequest;
 
-extern ScanRequest *smf_request_create(List *clauses, const TableRef *table, JobSource source,
+extern ScanRequest *smf_request_create(List *conditions, JobSource source,
 									   const SmfSettings *settings, PlanState *parent);
 extern bool smf_request_evaluate(ScanRequest *request, ExprContext *econtext,
 								 JobStreamSpec *spec);

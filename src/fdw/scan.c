@@ -93,9 +93,12 @@ release_scan_with_memory(JobScan *state)
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 }
 
-/* Prepare to read from the source: the plan's, or one to fall back to. */
+/*
+ * Prepare to read from the source: the plan's, or one to fall back to.  "conditions" are
+ * what it may be asked for: a list of Condition * for each clause.
+ */
 static void
-use_source(JobScan *state, JobSource source, List *api_clauses)
+use_source(JobScan *state, JobSource source, List *conditions)
 {
 	SmfNeeds	needs = smf_needs(state->table.columns, state->plan.attnums, source);
 	MemoryContext old = MemoryContextSwitchTo(state->node->ss.ps.state->es_query_cxt);
@@ -105,7 +108,7 @@ use_source(JobScan *state, JobSource source, List *api_clauses)
 	state->spec.want_tags = needs.tags;
 	state->spec.may_refuse = source == SMF_FROM_TUNING_JOB ||
 		(source == SMF_FROM_SEARCH && state->fall_back);
-	state->request = smf_request_create(api_clauses, &state->table, source, state->settings,
+	state->request = smf_request_create(conditions, source, state->settings,
 										&state->node->ss.ps);
 	state->checks = smf_early_create(state->plan.early, &state->table, state->reader, state->node,
 									 &state->spec);
@@ -130,10 +133,10 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 
 	state = palloc0(sizeof(JobScan));
 	state->node = node;
-	state->plan = smf_scan_plan_unpack(plan);
 	table = GetForeignTable(RelationGetRelid(relation));
 	state->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
 	state->table = smf_table_ref(relation, plan->scan.scanrelid, state->settings);
+	state->plan = smf_scan_plan_unpack(plan, state->table.columns);
 	state->client = smf_role_client(state->settings, smf_role_of_scan(node));
 
 	state->spec.ordered = state->plan.ordered;
@@ -161,7 +164,7 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	state->request_context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw request",
 												   ALLOCSET_DEFAULT_SIZES);
 	state->fall_back = state->plan.fall_back;
-	use_source(state, state->plan.source, state->plan.api);
+	use_source(state, state->plan.source, state->plan.api_conditions);
 	state->wait_fd = -1;
 	release_scan_with_memory(state);
 	if (state->plan.from_parent > 0)
@@ -311,7 +314,7 @@ change_source(JobScan *state, JobStreamResult refused)
 	smf_stream_end(state->stream);
 	state->stream = NULL;
 	/* what it can be asked for was not planned: it is among what is decided early */
-	use_source(state, source, state->plan.early);
+	use_source(state, source, state->plan.early_conditions);
 	start_stream(state);
 }
 

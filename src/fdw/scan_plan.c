@@ -4,22 +4,29 @@
  *		What a plan tells the executor about a scan, packed into nodes and unpacked.
  *
  * Plans are cached, copied and printed, so that a ForeignScan holds nothing but nodes.
- * Conditions go to its fdw_exprs: Postgres adapts them there to the executor, as it does
+ * Expressions go to its fdw_exprs: Postgres adapts them there to the executor, as it does
  * those of its own nodes.  All else goes to fdw_private, in the order of one table that
  * both directions follow: whoever adds a member adds a line to it.
+ *
+ * A condition that was recognised goes to both, its value as an expression.  The value is
+ * a part of its clause, too, but after planning nobody could tell which.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "fdw/pushdown.h"
 #include "fdw/scan_plan.h"
 #include "nodes/value.h"
 
-/* What fdw_exprs holds, by position: lists of conditions. */
+/* What fdw_exprs holds, by position: lists of expressions. */
 typedef enum ScanExprIndex
 {
-	SCAN_EXPR_API,
-	SCAN_EXPR_EARLY
+	SCAN_EXPR_API,				/* the clauses */
+	SCAN_EXPR_EARLY,
+	SCAN_EXPR_API_VALUES,		/* of their conditions, one after another; NULL of
+								 * those that have none */
+	SCAN_EXPR_EARLY_VALUES
 } ScanExprIndex;
 
 /* The node that a member becomes. */
@@ -31,7 +38,7 @@ typedef enum MemberKind
 	MEMBER_LIST					/* List */
 } MemberKind;
 
-/* What fdw_private holds, by position. */
+/* What fdw_private holds, by position; behind it the conditions, but for their values. */
 static const struct
 {
 	MemberKind	kind;
@@ -93,6 +100,70 @@ node_to_member(MemberKind kind, Node *node, void *member)
 }
 
 /*
+ * What clauses say, a list of Condition * for each, as nodes; the values are appended to
+ * *values.
+ */
+static List *
+pack_conditions(List *clauses, List **values)
+{
+	List	   *packed = NIL;
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+	{
+		List	   *clause = NIL;
+		ListCell   *lc2;
+
+		foreach(lc2, (List *) lfirst(lc))
+		{
+			Condition  *condition = lfirst(lc2);
+			List	   *numbers = list_make4_int(condition->kind, condition->column->attnum,
+												 condition->strategy, (int) condition->value_type);
+			String	   *key = condition->key ? makeString(unconstify(char *, condition->key)) : NULL;
+
+			clause = lappend(clause, list_make2(numbers, key));
+			*values = lappend(*values, condition->value);
+		}
+		packed = lappend(packed, clause);
+	}
+	return packed;
+}
+
+/* The reverse; the columns are the table's. */
+static List *
+unpack_conditions(List *packed, List *values, const SmfColumn *columns)
+{
+	List	   *clauses = NIL;
+	ListCell   *lc;
+	ListCell   *value = list_head(values);
+
+	foreach(lc, packed)
+	{
+		List	   *clause = NIL;
+		ListCell   *lc2;
+
+		foreach(lc2, (List *) lfirst(lc))
+		{
+			Condition  *condition = palloc(sizeof(Condition));
+			List	   *numbers = linitial(lfirst(lc2));
+			String	   *key = lsecond(lfirst(lc2));
+
+			condition->kind = linitial_int(numbers);
+			condition->column = &columns[lsecond_int(numbers) - 1];
+			condition->strategy = lthird_int(numbers);
+			condition->value_type = (Oid) lfourth_int(numbers);
+			condition->key = key ? strVal(key) : NULL;
+			condition->rounded_us = smf_column_rounded_us(condition->column);
+			condition->value = lfirst(value);
+			clause = lappend(clause, condition);
+			value = lnext(values, value);
+		}
+		clauses = lappend(clauses, clause);
+	}
+	return clauses;
+}
+
+/*
  * smf_scan_plan_pack
  *		Make the lists that ForeignScan.fdw_exprs and fdw_private are to be.
  *
@@ -101,25 +172,37 @@ node_to_member(MemberKind kind, Node *node, void *member)
 void
 smf_scan_plan_pack(const ScanPlan *plan, List **exprs, List **private)
 {
-	*exprs = list_make2(plan->api, plan->early);
+	List	   *api_values = NIL;
+	List	   *early_values = NIL;
+
 	*private = NIL;
 	for (int i = 0; i < lengthof(members); i++)
 		*private = lappend(*private, member_to_node(members[i].kind,
 													(const char *) plan + members[i].offset));
+	*private = lappend(*private, pack_conditions(plan->api_conditions, &api_values));
+	*private = lappend(*private, pack_conditions(plan->early_conditions, &early_values));
+	*exprs = list_make4(plan->api, plan->early, api_values, early_values);
 }
 
 /*
  * smf_scan_plan_unpack
- *		What smf_scan_plan_pack has packed, as it is after planning: the conditions are
- *		the executor's.  Lists are those of the scan node.
+ *		What smf_scan_plan_pack has packed, as it is after planning: the expressions are
+ *		the executor's.
+ *
+ * The columns are the table's, by attribute number less one.  Conditions are made in the
+ * current memory context; other lists are those of the scan node.
  */
 ScanPlan
-smf_scan_plan_unpack(const ForeignScan *scan)
+smf_scan_plan_unpack(const ForeignScan *scan, const SmfColumn *columns)
 {
 	ScanPlan	plan;
 
 	plan.api = list_nth(scan->fdw_exprs, SCAN_EXPR_API);
 	plan.early = list_nth(scan->fdw_exprs, SCAN_EXPR_EARLY);
+	plan.api_conditions = unpack_conditions(list_nth(scan->fdw_private, lengthof(members)),
+											list_nth(scan->fdw_exprs, SCAN_EXPR_API_VALUES), columns);
+	plan.early_conditions = unpack_conditions(list_nth(scan->fdw_private, lengthof(members) + 1),
+											  list_nth(scan->fdw_exprs, SCAN_EXPR_EARLY_VALUES), columns);
 	for (int i = 0; i < lengthof(members); i++)
 		node_to_member(members[i].kind, list_nth(scan->fdw_private, i),
 					   (char *) &plan + members[i].offset);

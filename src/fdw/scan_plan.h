@@ -8,7 +8,7 @@
 #ifndef SMF_SCAN_PLAN_H
 #define SMF_SCAN_PLAN_H
 
-#include "jobs/stream.h"
+#include "fdw/column.h"
 #include "nodes/plannodes.h"
 
 /* A scan as it was planned.  Lists belong to the plan. */
@@ -21,8 +21,12 @@ typedef struct ScanPlan
 	List	   *attnums;		/* integer list: attribute numbers of the columns that
 								 * are read */
 	List	   *api;			/* Expr: conditions that the source is asked for */
+	List	   *api_conditions; /* what each of them says: lists of Condition *, as
+								 * smf_clause_match makes them */
 	List	   *early;			/* Expr: conditions that are decided on what is known so
 								 * far */
+	List	   *early_conditions;	/* what each of them says, NIL if nothing that can
+									 * be asked */
 
 	/* how much of it, and in which order */
 	bool		ordered;		/* does the plan rely on the order of creation? */
@@ -47,6 +51,6 @@ typedef struct ScanPlan
 } ScanPlan;
 
 extern void smf_scan_plan_pack(const ScanPlan *plan, List **exprs, List **private);
-extern ScanPlan smf_scan_plan_unpack(const ForeignScan *scan);
+extern ScanPlan smf_scan_plan_unpack(const ForeignScan *scan, const SmfColumn *columns);
 
 #endif							/* SMF_SCAN_PLAN_H */
