@@ -19,12 +19,14 @@ OBJS = \
 	src/fdw/analyze.o \
 	src/fdw/check.o \
 	src/fdw/column.o \
+	src/fdw/demand.o \
 	src/fdw/early.o \
 	src/fdw/explain.o \
 	src/fdw/fragment.o \
 	src/fdw/functions.o \
 	src/fdw/import.o \
 	src/fdw/lookup.o \
+	src/fdw/may_raise.o \
 	src/fdw/monitor.o \
 	src/fdw/plan.o \
 	src/fdw/procedure.o \

@@ -23,7 +23,6 @@ typedef enum EarlyTier
 	EARLY_COMPLETE				/* on the whole row */
 } EarlyTier;
 
-extern bool smf_early_may_raise(Node *clause, List *subplans);
 extern EarlyTier smf_early_tier(Node *clause, const TableRef *table, JobSource source);
 extern bool smf_early_reads_columns(Node *clause, const TableRef *table);
 extern bool smf_early_known(Node *clause, const TableRef *table, JobSource source);

@@ -20,32 +20,27 @@
 
 #include <math.h>
 
-#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "compat/fdw.h"
+#include "fdw/demand.h"
 #include "fdw/early.h"
+#include "fdw/may_raise.h"
 #include "fdw/plan.h"
 #include "fdw/pushdown.h"
 #include "fdw/scan_plan.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
-#include "optimizer/appendinfo.h"
 #include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
 /* Rows of a table that nobody has estimated. */
 #define DEFAULT_JOBS 1000
-
-/* More rows than any table has: a larger LIMIT says no more. */
-#define MOST_JOBS 1e12
 
 double		smf_call_cost = 100;
 
@@ -91,13 +86,6 @@ typedef struct SortedClauses
 	bool		all_known;		/* every condition is among known */
 } SortedClauses;
 
-/* Columns of a table. */
-typedef struct ColumnSet
-{
-	Index		relid;			/* the table's range table index */
-	Bitmapset  *columns;		/* as pull_varattnos has them */
-} ColumnSet;
-
 /* The calls that a scan makes, as far as that can be estimated. */
 typedef struct CallEstimate
 {
@@ -137,116 +125,6 @@ sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	else if (!info->has_statistics)
 		rel->tuples = DEFAULT_JOBS;
 	set_baserel_size_estimates(root, rel);
-}
-
-/* Does the expression read the table's whole row? */
-static bool
-reads_whole_row(Node *node, Index relid)
-{
-	Bitmapset  *used = NULL;
-
-	pull_varattnos(node, relid, &used);
-	return bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
-}
-
-/* Is it there for a row mark of the table, and for nothing that the user wrote? */
-static bool
-is_row_mark_entry(PlannerInfo *root, TargetEntry *entry, Index relid)
-{
-	ListCell   *lc;
-
-	if (!entry->resjunk || entry->resname == NULL)
-		return false;
-	foreach(lc, root->rowMarks)
-	{
-		PlanRowMark *mark = lfirst_node(PlanRowMark, lc);
-
-		if (mark->rti == relid &&
-			strcmp(entry->resname, psprintf("wholerow%u", mark->rowmarkId)) == 0)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Do row marks alone want the table's whole row, to check conditions again when a row of
- * another table has changed?  Then columns that the query does not read may be missing
- * from it.
- */
-static bool
-whole_row_is_marked(PlannerInfo *root, RelOptInfo *rel)
-{
-	Query	   *query = root->parse;
-	RelOptInfo *table = rel;	/* what the query names */
-	Bitmapset  *result = bms_make_singleton(0);
-	ListCell   *lc;
-
-	if (root->rowMarks == NIL)
-		return false;
-	if (rel->top_parent_relids != NULL)
-		table = find_base_rel(root, bms_singleton_member(rel->top_parent_relids));
-
-	/* no join needs it, only the result */
-	if (!bms_is_subset(table->attr_needed[0 - table->min_attr], result))
-		return false;
-	foreach(lc, root->processed_tlist)
-	{
-		TargetEntry *entry = lfirst_node(TargetEntry, lc);
-
-		if (!is_row_mark_entry(root, entry, table->relid) &&
-			reads_whole_row((Node *) entry->expr, table->relid))
-			return false;
-	}
-	/* these find what they need in an entry for a row mark */
-	return !reads_whole_row((Node *) query->returningList, table->relid) &&
-		!reads_whole_row((Node *) query->mergeActionList, table->relid) &&
-		!reads_whole_row(smf_merge_condition(query), table->relid);
-}
-
-/* Is it the whole row of a table, as it is or as a row of the table that it is a part of? */
-static bool
-is_whole_row(Node *node)
-{
-	while (IsA(node, ConvertRowtypeExpr))
-		node = (Node *) ((ConvertRowtypeExpr *) node)->arg;
-	return IsA(node, Var) && ((Var *) node)->varattno == 0;
-}
-
-/* The columns that the query, or one of the clauses, reads (integer list). */
-static List *
-columns_read(PlannerInfo *root, RelOptInfo *rel, List *scan_clauses)
-{
-	FdwRelationInfo *info = rel->fdw_private;
-	Bitmapset  *used = NULL;
-	List	   *attnums = NIL;
-	ListCell   *lc;
-	bool		marked = whole_row_is_marked(root, rel);
-	Bitmapset  *needed = NULL;
-	bool		whole_row;
-
-	foreach(lc, rel->reltarget->exprs)
-	{
-		if (!marked || !is_whole_row(lfirst(lc)))
-			pull_varattnos(lfirst(lc), rel->relid, &used);
-	}
-	foreach(lc, scan_clauses)
-		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, rel->relid, &used);
-
-	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
-	for (int i = 0; i < info->table.natts; i++)
-	{
-		const SmfColumn *column = &info->table.columns[i];
-
-		if (column->name == NULL)
-			continue;			/* dropped */
-		if (whole_row ||
-			bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, used))
-			needed = bms_add_member(needed, column->attnum);
-	}
-	needed = smf_columns_needed(info->table.columns, needed);
-	for (int attnum = -1; (attnum = bms_next_member(needed, attnum)) >= 0;)
-		attnums = lappend_int(attnums, attnum);
-	return attnums;
 }
 
 /*
@@ -314,7 +192,7 @@ stays_behind(PlannerInfo *root, RelOptInfo *rel, Node *clause, JobSource source,
 
 	if (latest != EARLY_COMPLETE)
 		return false;
-	return smf_early_may_raise(clause, root->glob->subplans) ||
+	return smf_may_raise(clause, root->glob->subplans) ||
 		(contain_subplans(clause) &&
 		 smf_early_tier(clause, &info->table, source) > EARLY_LISTED);
 }
@@ -359,7 +237,7 @@ sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, JobSource source
 			sorted->early = lappend(sorted->early, node);
 			sorted->early_conditions = lappend(sorted->early_conditions, found->conditions);
 			/* the executor holds it back then, and what may raise an error behind it */
-			if (tier < latest && smf_early_may_raise(node, root->glob->subplans))
+			if (tier < latest && smf_may_raise(node, root->glob->subplans))
 				tier = EARLY_COMPLETE;
 			latest = Max(latest, tier);
 			known = tier == EARLY_LISTED || (tier == EARLY_AT_START && source != SMF_FROM_NAMES);
@@ -671,7 +549,7 @@ void
 sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	FdwRelationInfo *info = rel->fdw_private;
-	List	   *attnums = columns_read(root, rel, rel->baserestrictinfo);
+	List	   *attnums = smf_demand_columns(root, rel, &info->table, rel->baserestrictinfo);
 	JobSource	source = choose_source(root, rel, attnums);
 	CallEstimate estimate = estimate_calls(root, rel, source, attnums, rel->baserestrictinfo, 0);
 	double		concurrency = info->settings->max_concurrency;
@@ -706,156 +584,6 @@ sagemakerIsForeignPathAsyncCapable(ForeignPath *path)
 /* ----- plans ----- */
 
 /*
- * The number of rows that the query reads from this table, or from this partition of it, at
- * the most, 0 if it may be all: a LIMIT that nothing stands between.
- */
-static double
-rows_bound(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool all_known)
-{
-	Query	   *query = root->parse;
-	Relids		table = rel->top_parent_relids ? rel->top_parent_relids : rel->relids;
-
-	if (root->limit_tuples < 1 || query->limitOption == LIMIT_OPTION_WITH_TIES)
-		return 0;
-	/* a join, or a condition that is decided late, makes of a row read no row of the result */
-	if (!bms_equal(root->all_baserels, table) ||
-		!all_known || query->rowMarks != NIL || query->setOperations != NULL)
-		return 0;
-	/* and a sort reads all rows */
-	if (!pathkeys_contained_in(root->sort_pathkeys, path->path.pathkeys) ||
-		(query->sortClause != NIL && root->sort_pathkeys == NIL))
-		return 0;
-	return Min(root->limit_tuples, MOST_JOBS);
-}
-
-/* Does the table, or the only partition of one that is left, give all rows? */
-static bool
-gives_all_rows(PlannerInfo *root, RelOptInfo *rel)
-{
-	while (rel->reloptkind == RELOPT_OTHER_MEMBER_REL)
-	{
-		rel = find_base_rel(root, root->append_rel_array[rel->relid]->parent_relid);
-		if (rel->part_scheme == NULL || bms_num_members(rel->live_parts) != 1)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Is the query likely to stop before it has read all rows that it may read?  Under a
- * LIMIT above joins or sorts, in an EXISTS, for a cursor: it may, or it may not.  So it may
- * where other partitions give rows, too.
- */
-static bool
-may_end_early(PlannerInfo *root, RelOptInfo *rel, double bound)
-{
-	return (bound == 0 || !gives_all_rows(root, rel)) &&
-		(root->limit_tuples >= 1 || root->tuple_fraction > 0);
-}
-
-/*
- * The partition keys of all tables above a partition, as expressions of its own
- * columns.
- */
-static List *
-partition_keys(PlannerInfo *root, Index relid)
-{
-	AppendRelInfo *member = root->append_rel_array[relid];
-	RelOptInfo *parent;
-	List	   *keys;
-
-	if (member == NULL)
-		return NIL;
-	parent = find_base_rel(root, member->parent_relid);
-	keys = partition_keys(root, parent->relid);
-	for (int i = 0; parent->part_scheme != NULL && i < parent->part_scheme->partnatts; i++)
-		keys = list_concat(keys, parent->partexprs[i]);
-	return (List *) adjust_appendrel_attrs(root, (Node *) keys, 1, &member);
-}
-
-/* A walker: does it take a value that only running the query gives? */
-static bool
-awaits_value(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
-		(IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC))
-		return true;
-	return expression_tree_walker(node, awaits_value, context);
-}
-
-/* A walker: does it compare one of the columns with such a value? */
-static bool
-compares_with_awaited(Node *node, void *context)
-{
-	ColumnSet  *set = context;
-	Bitmapset  *read = NULL;
-
-	if (node == NULL)
-		return false;
-	/* each arm is a comparison of its own */
-	if (IsA(node, BoolExpr))
-		return expression_tree_walker(node, compares_with_awaited, context);
-	/* an array whose elements are not written down excludes nothing */
-	if (IsA(node, ScalarArrayOpExpr) && !IsA(lsecond(((ScalarArrayOpExpr *) node)->args), ArrayExpr))
-		return false;
-	pull_varattnos(node, set->relid, &read);
-	return bms_overlap(read, set->columns) && awaits_value(node, NULL);
-}
-
-/*
- * May a comparison of a partition key exclude the partition once the query runs?
- *
- * Constants have excluded it from the plan by now; the statement's parameters and
- * stable functions do so when the executor starts, so that the scan never begins.
- */
-static bool
-may_be_excluded(PlannerInfo *root, RelOptInfo *rel, List *keys)
-{
-	ColumnSet	set = {rel->relid, NULL};
-	ListCell   *lc;
-
-	if (!enable_partition_pruning)
-		return false;
-	pull_varattnos((Node *) keys, rel->relid, &set.columns);
-	foreach(lc, rel->baserestrictinfo)
-	{
-		if (compares_with_awaited((Node *) lfirst_node(RestrictInfo, lc)->clause, &set))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Will the scan surely be asked for its first row when its sisters are?  Where the
- * partitions of a table are merged in an order that each of them gives, and none is
- * left out.  If so, how far behind the table it stands in the range table, which the
- * executor's is made of; else 0.
- */
-static int
-distance_from_parent(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
-{
-	FdwRelationInfo *info = rel->fdw_private;
-	List	   *keys;
-	ListCell   *lc;
-
-	if (rel->reloptkind != RELOPT_OTHER_MEMBER_REL || root->query_pathkeys == NIL ||
-		!pathkeys_contained_in(root->query_pathkeys, path->path.pathkeys))
-		return 0;
-	keys = partition_keys(root, rel->relid);
-	if (may_be_excluded(root, rel, keys))
-		return 0;
-	/* in the order of their key, partitions are read one after another */
-	foreach(lc, keys)
-	{
-		if (smf_is_column_of(lfirst(lc), &info->table, "CreationTime"))
-			return 0;
-	}
-	return (int) rel->relid - bms_singleton_member(rel->top_parent_relids);
-}
-
-/*
  * sagemakerGetForeignPlan
  *		The plan for the path that was chosen.
  */
@@ -866,7 +594,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 {
 	FdwRelationInfo *info = rel->fdw_private;
 	JobSource	source = intVal(list_nth(best_path->fdw_private, PATH_PRIVATE_SOURCE));
-	List	   *attnums = columns_read(root, rel, scan_clauses);
+	List	   *attnums = smf_demand_columns(root, rel, &info->table, scan_clauses);
 	SortedClauses sorted;
 	CallEstimate estimate;
 	ScanPlan	plan;
@@ -887,9 +615,9 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	plan.ordered = best_path->path.pathkeys != NIL;
 	plan.oldest_first = boolVal(list_nth(best_path->fdw_private, PATH_PRIVATE_OLDEST_FIRST));
 	plan.narrowed = sorted.filters != NIL || sorted.known != NIL;
-	plan.bound = rows_bound(root, rel, best_path, sorted.all_known && source != SMF_FROM_NAMES);
-	plan.ramp = may_end_early(root, rel, plan.bound);
-	plan.from_parent = distance_from_parent(root, rel, best_path);
+	plan.bound = smf_demand_rows(root, rel, best_path, sorted.all_known && source != SMF_FROM_NAMES);
+	plan.ramp = smf_demand_may_end(root, rel, plan.bound);
+	plan.from_parent = smf_demand_from_parent(root, rel, &info->table, best_path);
 	plan.parameterized = best_path->path.param_info != NULL;
 
 	/* what that is likely to cost: a LIMIT counts now, which the path knew nothing of */

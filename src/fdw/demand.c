@@ -1,0 +1,311 @@
+/*-------------------------------------------------------------------------
+ *
+ * demand.c
+ *		What a query wants of a scan: which columns, how many rows, and when.
+ *
+ * The planner asks about the query around the scan: its target list and row marks, its
+ * LIMIT, the partitions beside the table.  Nothing here is about calls or their costs.
+ *
+ * Not accounted for: columns of a whole-row reference that nobody looks at, and a LIMIT
+ * that a parameter gives.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "compat/fdw.h"
+#include "fdw/demand.h"
+#include "fdw/pushdown.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/appendinfo.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+
+/* More rows than any table has: a larger LIMIT says no more. */
+#define MOST_JOBS 1e12
+
+/* Columns of a table. */
+typedef struct ColumnSet
+{
+	Index		relid;			/* the table's range table index */
+	Bitmapset  *columns;		/* as pull_varattnos has them */
+} ColumnSet;
+
+/* ----- columns ----- */
+
+/* Does the expression read the table's whole row? */
+static bool
+reads_whole_row(Node *node, Index relid)
+{
+	Bitmapset  *used = NULL;
+
+	pull_varattnos(node, relid, &used);
+	return bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
+}
+
+/* Is it there for a row mark of the table, and for nothing that the user wrote? */
+static bool
+is_row_mark_entry(PlannerInfo *root, TargetEntry *entry, Index relid)
+{
+	ListCell   *lc;
+
+	if (!entry->resjunk || entry->resname == NULL)
+		return false;
+	foreach(lc, root->rowMarks)
+	{
+		PlanRowMark *mark = lfirst_node(PlanRowMark, lc);
+
+		if (mark->rti == relid &&
+			strcmp(entry->resname, psprintf("wholerow%u", mark->rowmarkId)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Do row marks alone want the table's whole row, to check conditions again when a row of
+ * another table has changed?  Then columns that the query does not read may be missing
+ * from it.
+ */
+static bool
+whole_row_is_marked(PlannerInfo *root, RelOptInfo *rel)
+{
+	Query	   *query = root->parse;
+	RelOptInfo *table = rel;	/* what the query names */
+	Bitmapset  *result = bms_make_singleton(0);
+	ListCell   *lc;
+
+	if (root->rowMarks == NIL)
+		return false;
+	if (rel->top_parent_relids != NULL)
+		table = find_base_rel(root, bms_singleton_member(rel->top_parent_relids));
+
+	/* no join needs it, only the result */
+	if (!bms_is_subset(table->attr_needed[0 - table->min_attr], result))
+		return false;
+	foreach(lc, root->processed_tlist)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
+
+		if (!is_row_mark_entry(root, entry, table->relid) &&
+			reads_whole_row((Node *) entry->expr, table->relid))
+			return false;
+	}
+	/* these find what they need in an entry for a row mark */
+	return !reads_whole_row((Node *) query->returningList, table->relid) &&
+		!reads_whole_row((Node *) query->mergeActionList, table->relid) &&
+		!reads_whole_row(smf_merge_condition(query), table->relid);
+}
+
+/* Is it the whole row of a table, as it is or as a row of the table that it is a part of? */
+static bool
+is_whole_row(Node *node)
+{
+	while (IsA(node, ConvertRowtypeExpr))
+		node = (Node *) ((ConvertRowtypeExpr *) node)->arg;
+	return IsA(node, Var) && ((Var *) node)->varattno == 0;
+}
+
+/*
+ * smf_demand_columns
+ *		The columns that the query, or one of the clauses, reads (integer list), and those
+ *		that generated ones among them are computed from.
+ *
+ * "clauses" are RestrictInfos.
+ */
+List *
+smf_demand_columns(PlannerInfo *root, RelOptInfo *rel, const TableRef *table, List *clauses)
+{
+	Bitmapset  *used = NULL;
+	List	   *attnums = NIL;
+	ListCell   *lc;
+	bool		marked = whole_row_is_marked(root, rel);
+	Bitmapset  *needed = NULL;
+	bool		whole_row;
+
+	foreach(lc, rel->reltarget->exprs)
+	{
+		if (!marked || !is_whole_row(lfirst(lc)))
+			pull_varattnos(lfirst(lc), rel->relid, &used);
+	}
+	foreach(lc, clauses)
+		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, rel->relid, &used);
+
+	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
+	for (int i = 0; i < table->natts; i++)
+	{
+		const SmfColumn *column = &table->columns[i];
+
+		if (column->name == NULL)
+			continue;			/* dropped */
+		if (whole_row ||
+			bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, used))
+			needed = bms_add_member(needed, column->attnum);
+	}
+	needed = smf_columns_needed(table->columns, needed);
+	for (int attnum = -1; (attnum = bms_next_member(needed, attnum)) >= 0;)
+		attnums = lappend_int(attnums, attnum);
+	return attnums;
+}
+
+/* ----- rows ----- */
+
+/*
+ * smf_demand_rows
+ *		The number of rows that the query reads from this table, or from this partition of
+ *		it, at the most, 0 if it may be all: a LIMIT that nothing stands between.
+ *
+ * "all_known" is whether all conditions are decided before a job's own calls.
+ */
+double
+smf_demand_rows(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool all_known)
+{
+	Query	   *query = root->parse;
+	Relids		table = rel->top_parent_relids ? rel->top_parent_relids : rel->relids;
+
+	if (root->limit_tuples < 1 || query->limitOption == LIMIT_OPTION_WITH_TIES)
+		return 0;
+	/* a join, or a condition that is decided late, can drop rows after they are read */
+	if (!bms_equal(root->all_baserels, table) ||
+		!all_known || query->rowMarks != NIL || query->setOperations != NULL)
+		return 0;
+	/* and a sort reads all rows */
+	if (!pathkeys_contained_in(root->sort_pathkeys, path->path.pathkeys) ||
+		(query->sortClause != NIL && root->sort_pathkeys == NIL))
+		return 0;
+	return Min(root->limit_tuples, MOST_JOBS);
+}
+
+/* Does the table, or the only partition of one that is left, give all rows? */
+static bool
+gives_all_rows(PlannerInfo *root, RelOptInfo *rel)
+{
+	while (rel->reloptkind == RELOPT_OTHER_MEMBER_REL)
+	{
+		rel = find_base_rel(root, root->append_rel_array[rel->relid]->parent_relid);
+		if (rel->part_scheme == NULL || bms_num_members(rel->live_parts) != 1)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * smf_demand_may_end
+ *		May the query end before it has read all rows that it may read, of which there
+ *		are "bound" at the most?
+ *
+ * Under a LIMIT above joins or sorts, in an EXISTS, for a cursor: it may, or it may not.
+ * So it may where other partitions give rows, too.
+ */
+bool
+smf_demand_may_end(PlannerInfo *root, RelOptInfo *rel, double bound)
+{
+	return (bound == 0 || !gives_all_rows(root, rel)) &&
+		(root->limit_tuples >= 1 || root->tuple_fraction > 0);
+}
+
+/*
+ * The partition keys of all tables above a partition, as expressions of its own
+ * columns.
+ */
+static List *
+partition_keys(PlannerInfo *root, Index relid)
+{
+	AppendRelInfo *member = root->append_rel_array[relid];
+	RelOptInfo *parent;
+	List	   *keys;
+
+	if (member == NULL)
+		return NIL;
+	parent = find_base_rel(root, member->parent_relid);
+	keys = partition_keys(root, parent->relid);
+	for (int i = 0; parent->part_scheme != NULL && i < parent->part_scheme->partnatts; i++)
+		keys = list_concat(keys, parent->partexprs[i]);
+	return (List *) adjust_appendrel_attrs(root, (Node *) keys, 1, &member);
+}
+
+/* A walker: does it take a value that only running the query gives? */
+static bool
+awaits_value(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
+		(IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC))
+		return true;
+	return expression_tree_walker(node, awaits_value, context);
+}
+
+/* A walker: does it compare one of the columns with such a value? */
+static bool
+compares_with_awaited(Node *node, void *context)
+{
+	ColumnSet  *set = context;
+	Bitmapset  *read = NULL;
+
+	if (node == NULL)
+		return false;
+	/* each arm is a comparison of its own */
+	if (IsA(node, BoolExpr))
+		return expression_tree_walker(node, compares_with_awaited, context);
+	/* an array whose elements are not written down excludes nothing */
+	if (IsA(node, ScalarArrayOpExpr) && !IsA(lsecond(((ScalarArrayOpExpr *) node)->args), ArrayExpr))
+		return false;
+	pull_varattnos(node, set->relid, &read);
+	return bms_overlap(read, set->columns) && awaits_value(node, NULL);
+}
+
+/*
+ * May a comparison of a partition key exclude the partition once the query runs?
+ *
+ * Constants have excluded it from the plan by now; the statement's parameters and
+ * stable functions do so when the executor starts, so that the scan never begins.
+ */
+static bool
+may_be_excluded(PlannerInfo *root, RelOptInfo *rel, List *keys)
+{
+	ColumnSet	set = {rel->relid, NULL};
+	ListCell   *lc;
+
+	if (!enable_partition_pruning)
+		return false;
+	pull_varattnos((Node *) keys, rel->relid, &set.columns);
+	foreach(lc, rel->baserestrictinfo)
+	{
+		if (compares_with_awaited((Node *) lfirst_node(RestrictInfo, lc)->clause, &set))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * smf_demand_from_parent
+ *		Is the scan certain to be asked for its first row when its siblings are?  If so,
+ *		how far behind the parent it stands in the range table, else 0.
+ *
+ * It is where the partitions of a table are merged in an order that each of them gives,
+ * and none is left out.  The executor's range table has the same distance.
+ */
+int
+smf_demand_from_parent(PlannerInfo *root, RelOptInfo *rel, const TableRef *table,
+					   const ForeignPath *path)
+{
+	List	   *keys;
+	ListCell   *lc;
+
+	if (rel->reloptkind != RELOPT_OTHER_MEMBER_REL || root->query_pathkeys == NIL ||
+		!pathkeys_contained_in(root->query_pathkeys, path->path.pathkeys))
+		return 0;
+	keys = partition_keys(root, rel->relid);
+	if (may_be_excluded(root, rel, keys))
+		return 0;
+	/* in the order of their key, partitions are read one after another */
+	foreach(lc, keys)
+	{
+		if (smf_is_column_of(lfirst(lc), table, "CreationTime"))
+			return 0;
+	}
+	return (int) rel->relid - bms_singleton_member(rel->top_parent_relids);
+}

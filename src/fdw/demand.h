@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * demand.h
+ *		What a query wants of a scan: which columns, how many rows, and when.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_DEMAND_H
+#define SMF_DEMAND_H
+
+#include "fdw/column.h"
+#include "nodes/pathnodes.h"
+
+extern List *smf_demand_columns(PlannerInfo *root, RelOptInfo *rel, const TableRef *table,
+								List *clauses);
+extern double smf_demand_rows(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path,
+							  bool all_known);
+extern bool smf_demand_may_end(PlannerInfo *root, RelOptInfo *rel, double bound);
+extern int	smf_demand_from_parent(PlannerInfo *root, RelOptInfo *rel, const TableRef *table,
+								   const ForeignPath *path);
+
+#endif							/* SMF_DEMAND_H */
