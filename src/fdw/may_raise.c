@@ -169,6 +169,8 @@ plan_may_raise(Plan *plan, RaiseContext *context)
 
 	if (plan == NULL)
 		return false;
+
+	/* What a scan looks up with; what is no plain scan may do anything. */
 	switch (nodeTag(plan))
 	{
 		case T_SeqScan:
@@ -192,6 +194,8 @@ plan_may_raise(Plan *plan, RaiseContext *context)
 		default:
 			return true;
 	}
+
+	/* What it computes, and the scans below it. */
 	return plan->initPlan != NIL || may_raise((Node *) plan->targetlist, context) ||
 		may_raise((Node *) plan->qual, context) || may_raise((Node *) more, context) ||
 		plan_may_raise(plan->lefttree, context) || plan_may_raise(plan->righttree, context);
