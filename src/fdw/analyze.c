@@ -55,18 +55,18 @@ int			smf_analyze_jobs = 300;
 /* What sampling one table takes. */
 typedef struct Sampling
 {
-	Relation	relation;
-	SmfSettings *settings;
-	SmfColumn  *columns;
+	Relation	relation;		/* the table, locked by ANALYZE */
+	SmfSettings *settings;		/* the table's */
+	SmfColumn  *columns;		/* the table's, by attribute number less one */
 	List	   *attnums;		/* of the columns that have statistics */
-	AwsClient  *client;
+	AwsClient  *client;			/* makes the calls, as the table's owner */
 	Progress   *progress;		/* what others see */
-	RowReader  *reader;
+	RowReader  *reader;			/* makes a job a row */
 	MemoryContext caller;		/* where the sample's rows are to live */
 	MemoryContext row_context;	/* reset for each row */
-	int64		attempts[SMF_JOB_OPERATIONS];
+	int64		attempts[SMF_JOB_OPERATIONS];	/* requests, by operation */
 	Datum	   *values;			/* of a row, by attribute number less one */
-	bool	   *isnull;
+	bool	   *isnull;			/* which of them are NULL */
 } Sampling;
 
 /* The sample of a table, for as long as the statement runs that has it analyzed. */
@@ -75,12 +75,12 @@ typedef struct KeptSample
 	dlist_node	node;			/* in the list of all */
 	MemoryContext context;		/* holds it */
 	MemoryContextCallback callback; /* takes it out of the list */
-	Oid			relid;
-	TupleDesc	tupdesc;
-	HeapTuple  *rows;
-	int			nrows;
+	Oid			relid;			/* the table; InvalidOid: it may be out of date */
+	TupleDesc	tupdesc;		/* of the table when the sample was taken */
+	HeapTuple  *rows;			/* the sample */
+	int			nrows;			/* its size */
 	double		total_rows;		/* jobs that the table has */
-	int64		announced;		/* in which round its size was told last */
+	int64		announced;		/* in which round its size was last asked for */
 } KeptSample;
 
 static dlist_head kept_samples = DLIST_STATIC_INIT(kept_samples);
@@ -109,6 +109,7 @@ forget_samples(Datum arg, int cacheid, uint32 hashvalue)
 		dlist_container(KeptSample, node, iter.cur)->relid = InvalidOid;
 }
 
+/* Have samples forgotten when what says whose jobs they are changes. */
 static void
 watch_catalogs(void)
 {
@@ -264,6 +265,7 @@ sample_list(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double *t
 	int64		njobs = 0;
 	List	   *wanted = NIL;
 
+	/* Walk the list for names alone, and keep a sample of them. */
 	init_spec(sampling, &spec, SMF_FROM_LIST);
 	spec.want_document = spec.want_tags = false;
 	stream = smf_stream_begin(sampling->client, &spec);
@@ -280,6 +282,7 @@ sample_list(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double *t
 	smf_stream_end(stream);
 	*total_rows = njobs;
 
+	/* Look these names up. */
 	for (int i = 0; i < Min(njobs, size); i++)
 	{
 		WantedJob  *one = palloc0(sizeof(WantedJob));
@@ -292,6 +295,8 @@ sample_list(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double *t
 	stream = smf_stream_begin(sampling->client, &spec);
 	while (smf_stream_next(stream, &job) == SMF_STREAM_JOB)
 		rows[(*nrows)++] = form_row(sampling, &job);
+
+	/* Without tags, statistics would say that the column is NULL: tell why. */
 	if (smf_stream_tags_denied(stream))
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
@@ -346,7 +351,10 @@ wants_statistics(Oid relid, const char *column)
 	return false;
 }
 
-/* Ask the service. */
+/*
+ * Fill "rows", at most "size" of them, with a sample of the table's jobs as the service
+ * has them now; they are made in the current memory context.  Returns their number.
+ */
 static int
 fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 {
@@ -365,6 +373,8 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	sampling.row_context = AllocSetContextCreate(context, "sagemaker_fdw row", ALLOCSET_DEFAULT_SIZES);
 	sampling.settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
 	sampling.columns = smf_table_columns(RelationGetRelid(relation), tupdesc, sampling.settings);
+
+	/* Fetch the columns that have statistics, and what these are computed from. */
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		if (sampling.columns[i].name != NULL && !holds_environment(sampling.columns, &sampling.columns[i]) &&
@@ -374,6 +384,8 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	wanted = smf_columns_needed(sampling.columns, wanted);
 	for (int attnum = -1; (attnum = bms_next_member(wanted, attnum)) >= 0;)
 		sampling.attnums = lappend_int(sampling.attnums, attnum);
+
+	/* Make room for a row. */
 	sampling.values = palloc0(tupdesc->natts * sizeof(Datum));
 	sampling.isnull = palloc(tupdesc->natts * sizeof(bool));
 	/* a column that is not read stays NULL */
@@ -384,6 +396,7 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	sampling.reader = smf_row_reader_create(RelationGetRelid(relation), tupdesc, sampling.attnums,
 											sampling.settings);
 
+	/* Search, where it may be asked and has all that is wanted; else, or if it is denied, the list */
 	if (sampling.settings->scan_api == SMF_SCAN_DESCRIBE ||
 		smf_needs(sampling.columns, sampling.attnums, SMF_FROM_SEARCH).document ||
 		!sample_search(&sampling, rows, size, &nrows, total_rows))

@@ -125,6 +125,7 @@ smf_demand_columns(PlannerInfo *root, RelOptInfo *rel, const TableRef *table, Li
 	Bitmapset  *needed = NULL;
 	bool		whole_row;
 
+	/* Collect what the query reads, and what the clauses read. */
 	foreach(lc, rel->reltarget->exprs)
 	{
 		if (!marked || !is_whole_row(lfirst(lc)))
@@ -133,6 +134,7 @@ smf_demand_columns(PlannerInfo *root, RelOptInfo *rel, const TableRef *table, Li
 	foreach(lc, clauses)
 		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, rel->relid, &used);
 
+	/* Turn that into columns: a whole row has all, and system columns are not fetched. */
 	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
 	for (int i = 0; i < table->natts; i++)
 	{
@@ -144,6 +146,8 @@ smf_demand_columns(PlannerInfo *root, RelOptInfo *rel, const TableRef *table, Li
 			bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, used))
 			needed = bms_add_member(needed, column->attnum);
 	}
+
+	/* Add what generated columns among them are computed from. */
 	needed = smf_columns_needed(table->columns, needed);
 	for (int attnum = -1; (attnum = bms_next_member(needed, attnum)) >= 0;)
 		attnums = lappend_int(attnums, attnum);

@@ -31,7 +31,7 @@ typedef struct TierChecks
 	ExprState  *qual;			/* all of them; NULL: none */
 	Bitmapset  *columns;		/* attribute numbers that they read */
 	ExprState  *subplans;		/* those with a sub-plan; NULL: none */
-	Bitmapset  *subplan_columns;
+	Bitmapset  *subplan_columns;	/* attribute numbers that these read */
 } TierChecks;
 
 /* A condition with a sub-plan that is decided on the whole row. */
@@ -39,7 +39,7 @@ typedef struct CompleteCheck
 {
 	ExprState  *before;			/* conditions that stand before it, and that Postgres
 								 * decides, too; NULL: none */
-	ExprState  *qual;
+	ExprState  *qual;			/* the condition itself */
 } CompleteCheck;
 
 struct EarlyChecks
@@ -48,8 +48,8 @@ struct EarlyChecks
 	TupleTableSlot *slot;		/* what is known of a job */
 	ExprContext *econtext;		/* reset for each job */
 	ExprState  *settings;		/* conditions on what is known before any call */
-	Bitmapset  *settings_columns;
-	TierChecks	tiers[SMF_TIER_COMPLETE];
+	Bitmapset  *settings_columns;	/* attribute numbers that they read */
+	TierChecks	tiers[SMF_TIER_COMPLETE];	/* those that the stream asks for, by JobTier */
 	List	   *complete;		/* CompleteCheck *, in the order of the conditions */
 	int64		removed;		/* jobs that were refused */
 };
@@ -101,7 +101,10 @@ early_columns(Node *clause, const TableRef *table)
 	return smf_columns_needed(table->columns, columns_of(clause, table, &plain));
 }
 
-/* Are the clause's columns known when the source names a job, its tags aside? */
+/*
+ * Are all of the clause's columns known when the source names a job?  With "tags", columns
+ * of tags count as known.
+ */
 static bool
 known_but_for(Node *clause, const TableRef *table, JobSource source, bool tags)
 {
@@ -207,7 +210,7 @@ typedef struct SortedChecks
 {
 	bool		tags_first;		/* tags are asked for before the document */
 	List	   *at_start;		/* before any call */
-	List	   *tiers[SMF_TIER_COMPLETE];
+	List	   *tiers[SMF_TIER_COMPLETE];	/* when more is known of a job, by JobTier */
 	List	   *complete;		/* on the whole row */
 } SortedChecks;
 
@@ -360,7 +363,11 @@ smf_early_create(List *clauses, const TableRef *table, RowReader *reader,
 	SmfNeeds	needs = {spec->want_document, spec->want_tags};
 	SortedChecks sorted;
 
+	/* Find out when each condition is decided, and whether tags come first. */
 	sort_checks(clauses, table, spec->source, parent->state->es_plannedstmt->subplans, needs, &sorted);
+	spec->tags_first = sorted.tags_first;
+
+	/* Prepare what the scan asks: before any call, and at the end on the whole row. */
 	checks->reader = reader;
 	checks->slot = ExecInitExtraTupleSlot(parent->state, RelationGetDescr(node->ss.ss_currentRelation),
 										  &TTSOpsVirtual);
@@ -368,7 +375,8 @@ smf_early_create(List *clauses, const TableRef *table, RowReader *reader,
 	checks->settings = ExecInitQual(sorted.at_start, parent);
 	checks->settings_columns = early_columns((Node *) sorted.at_start, table);
 	checks->complete = complete_checks(sorted.complete, parent);
-	spec->tags_first = sorted.tags_first;
+
+	/* Prepare what the stream asks in between, whenever more is known of a job. */
 	spec->check = check_job;
 	spec->check_arg = checks;
 	for (int tier = 0; tier < SMF_TIER_COMPLETE; tier++)
@@ -433,6 +441,8 @@ check_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot)
 		if (!ExecQual(check->qual, checks->econtext))
 			return false;
 	}
+
+	/* Decide again what was decided on the summary, if the document says otherwise. */
 	if (job->document == NULL || (job->summary == NULL && job->record == NULL))
 		return true;
 	listed.document = NULL;

@@ -208,6 +208,7 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 	List	   *api = asked_conditions(&plan, source);
 	List	   *early = early_conditions(node, &plan, &table, source);
 
+	/* Show what is asked: as planned, or as it was done after a fall-back. */
 	ExplainPropertyList("API Operations", operations(&plan, &table, source), es);
 	if (api != NIL)
 		ExplainPropertyList("API Filter", deparse(node, api, es), es);
@@ -216,6 +217,8 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 	if (plan.ordered)
 		ExplainPropertyText("API Order", plan.oldest_first ?
 							"CreationTime Ascending" : "CreationTime Descending", es);
+
+	/* Show what that is likely to cost, and where the calls go. */
 	if (es->costs)
 		explain_estimate(node, &plan, es);
 	if (es->verbose)
@@ -225,6 +228,8 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 		ExplainPropertyText("API Endpoint", state ? smf_client_url(state->client) :
 							smf_role_endpoint(settings, smf_role_of_scan(node)), es);
 	}
+
+	/* Show what it has cost. */
 	if (es->analyze && state != NULL)
 	{
 		if (early != NIL)

@@ -167,10 +167,9 @@ plan_may_raise(Plan *plan, RaiseContext *context)
 {
 	List	   *more = NIL;
 
+	/* Find the conditions that a scan of its kind has besides its qual. */
 	if (plan == NULL)
 		return false;
-
-	/* What a scan looks up with; what is no plain scan may do anything. */
 	switch (nodeTag(plan))
 	{
 		case T_SeqScan:
@@ -192,10 +191,11 @@ plan_may_raise(Plan *plan, RaiseContext *context)
 			more = ((BitmapHeapScan *) plan)->bitmapqualorig;
 			break;
 		default:
+			/* whatever is not listed may */
 			return true;
 	}
 
-	/* What it computes, and the scans below it. */
+	/* Look at its own expressions, and at what is below it. */
 	return plan->initPlan != NIL || may_raise((Node *) plan->targetlist, context) ||
 		may_raise((Node *) plan->qual, context) || may_raise((Node *) more, context) ||
 		plan_may_raise(plan->lefttree, context) || plan_may_raise(plan->righttree, context);
@@ -264,10 +264,12 @@ may_raise(Node *node, void *context)
 		case T_SQLValueFunction:
 		case T_AlternativeSubPlan:
 		case T_PlaceHolderVar:
+			/* these raise errors only by the functions that they call, if any */
 			if (check_functions_in_node(node, function_may_raise, arguments_of(node)))
 				return true;
 			break;
 		default:
+			/* whatever is not listed may */
 			return true;
 	}
 	return expression_tree_walker(node, may_raise, context);

@@ -47,7 +47,7 @@ double		smf_call_cost = 100;
 /* What was found out about a condition. */
 typedef struct ClauseInfo
 {
-	RestrictInfo *clause;
+	RestrictInfo *clause;		/* the condition: found by its address */
 	List	   *conditions;		/* Condition *: what the service might be asked, as
 								 * smf_clause_match has it; NIL: nothing */
 	bool		may_be_early;	/* may it be decided before Postgres decides any other? */
@@ -89,10 +89,10 @@ typedef struct SortedClauses
 /* The calls that a scan makes, as far as that can be estimated. */
 typedef struct CallEstimate
 {
-	double		pages;
-	double		describes;
-	double		tag_lists;
-	double		jobs;			/* that the source names */
+	double		pages;			/* of the source */
+	double		describes;		/* Describe, for a job each */
+	double		tag_lists;		/* ListTags, for a job each */
+	double		jobs;			/* no calls, but jobs: those that the source names */
 	double		certain;		/* calls that are made whatever conditions refuse */
 } CallEstimate;
 
@@ -181,9 +181,9 @@ any_clause_used(RelOptInfo *rel, JobSource source, ConditionUse use)
 }
 
 /*
- * Does the clause stay behind those before it, of which "latest" is the last tier?  Behind
- * one that Postgres decides does what may raise an error, and what has a sub-plan, unless
- * that may save calls.
+ * Must the clause wait for those before it, since Postgres decides one of them?  It must if
+ * it may raise an error, which that one may guard it from, and if it has a sub-plan, unless
+ * that can be decided as soon as a job is named.  "latest" is the last tier of those before.
  */
 static bool
 stays_behind(PlannerInfo *root, RelOptInfo *rel, Node *clause, JobSource source, EarlyTier latest)
@@ -197,6 +197,44 @@ stays_behind(PlannerInfo *root, RelOptInfo *rel, Node *clause, JobSource source,
 		 smf_early_tier(clause, &info->table, source) > EARLY_LISTED);
 }
 
+/* Add a condition that the source is asked for, by what it does there. */
+static void
+add_api_clause(SortedClauses *sorted, const ClauseInfo *found, ConditionUse use)
+{
+	sorted->api = lappend(sorted->api, found->clause->clause);
+	sorted->api_conditions = lappend(sorted->api_conditions, found->conditions);
+	if (use == USE_CREATED)
+		sorted->created = lappend(sorted->created, found->clause);
+	else if (use == USE_FILTER || use == USE_TUNING_JOB)
+		sorted->filters = lappend(sorted->filters, found->clause);
+}
+
+/*
+ * Add a condition that may be decided early, in that tier.  Returns whether it is decided
+ * as soon as a job is named, if one is.
+ */
+static bool
+add_early_clause(SortedClauses *sorted, const ClauseInfo *found, EarlyTier tier, JobSource source)
+{
+	Node	   *node = (Node *) found->clause->clause;
+	bool		known = tier == EARLY_LISTED || (tier == EARLY_AT_START && source != SMF_FROM_NAMES);
+
+	sorted->early = lappend(sorted->early, node);
+	sorted->early_conditions = lappend(sorted->early_conditions, found->conditions);
+	if (known)
+		sorted->known = lappend(sorted->known, found->clause);
+	else if (tier == EARLY_TAGGED)
+		sorted->tagged = lappend(sorted->tagged, found->clause);
+
+	/* a sub-plan may be dear: it is not run again on the row */
+	if (contain_subplans(node))
+		sorted->recheck = lappend(sorted->recheck, node);
+	else
+		sorted->local = lappend(sorted->local, node);
+	return known;
+}
+
+/* Sort conditions by who decides them when jobs come from the source. */
 static void
 sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, JobSource source,
 			 SortedClauses *sorted)
@@ -215,40 +253,26 @@ sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, JobSource source
 		ConditionUse use = smf_clause_use(found->conditions, source);
 		bool		known = false;
 
+		/* a Result node above the scan decides it */
 		if (clause->pseudoconstant)
 			continue;
-		if (use != USE_NONE)
-		{
-			sorted->api = lappend(sorted->api, node);
-			sorted->api_conditions = lappend(sorted->api_conditions, found->conditions);
-		}
-		if (use == USE_CREATED)
-			sorted->created = lappend(sorted->created, clause);
-		else if (use == USE_FILTER || use == USE_TUNING_JOB)
-			sorted->filters = lappend(sorted->filters, clause);
 
-		/* that the job has the name that it was looked up by is nothing to decide */
+		/* asking narrows what comes; it is checked again all the same */
+		if (use != USE_NONE)
+			add_api_clause(sorted, found, use);
+
+		/* that the job has the name that it was looked up by is nothing to decide early */
 		if (use == USE_LOOKUP)
 			sorted->local = lappend(sorted->local, node);
 		else if (found->may_be_early && !stays_behind(root, rel, node, source, latest))
 		{
 			EarlyTier	tier = smf_early_tier(node, &info->table, source);
 
-			sorted->early = lappend(sorted->early, node);
-			sorted->early_conditions = lappend(sorted->early_conditions, found->conditions);
 			/* the executor holds it back then, and what may raise an error behind it */
 			if (tier < latest && smf_may_raise(node, root->glob->subplans))
 				tier = EARLY_COMPLETE;
 			latest = Max(latest, tier);
-			known = tier == EARLY_LISTED || (tier == EARLY_AT_START && source != SMF_FROM_NAMES);
-			if (known)
-				sorted->known = lappend(sorted->known, clause);
-			else if (tier == EARLY_TAGGED)
-				sorted->tagged = lappend(sorted->tagged, clause);
-			if (contain_subplans(node))
-				sorted->recheck = lappend(sorted->recheck, node);
-			else
-				sorted->local = lappend(sorted->local, node);
+			known = add_early_clause(sorted, found, tier, source);
 		}
 		else
 		{
@@ -314,8 +338,8 @@ names_looked_up(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 }
 
 /*
- * The calls that no condition can save: how much it refuses is only guessed, but what
- * it is not asked about, before the call, is certain.
+ * The calls that no condition can save.  How many jobs a condition refuses is a guess;
+ * that there is none that could save a call is certain.
  */
 static double
 certain_calls(const CallEstimate *estimate, const SortedClauses *sorted, JobSource source)
@@ -350,6 +374,7 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnu
 	double		found;			/* jobs that they hold */
 	double		wanted;			/* of these, not refused on what is known */
 
+	/* Look-ups have no pages, and each name is a call. */
 	if (source == SMF_FROM_NAMES)
 	{
 		wanted = names_looked_up(root, rel, clauses);
@@ -359,23 +384,30 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnu
 		return estimate;
 	}
 
+	/* Estimate how many jobs there are at each step from the pages to the calls for a job. */
 	sort_clauses(root, rel, clauses, source, &sorted);
 	walked = rel->tuples * selectivity(root, rel, sorted.created);
 	found = walked * selectivity(root, rel, sorted.filters);
 	wanted = rel->tuples * selectivity(root, rel, list_union_ptr(list_concat_copy(sorted.created, sorted.filters),
 																 sorted.known));
-	/* what thins out the list leaves its pages; Search and a tuning job page what is found */
+	/* filters leave the list as many pages; Search and a tuning job page what they find */
 	if (source != SMF_FROM_LIST)
 		walked = found;
+
+	/* Where a LIMIT ends the walk, reduce all of them in proportion. */
 	if (bound > 0 && wanted > bound)
 	{
 		walked = Max(walked * bound / wanted, bound);
 		found = Max(found * bound / wanted, bound);
 		wanted = bound;
 	}
+
+	/* Round up, but not where only rounding errors exceed a whole number. */
 	estimate.jobs = ceil(found - 1e-6);
 	estimate.pages = Max(ceil(walked / info->settings->fetch_size), 1);
 	wanted = ceil(wanted - 1e-6);
+
+	/* Count a call for each job that is left; of two, the first may save the second. */
 	if (needs.tags)
 		estimate.tag_lists = wanted;
 	if (needs.document)
@@ -432,6 +464,7 @@ order_offered(PlannerInfo *root, RelOptInfo *rel, bool *oldest_first)
 	PathKey    *wanted;
 	TypeCacheEntry *type = lookup_type_cache(TIMESTAMPTZOID, TYPECACHE_LT_OPR);
 
+	/* Take the first key alone: an incremental sort does the rest. */
 	if (root->query_pathkeys == NIL)
 		return NIL;
 	wanted = linitial_node(PathKey, root->query_pathkeys);
@@ -444,7 +477,7 @@ order_offered(PlannerInfo *root, RelOptInfo *rel, bool *oldest_first)
 		if (column->name == NULL || column->attribute == NULL ||
 			strcmp(column->attribute->api_name, "CreationTime") != 0)
 			continue;
-		/* what is rounded keeps the order */
+		/* rounding keeps the order */
 		var = makeVar(rel->relid, column->attnum, column->type_id, column->typmod, InvalidOid, 0);
 		if (!smf_is_column_of((Node *) var, &info->table, "CreationTime"))
 			continue;
@@ -482,6 +515,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
 	List	   *done = NIL;
 	ListCell   *lc;
 
+	/* Collect the conditions that may name jobs by columns of other tables. */
 	foreach(lc, rel->joininfo)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
@@ -495,6 +529,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
 																	 unconstify(char *, keys[i]),
 																	 rel->lateral_referencers));
 
+	/* Add a path for each set of tables that such a condition needs. */
 	foreach(lc, clauses)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
@@ -601,7 +636,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	List	   *exprs;
 	List	   *private;
 
-	/* who decides which condition */
+	/* Say who decides which condition. */
 	sort_clauses(root, rel, scan_clauses, source, &sorted);
 	plan.source = source;
 	plan.fall_back = source == SMF_FROM_SEARCH && info->settings->scan_api == SMF_SCAN_AUTO;
@@ -611,7 +646,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	plan.early = sorted.early;
 	plan.early_conditions = sorted.early_conditions;
 
-	/* how much the query reads, and in which order */
+	/* Say how much the query reads, and in which order. */
 	plan.ordered = best_path->path.pathkeys != NIL;
 	plan.oldest_first = boolVal(list_nth(best_path->fdw_private, PATH_PRIVATE_OLDEST_FIRST));
 	plan.narrowed = sorted.filters != NIL || sorted.known != NIL;
@@ -620,7 +655,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	plan.from_parent = smf_demand_from_parent(root, rel, &info->table, best_path);
 	plan.parameterized = best_path->path.param_info != NULL;
 
-	/* what that is likely to cost: a LIMIT counts now, which the path knew nothing of */
+	/* Estimate it again: the path knew nothing of a LIMIT. */
 	estimate = estimate_calls(root, rel, source, attnums, scan_clauses, plan.bound);
 	plan.has_statistics = info->has_statistics || source == SMF_FROM_NAMES;
 	plan.estimated_jobs = estimate.jobs;

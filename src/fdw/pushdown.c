@@ -38,12 +38,14 @@
 #define JSONB_FIELD_TEXT_OPERATOR	3477	/* jsonb ->> text */
 #define INT4_GREATER_OPERATOR		521 /* integer > integer */
 
+/* What the walker find_varno has to know. */
 typedef struct VarnoContext
 {
-	Index		varno;
-	bool		found;
+	Index		varno;			/* a table's range table index */
+	bool		found;			/* whether the expression reads that table */
 } VarnoContext;
 
+/* A walker: does it read the table? */
 static bool
 find_varno(Node *node, void *arg)
 {
@@ -253,10 +255,13 @@ match_operator(OpExpr *op, const TableRef *table, Condition *condition)
 	Node	   *left;
 	Node	   *right;
 
+	/* Prefix operators say nothing that could be asked. */
 	if (list_length(op->args) != 2)
 		return false;
 	left = linitial(op->args);
 	right = lsecond(op->args);
+
+	/* Know patterns by their operator; any other may be a comparison. */
 	switch (op->opno)
 	{
 		case OID_TEXT_LIKE_OP:
@@ -320,13 +325,16 @@ match_condition(Expr *clause, const TableRef *table, Condition *condition)
 	switch (nodeTag(clause))
 	{
 		case T_OpExpr:
+			/* a comparison, or a pattern */
 			return match_operator((OpExpr *) clause, table, condition);
 		case T_ScalarArrayOpExpr:
+			/* a list of values */
 			return match_any((ScalarArrayOpExpr *) clause, table, condition);
 		case T_FuncExpr:
 			{
 				FuncExpr   *function = (FuncExpr *) clause;
 
+				/* starts_with(attribute, value) */
 				return function->funcid == F_STARTS_WITH &&
 					match_text(linitial(function->args), lsecond(function->args), CONDITION_PREFIX,
 							   function->inputcollid, table, condition);
@@ -335,16 +343,19 @@ match_condition(Expr *clause, const TableRef *table, Condition *condition)
 			{
 				NullTest   *test = (NullTest *) clause;
 
+				/* attribute IS NULL, IS NOT NULL; of a row it would be about its fields */
 				condition->kind = test->nulltesttype == IS_NULL ? CONDITION_NULL : CONDITION_NOT_NULL;
 				return !test->argisrow && IsA(test->arg, Var) &&
 					match_subject((Node *) test->arg, table, condition);
 			}
 		case T_Var:
+			/* a boolean attribute */
 			return match_boolean((Node *) clause, true, table, condition);
 		case T_BoolExpr:
 			{
 				BoolExpr   *boolean = (BoolExpr *) clause;
 
+				/* or NOT one */
 				return boolean->boolop == NOT_EXPR &&
 					match_boolean(linitial(boolean->args), false, table, condition);
 			}
@@ -413,7 +424,7 @@ use_in_search(const Condition *condition)
 	if ((condition->kind == CONDITION_NULL || condition->kind == CONDITION_NOT_NULL) &&
 		attribute->kind == SMF_KIND_ENUM)
 		return USE_NONE;
-	/* In compares strings */
+	/* Search's operator In compares strings */
 	if (condition->kind == CONDITION_ANY && attribute->kind == SMF_KIND_TIMESTAMP)
 		return USE_NONE;
 	return USE_FILTER;

@@ -30,7 +30,7 @@ typedef enum ConditionKind
 typedef struct Condition
 {
 	ConditionKind kind;
-	const SmfColumn *column;
+	const SmfColumn *column;	/* which has an attribute */
 	const char *key;			/* of hyperparameters or tags: the condition is on
 								 * its value; NULL: on the column itself */
 	StrategyNumber strategy;	/* CONDITION_COMPARE: as B-trees number them */

@@ -4,7 +4,7 @@
  *		Begin, iterate, rescan and end a foreign scan.
  *
  * The role is fixed, and its right to the server's credentials checked, when
- * the scan begins.  Nobody is asked, for credentials neither, before the first row is
+ * the scan begins.  No call is made, not even for credentials, before the first row is
  * wanted: a scan may never be executed.
  *
  * A scan that is started again remembers what it looked up, within work_mem.
@@ -41,14 +41,14 @@ int			smf_progress_interval_ms = 30000;
  * Scans that start when the first of them does, of all queries that run.  A scan
  * takes itself out when it has started, and when it ends in whatever way.
  */
-static dlist_head sisters = DLIST_STATIC_INIT(sisters);
+static dlist_head siblings = DLIST_STATIC_INIT(siblings);
 
 static void
-leave_sisters(JobScan *state)
+leave_siblings(JobScan *state)
 {
-	if (state->with_sisters)
-		dlist_delete(&state->sister);
-	state->with_sisters = false;
+	if (state->with_siblings)
+		dlist_delete(&state->sibling);
+	state->with_siblings = false;
 }
 
 /* A descriptor to wait on; without one the scan waits as any other does. */
@@ -79,7 +79,7 @@ close_wait_descriptor(JobScan *state)
 static void
 release_scan(void *arg)
 {
-	leave_sisters(arg);
+	leave_siblings(arg);
 	close_wait_descriptor(arg);
 }
 
@@ -115,6 +115,23 @@ use_source(JobScan *state, JobSource source, List *conditions)
 	MemoryContextSwitchTo(old);
 }
 
+/* Tell the stream what does not depend on the source. */
+static void
+init_spec(JobScan *state, Relation relation)
+{
+	state->spec.ordered = state->plan.ordered;
+	state->spec.query.oldest_first = state->plan.oldest_first;
+	state->spec.narrowed = state->plan.narrowed;
+	state->spec.bound = (int64) state->plan.bound;
+	state->spec.ramp = state->plan.ramp;
+	state->spec.label = RelationGetRelationName(relation);
+	state->spec.notice_us = smf_progress_interval_ms * INT64CONST(1000);
+	state->spec.fetch_size = state->settings->fetch_size;
+	state->spec.max_concurrency = state->settings->max_concurrency;
+	state->spec.attempts = state->attempts;
+	state->spec.estimated = state->plan.has_statistics ? (int64) state->plan.estimated_jobs : -1;
+}
+
 /*
  * sagemakerBeginForeignScan
  *		Prepare the scan; raises 28000 when its role has no right to any credentials.
@@ -131,31 +148,25 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 
+	/* Look up what the table is, and how it was planned. */
 	state = palloc0(sizeof(JobScan));
 	state->node = node;
 	table = GetForeignTable(RelationGetRelid(relation));
 	state->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
 	state->table = smf_table_ref(relation, plan->scan.scanrelid, state->settings);
 	state->plan = smf_scan_plan_unpack(plan, state->table.columns);
+
+	/* Fix the role, and check its rights. */
 	state->client = smf_role_client(state->settings, smf_role_of_scan(node));
 
-	state->spec.ordered = state->plan.ordered;
-	state->spec.query.oldest_first = state->plan.oldest_first;
-	state->spec.narrowed = state->plan.narrowed;
-	state->spec.bound = (int64) state->plan.bound;
-	state->spec.ramp = state->plan.ramp;
-	state->spec.label = RelationGetRelationName(relation);
-	state->spec.notice_us = smf_progress_interval_ms * INT64CONST(1000);
-	state->spec.fetch_size = state->settings->fetch_size;
-	state->spec.max_concurrency = state->settings->max_concurrency;
-	state->spec.attempts = state->attempts;
-	state->spec.estimated = state->plan.has_statistics ? (int64) state->plan.estimated_jobs : -1;
-	/* what is looked up may be asked for again when the scan is started again */
+	/* Say what to ask for.  A scan that may be started again remembers what it looked up. */
+	init_spec(state, relation);
 	if (state->plan.source == SMF_FROM_NAMES &&
 		((eflags & EXEC_FLAG_REWIND) || !bms_is_empty(plan->scan.plan.allParam)))
 		state->cache = smf_cache_create(work_mem * INT64CONST(1024));
 	state->spec.cache = state->cache;
 
+	/* Prepare to make rows of jobs, in a context of their own. */
 	state->reader = smf_row_reader_create(RelationGetRelid(relation),
 										  RelationGetDescr(relation),
 										  state->plan.attnums, state->settings);
@@ -163,15 +174,19 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 											   ALLOCSET_DEFAULT_SIZES);
 	state->request_context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw request",
 												   ALLOCSET_DEFAULT_SIZES);
+
+	/* Prepare to ask the planned source. */
 	state->fall_back = state->plan.fall_back;
 	use_source(state, state->plan.source, state->plan.api_conditions);
+
+	/* Last, take what is not memory: a place among siblings, a descriptor to wait on. */
 	state->wait_fd = -1;
 	release_scan_with_memory(state);
 	if (state->plan.from_parent > 0)
 	{
 		state->parent = plan->scan.scanrelid - state->plan.from_parent;
-		dlist_push_tail(&sisters, &state->sister);
-		state->with_sisters = true;
+		dlist_push_tail(&siblings, &state->sibling);
+		state->with_siblings = true;
 	}
 	if (node->ss.ps.async_capable)
 		open_wait_descriptor(state);
@@ -220,13 +235,13 @@ show_progress(JobScan *state)
 	MemoryContextSwitchTo(old);
 }
 
-/* Begin to ask for jobs, unless none can be what is asked for. */
+/* Start the stream of jobs, unless no job can meet the conditions. */
 static void
 start_stream(JobScan *state)
 {
 	MemoryContext old;
 
-	leave_sisters(state);
+	leave_siblings(state);
 	if (state->stream != NULL || state->exhausted)
 		return;
 	MemoryContextReset(state->request_context);
@@ -244,33 +259,32 @@ start_stream(JobScan *state)
 }
 
 /*
- * Let the scans start that surely will: those that are merged with this one.  Others
- * of the query may depend on parameters that are not computed yet.
+ * Start the scans that are certain to be asked for rows: those that are merged with this
+ * one.  Others of the query may depend on parameters that are not computed yet.
  */
 static void
-start_sisters(JobScan *state)
+start_siblings(JobScan *state)
 {
 	dlist_mutable_iter iter;
 
-	dlist_foreach_modify(iter, &sisters)
+	dlist_foreach_modify(iter, &siblings)
 	{
-		JobScan    *sister = dlist_container(JobScan, sister, iter.cur);
+		JobScan    *sibling = dlist_container(JobScan, sibling, iter.cur);
 
-		if (sister->node->ss.ps.state != state->node->ss.ps.state || sister->parent != state->parent)
+		if (sibling->node->ss.ps.state != state->node->ss.ps.state || sibling->parent != state->parent)
 			continue;
 		/* it will be started again, with other parameters, when it is asked for its first row */
-		if (sister->node->ss.ps.chgParam != NULL)
+		if (sibling->node->ss.ps.chgParam != NULL)
 			continue;
-		start_stream(sister);
-		if (sister->stream != NULL)
-			smf_stream_start(sister->stream);
+		start_stream(sibling);
+		if (sibling->stream != NULL)
+			smf_stream_start(sibling->stream);
 	}
 }
 
 /*
- * What was planned for another source does not hold: how many jobs are named, and how
- * many a LIMIT lets the scan read, where conditions that the other one decided are
- * decided late now.
+ * Forget what was planned for another source: how many jobs it names and, if conditions
+ * are decided later now, how many a LIMIT lets the scan read.
  */
 static void
 forget_plan(JobScan *state, JobSource source)
@@ -329,11 +343,14 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 	JobScan    *state = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 
+	/* Start asking, unless that was done for an earlier row. */
 	ExecClearTuple(slot);
 	state->blocked = false;
-	if (state->with_sisters)
-		start_sisters(state);
+	if (state->with_siblings)
+		start_siblings(state);
 	start_stream(state);
+
+	/* Read jobs until one meets all conditions that are decided here. */
 	while (!state->exhausted)
 	{
 		Job			job;
@@ -345,6 +362,7 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 			smf_stream_try_next(state->stream, &job);
 		if (result == SMF_STREAM_WAIT)
 		{
+			/* Any news from here on will wake the Append. */
 			state->blocked = true;
 			state->told = smf_http_told();
 			break;
@@ -359,6 +377,8 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 			state->exhausted = true;
 			break;
 		}
+
+		/* Make the job a row; conditions with a sub-plan may still refuse it. */
 		ExecClearTuple(slot);
 		old = MemoryContextSwitchTo(state->row_context);
 		smf_row_read(state->reader, &job, NULL, slot->tts_values, slot->tts_isnull);

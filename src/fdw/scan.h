@@ -20,18 +20,18 @@ extern int	smf_progress_interval_ms;
 /* ForeignScanState.fdw_state; everything lives in the query's memory context. */
 typedef struct JobScan
 {
-	ForeignScanState *node;
-	SmfSettings *settings;
+	ForeignScanState *node;		/* whose fdw_state this is */
+	SmfSettings *settings;		/* the table's */
 	TableRef	table;			/* its columns */
 	ScanPlan	plan;			/* as it was planned, whatever has become of that */
-	AwsClient  *client;
-	RowReader  *reader;
+	AwsClient  *client;			/* makes the calls, as the scan's role */
+	RowReader  *reader;			/* makes a job a row */
 	JobCache   *cache;			/* of look-ups; NULL when they are made once */
 	Progress   *progress;		/* what others see; NULL before the scan starts */
 
 	JobStreamSpec spec;			/* as the plan has it, or as it is after a fall-back */
-	ScanRequest *request;
-	EarlyChecks *checks;
+	ScanRequest *request;		/* what the source is asked for */
+	EarlyChecks *checks;		/* conditions that are decided early */
 
 	MemoryContext row_context;	/* the values in the slot; reset for each row */
 	MemoryContext request_context;	/* what the stream is asked for; reset when it
@@ -40,8 +40,8 @@ typedef struct JobScan
 								 * after a rescan */
 	bool		exhausted;		/* there is nothing (more) to read */
 	bool		fall_back;		/* to the list, where Search is denied */
-	bool		with_sisters;	/* is in the list of those that start together */
-	dlist_node	sister;			/* in it */
+	bool		with_siblings;	/* is in the list of those that start together */
+	dlist_node	sibling;		/* in it */
 	Index		parent;			/* these are children of one table in one plan: its
 								 * range table index */
 	int64		attempts[SMF_JOB_OPERATIONS];	/* requests, by operation, all loops */
@@ -49,7 +49,7 @@ typedef struct JobScan
 	/* for an asynchronous Append, which waits for several scans at a time */
 	int			wait_fd;		/* copy of the session's descriptor, counted; -1: the
 								 * scan does its own waiting */
-	bool		blocked;		/* nothing can be said before somebody is told something */
+	bool		blocked;		/* there is no row before there is news */
 	uint64		told;			/* smf_http_told() then */
 	int64		waiting_since_us;	/* when the Append went to sleep */
 } JobScan;
