@@ -40,14 +40,15 @@ raise_no_attribute(Oid relid, const char *column_name)
 
 /* What a generated column is computed by. */
 static Node *
-generation_expression(TupleDesc tupdesc, AttrNumber attnum)
+generation_expression(Oid relid, TupleDesc tupdesc, AttrNumber attnum)
 {
 	for (int i = 0; i < tupdesc->constr->num_defval; i++)
 	{
 		if (tupdesc->constr->defval[i].adnum == attnum)
 			return stringToNode(tupdesc->constr->defval[i].adbin);
 	}
-	elog(ERROR, "generated column %d has no expression", attnum);
+	elog(ERROR, "no generation expression found for column number %d of table \"%s\"",
+		 attnum, get_rel_name(relid));
 }
 
 /*
@@ -115,7 +116,7 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 		if (att->attgenerated == ATTRIBUTE_GENERATED_STORED)
 		{
 			column->path = column->name;
-			column->expression = generation_expression(tupdesc, att->attnum);
+			column->expression = generation_expression(relid, tupdesc, att->attnum);
 			continue;
 		}
 

@@ -92,7 +92,7 @@ body_of(FunctionCallInfo fcinfo)
 	oid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
 						  PointerGetDatum(&form->proargtypes), ObjectIdGetDatum(form->pronamespace));
 	if (!OidIsValid(oid))
-		elog(ERROR, "function %s has no body", NameStr(form->proname));
+		elog(ERROR, "cache lookup failed for function \"%s\"", name);
 	ReleaseSysCache(tuple);
 	body = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(FmgrInfo));
 	fmgr_info_cxt(oid, body, fcinfo->flinfo->fn_mcxt);
