@@ -44,8 +44,6 @@ LABELLED_FROM = 30
 
 # The functions that do not have them yet; one that does, or that is gone, has no line here.
 UNLABELLED = {
-    "src/fdw/pushdown.c: match_condition()",
-    "src/fdw/demand.c: smf_demand_columns()",
     "src/aws/client.c: raise_answer()",
     "src/aws/client.c: request_done()",
     "src/aws/client.c: smf_call_raise()",
@@ -58,9 +56,6 @@ UNLABELLED = {
     "src/aws/providers/profile_role.c: assume()",
     "src/aws/retry.c: smf_retry_classify()",
     "src/aws/xml.c: put_reference()",
-    "src/fdw/analyze.c: sample_list()",
-    "src/fdw/explain.c: sagemakerExplainForeignScan()",
-    "src/fdw/scan.c: sagemakerIterateForeignScan()",
     "src/sagemaker_fdw.c: _PG_init()",
 }
 
