@@ -10,7 +10,11 @@
 EXTENSION = sagemaker_fdw
 EXTVERSION = 1.0.0
 MODULE_big = sagemaker_fdw
-DATA = sql/sagemaker_fdw--1.0.sql
+# upgrade scripts, and the install scripts of earlier releases
+DATA =
+# the install script, and the parts in sql/extension/ that it is joined from, in this order
+DATA_built = sql/sagemaker_fdw--1.0.sql
+SCRIPT_PARTS = wrapper types functions cost monitor procedures partitions refresh
 
 OBJS = \
 	src/sagemaker_fdw.o \
@@ -119,6 +123,10 @@ endif
 include $(PGXS)
 
 $(OBJS) $(OBJS:.o=.bc): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/*/*.h $(srcdir)/src/*/*/*.h)
+
+$(DATA_built): $(SCRIPT_PARTS:%=$(srcdir)/sql/extension/%.sql) $(srcdir)/Makefile
+	@mkdir -p $(@D)
+	{ echo '/* $(@F): made from sql/extension/ */' && cat $(filter %.sql,$^); } > $@
 
 .PHONY: dist
 dist:

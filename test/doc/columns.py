@@ -4,7 +4,7 @@
 Usage: columns.py DUMP > doc/columns.md, where DUMP is the program of
 ../unit/attribute_dump.c.
 
-Reads ../../sql/sagemaker_fdw--1.0.sql for the order of labels.
+Reads ../../sql/extension/types.sql for the order of labels.
 """
 import json
 import pathlib
@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-SCRIPT = pathlib.Path(__file__).resolve().parent.parent.parent / "sql" / "sagemaker_fdw--1.0.sql"
+SCRIPT = pathlib.Path(__file__).resolve().parent.parent.parent / "sql" / "extension" / "types.sql"
 
 HEAD = """\
 # Columns

@@ -10,7 +10,7 @@ import time
 
 from harness import HISTORY, URL, Cluster, Died, Session, Tap, control, counters, fault, make_server, wait_for
 
-SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../sql/sagemaker_fdw--*.sql")
+SQL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../sql/")
 REFRESH = "CALL sagemaker_fdw_refresh('%s', '%s', since => '2017-11-01'%s)"
 
 
@@ -138,9 +138,9 @@ SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0), pg_describe_object(d.
 def names_of_script(session):
     """The functions and the operators of pg_catalog that the extension's scripts name."""
     text = ""
-    for path in glob.glob(SCRIPTS):
+    for path in glob.glob(SQL + "extension/*.sql") + glob.glob(SQL + "sagemaker_fdw--*.sql"):
         with open(path, encoding="utf-8") as file:
-            text += re.sub(r"^\s*--.*$", "", file.read(), flags=re.M)
+            text += re.sub(r"^\s*--.*$|^/\*$(\n .*)*", "", file.read(), flags=re.M)
     words = sorted(set(re.findall(r"\b([a-z_][a-z_0-9]*)\s*\(", text)))
     marks = sorted(set(re.findall(r"(?<![-+*/<>=~!@#%^&|`?])[-+*/<>=~!@#%^&|`?]+(?![-+*/<>=~!@#%^&|`?])", text)))
     functions = session.run("SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY ('{%s}') "

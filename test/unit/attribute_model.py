@@ -3,7 +3,7 @@
 
 Usage: attribute_model.py DUMP, where DUMP is the program of attribute_dump.c.
 
-Reads ../service/training_job.json (the model) and ../../sql/sagemaker_fdw--1.0.sql
+Reads ../service/training_job.json (the model) and ../../sql/extension/types.sql
 (the enum types).  Prints TAP and exits with 1 when anything differs.
 """
 import json
@@ -14,7 +14,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODEL = HERE.parent / "service" / "training_job.json"
-SCRIPT = HERE.parent.parent / "sql" / "sagemaker_fdw--1.0.sql"
+SCRIPT = HERE.parent.parent / "sql" / "extension" / "types.sql"
 
 SQL_TYPES = {
     "string": "text",

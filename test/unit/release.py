@@ -92,21 +92,27 @@ def check_versions(meta):
     version = meta["version"]
     # the extension's version is that of its SQL, which the last number does not change
     sql_version = version.rpartition(".")[0]
+    script = "sql/sagemaker_fdw--%s.sql" % sql_version
     packaged = r"\Asagemaker-fdw \(([^)]*)-\d+\) "
     said = {
         "META.json, provides": (meta["provides"]["sagemaker_fdw"]["version"], version),
-        "META.json, file": (meta["provides"]["sagemaker_fdw"]["file"], "sql/sagemaker_fdw--%s.sql" % sql_version),
+        "Makefile, DATA_built": (found(r"^DATA_built = (.*)$", "Makefile"), script),
         "Makefile, EXTVERSION": (found(r"^EXTVERSION = (.*)$", "Makefile"), version),
         "src/http/http.h, SMF_VERSION": (found(r'^#define SMF_VERSION "(.*)"$', "src/http/http.h"), version),
         "sagemaker_fdw.control": (found(r"^default_version = '(.*)'$", "sagemaker_fdw.control"), sql_version),
         "debian/changelog": (found(packaged, "debian/changelog"), version),
         "CHANGELOG.md": (found(r"\A# Changelog\n\n## (\S+) \(", "CHANGELOG.md"), version),
     }
+    if (TOP / ".gitignore").exists():
+        said[".gitignore"] = found(r"^/(sql/.*)$", ".gitignore"), script
     check(["%s: %s, not %s" % (where, is_said, meant) for where, (is_said, meant) in said.items() if is_said != meant],
           "all say that this is %s" % version)
-    check(set(re.findall(r"sql/sagemaker_fdw--\S*\.sql", found(r"^DATA = (.*)$", "Makefile"))) ^
-          {path.relative_to(TOP).as_posix() for path in (TOP / "sql").glob("sagemaker_fdw--*.sql")},
+    # make may have made the install script here
+    check(set(found(r"^DATA =(.*)$", "Makefile").split()) ^
+          {path.relative_to(TOP).as_posix() for path in (TOP / "sql").glob("sagemaker_fdw--*.sql")} - {script},
           "every script of the extension is installed")
+    check(set(found(r"^SCRIPT_PARTS = (.*)$", "Makefile").split()) ^ {path.stem for path in (TOP / "sql" / "extension").iterdir()},
+          "and every part of the install script is in it")
     released = {
         "META.json": meta.get("release_status", "stable") != "unstable",
         "debian/changelog": re.match(r"\S+ \(\S+\) UNRELEASED;", read("debian/changelog")) is None,

@@ -1,0 +1,91 @@
+/*
+ * procedures.sql
+ *		What the procedures of partitions.sql and refresh.sql share: what they ask C for, how they
+ *		call, and what the name of a table stands for.
+ */
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_columns(OUT column_name name, OUT column_type text, OUT attribute text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE PARALLEL SAFE ROWS 56;
+
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_columns() IS
+	'columns that IMPORT FOREIGN SCHEMA gives training_jobs';
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_account_id(server name, region text DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 40000;
+
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_account_id(name, text) IS
+	'AWS account that the current role reads through a server';
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_session_calls()
+RETURNS bigint
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_session_calls() IS
+	'calls that this session has made so far';
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refuse_transaction(command text)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refuse_transaction(text) IS
+	'raises an error inside a transaction block';
+
+-- How a procedure is built.  It finds names by its caller's search_path, and leaves the rest to
+-- functions that search nothing but pg_catalog.  Those are called by way of two functions in C, which
+-- call the function of their own name and arguments with "_body" behind it:
+--
+-- sagemaker_fdw_call lets its errors pass without the lines of CONTEXT that tell of these functions;
+-- sagemaker_fdw_call_for_target does so only where the role may write the target, its first argument, and
+-- with the rights of the function's owner.  The bodies themselves have their caller's rights: whoever
+-- is granted EXECUTE on all functions gets nothing by them.
+
+-- What a name that a procedure is given stands for, on its caller's search_path.
+CREATE FUNCTION @extschema@.sagemaker_fdw_name(name text, OUT name_parts text[], OUT existing regclass, OUT default_schema name)
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
+LANGUAGE C STABLE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_name_body(name text, OUT name_parts text[], OUT existing regclass, OUT default_schema name)
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+	name_parts := pg_catalog.parse_ident(name);
+	-- a name of too many parts is refused later
+	IF pg_catalog.cardinality(name_parts) OPERATOR(pg_catalog.<=) 2 THEN
+		existing := pg_catalog.to_regclass(name);
+	END IF;
+	default_schema := pg_catalog.current_schema();
+END;
+$$;
+
+-- Where a table is to be made.
+CREATE FUNCTION @extschema@.sagemaker_fdw_new_table(name_parts text[], default_schema name, OUT schema_name text, OUT table_name text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF name_parts IS NULL THEN
+		RAISE EXCEPTION 'the table''s name must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF cardinality(name_parts) > 2 THEN
+		RAISE EXCEPTION '"%" has too many parts', array_to_string(name_parts, '.') USING ERRCODE = 'invalid_name',
+			HINT = 'Give the table''s name, with a schema or without.';
+	END IF;
+	schema_name := CASE WHEN cardinality(name_parts) > 1 THEN name_parts[1] ELSE default_schema END;
+	table_name := name_parts[cardinality(name_parts)];
+	IF schema_name IS NULL THEN
+		RAISE EXCEPTION 'no schema has been selected to create "%" in', table_name USING ERRCODE = 'invalid_schema_name',
+			HINT = 'Give the table''s name with its schema: search_path has none.';
+	END IF;
+	IF NOT has_schema_privilege(schema_name, 'CREATE') THEN
+		RAISE EXCEPTION 'permission denied for schema %', schema_name USING ERRCODE = 'insufficient_privilege',
+			DETAIL = format('"%s" is to be made there.', table_name),
+			HINT = format('GRANT CREATE ON SCHEMA %I TO %I; or let a role that has it make the table.', schema_name, current_user);
+	END IF;
+END;
+$$;
