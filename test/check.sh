@@ -131,10 +131,10 @@ tap sigv4_differential /usr/bin/python3 -B "$unit/sigv4_differential.py" "$unit/
 tap endpoint_differential /usr/bin/python3 -B "$unit/endpoint_differential.py" "$unit/build/endpoint_driver"
 tap config_differential /usr/bin/python3 -B "$unit/config_differential.py" "$unit/build/config_driver"
 tap attribute_model /usr/bin/python3 -B "$unit/attribute_model.py" "$unit/build/attribute_dump"
-tap iam_policy /usr/bin/python3 -B "$unit/iam_policy.py" "$top"
-tap layers /usr/bin/python3 -B "$unit/layers.py" "$top"
-tap release /usr/bin/python3 -B "$unit/release.py" "$top"
-tap format /usr/bin/python3 -B "$unit/format.py" "$top"
+tap iam_policy /usr/bin/python3 -B "$top/test/tree/iam_policy.py" "$top"
+tap layers /usr/bin/python3 -B "$top/test/tree/layers.py" "$top"
+tap release /usr/bin/python3 -B "$top/test/tree/release.py" "$top"
+tap format /usr/bin/python3 -B "$top/test/tree/format.py" "$top"
 tap fuzz bash "$top/test/fuzz/run.sh" 8
 tap service /usr/bin/python3 -B "$top/test/service/selftest.py"
 regression
@@ -167,7 +167,7 @@ if installed "postgresql-$pg_version-cron"; then
 elif wanted cron; then
 	say "skipping cron: there is no package postgresql-$pg_version-cron"
 fi
-tap docs "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/docs.py" ${accept:+--accept} "$unit/build/attribute_dump"
+tap docs "$top/test/with-service" /usr/bin/python3 -B "$top/test/tree/docs.py" ${accept:+--accept} "$unit/build/attribute_dump"
 tap load "$top/test/with-service" -o "--bulk 50000" /usr/bin/python3 -B "$top/test/t/load.py"
 tap secrets /usr/bin/python3 -B "$top/test/secrets.py" "$work/pg/log"
 

@@ -21,7 +21,8 @@ import tempfile
 import botocore.configloader
 import botocore.exceptions
 
-from tap import check, done
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tree"))
+from tap import check, done  # noqa: E402
 
 FILES = 8000
 BATCH = 1000

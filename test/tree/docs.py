@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "t"))
 from harness import BULK, HISTORY, SECRETS, URL, Cluster, Died, control, main
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
