@@ -5,7 +5,7 @@
 #
 # SECONDS (30) is for each fuzzer; two run at a time.  It needs clang and its
 # libclang-rt, and finds Postgres's headers by PG_CONFIG.  Prints TAP, with what was
-# executed; a finding is shown in full, as base64 too: make a file of it in the corpus.
+# executed; a finding is shown in full, as base64 too: seeds.py adds it to the corpus.
 # The seeds there are made by hand.  A fuzzer that is run by itself writes what it finds
 # into the first folder it is given.
 set -euo pipefail
@@ -37,7 +37,7 @@ if [ $# = 0 ]; then
 else
 	names=("$@")
 fi
-make -s -j2 "${names[@]/#/build/}" >"$work/make.log" 2>&1 || {
+make -s -j2 "${names[@]/#/build/}" "${names[@]/#/build/corpus/}" >"$work/make.log" 2>&1 || {
 	cat "$work/make.log" >&2
 	echo "error: the fuzzers were not built" >&2
 	exit 1
@@ -54,7 +54,7 @@ share() {
 		name=${names[i]}
 		mkdir "$work/found-$name"
 		"build/$name" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 \
-			-artifact_prefix="$work/" "$work/found-$name" "corpus/$name" >"$work/$name.log" 2>&1 &
+			-artifact_prefix="$work/" "$work/found-$name" "build/corpus/$name" >"$work/$name.log" 2>&1 &
 		child=$!
 		wait "$child" || touch "$work/$name.failed"
 	done
