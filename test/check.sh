@@ -155,6 +155,9 @@ tap old_libcurl_faults with_old_libcurl -o "--bulk 2000" /usr/bin/python3 -B "$t
 tap old_libcurl_tls with_old_libcurl /usr/bin/python3 -B "$top/test/t/tls.py"
 tap proxy "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/proxy.py"
 tap credentials "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credentials.py"
+tap credential_files "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credential_files.py"
+tap credential_rights "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credential_rights.py"
+tap check_server "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/check_server.py"
 tap renewal "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/renewal.py"
 tap waiting "$top/test/with-service" -o "--bulk 5000" /usr/bin/python3 -B "$top/test/t/waiting.py"
 tap schedules "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/schedules.py" --schedules 120 --jobs 3

@@ -5,13 +5,11 @@ Which source is asked is the subject of credentials.py, that nothing hangs meanw
 import base64
 import json
 import os
-import shutil
 import subprocess
 import time
 
-from credentials import (CONTAINER, FUTURE, HERE, IMDS, ONE, PERMISSIONS, ROLE, TWO, Server, World, calls_for_credentials, env, keys,
-                         sts_error)
-from harness import CA, TLS_URL, URL, Cluster, Tap, control, fault, make_server
+from harness import CA, TLS_URL, URL, control, fault, make_server
+from world import CONTAINER, FUTURE, IMDS, ONE, PERMISSIONS, ROLE, calls_for_credentials, env, keys, make_keys, run_tests, sts_error
 
 UNKNOWN = ("AKIDUNKNOWN000000001", "secret/of+the/unknown/key/000000000001")
 ASSUMED = "aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%s%%s'" % (*ONE, ROLE)
@@ -194,8 +192,7 @@ def test_clock(tap, world, server):
         tap.equal((issued_by("AssumeRole") - before[0], calls_for_credentials("AssumeRole") - before[1], control("calls")),
                   (1, 2, "DescribeTrainingJob=300 ListTrainingJobs=3"), "... one role is assumed, at the second try, and no call is refused")
         control("reset", b"")
-        for pair in (ONE, TWO):
-            control("keys", {"access_key_id": pair[0], "secret_access_key": pair[1], "account": "123456789012"})
+        make_keys()
 
     # a Date that is nonsense is not believed
     session = server.start(world.environment({}))
@@ -292,8 +289,7 @@ def test_clock_twice(tap, world, server):
     tap.equal(session.run(COUNT), ["300"], "... which is taken into account once")
     tap.equal(control("calls"), "ListTrainingJobs=3", "... no call is refused after that")
     control("reset", b"")
-    for pair in (ONE, TWO):
-        control("keys", {"access_key_id": pair[0], "secret_access_key": pair[1], "account": "123456789012"})
+    make_keys()
 
 
 def test_told_later(tap, world, server):
@@ -301,9 +297,7 @@ def test_told_later(tap, world, server):
     world.files("", "")
     session = server.start(world.environment(CONTAINER))
     use(session, "")
-    session.run("CREATE SERVER other FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', endpoint_url '%s'); "
-                "CREATE USER MAPPING FOR CURRENT_USER SERVER other OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s'); "
-                "CREATE SCHEMA other; IMPORT FOREIGN SCHEMA sagemaker FROM SERVER other INTO other" % (URL, *ONE))
+    make_server(session, "other", ONE)
     session.run("BEGIN; DECLARE c CURSOR FOR SELECT training_job_name, role_arn FROM sm.training_jobs")
     session.run("FETCH 1 FROM c")
     fault(kind="error", operation="ContainerCredentials", status=500, code="InternalFailure", times=0)
@@ -405,9 +399,7 @@ def test_settings(tap, world, server):
     # the same while requests are in flight that nobody moves on
     session.run("SELECT sagemaker_fdw_disconnect()")
     world.write("bundle.pem", another)
-    session.run("CREATE SERVER other FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', endpoint_url '%s'); "
-                "CREATE USER MAPPING FOR CURRENT_USER SERVER other OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s'); "
-                "CREATE SCHEMA other; IMPORT FOREIGN SCHEMA sagemaker FROM SERVER other INTO other" % (URL, *ONE))
+    make_server(session, "other", ONE)
     fault(kind="delay", operation="DescribeTrainingJob", skip=44, delay_ms=3000)
     session.run("BEGIN; DECLARE c CURSOR FOR SELECT role_arn FROM other.training_jobs; FETCH 40 FROM c; SAVEPOINT s")
     tap.equal(session.ask(COUNT)[1], "08001", "a bundle without the endpoint's CA, while another scan goes on")
@@ -441,39 +433,7 @@ def test_private(tap, world, server):
     session.run("RESET ROLE; DROP USER MAPPING FOR reader SERVER sm; DROP OWNED BY reader; DROP ROLE reader")
 
 
-def main():
-    tap = Tap()
-    cluster = Cluster(["sagemaker_fdw.allow_credential_process=on"])
-    try:
-        world = World(cluster)
-        shutil.copy(os.path.join(HERE, "botocore_keys.py"), cluster.directory)
-        os.chmod(cluster.directory, 0o755)
-        for pair in (ONE, TWO):
-            control("keys", {"access_key_id": pair[0], "secret_access_key": pair[1], "account": "123456789012"})
-        server = Server(world)
-        session = server.start(world.environment({}))
-        session.run("CREATE EXTENSION sagemaker_fdw")
-        make_server(session, "sm")
-        test_replaced(tap, world, server)
-        test_region(tap, world, server)
-        test_metadata(tap, world, server)
-        test_profile(tap, world, server)
-        test_sts(tap, world, server)
-        test_chain(tap, world, server)
-        test_clock(tap, world, server)
-        test_container(tap, world, server)
-        test_short_queries(tap, world, server)
-        test_short_timeouts(tap, world, server)
-        test_clock_twice(tap, world, server)
-        test_told_later(tap, world, server)
-        test_doctor(tap, world, server)
-        test_rare_turns(tap, world, server)
-        test_settings(tap, world, server)
-        test_private(tap, world, server)
-    finally:
-        cluster.remove()
-    tap.end()
-
-
 if __name__ == "__main__":
-    main()
+    run_tests([test_replaced, test_region, test_metadata, test_profile, test_sts, test_chain, test_clock, test_container,
+               test_short_queries, test_short_timeouts, test_clock_twice, test_told_later, test_doctor, test_rare_turns,
+               test_settings, test_private], logged=False)

@@ -1,0 +1,114 @@
+"""sagemaker_fdw_check_server finds what is wrong with a server, and says each thing once."""
+import re
+
+from harness import TLS_URL, URL, control, fault
+from world import ONE, PERMISSIONS, check_rows, env, run_tests
+
+
+def test_check_server(tap, world, server):
+    """The doctor finds what is wrong."""
+    world.files("", "")
+    session = server.start(world.environment({}))
+    session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm")
+    rows = check_rows(session)
+    tap.equal({name: ok for name, (ok, _) in rows.items()}, {"credentials": False, "region": True},
+              "without credentials")
+    server_has = "Nothing in the database server's environment gives any. "
+    tap.equal(rows["credentials"][1],
+              'no AWS credentials for server "sm". There is no user mapping for role "postgres", nor for PUBLIC. ' + server_has +
+              "CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key, or set up the database server as for the AWS CLI.",
+              "... a superuser is told that there is no user mapping either")
+    session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm")
+    tap.equal(check_rows(session)["credentials"][1],
+              'no AWS credentials for server "sm". ' + server_has +
+              "Set aws_access_key_id and aws_secret_access_key in the user mapping, or set up the database server as for the AWS CLI.",
+              "... or that it has no keys")
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
+    session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (aws_access_key_id '%s', "
+                "aws_secret_access_key '%s')" % ONE)
+    control("calls")
+    rows = check_rows(session)
+    tap.equal({name: ok for name, (ok, _) in rows.items()},
+              dict.fromkeys(["credentials", "region", "endpoint", "tls", "clock", "latency", *PERMISSIONS], True),
+              "all is well")
+    tap.equal(control("calls"), "DescribeTrainingJob=1 ListTags=1 ListTrainingJobs=1 "
+                                "ListTrainingJobsForHyperParameterTuningJob=1 Search=1", "... by five calls")
+    tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001", "... and says whose keys")
+    session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (SET aws_secret_access_key 'wrong')")
+    rows = check_rows(session)
+    tap.equal({name: ok for name, (ok, _) in rows.items() if not ok}, dict.fromkeys(["credentials", *PERMISSIONS], False),
+              "keys that the service refuses are no credentials")
+    tap.ok(rows["credentials"][1].startswith("from the user mapping, access key ending in 0001: AWS refuses them. "
+                                             "ListTrainingJobs: InvalidSignatureException: "),
+           "... and say why", rows["credentials"])
+    session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (SET aws_secret_access_key '%s')" % ONE[1])
+    fault(kind="error", operation="ListTrainingJobsForHyperParameterTuningJob", code="AccessDeniedException", message="no")
+    rows = check_rows(session)
+    tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTrainingJobsForHyperParameterTuningJob"],
+              "a tuning job's list may be denied")
+    fault(kind="error", operation="ListTags", code="AccessDeniedException", message="no", times=0)
+    rows = check_rows(session)
+    tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTags"], "a missing permission")
+    tap.ok(rows["permission ListTags"][1].startswith("Allow sagemaker:ListTags in the IAM policy."), "... is named",
+           rows["permission ListTags"])
+    control("clear", b"")
+    control("config", {"clock_offset_s": 400})
+    rows = check_rows(session)
+    tap.equal([name for name, (ok, _) in rows.items() if not ok], ["clock"], "a clock that is wrong")
+    # both clocks are read in whole seconds
+    tap.ok(re.search(r"\b(399|400|401) s ahead", rows["clock"][1]), "... by how much", rows["clock"])
+    control("config", {"clock_offset_s": 0})
+    session.run("ALTER SERVER sm OPTIONS (SET endpoint_url 'http://127.0.0.1:1', ADD max_attempts '1')")
+    rows = check_rows(session)
+    tap.equal({name: ok for name, (ok, _) in rows.items()}, {"credentials": True, "region": True, "endpoint": False},
+              "an endpoint that does not answer")
+    tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001; not tried, since AWS does not answer",
+              "... to which no keys were shown")
+    session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s')" % TLS_URL)
+    rows = check_rows(session)
+    tap.equal({name: ok for name, (ok, _) in rows.items()},
+              {"credentials": True, "region": True, "endpoint": False, "tls": False}, "a certificate that is not trusted")
+    tap.ok("Option ca_bundle of the server names the certificates to trust." in rows["tls"][1], "... and what to do", rows["tls"])
+    session.run("ALTER SERVER sm OPTIONS (ADD ca_bundle '/no/such/file')")
+    tap.equal(check_rows(session)["tls"][0], False, "certificates that cannot be read")
+    session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s', DROP ca_bundle, DROP max_attempts)" % URL)
+
+    # what is not known without a list is not said to be allowed
+    fault(kind="error", operation="ListTrainingJobs", code="AccessDeniedException", message="no", times=0)
+    rows = check_rows(session)
+    tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTrainingJobs", "permission ListTags"],
+              "without a list ListTags is not tried")
+    tap.equal(rows["permission ListTags"][1], "not tried: ListTrainingJobs fails, and so there is no job to list the tags of",
+              "... and is said not to be")
+    control("clear", b"")
+    fault(kind="body", operation="ListTrainingJobs", body={"TrainingJobSummaries": []}, times=0)
+    rows = check_rows(session)
+    tap.equal(rows["permission ListTags"], (True, "not tried: there is no job to list the tags of"), "an account without jobs")
+    control("clear", b"")
+
+    # each row is about its own: where nothing gives a region the credentials are good all the same
+    session.run("ALTER SERVER sm OPTIONS (DROP region)")
+    rows = check_rows(session)
+    tap.equal(({name: ok for name, (ok, _) in rows.items()}, rows["credentials"][1]),
+              ({"credentials": True, "region": False},
+               "from the user mapping, access key ending in 0001; not tried, since there is no endpoint"), "no region")
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
+    tap.equal({name: ok for name, (ok, _) in check_rows(session).items()}, {"credentials": False, "region": False},
+              "neither credentials nor a region")
+    session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (allow_ambient_credentials 'true'); "
+                "ALTER SERVER sm OPTIONS (ADD region 'us-east-1', DROP endpoint_url)")
+    for variables, config, detail in (
+            ({"AWS_ENDPOINT_URL_SAGEMAKER": "http://192.0.2.1"}, "",
+             "not usable. Plain http is accepted to a loopback address only (127.0.0.1, [::1], localhost)."),
+            ({}, "[default]\nendpoint_url = nonsense\n",
+             "not usable. An endpoint is https://host, with a port and a path if need be, and nothing else.")):
+        world.files(config, "")
+        session = server.start(world.environment({**env(ONE), **variables}))
+        rows = check_rows(session)
+        tap.equal(({name: ok for name, (ok, _) in rows.items()}, rows["endpoint"][1]),
+                  ({"credentials": True, "region": True, "endpoint": False}, detail), "an endpoint of %s that is none" % ("the environment" if variables else "the profile"))
+    session.run("ALTER SERVER sm OPTIONS (ADD endpoint_url '%s'); DROP USER MAPPING FOR CURRENT_USER SERVER sm" % URL)
+
+
+if __name__ == "__main__":
+    run_tests([test_check_server])
