@@ -14,7 +14,7 @@ MODULE_big = sagemaker_fdw
 DATA =
 # the install script, and the parts in sql/extension/ that it is joined from, in this order
 DATA_built = sql/sagemaker_fdw--1.0.sql
-SCRIPT_PARTS = wrapper types functions cost monitor procedures partitions refresh
+SCRIPT_PARTS = wrapper types functions cost monitor procedures partitions refresh_state refresh_rights refresh
 
 OBJS = \
 	src/sagemaker_fdw.o \

@@ -38,6 +38,7 @@ BEGIN
 			HINT = 'Name AWS regions: regions => ARRAY[''us-east-1'', ''eu-west-1'']; without any, each server has its own.';
 	END IF;
 
+	-- which regions each server reads, and of which account
 	FOREACH server IN ARRAY servers LOOP
 		IF NOT has_server_privilege(server, 'USAGE') THEN
 			RAISE EXCEPTION 'permission denied for foreign server %', server USING ERRCODE = 'insufficient_privilege',
@@ -56,6 +57,7 @@ BEGIN
 		part_accounts := part_accounts || array_fill(account, ARRAY[cardinality(server_regions)]);
 	END LOOP;
 
+	-- an account and region that two read would have each of its jobs twice
 	SELECT a, r, array_agg(s ORDER BY n) AS servers INTO part
 	  FROM unnest(part_servers, part_regions, part_accounts) WITH ORDINALITY AS parts(s, r, a, n)
 	 GROUP BY a, r HAVING count(*) > 1 ORDER BY min(n) LIMIT 1;
@@ -66,6 +68,7 @@ BEGIN
 				HINT = 'Name each account and each region once.';
 	END IF;
 
+	-- a table of accounts, of regions, of foreign tables
 	EXECUTE format('CREATE TABLE %I.%I (%s) PARTITION BY LIST (account_id)', schema_name, table_name,
 		(SELECT string_agg(format('%I %s', column_name, column_type), ', ') FROM @extschema@.sagemaker_fdw_columns()));
 	FOR part IN
@@ -79,11 +82,13 @@ BEGIN
 				DETAIL = format('A partition would be called "%s", which has more than 63 bytes.', part.leaf);
 		END IF;
 		IF part.first THEN
-			EXECUTE format('CREATE TABLE %1$I.%2$I PARTITION OF %1$I.%3$I FOR VALUES IN (%4$L) PARTITION BY LIST (region)',
-				schema_name, part.middle, table_name, part.a);
+			EXECUTE format($sql$
+				CREATE TABLE %1$I.%2$I PARTITION OF %1$I.%3$I FOR VALUES IN (%4$L)
+				PARTITION BY LIST (region)$sql$, schema_name, part.middle, table_name, part.a);
 		END IF;
-		EXECUTE format('CREATE FOREIGN TABLE %1$I.%2$I PARTITION OF %1$I.%3$I FOR VALUES IN (%4$L) '
-			'SERVER %5$I OPTIONS (region %4$L, account_id %6$L)', schema_name, part.leaf, part.middle, part.r, part.s, part.a);
+		EXECUTE format($sql$
+			CREATE FOREIGN TABLE %1$I.%2$I PARTITION OF %1$I.%3$I FOR VALUES IN (%4$L)
+			SERVER %5$I OPTIONS (region %4$L, account_id %6$L)$sql$, schema_name, part.leaf, part.middle, part.r, part.s, part.a);
 	END LOOP;
 END;
 $$;

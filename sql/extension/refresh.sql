@@ -1,225 +1,11 @@
 /*
  * refresh.sql
- *		A kept table: sagemaker_fdw_refresh, and sagemaker_fdw_refresh_status.
+ *		sagemaker_fdw_refresh: how a kept table is made, filled with its history, and compared with the list.
+ *
+ *		A run is begun once, and goes on in steps of a transaction each, partition by partition: a step reads a
+ *		window of the history, or compares a stretch of the list.  What it knows goes from one function to the next as
+ *		a row of sagemaker_fdw_refresh_state, and is saved at the step's end.
  */
-
--- A kept table.  Where each of its partitions stands is a row here.  No role has rights on this
--- table, not even to lock it: sagemaker_fdw_refresh_status shows it, functions write it.
-
-CREATE TABLE @extschema@.sagemaker_fdw_refresh_state (
-	target regclass,
-	server name,
-	region text,					-- of the partition; empty: the server's own configuration says
-	arn_prefix text,				-- what the ARNs of its jobs begin with; NULL: none was seen yet
-	filled_from timestamptz NOT NULL,	-- the target has what was created from here on
-	window_width interval NOT NULL,	-- how much earlier the next window begins
-	batch integer NOT NULL,			-- most jobs that a window may have
-	compared_at timestamptz NOT NULL,	-- when the last run began that compared everything; at first, the first run
-	pass_from timestamptz,			-- of the comparison under way: how far back it goes
-	pass_to timestamptz,			-- ... and what is left of it is older than this
-	run_started_at timestamptz,
-	run_ended_at timestamptz,		-- NULL: it is under way, or was stopped
-	last_success_at timestamptz,	-- when the last run ended that did not fail; NULL: none has
-	inserted bigint NOT NULL DEFAULT 0,	-- by the last run, as are the next ones
-	updated bigint NOT NULL DEFAULT 0,
-	unchanged bigint NOT NULL DEFAULT 0,
-	deleted bigint NOT NULL DEFAULT 0,
-	calls bigint NOT NULL DEFAULT 0,
-	error text,						-- why it failed; NULL: it did not
-	PRIMARY KEY (target, server, region)
-);
-
-COMMENT ON TABLE @extschema@.sagemaker_fdw_refresh_state IS
-	'where the tables that sagemaker_fdw_refresh keeps stand, by partition';
-
--- default privileges may have granted some
-DO $$
-DECLARE
-	role oid;
-BEGIN
-	FOR role IN SELECT DISTINCT a.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS a
-				 WHERE c.oid = '@extschema@.sagemaker_fdw_refresh_state'::regclass AND a.grantee <> c.relowner LOOP
-		EXECUTE format('REVOKE ALL ON @extschema@.sagemaker_fdw_refresh_state FROM %s',
-			CASE role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(role)) END);
-	END LOOP;
-END;
-$$;
-
--- not of a target that is gone: its number may be another table's after a restore
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.sagemaker_fdw_refresh_state', 'WHERE target IN (SELECT oid FROM pg_catalog.pg_class)');
-
--- A run holds a lock of its target and a number of the partition.  It is an advisory one in a class
--- that no SQL function takes but the next ones, which ask whether the role may write the target: no
--- other role can be in its way.  The lock is the transaction's, and the session's while one transaction
--- ends and the next begins: an error or a cancel lets go of it, a commit does not.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock_number(server name, region text)
-RETURNS oid
-LANGUAGE SQL IMMUTABLE PARALLEL SAFE
-RETURN (hashtextextended(server::text || ' ' || region, 0) & 4294967295)::oid;
-
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock(target regclass, number oid)
-RETURNS boolean
-AS 'MODULE_PATHNAME'
-LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
-
--- The same for a table that is to be made; the role must be allowed to make it.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock_name(schema_name name, table_name name)
-RETURNS boolean
-AS 'MODULE_PATHNAME'
-LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
-
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_hold()
-RETURNS void
-AS 'MODULE_PATHNAME'
-LANGUAGE C VOLATILE PARALLEL UNSAFE;
-
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_resume()
-RETURNS void
-AS 'MODULE_PATHNAME'
-LANGUAGE C VOLATILE PARALLEL UNSAFE;
-
--- Conditions are the role's, the table is read with the owner's rights.
-CREATE VIEW @extschema@.sagemaker_fdw_refresh_status WITH (security_barrier) AS
-	SELECT s.target, s.server, s.region, s.filled_from, s.last_success_at,
-		CASE WHEN s.run_ended_at IS NULL AND l.held THEN s.run_started_at END AS running_since,
-		s.inserted + s.updated + s.unchanged AS jobs, s.calls,
-		CASE WHEN s.error IS NULL AND s.run_ended_at IS NULL AND NOT l.held AND NOT pg_is_in_recovery()
-			 THEN 'stopped before its end, by a cancel, a timeout, a lost session or an error at a commit: the server''s log tells'
-			 ELSE s.error END AS error
-	  FROM @extschema@.sagemaker_fdw_refresh_state AS s
-		CROSS JOIN LATERAL (SELECT EXISTS (
-				-- objsubid: the class of sagemaker_fdw_refresh_lock; a standby has none of them
-				SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
-				 WHERE l.locktype = 'advisory' AND l.objsubid = 3 AND l.classid = s.target AND l.granted
-					AND l.objid = @extschema@.sagemaker_fdw_refresh_lock_number(s.server, s.region)
-					AND d.datname = current_database()) AS held) AS l
-	 WHERE has_table_privilege(s.target, 'SELECT');
-
-COMMENT ON VIEW @extschema@.sagemaker_fdw_refresh_status IS
-	'where the tables that sagemaker_fdw_refresh keeps stand, by partition: those that the role may read';
-COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.filled_from IS 'the table has the jobs that were created from here on';
-COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.last_success_at IS 'when the last refresh ended that did not fail';
-COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.running_since IS 'when the refresh began that is under way; NULL when none is';
-COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.jobs IS 'jobs that the last refresh has inserted, updated, or found unchanged';
-COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.calls IS 'calls that the last refresh has made';
-COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.error IS 'why the last refresh failed; NULL when it did not';
-
-GRANT SELECT ON @extschema@.sagemaker_fdw_refresh_status TO PUBLIC;
-
--- Begin a run: a row for each partition.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_enter(target regclass, servers name[], regions text[], step interval, batch integer)
-RETURNS void
-AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
-LANGUAGE C VOLATILE;
-
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_enter_body(target regclass, servers name[], regions text[], step interval, batch integer)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	-- a row that somebody else is about to remove is not waited for
-	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s
-	 USING (SELECT g.ctid AS place FROM @extschema@.sagemaker_fdw_refresh_state AS g
-			 WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = g.target)
-				OR g.target = sagemaker_fdw_refresh_enter_body.target AND NOT EXISTS (SELECT FROM pg_foreign_server WHERE srvname = g.server)
-			   FOR UPDATE OF g SKIP LOCKED) AS gone
-	 WHERE s.ctid = gone.place;
-	INSERT INTO @extschema@.sagemaker_fdw_refresh_state AS s (target, server, region, filled_from, window_width, batch, compared_at, run_started_at)
-	SELECT sagemaker_fdw_refresh_enter_body.target, l.server, l.region, clock_timestamp(), least(step, '100 years'),
-		sagemaker_fdw_refresh_enter_body.batch, clock_timestamp(), clock_timestamp()
-	  FROM unnest(servers, regions) AS l(server, region)
-	ON CONFLICT ON CONSTRAINT sagemaker_fdw_refresh_state_pkey DO UPDATE
-	   SET window_width = EXCLUDED.window_width, batch = EXCLUDED.batch, pass_from = NULL, pass_to = NULL,
-		run_started_at = EXCLUDED.run_started_at, run_ended_at = NULL,
-		inserted = 0, updated = 0, unchanged = 0, deleted = 0, calls = 0, error = NULL;
-END;
-$$;
-
--- The row of a partition; NULL when there is none.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_load(target regclass, server name, region text)
-RETURNS @extschema@.sagemaker_fdw_refresh_state
-AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
-LANGUAGE C VOLATILE;
-
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_load_body(target regclass, server name, region text)
-RETURNS @extschema@.sagemaker_fdw_refresh_state
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	state @extschema@.sagemaker_fdw_refresh_state;
-BEGIN
-	SELECT s.* INTO state FROM @extschema@.sagemaker_fdw_refresh_state AS s
-	 WHERE s.target = sagemaker_fdw_refresh_load_body.target AND s.server = sagemaker_fdw_refresh_load_body.server
-		AND s.region = sagemaker_fdw_refresh_load_body.region;
-	RETURN state;
-END;
-$$;
-
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_save(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
-RETURNS void
-AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
-LANGUAGE C VOLATILE;
-
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_save_body(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	-- the target is the one that was checked, whatever the state says
-	UPDATE @extschema@.sagemaker_fdw_refresh_state AS s
-	   SET (arn_prefix, filled_from, window_width, batch, compared_at, pass_from, pass_to, run_ended_at, last_success_at,
-			inserted, updated, unchanged, deleted, calls, error)
-		 = ROW (state.arn_prefix, state.filled_from, state.window_width, state.batch, state.compared_at, state.pass_from, state.pass_to,
-			state.run_ended_at, state.last_success_at, state.inserted, state.updated, state.unchanged, state.deleted, state.calls, state.error)
-	 WHERE s.target = sagemaker_fdw_refresh_save_body.target AND s.server = state.server AND s.region = state.region;
-END;
-$$;
-
--- Another server of the target's that reads the same account and region.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_twin(target regclass, server name, region text, arn_prefix text)
-RETURNS name
-AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
-LANGUAGE C VOLATILE;
-
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_twin_body(target regclass, server name, region text, arn_prefix text)
-RETURNS name
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN (SELECT min(s.server::text)::name FROM @extschema@.sagemaker_fdw_refresh_state AS s
-		WHERE s.target = sagemaker_fdw_refresh_twin_body.target AND s.arn_prefix = sagemaker_fdw_refresh_twin_body.arn_prefix
-			AND (s.server, s.region) <> (sagemaker_fdw_refresh_twin_body.server, sagemaker_fdw_refresh_twin_body.region));
-END;
-$$;
-
--- Forget where a server's partitions stand, in one region or in all: how many.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_forget(target regclass, server name, region text DEFAULT NULL)
-RETURNS bigint
-AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
-LANGUAGE C VOLATILE;
-
-COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refresh_forget(regclass, name, text) IS
-	'forgets how far sagemaker_fdw_refresh has read a server into a table, in one region or in all';
-
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_forget_body(target regclass, server name, region text)
-RETURNS bigint
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	forgotten bigint;
-BEGIN
-	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s
-	 WHERE s.target = sagemaker_fdw_refresh_forget_body.target AND s.server = sagemaker_fdw_refresh_forget_body.server
-		AND (sagemaker_fdw_refresh_forget_body.region IS NULL OR s.region = sagemaker_fdw_refresh_forget_body.region);
-	GET DIAGNOSTICS forgotten = ROW_COUNT;
-	RETURN forgotten;
-END;
-$$;
 
 -- A target's columns: those of the source but the two where users keep secrets, whatever they are called; a status
 -- is the text that the service sent, which no new label turns into NULL.
@@ -254,9 +40,9 @@ CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_unfinished(source regclass)
 RETURNS text
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
-RETURN 'deleted_at IS NULL AND (training_job_status IS NULL OR training_job_status NOT IN (''Completed'', ''Failed'', ''Stopped'')' ||
+RETURN $sql$deleted_at IS NULL AND (training_job_status IS NULL OR training_job_status NOT IN ('Completed', 'Failed', 'Stopped')$sql$ ||
 	CASE WHEN EXISTS (SELECT FROM pg_attribute WHERE attrelid = source AND attname = 'warm_pool_status' AND atttypid = 'jsonb'::regtype)
-		THEN ' OR warm_pool_status->>''Status'' IN (''Available'', ''InUse''))' ELSE ')' END;
+		THEN $sql$ OR warm_pool_status->>'Status' IN ('Available', 'InUse'))$sql$ ELSE ')' END;
 
 -- What the state calls a partition: its server and its region.
 CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_leaves(leaves regclass[], OUT leaf regclass, OUT server name, OUT region text, OUT n bigint)
@@ -271,132 +57,23 @@ BEGIN ATOMIC
 		JOIN pg_foreign_table AS t ON t.ftrelid = l.leaf JOIN pg_foreign_server AS s ON s.oid = t.ftserver;
 END;
 
--- May code of this role run with the caller's rights?
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_trusts(owner oid)
-RETURNS boolean
-LANGUAGE SQL STABLE
-SET search_path = pg_catalog, pg_temp
-RETURN (SELECT rolsuper FROM pg_roles WHERE oid = owner)
-	OR NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND pg_has_role(owner, 'USAGE');
-
--- Raise 42501 where the role lacks a right on the target, and where whoever owns it could have code run
--- with the role's rights: constraints and policies of a table are its owner's, triggers are of any role
--- that was granted TRIGGER.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_target(target regclass, any_owner boolean)
-RETURNS void
+-- The partitions of a source, or the source itself.  Raise 42809, 42501 or 42703 where they cannot be read.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_source_leaves(source regclass, any_owner boolean)
+RETURNS regclass[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	missing text;
-	owner record;
-	planted record;
-BEGIN
-	SELECT string_agg(privilege, ', ') INTO missing FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
-	 WHERE NOT has_table_privilege(target, privilege);
-	IF missing IS NOT NULL THEN
-		RAISE EXCEPTION 'permission denied for target %', target USING ERRCODE = 'insufficient_privilege',
-			DETAIL = format('Role "%s" lacks %s.', current_user, missing),
-			HINT = format('GRANT SELECT, INSERT, UPDATE ON %s TO %I.', target, current_user);
-	END IF;
-	IF any_owner THEN
-		RETURN;
-	END IF;
-	SELECT r.oid, r.rolname, r.rolsuper INTO owner FROM pg_class AS c JOIN pg_roles AS r ON r.oid = c.relowner WHERE c.oid = target;
-	IF NOT (CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN owner.rolsuper
-			ELSE pg_has_role(owner.oid, 'USAGE') END) THEN
-		RAISE EXCEPTION 'target % belongs to role "%"', target, owner.rolname USING ERRCODE = 'insufficient_privilege',
-			DETAIL = format('Its triggers and constraints would run with the rights of "%s".', current_user),
-			HINT = format('Name another target, or let "%s" refresh it. Where you trust that role: any_owner => true.', owner.rolname);
-	END IF;
-	SELECT t.tgname, r.rolname INTO planted
-	  FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid JOIN pg_roles AS r ON r.oid = p.proowner
-	 WHERE t.tgrelid = target AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND NOT @extschema@.sagemaker_fdw_refresh_trusts(r.oid)
-	 ORDER BY t.tgname LIMIT 1;
-	IF FOUND THEN
-		RAISE EXCEPTION 'trigger "%" of target % calls a function of role "%"', planted.tgname, target, planted.rolname
-			USING ERRCODE = 'insufficient_privilege',
-			DETAIL = format('It would run with the rights of "%s".', current_user),
-			HINT = format('DROP TRIGGER %I ON %s. Where you trust that role: any_owner => true.', planted.tgname, target);
-	END IF;
-END;
-$$;
-
--- The same for a partition of the source: reading it runs the checks of its columns' domains, and computes
--- its generated columns.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_source(leaf regclass, any_owner boolean)
-RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	with_code record;
-BEGIN
-	SELECT r.rolname, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS names INTO with_code
-	  FROM pg_class AS c JOIN pg_roles AS r ON r.oid = c.relowner
-		JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-		JOIN pg_type AS t ON t.oid = a.atttypid
-		JOIN pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
-	 WHERE c.oid = leaf AND NOT any_owner AND NOT @extschema@.sagemaker_fdw_refresh_trusts(r.oid)
-		-- a base type is a superuser's
-		AND (a.attgenerated <> '' OR e.typnamespace <> 'pg_catalog'::regnamespace AND e.typtype NOT IN ('b', 'e'))
-	 GROUP BY r.rolname;
-	IF FOUND THEN
-		RAISE EXCEPTION 'source % belongs to role "%"', leaf, with_code.rolname USING ERRCODE = 'insufficient_privilege',
-			DETAIL = format('What its columns %s check or compute would run with the rights of "%s".', with_code.names, current_user),
-			HINT = format('Name another source, or let "%s" refresh. Where you trust that role: any_owner => true.', with_code.rolname);
-	END IF;
-END;
-$$;
-
--- Lock a target and a partition of its source by their numbers until the transaction ends, so that
--- the names that stand for them now go on to do so: who owns a schema can put another table in a
--- table's place.  Raise 42P01 where one of them is gone.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock_tables(target regclass, leaf regclass)
-RETURNS void
-AS 'MODULE_PATHNAME'
-LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
-
--- Check the arguments, make the target if there is none, begin a run for each partition.
--- "existing" is the target if there is one.  The run's locks are the transaction's.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_begin(name_parts text[], existing regclass, default_schema name,
-	source regclass, since timestamptz, step interval, any_owner boolean, OUT target regclass, OUT leaves regclass[])
-AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
-LANGUAGE C VOLATILE;
-
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_begin_body(name_parts text[], existing regclass, default_schema name,
-	source regclass, since timestamptz, step interval, any_owner boolean, OUT target regclass, OUT leaves regclass[])
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	schema_name text;
-	table_name text;
-	-- five pages, with room for what bounds in whole seconds repeat
-	largest CONSTANT integer := 495;
-	missing text;
+	leaves regclass[];
 	other record;
-	servers name[];
-	regions text[];
+	missing text;
 BEGIN
-	IF name_parts IS NULL OR source IS NULL OR since IS NULL OR step IS NULL OR any_owner IS NULL THEN
-		RAISE EXCEPTION 'target, source, since, step and any_owner must not be NULL' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF since > clock_timestamp() THEN
-		RAISE EXCEPTION 'since is in the future' USING ERRCODE = 'invalid_parameter_value',
-			DETAIL = format('It is %s.', since),
-			HINT = 'It is how far back the history is kept, such as ''2020-01-01''.';
-	END IF;
-	IF step <= '0' THEN
-		RAISE EXCEPTION 'step must be longer than nothing' USING ERRCODE = 'invalid_parameter_value',
-			HINT = 'It is how much of the history one window has at first, such as ''1 day''.';
-	END IF;
-
-	-- the source
 	SELECT array_agg(leaf ORDER BY n) INTO leaves
 	  FROM (SELECT source AS leaf, 0 AS n WHERE NOT EXISTS (SELECT FROM pg_partition_tree(source))
 			UNION ALL
 			SELECT relid, row_number() OVER () FROM pg_partition_tree(source) WHERE isleaf) AS tree;
+
+	-- each must be ours, and readable
 	SELECT leaf INTO other FROM unnest(leaves) AS leaf
 	 WHERE NOT EXISTS (SELECT FROM pg_foreign_table JOIN pg_foreign_server AS s ON s.oid = ftserver
 			JOIN pg_foreign_data_wrapper AS w ON w.oid = srvfdw
@@ -413,6 +90,8 @@ BEGIN
 			HINT = format('GRANT SELECT ON %s TO %I.', other.leaf, current_user);
 	END IF;
 	PERFORM @extschema@.sagemaker_fdw_refresh_check_source(leaf, any_owner) FROM unnest(leaves) AS leaf;
+
+	-- what every step reads and compares
 	SELECT string_agg(format('%I %s', wanted, type), ', ' ORDER BY n) INTO missing
 	  FROM unnest(ARRAY['training_job_name', 'training_job_arn', 'creation_time', 'last_modified_time', 'training_job_status', 'raw_response'],
 			ARRAY['text', 'text', 'timestamp with time zone', 'timestamp with time zone', NULL, 'jsonb']) WITH ORDINALITY AS c(wanted, type, n)
@@ -423,27 +102,56 @@ BEGIN
 			DETAIL = format('Missing, or of another type: %s.', missing),
 			HINT = 'IMPORT FOREIGN SCHEMA makes a table that has them all.';
 	END IF;
+	RETURN leaves;
+END;
+$$;
 
-	-- the target
-	target := existing;
-	IF target IS NULL THEN
-		SELECT n.schema_name, n.table_name INTO schema_name, table_name
-		  FROM @extschema@.sagemaker_fdw_new_table(name_parts, default_schema) AS n;
-		IF NOT @extschema@.sagemaker_fdw_refresh_lock_name(schema_name::name, table_name::name) THEN
-			RAISE EXCEPTION 'a refresh of "%" is already under way', table_name USING ERRCODE = 'lock_not_available';
-		END IF;
-		target := to_regclass(format('%I.%I', schema_name, table_name));
+-- Make a target of the source's columns, where nobody else has made it meanwhile.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_make_target(name_parts text[], default_schema name, source regclass)
+RETURNS regclass
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema_name text;
+	table_name text;
+	target regclass;
+BEGIN
+	SELECT n.schema_name, n.table_name INTO schema_name, table_name
+	  FROM @extschema@.sagemaker_fdw_new_table(name_parts, default_schema) AS n;
+	IF NOT @extschema@.sagemaker_fdw_refresh_lock_name(schema_name::name, table_name::name) THEN
+		RAISE EXCEPTION 'a refresh of "%" is already under way', table_name USING ERRCODE = 'lock_not_available';
 	END IF;
-	IF target IS NULL THEN
-		EXECUTE format('CREATE TABLE %I.%I (%s, refreshed_at timestamptz NOT NULL, deleted_at timestamptz, '
-			'PRIMARY KEY (training_job_arn, creation_time))', schema_name, table_name,
-			(SELECT string_agg(format('%I %s', name, type), ', ') FROM @extschema@.sagemaker_fdw_refresh_columns(source)));
-		target := to_regclass(format('%I.%I', schema_name, table_name));
-		EXECUTE format('CREATE INDEX ON %s (creation_time)', target);
-		EXECUTE format('CREATE INDEX ON %s (training_job_arn) WHERE %s', target,
-			@extschema@.sagemaker_fdw_refresh_unfinished(source));
+	-- who had the lock before may have made it
+	target := to_regclass(format('%I.%I', schema_name, table_name));
+	IF target IS NOT NULL THEN
+		RETURN target;
 	END IF;
-	PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
+
+	EXECUTE format($sql$
+		CREATE TABLE %I.%I (
+			%s,
+			refreshed_at timestamptz NOT NULL,
+			deleted_at timestamptz,
+			PRIMARY KEY (training_job_arn, creation_time)
+		)$sql$, schema_name, table_name,
+		(SELECT string_agg(format('%I %s', name, type), ', ') FROM @extschema@.sagemaker_fdw_refresh_columns(source)));
+	target := to_regclass(format('%I.%I', schema_name, table_name));
+	EXECUTE format('CREATE INDEX ON %s (creation_time)', target);
+	EXECUTE format('CREATE INDEX ON %s (training_job_arn) WHERE %s', target, @extschema@.sagemaker_fdw_refresh_unfinished(source));
+	RETURN target;
+END;
+$$;
+
+-- Raise 42809 or 42703 where a table cannot be a target of the source.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_shape(target regclass, source regclass)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	missing text;
+BEGIN
 	IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = target AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL
 			AND indnkeyatts = 2 AND (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute
 				WHERE attrelid = target AND attnum = ANY (indkey)) = ARRAY['creation_time', 'training_job_arn']::name[])
@@ -463,8 +171,22 @@ BEGIN
 			DETAIL = format('Missing, or of another type: %s.', missing),
 			HINT = 'Add them, or name another target: sagemaker_fdw_refresh makes it.';
 	END IF;
+END;
+$$;
 
-	-- where its partitions stand
+-- Take the lock of each partition, and begin its row.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_claim(target regclass, source regclass, leaves regclass[], step interval)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- five pages, with room for what bounds in whole seconds repeat
+	largest CONSTANT integer := 495;
+	other record;
+	servers name[];
+	regions text[];
+BEGIN
 	SELECT server, region INTO other FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves) GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'source % has region "%" of server "%" twice', source, other.region, other.server
@@ -481,6 +203,43 @@ BEGIN
 END;
 $$;
 
+-- Check the arguments, make the target if there is none, begin a run for each partition.
+-- "existing" is the target if there is one.  The run's locks are the transaction's.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_begin(name_parts text[], existing regclass, default_schema name,
+	source regclass, since timestamptz, step interval, any_owner boolean, OUT target regclass, OUT leaves regclass[])
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
+LANGUAGE C VOLATILE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_begin_body(name_parts text[], existing regclass, default_schema name,
+	source regclass, since timestamptz, step interval, any_owner boolean, OUT target regclass, OUT leaves regclass[])
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF name_parts IS NULL OR source IS NULL OR since IS NULL OR step IS NULL OR any_owner IS NULL THEN
+		RAISE EXCEPTION 'target, source, since, step and any_owner must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF since > clock_timestamp() THEN
+		RAISE EXCEPTION 'since is in the future' USING ERRCODE = 'invalid_parameter_value',
+			DETAIL = format('It is %s.', since),
+			HINT = 'It is how far back the history is kept, such as ''2020-01-01''.';
+	END IF;
+	IF step <= '0' THEN
+		RAISE EXCEPTION 'step must be longer than nothing' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'It is how much of the history one window has at first, such as ''1 day''.';
+	END IF;
+
+	leaves := @extschema@.sagemaker_fdw_refresh_source_leaves(source, any_owner);
+	target := existing;
+	IF target IS NULL THEN
+		target := @extschema@.sagemaker_fdw_refresh_make_target(name_parts, default_schema, source);
+	END IF;
+	PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
+	PERFORM @extschema@.sagemaker_fdw_refresh_check_shape(target, source);
+	PERFORM @extschema@.sagemaker_fdw_refresh_claim(target, source, leaves, step);
+END;
+$$;
+
 -- Read jobs of a partition into the target: those that a condition on "s" selects.
 -- "clauses" follow it; $1 to $4 are the values that both may use.
 CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_statement(target regclass, leaf regclass, condition text, clauses text)
@@ -488,14 +247,23 @@ RETURNS text
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	SELECT format('WITH read AS MATERIALIZED (SELECT %1$s FROM %2$s AS s WHERE %3$s %4$s), '
-		'written AS (INSERT INTO %5$s AS t (%6$s, refreshed_at) SELECT %6$s, clock_timestamp() FROM read '
-			'ON CONFLICT (training_job_arn, creation_time) '
-			'DO UPDATE SET (%6$s, refreshed_at, deleted_at) = ROW (%7$s, EXCLUDED.refreshed_at, NULL) '
-			'WHERE record_image_ne(ROW (%8$s), ROW (%7$s)) OR t.deleted_at IS NOT NULL RETURNING xmax = 0 AS inserted) '
-		'SELECT r.*, w.* FROM (SELECT count(*) AS jobs, min(creation_time) AS oldest, array_agg(training_job_arn) AS arns, '
-				'array_agg(creation_time) AS times FROM read) AS r, '
-			'(SELECT count(*) FILTER (WHERE inserted) AS inserted, count(*) FILTER (WHERE NOT inserted) AS updated FROM written) AS w',
+	SELECT format($sql$
+		WITH read AS MATERIALIZED (
+			SELECT %1$s FROM %2$s AS s WHERE %3$s %4$s
+		), written AS (
+			INSERT INTO %5$s AS t (%6$s, refreshed_at)
+			SELECT %6$s, clock_timestamp() FROM read
+			ON CONFLICT (training_job_arn, creation_time) DO UPDATE
+			   SET (%6$s, refreshed_at, deleted_at) = ROW (%7$s, EXCLUDED.refreshed_at, NULL)
+			 WHERE record_image_ne(ROW (%8$s), ROW (%7$s)) OR t.deleted_at IS NOT NULL
+			RETURNING xmax = 0 AS inserted
+		)
+		SELECT r.*, w.*
+		  FROM (SELECT count(*) AS jobs, min(creation_time) AS oldest, array_agg(training_job_arn) AS arns,
+					array_agg(creation_time) AS times
+				  FROM read) AS r,
+			   (SELECT count(*) FILTER (WHERE inserted) AS inserted, count(*) FILTER (WHERE NOT inserted) AS updated
+				  FROM written) AS w$sql$,
 		string_agg(format('%s AS %I', expression, name), ', '), leaf, condition, clauses, target,
 		string_agg(format('%I', name), ', '), string_agg(format('EXCLUDED.%I', name), ', '), string_agg(format('t.%I', name), ', '))
 	  FROM @extschema@.sagemaker_fdw_refresh_columns(leaf);
@@ -553,9 +321,12 @@ DECLARE
 BEGIN
 	-- newest first; what the target has already needs no call
 	EXECUTE @extschema@.sagemaker_fdw_refresh_statement(state.target, leaf,
-		format('s.creation_time >= $1 AND s.creation_time < $2 AND coalesce(s.last_modified_time, ''infinity'') <> coalesce((SELECT t.last_modified_time FROM %s AS t '
-			'WHERE t.training_job_arn = s.training_job_arn AND t.creation_time = s.creation_time AND t.deleted_at IS NULL), ''-infinity'')',
-			state.target),
+		format($sql$
+			s.creation_time >= $1 AND s.creation_time < $2
+			AND coalesce(s.last_modified_time, 'infinity') <> coalesce(
+				(SELECT t.last_modified_time FROM %s AS t
+				  WHERE t.training_job_arn = s.training_job_arn AND t.creation_time = s.creation_time AND t.deleted_at IS NULL),
+				'-infinity')$sql$, state.target),
 		format('ORDER BY s.creation_time DESC LIMIT %s', state.batch))
 	   INTO got USING window_from, state.filled_from;
 	state.inserted := state.inserted + got.inserted;
@@ -573,76 +344,170 @@ BEGIN
 END;
 $$;
 
--- Compare the next jobs of the list with the target, and ask for those that differ, for
--- those that had not ended, and for those that are no longer listed.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_compare(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass)
+-- List the next jobs that are to be compared, newest first: those that were created from pass_to on.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_list(state @extschema@.sagemaker_fdw_refresh_state, leaf regclass,
+	OUT pass_to timestamptz, OUT names text[], OUT arns text[], OUT times timestamptz[], OUT modified timestamptz[])
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	listed record;
-	asked record;
-	got record;
-	arns text[];
-	times timestamptz[];
-	gone bigint;
 	most integer := state.batch;
-	pass_to timestamptz := state.pass_from;	-- what is compared now was created from here on
 BEGIN
 	LOOP
-		EXECUTE format('SELECT count(*) AS jobs, min(creation_time) AS oldest, array_agg(training_job_name) AS names, '
-			'array_agg(training_job_arn) AS arns, array_agg(creation_time) AS times, array_agg(last_modified_time) AS modified '
-			'FROM (SELECT training_job_name, training_job_arn, creation_time, last_modified_time FROM %s '
-				'WHERE creation_time >= $1 AND creation_time < $2 ORDER BY creation_time DESC LIMIT %s) AS s', leaf, most)
+		EXECUTE format($sql$
+			SELECT count(*) AS jobs, min(creation_time) AS oldest, array_agg(training_job_name) AS names,
+				array_agg(training_job_arn) AS arns, array_agg(creation_time) AS times, array_agg(last_modified_time) AS modified
+			  FROM (SELECT training_job_name, training_job_arn, creation_time, last_modified_time
+					  FROM %s
+					 WHERE creation_time >= $1 AND creation_time < $2
+					 ORDER BY creation_time DESC LIMIT %s) AS s$sql$, leaf, most)
 		   INTO listed USING state.pass_from, state.pass_to;
+		pass_to := state.pass_from;
 		EXIT WHEN listed.jobs < most;
 		-- there may be more of the oldest moment: it is left for the next time
 		pass_to := listed.oldest + '1 microsecond';
 		EXIT WHEN pass_to < state.pass_to;
+		-- all are of one moment
 		most := most * 2;
-		pass_to := state.pass_from;
 	END LOOP;
-	IF listed.jobs = 0 THEN
+	names := listed.names;
+	arns := listed.arns;
+	times := listed.times;
+	modified := listed.modified;
+END;
+$$;
+
+-- Ask for jobs by their names, write what is found, and mark those as deleted that are not.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_ask(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, asked_names text[], asked_arns text[])
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	got record;
+	arns text[];
+	times timestamptz[];
+	gone bigint;
+BEGIN
+	-- no more in one scan than max_calls allows
+	FOR n IN 1 .. cardinality(asked_names) BY state.batch LOOP
+		EXECUTE @extschema@.sagemaker_fdw_refresh_statement(state.target, leaf, 's.training_job_name = ANY ($1)'::text, ''::text)
+		   INTO got USING asked_names[n : n + state.batch - 1];
+		state.inserted := state.inserted + got.inserted;
+		state.updated := state.updated + got.updated;
+		arns := arns || got.arns;
+		times := times || got.times;
+	END LOOP;
+	state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, arns);
+
+	-- a name may be another job's by now: ARN and time tell which one is gone
+	EXECUTE format($sql$
+		WITH gone AS (
+			UPDATE %s SET deleted_at = clock_timestamp()
+			 WHERE training_job_arn = ANY ($1) AND deleted_at IS NULL
+				AND NOT EXISTS (SELECT FROM unnest($2, $3) AS g(arn, created)
+								 WHERE arn = training_job_arn AND created = creation_time)
+			RETURNING 1
+		)
+		SELECT count(*) FROM gone$sql$, state.target)
+	   INTO gone USING asked_arns, arns, times;
+	state.deleted := state.deleted + gone;
+END;
+$$;
+
+-- Compare the next jobs of the list with the target, and ask for those that differ, for those that had not ended,
+-- and for those that are no longer listed.  "whole" goes back to the history's beginning.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_compare(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, whole boolean)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- a job runs, and waits, for 28 days at most
+	longest CONSTANT interval := '30 days';
+	listed record;
+	asked record;
+BEGIN
+	-- a pass begins at the newest job
+	IF state.pass_from IS NULL THEN
+		state.pass_from := CASE WHEN whole THEN state.filled_from ELSE greatest(state.filled_from, state.compared_at - longest) END;
+		state.pass_to := 'infinity';
+	END IF;
+
+	-- know whose jobs these are before any is taken for deleted
+	SELECT l.* INTO listed FROM @extschema@.sagemaker_fdw_refresh_list(state, leaf) AS l;
+	IF listed.arns IS NULL THEN
 		state := @extschema@.sagemaker_fdw_refresh_identify(state, leaf);
 	ELSE
 		state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, listed.arns);
 	END IF;
 
-	EXECUTE format('WITH listed AS (SELECT * FROM unnest($1, $2, $3, $4) AS l(name, arn, created, modified) WHERE created >= $6), '
-		'asked AS (SELECT name, arn FROM listed WHERE NOT EXISTS (SELECT FROM %1$s WHERE training_job_arn = arn AND creation_time = created '
-				'AND last_modified_time = modified AND deleted_at IS NULL) '
-			'UNION SELECT training_job_name, training_job_arn FROM %1$s WHERE deleted_at IS NULL AND starts_with(training_job_arn, $5) '
-				'AND creation_time >= $6 AND creation_time < $7 '
-				'AND NOT EXISTS (SELECT FROM listed WHERE arn = training_job_arn AND created = creation_time) '
-			'UNION SELECT training_job_name, training_job_arn FROM %1$s WHERE $8 AND starts_with(training_job_arn, $5) AND refreshed_at < $9 AND %2$s) '
-		'SELECT array_agg(DISTINCT name) AS names, array_agg(DISTINCT arn) AS arns FROM asked',
+	-- which differ or are new, which are no longer listed, and, once in a pass, which had not ended
+	EXECUTE format($sql$
+		WITH listed AS (
+			SELECT * FROM unnest($1, $2, $3, $4) AS l(name, arn, created, modified) WHERE created >= $6
+		), asked AS (
+			SELECT name, arn FROM listed
+			 WHERE NOT EXISTS (SELECT FROM %1$s
+								WHERE training_job_arn = arn AND creation_time = created AND last_modified_time = modified
+									AND deleted_at IS NULL)
+			UNION
+			SELECT training_job_name, training_job_arn FROM %1$s
+			 WHERE deleted_at IS NULL AND starts_with(training_job_arn, $5) AND creation_time >= $6 AND creation_time < $7
+				AND NOT EXISTS (SELECT FROM listed WHERE arn = training_job_arn AND created = creation_time)
+			UNION
+			SELECT training_job_name, training_job_arn FROM %1$s
+			 WHERE $8 AND starts_with(training_job_arn, $5) AND refreshed_at < $9 AND %2$s
+		)
+		SELECT array_agg(DISTINCT name) AS names, array_agg(DISTINCT arn) AS arns FROM asked$sql$,
 		state.target, @extschema@.sagemaker_fdw_refresh_unfinished(leaf))
-	   INTO asked USING listed.names, listed.arns, listed.times, listed.modified, state.arn_prefix, pass_to, state.pass_to,
-		pass_to = state.pass_from, state.run_started_at;
-
+	   INTO asked USING listed.names, listed.arns, listed.times, listed.modified, state.arn_prefix, listed.pass_to, state.pass_to,
+		listed.pass_to = state.pass_from, state.run_started_at;
 	IF asked.names IS NOT NULL THEN
-		-- no more in one scan than max_calls allows
-		FOR n IN 1 .. cardinality(asked.names) BY state.batch LOOP
-			EXECUTE @extschema@.sagemaker_fdw_refresh_statement(state.target, leaf, 's.training_job_name = ANY ($1)'::text, ''::text)
-			   INTO got USING asked.names[n : n + state.batch - 1];
-			state.inserted := state.inserted + got.inserted;
-			state.updated := state.updated + got.updated;
-			arns := arns || got.arns;
-			times := times || got.times;
-		END LOOP;
-		state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, arns);
-		EXECUTE format('WITH gone AS (UPDATE %s SET deleted_at = clock_timestamp() WHERE training_job_arn = ANY ($1) AND deleted_at IS NULL '
-			'AND NOT EXISTS (SELECT FROM unnest($2, $3) AS g(arn, created) WHERE arn = training_job_arn AND created = creation_time) '
-			'RETURNING 1) SELECT count(*) FROM gone', state.target)
-		   INTO gone USING asked.arns, arns, times;
-		state.deleted := state.deleted + gone;
+		state := @extschema@.sagemaker_fdw_refresh_ask(state, leaf, asked.names, asked.arns);
 	END IF;
-	state.pass_to := pass_to;
-	IF pass_to = state.pass_from THEN
+
+	state.pass_to := listed.pass_to;
+	IF state.pass_to = state.pass_from THEN
 		-- of the jobs that were compared those that no step of this run has written, each of them once
-		EXECUTE format('SELECT count(*) FROM %s WHERE starts_with(training_job_arn, $1) AND refreshed_at < $2 AND deleted_at IS NULL '
-			'AND (creation_time >= $3 OR %s)', state.target, @extschema@.sagemaker_fdw_refresh_unfinished(leaf))
+		EXECUTE format($sql$
+			SELECT count(*) FROM %s
+			 WHERE starts_with(training_job_arn, $1) AND refreshed_at < $2 AND deleted_at IS NULL
+				AND (creation_time >= $3 OR %s)$sql$, state.target, @extschema@.sagemaker_fdw_refresh_unfinished(leaf))
 		   INTO state.unchanged USING state.arn_prefix, state.run_started_at, state.pass_from;
+	END IF;
+END;
+$$;
+
+-- Has a target lost all the jobs of a partition that were seen: was it emptied, or restored without its rows?
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_is_emptied(state @extschema@.sagemaker_fdw_refresh_state)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	emptied boolean := false;
+BEGIN
+	IF state.calls = 0 AND state.arn_prefix IS NOT NULL THEN
+		EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s WHERE starts_with(training_job_arn, $1))', state.target)
+		   INTO emptied USING state.arn_prefix;
+	END IF;
+	RETURN emptied;
+END;
+$$;
+
+-- Raise 22023 where another server of the target's reads the same account and region: each job would be kept by two.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_twin(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	twin name := @extschema@.sagemaker_fdw_refresh_twin(target, state.server, state.region, state.arn_prefix);
+BEGIN
+	IF twin IS NOT NULL THEN
+		RAISE EXCEPTION 'an account and region is read twice' USING ERRCODE = 'invalid_parameter_value',
+			DETAIL = format('Servers "%s" and "%s" both read %s.', state.server, twin, state.arn_prefix),
+			HINT = 'Where only one of them is still to be read, forget the other: SELECT sagemaker_fdw_refresh_forget(target, server).';
 	END IF;
 END;
 $$;
@@ -660,8 +525,6 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	-- a job runs, and waits, for 28 days at most
-	longest CONSTANT interval := '30 days';
 	dropped CONSTANT text := format('%s, %s or its refresh state was dropped meanwhile, or the server renamed.', leaf, target);
 	state @extschema@.sagemaker_fdw_refresh_state;
 	before @extschema@.sagemaker_fdw_refresh_state;
@@ -669,8 +532,6 @@ DECLARE
 	message text;
 	detail text;
 	hint text;
-	twin name;
-	emptied boolean;
 	unsure boolean := false;
 	checked boolean := false;
 BEGIN
@@ -695,19 +556,11 @@ BEGIN
 		PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
 		PERFORM @extschema@.sagemaker_fdw_refresh_check_source(leaf, any_owner);
 		checked := true;
-		IF state.calls = 0 AND state.arn_prefix IS NOT NULL THEN
-			-- jobs were seen: a target that has none was emptied, or restored without its rows
-			EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s WHERE starts_with(training_job_arn, $1))', target)
-			   INTO emptied USING state.arn_prefix;
-			IF emptied THEN
-				state.filled_from := state.run_started_at;
-				-- that is so whatever goes wrong next
-				before := state;
-			END IF;
-		END IF;
-		IF state.filled_from <= since AND state.pass_from IS NULL THEN
-			state.pass_from := CASE WHEN whole THEN state.filled_from ELSE greatest(state.filled_from, state.compared_at - longest) END;
-			state.pass_to := 'infinity';
+
+		-- the history of a target that was emptied is read again, whatever goes wrong next
+		IF @extschema@.sagemaker_fdw_refresh_is_emptied(state) THEN
+			state.filled_from := state.run_started_at;
+			before := state;
 		END IF;
 		-- a window without jobs is taken for one that has none: whose it is must be known first
 		unsure := state.calls = 0 AND state.filled_from > since AND state.arn_prefix IS NOT NULL;
@@ -716,14 +569,9 @@ BEGIN
 		ELSIF state.filled_from > since THEN
 			state := @extschema@.sagemaker_fdw_refresh_fill(state, leaf, since);
 		ELSE
-			state := @extschema@.sagemaker_fdw_refresh_compare(state, leaf);
+			state := @extschema@.sagemaker_fdw_refresh_compare(state, leaf, whole);
 		END IF;
-		twin := @extschema@.sagemaker_fdw_refresh_twin(target, state.server, state.region, state.arn_prefix);
-		IF twin IS NOT NULL THEN
-			RAISE EXCEPTION 'an account and region is read twice' USING ERRCODE = 'invalid_parameter_value',
-				DETAIL = format('Servers "%s" and "%s" both read %s.', state.server, twin, state.arn_prefix),
-				HINT = 'Where only one of them is still to be read, forget the other: SELECT sagemaker_fdw_refresh_forget(target, server).';
-		END IF;
+		PERFORM @extschema@.sagemaker_fdw_refresh_check_twin(target, state);
 	EXCEPTION
 	WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, code = RETURNED_SQLSTATE;
@@ -752,6 +600,7 @@ BEGIN
 		END IF;
 	END;
 
+	-- a run ends with its last stretch, or with a failure
 	state.calls := state.calls + @extschema@.sagemaker_fdw_session_calls() - calls;
 	more := failure IS NULL AND (state.pass_to IS NULL OR state.pass_to > state.pass_from);
 	IF NOT more THEN

@@ -1,0 +1,224 @@
+/*
+ * refresh_state.sql
+ *		Where kept tables stand: the rows, who may write them, the locks of a run, and what users see of it.
+ *
+ *		What a row says is decided in refresh.sql.
+ */
+
+-- Where each partition of a kept table stands is a row here.  No role has rights on this
+-- table, not even to lock it: sagemaker_fdw_refresh_status shows it, functions write it.
+
+CREATE TABLE @extschema@.sagemaker_fdw_refresh_state (
+	target regclass,
+	server name,
+	region text,					-- of the partition; empty: the server's own configuration says
+	arn_prefix text,				-- what the ARNs of its jobs begin with; NULL: none was seen yet
+	filled_from timestamptz NOT NULL,	-- the target has what was created from here on
+	window_width interval NOT NULL,	-- how much earlier the next window begins
+	batch integer NOT NULL,			-- most jobs that a window may have
+	compared_at timestamptz NOT NULL,	-- when the last run began that compared everything; at first, the first run
+	pass_from timestamptz,			-- of the comparison under way: how far back it goes
+	pass_to timestamptz,			-- ... and what is left of it is older than this
+	run_started_at timestamptz,
+	run_ended_at timestamptz,		-- NULL: it is under way, or was stopped
+	last_success_at timestamptz,	-- when the last run ended that did not fail; NULL: none has
+	inserted bigint NOT NULL DEFAULT 0,	-- by the last run, as are the next ones
+	updated bigint NOT NULL DEFAULT 0,
+	unchanged bigint NOT NULL DEFAULT 0,
+	deleted bigint NOT NULL DEFAULT 0,
+	calls bigint NOT NULL DEFAULT 0,
+	error text,						-- why it failed; NULL: it did not
+	PRIMARY KEY (target, server, region)
+);
+
+COMMENT ON TABLE @extschema@.sagemaker_fdw_refresh_state IS
+	'where the tables that sagemaker_fdw_refresh keeps stand, by partition';
+
+-- default privileges may have granted some
+DO $$
+DECLARE
+	role oid;
+BEGIN
+	FOR role IN SELECT DISTINCT a.grantee FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS a
+				 WHERE c.oid = '@extschema@.sagemaker_fdw_refresh_state'::regclass AND a.grantee <> c.relowner LOOP
+		EXECUTE format('REVOKE ALL ON @extschema@.sagemaker_fdw_refresh_state FROM %s',
+			CASE role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(role)) END);
+	END LOOP;
+END;
+$$;
+
+-- not of a target that is gone: its number may be another table's after a restore
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.sagemaker_fdw_refresh_state', 'WHERE target IN (SELECT oid FROM pg_catalog.pg_class)');
+
+-- A run holds a lock of its target and a number of the partition.  It is an advisory one in a class
+-- that no SQL function takes but the next ones, which ask whether the role may write the target: no
+-- other role can be in its way.  The lock is the transaction's, and the session's while one transaction
+-- ends and the next begins: an error or a cancel lets go of it, a commit does not.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock_number(server name, region text)
+RETURNS oid
+LANGUAGE SQL IMMUTABLE PARALLEL SAFE
+RETURN (hashtextextended(server::text || ' ' || region, 0) & 4294967295)::oid;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock(target regclass, number oid)
+RETURNS boolean
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+
+-- The same for a table that is to be made; the role must be allowed to make it.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock_name(schema_name name, table_name name)
+RETURNS boolean
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_hold()
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_resume()
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+-- Conditions are the role's, the table is read with the owner's rights.
+CREATE VIEW @extschema@.sagemaker_fdw_refresh_status WITH (security_barrier) AS
+	SELECT s.target, s.server, s.region, s.filled_from, s.last_success_at,
+		CASE WHEN s.run_ended_at IS NULL AND l.held THEN s.run_started_at END AS running_since,
+		s.inserted + s.updated + s.unchanged AS jobs, s.calls,
+		CASE WHEN s.error IS NULL AND s.run_ended_at IS NULL AND NOT l.held AND NOT pg_is_in_recovery()
+			 THEN 'stopped before its end, by a cancel, a timeout, a lost session or an error at a commit: the server''s log tells'
+			 ELSE s.error END AS error
+	  FROM @extschema@.sagemaker_fdw_refresh_state AS s
+		CROSS JOIN LATERAL (SELECT EXISTS (
+				-- objsubid: the class of sagemaker_fdw_refresh_lock; a standby has none of them
+				SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+				 WHERE l.locktype = 'advisory' AND l.objsubid = 3 AND l.classid = s.target AND l.granted
+					AND l.objid = @extschema@.sagemaker_fdw_refresh_lock_number(s.server, s.region)
+					AND d.datname = current_database()) AS held) AS l
+	 WHERE has_table_privilege(s.target, 'SELECT');
+
+COMMENT ON VIEW @extschema@.sagemaker_fdw_refresh_status IS
+	'where the tables that sagemaker_fdw_refresh keeps stand, by partition: those that the role may read';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.filled_from IS 'the table has the jobs that were created from here on';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.last_success_at IS 'when the last refresh ended that did not fail';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.running_since IS 'when the refresh began that is under way; NULL when none is';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.jobs IS 'jobs that the last refresh has inserted, updated, or found unchanged';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.calls IS 'calls that the last refresh has made';
+COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.error IS 'why the last refresh failed; NULL when it did not';
+
+GRANT SELECT ON @extschema@.sagemaker_fdw_refresh_status TO PUBLIC;
+
+-- Begin a run: a row for each partition.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_enter(target regclass, servers name[], regions text[], step interval, batch integer)
+RETURNS void
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
+LANGUAGE C VOLATILE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_enter_body(target regclass, servers name[], regions text[], step interval, batch integer)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- a row that somebody else is about to remove is not waited for
+	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s
+	 USING (SELECT g.ctid AS place FROM @extschema@.sagemaker_fdw_refresh_state AS g
+			 WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = g.target)
+				OR g.target = sagemaker_fdw_refresh_enter_body.target AND NOT EXISTS (SELECT FROM pg_foreign_server WHERE srvname = g.server)
+			   FOR UPDATE OF g SKIP LOCKED) AS gone
+	 WHERE s.ctid = gone.place;
+	INSERT INTO @extschema@.sagemaker_fdw_refresh_state AS s (target, server, region, filled_from, window_width, batch, compared_at, run_started_at)
+	SELECT sagemaker_fdw_refresh_enter_body.target, l.server, l.region, clock_timestamp(), least(step, '100 years'),
+		sagemaker_fdw_refresh_enter_body.batch, clock_timestamp(), clock_timestamp()
+	  FROM unnest(servers, regions) AS l(server, region)
+	ON CONFLICT ON CONSTRAINT sagemaker_fdw_refresh_state_pkey DO UPDATE
+	   SET window_width = EXCLUDED.window_width, batch = EXCLUDED.batch, pass_from = NULL, pass_to = NULL,
+		run_started_at = EXCLUDED.run_started_at, run_ended_at = NULL,
+		inserted = 0, updated = 0, unchanged = 0, deleted = 0, calls = 0, error = NULL;
+END;
+$$;
+
+-- The row of a partition; NULL when there is none.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_load(target regclass, server name, region text)
+RETURNS @extschema@.sagemaker_fdw_refresh_state
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
+LANGUAGE C VOLATILE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_load_body(target regclass, server name, region text)
+RETURNS @extschema@.sagemaker_fdw_refresh_state
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	state @extschema@.sagemaker_fdw_refresh_state;
+BEGIN
+	SELECT s.* INTO state FROM @extschema@.sagemaker_fdw_refresh_state AS s
+	 WHERE s.target = sagemaker_fdw_refresh_load_body.target AND s.server = sagemaker_fdw_refresh_load_body.server
+		AND s.region = sagemaker_fdw_refresh_load_body.region;
+	RETURN state;
+END;
+$$;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_save(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
+RETURNS void
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
+LANGUAGE C VOLATILE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_save_body(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- the target is the one that was checked, whatever the state says
+	UPDATE @extschema@.sagemaker_fdw_refresh_state AS s
+	   SET (arn_prefix, filled_from, window_width, batch, compared_at, pass_from, pass_to, run_ended_at, last_success_at,
+			inserted, updated, unchanged, deleted, calls, error)
+		 = ROW (state.arn_prefix, state.filled_from, state.window_width, state.batch, state.compared_at, state.pass_from, state.pass_to,
+			state.run_ended_at, state.last_success_at, state.inserted, state.updated, state.unchanged, state.deleted, state.calls, state.error)
+	 WHERE s.target = sagemaker_fdw_refresh_save_body.target AND s.server = state.server AND s.region = state.region;
+END;
+$$;
+
+-- Another server of the target's that reads the same account and region.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_twin(target regclass, server name, region text, arn_prefix text)
+RETURNS name
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
+LANGUAGE C VOLATILE;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_twin_body(target regclass, server name, region text, arn_prefix text)
+RETURNS name
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT min(s.server::text)::name FROM @extschema@.sagemaker_fdw_refresh_state AS s
+		WHERE s.target = sagemaker_fdw_refresh_twin_body.target AND s.arn_prefix = sagemaker_fdw_refresh_twin_body.arn_prefix
+			AND (s.server, s.region) <> (sagemaker_fdw_refresh_twin_body.server, sagemaker_fdw_refresh_twin_body.region));
+END;
+$$;
+
+-- Forget where a server's partitions stand, in one region or in all: how many.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_forget(target regclass, server name, region text DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
+LANGUAGE C VOLATILE;
+
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refresh_forget(regclass, name, text) IS
+	'forgets how far sagemaker_fdw_refresh has read a server into a table, in one region or in all';
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_forget_body(target regclass, server name, region text)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	forgotten bigint;
+BEGIN
+	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s
+	 WHERE s.target = sagemaker_fdw_refresh_forget_body.target AND s.server = sagemaker_fdw_refresh_forget_body.server
+		AND (sagemaker_fdw_refresh_forget_body.region IS NULL OR s.region = sagemaker_fdw_refresh_forget_body.region);
+	GET DIAGNOSTICS forgotten = ROW_COUNT;
+	RETURN forgotten;
+END;
+$$;
