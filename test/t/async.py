@@ -8,6 +8,7 @@ import os
 import re
 
 from harness import BULK, HISTORY, another_session, control, counters, fault, main, make_server, wait_for
+from named_faults import broken, denied, silent, throttled
 
 PARTITIONS = [("123456789012", "us-east-1", HISTORY, 300), ("123456789012", "eu-west-1", HISTORY, 40),
               ("345678901234", "us-east-1", BULK, 400)]
@@ -219,19 +220,19 @@ def test_starting_together(session, tap):
 def test_failures(session, tap):
     rows = ["%d" % ROWS]
     query = "SELECT count(role_arn) FROM aws.jobs"
-    fault(kind="error", operation="DescribeTrainingJob", status=403, code="AccessDeniedException", skip=100, times=1)
+    fault(**denied(operation="DescribeTrainingJob", status=403, skip=100, times=1))
     tap.equal(session.ask(query)[1], "42501", "an error of one partition is the query's")
     control("clear", b"")
     tap.equal(session.run(query), rows, "and the next one works")
-    fault(kind="error", status=500, code="InternalFailure", times=0, probability=0.1)
+    fault(**broken(probability=0.1))
     tap.equal(session.run(query), rows, "failures in passing lose nothing")
     control("clear", b"")
-    fault(kind="error", code="ThrottlingException", times=20)
+    fault(**throttled(times=20))
     tap.equal(session.run(query), rows, "nor do throttles")
     control("clear", b"")
 
     other = another_session()
-    fault(kind="hang", operation="DescribeTrainingJob", times=0)
+    fault(**silent(operation="DescribeTrainingJob"))
     session.send(query)
     wait_for(lambda: counters()["in_flight"] >= 16, "calls are in flight")
     other.run("SELECT pg_cancel_backend(%d)" % session.pid)

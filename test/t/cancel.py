@@ -15,12 +15,13 @@ import tempfile
 import time
 
 from harness import BULK, URL, Cluster, Session, Tap, control, fault, full_listener, make_server, preload, runs, wait_for
+from named_faults import silent, throttled
 
 LIMIT_MS = 100
 REPEATS = 5
 
 ONE = "SELECT role_arn FROM %s.training_jobs WHERE training_job_name = 'pytorch-ads-0001'"
-THROTTLE = dict(kind="error", code="ThrottlingException", times=0)
+THROTTLE = throttled()
 SLOW_DOWN = dict(kind="body", status=429, headers=[["Retry-After", "60"]], body="", times=0)
 
 
@@ -29,23 +30,23 @@ STATES = [
     ("a resolver that never answers", [], ONE % "resolver"),
     ("a connect that is never answered", [], ONE % "backlog"),
     ("a TLS handshake", [], ONE % "handshake"),
-    ("the first byte", [dict(kind="hang", times=0)], ONE % "sm"),
+    ("the first byte", [silent()], ONE % "sm"),
     ("headers that drip", [dict(kind="slow_headers", times=0)], ONE % "sm"),
     ("a body that drips", [dict(kind="drip", times=0)], ONE % "sm"),
-    ("many calls at once", [dict(kind="hang", operation="DescribeTrainingJob", times=0)],
+    ("many calls at once", [silent(operation="DescribeTrainingJob")],
      "SELECT count(role_arn) FROM sm.training_jobs"),
-    ("several partitions at once", [dict(kind="hang", operation="DescribeTrainingJob", times=0)],
+    ("several partitions at once", [silent(operation="DescribeTrainingJob")],
      "SELECT count(role_arn) FROM partitions"),
     ("the delay after a throttle", [THROTTLE], ONE % "sm"),
     ("a delay that the service asked for", [SLOW_DOWN], ONE % "sm"),
     ("pages without end", [], "SELECT count(*) FROM bulk.training_jobs"),
     ("jobs without end", [], "SELECT count(role_arn) FROM bulk.training_jobs"),
-    ("a function", [dict(kind="hang", times=0)],
+    ("a function", [silent()],
      "SELECT sagemaker_describe_training_job('sm', 'pytorch-ads-0001')"),
-    ("the instance's metadata", [dict(kind="hang", operation="MetadataToken", times=0)], ONE % "instance"),
-    ("an assumed role", [dict(kind="hang", operation="AssumeRole", times=0)], ONE % "role"),
-    ("a container's credentials", [dict(kind="hang", operation="ContainerCredentials", times=0)], ONE % "container"),
-    ("the portal of IAM Identity Center", [dict(kind="hang", operation="SsoCredentials", times=0)], ONE % "portal"),
+    ("the instance's metadata", [silent(operation="MetadataToken")], ONE % "instance"),
+    ("an assumed role", [silent(operation="AssumeRole")], ONE % "role"),
+    ("a container's credentials", [silent(operation="ContainerCredentials")], ONE % "container"),
+    ("the portal of IAM Identity Center", [silent(operation="SsoCredentials")], ONE % "portal"),
     ("a program of a profile", [], ONE % "program"),
 ]
 
@@ -221,9 +222,9 @@ def main():
                           AWS_CONTAINER_CREDENTIALS_FULL_URI=URL + "/v2/credentials/task",
                           AWS_CONFIG_FILE=directory + "/config", AWS_SHARED_CREDENTIALS_FILE="/none")
         fillers = full_listener()
-        silent = socket.socket()
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(100)
+        quiet = socket.socket()
+        quiet.bind(("127.0.0.1", 0))
+        quiet.listen(100)
         try:
             cluster.start()
             session, observer = Session(), Session()
@@ -235,7 +236,7 @@ def main():
             make_server(session, "slow", url="https://slow.invalid", max_attempts=1)
             make_server(session, "unknown", url="https://nowhere.invalid", max_attempts=1, **patient)
             make_server(session, "backlog", url="http://127.0.0.1:%d" % fillers[0].getsockname()[1], **patient)
-            make_server(session, "handshake", url="https://127.0.0.1:%d" % silent.getsockname()[1], **patient)
+            make_server(session, "handshake", url="https://127.0.0.1:%d" % quiet.getsockname()[1], **patient)
             make_server(session, "role")
             for name in ("instance", "container", "portal", "program"):
                 make_server(session, name, **patient)

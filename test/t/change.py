@@ -3,6 +3,7 @@
 Run below test/with-service --bulk 400.
 """
 from harness import BULK, HISTORY, another_session, control, counters, fault, main, make_server, wait_for
+from named_faults import denied
 
 JOBS = "SELECT training_job_name, role_arn FROM sm.training_jobs"
 COUNT = "SELECT count(*), count(role_arn) FROM sm.training_jobs"
@@ -109,7 +110,7 @@ def test_cursors(session, tap):
     tap.equal((len(set(rows)), control("calls")), (300, "none"), "a cursor WITH HOLD has all rows, read by COMMIT")
     session.run("CLOSE c")
     opened(session, hold="WITH HOLD")
-    fault(kind="error", code="AccessDeniedException", operation="DescribeTrainingJob", times=0)
+    fault(**denied(operation="DescribeTrainingJob"))
     tap.equal(session.ask("COMMIT")[1], "42501", "... or COMMIT fails")
     control("clear", b"")
     tap.equal(session.run(COUNT), ["300|300"], "... and the session works on")
@@ -127,7 +128,7 @@ def test_cursors(session, tap):
     # a scan that begins below a savepoint and fails there leaves the others alone
     rows = opened(session)
     session.run("SAVEPOINT s")
-    fault(kind="error", code="AccessDeniedException", job="tabular-ads-0002", times=1)
+    fault(**denied(job="tabular-ads-0002", times=1))
     states = [session.ask(COUNT)[1]]
     session.run("ROLLBACK TO s")
     control("clear", b"")

@@ -2,6 +2,7 @@
 import re
 
 from harness import TLS_URL, URL, control, fault
+from named_faults import denied
 from world import ONE, PERMISSIONS, check_rows, env, run_tests
 
 
@@ -42,11 +43,11 @@ def test_check_server(tap, world, server):
                                              "ListTrainingJobs: InvalidSignatureException: "),
            "... and say why", rows["credentials"])
     session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (SET aws_secret_access_key '%s')" % ONE[1])
-    fault(kind="error", operation="ListTrainingJobsForHyperParameterTuningJob", code="AccessDeniedException", message="no")
+    fault(**denied(operation="ListTrainingJobsForHyperParameterTuningJob", message="no", times=1))
     rows = check_rows(session)
     tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTrainingJobsForHyperParameterTuningJob"],
               "a tuning job's list may be denied")
-    fault(kind="error", operation="ListTags", code="AccessDeniedException", message="no", times=0)
+    fault(**denied(operation="ListTags", message="no"))
     rows = check_rows(session)
     tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTags"], "a missing permission")
     tap.ok(rows["permission ListTags"][1].startswith("Allow sagemaker:ListTags in the IAM policy."), "... is named",
@@ -74,7 +75,7 @@ def test_check_server(tap, world, server):
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s', DROP ca_bundle, DROP max_attempts)" % URL)
 
     # what is not known without a list is not said to be allowed
-    fault(kind="error", operation="ListTrainingJobs", code="AccessDeniedException", message="no", times=0)
+    fault(**denied(operation="ListTrainingJobs", message="no"))
     rows = check_rows(session)
     tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTrainingJobs", "permission ListTags"],
               "without a list ListTags is not tried")

@@ -13,6 +13,7 @@ import re
 import time
 
 from harness import CA, TLS_URL, Session, control, counters, fault, link_local, make_server, runs, wait_for
+from named_faults import broken
 from world import (ACCOUNT, AUTHORIZED, BASE, CONTAINER, IMDS, NOWHERE, ONE, ROLE, SSO, THREE, TOKEN, TWO,
                    as_issued, ask_botocore, ask_extension, assume, calls_for_credentials, env, keys, quoted, run_tests,
                    sts_error)
@@ -261,7 +262,7 @@ def test_refresh(tap, world, server):
     # what cannot be replaced is used until it must be
     session.run("SELECT sagemaker_fdw_disconnect()")
     session.run("SELECT count(*) FROM sm.training_jobs")
-    fault(kind="error", operation="MetadataToken", status=500, code="InternalFailure", times=0)
+    fault(**broken(operation="MetadataToken"))
     control("expire", b"")
     lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
     tap.ok(state in ("28000", "08001"), "expired credentials that cannot be replaced are an error", (lines, state))
@@ -317,7 +318,7 @@ def test_garbage(tap, world, server):
             # what is too large for an answer is as if there were none; no token or role is no instance
             tap.equal(states, {"28000"} if operation in ("MetadataToken", "MetadataRole") else {"28000", "08001"},
                       "%s answers garbage with status %d" % (operation, status))
-        fault(kind="error", operation=operation, status=500, code="InternalFailure", times=1)
+        fault(**broken(operation=operation, times=1))
         session.run("SELECT sagemaker_fdw_disconnect()")
         lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
         tap.equal(lines if state == "00000" else state, ["300"], "%s fails once" % operation)

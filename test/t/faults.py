@@ -14,7 +14,7 @@ import socket
 import sys
 import tempfile
 
-from harness import CA, TLS_URL, Cluster, Session, control, fault, full_listener, main, make_server, preload
+from harness import CA, TLS_URL, cluster_session, control, fault, full_listener, main, make_server, preload
 
 # how many times longer things may take
 SLOWNESS = float(os.environ.get("SAGEMAKER_FDW_TEST_SLOWNESS", "1"))
@@ -198,22 +198,6 @@ def test_unreachable(session, tap):
     check(session, tap, "a certificate that is not trusted", [], ONE, "08001", "other")
     session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'https://no-such-host.invalid');")
     check(session, tap, "a name that does not resolve", [], ONE, "08001", "other")
-
-
-@contextlib.contextmanager
-def cluster_session(settings=(), **environment):
-    """A session of a cluster of its own."""
-    before = dict(os.environ)
-    cluster = Cluster(settings, **environment)
-    try:
-        cluster.start()
-        session = Session()
-        session.run("CREATE EXTENSION sagemaker_fdw")
-        yield session
-    finally:
-        cluster.remove()
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @contextlib.contextmanager

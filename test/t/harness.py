@@ -2,6 +2,7 @@
 
 Run below test/with-service, with psql's connection in the environment.
 """
+import contextlib
 import json
 import os
 import queue
@@ -263,6 +264,22 @@ class Cluster:
             self.stop()
         self.log.close()
         shutil.rmtree(self.directory)
+
+
+@contextlib.contextmanager
+def cluster_session(settings=(), within=(), **environment):
+    """A session of a cluster of its own; this process's environment is afterwards what it was."""
+    before = dict(os.environ)
+    cluster = Cluster(settings, within=within, **environment)
+    try:
+        cluster.start()
+        session = Session()
+        session.run("CREATE EXTENSION sagemaker_fdw")
+        yield session
+    finally:
+        cluster.remove()
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def preload(directory, name):

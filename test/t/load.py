@@ -7,6 +7,7 @@ import os
 import re
 
 from harness import BULK, Cluster, Session, another_session, control, counters, fault, full_listener, main, make_server, wait_for
+from named_faults import denied, silent, throttled
 
 SCANS = 1000
 WARM_UP = 200
@@ -36,7 +37,7 @@ def test_sessions(session, tap):
     test_many_scans(session, tap, "scans of 40 jobs",
                     "IF (SELECT count(role_arn) FROM ireland.training_jobs) <> 40 "
                     "THEN RAISE 'wrong'; END IF;")
-    fault(kind="error", code="AccessDeniedException", job="pytorch-ads-0001", times=0)
+    fault(**denied(job="pytorch-ads-0001"))
     test_many_scans(session, tap, "scans that fail",
                     "BEGIN PERFORM count(role_arn) FROM sm.training_jobs; RAISE 'no error'; "
                     "EXCEPTION WHEN insufficient_privilege THEN NULL; END;")
@@ -71,10 +72,10 @@ def cancelled(session, query, times):
 
 # What is cancelled: faults, and how.
 CANCELLED = [
-    ("statements cancelled while calls hang", [dict(kind="hang", operation="DescribeTrainingJob", times=0)], cancelled),
-    ("statements timed out while calls hang", [dict(kind="hang", operation="DescribeTrainingJob", times=0)], timed_out),
+    ("statements cancelled while calls hang", [silent(operation="DescribeTrainingJob")], cancelled),
+    ("statements timed out while calls hang", [silent(operation="DescribeTrainingJob")], timed_out),
     ("statements timed out within a body", [dict(kind="drip", times=0)], timed_out),
-    ("statements timed out in a delay", [dict(kind="error", code="ThrottlingException", times=0)], timed_out),
+    ("statements timed out in a delay", [throttled()], timed_out),
     ("statements timed out while calls go on", [], timed_out),
 ]
 

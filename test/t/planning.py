@@ -8,6 +8,7 @@ import re
 import urllib.parse
 
 from harness import BULK, HISTORY, URL, another_session, control, counters, fault, main, make_server, wait_for
+from named_faults import denied
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/"
 REGIONS = ["us-east-1", "eu-west-1", "us-west-2"]
@@ -410,7 +411,7 @@ def test_analyze(session, tap):
               "DescribeTrainingJob=380 ListTags=380 ListTrainingJobs=5", "a table that was altered is sampled again")
 
     # columns that are not sampled
-    fault(kind="error", code="AccessDeniedException", operation="ListTags", times=0)
+    fault(**denied(operation="ListTags"))
     session.run("SET client_min_messages = warning")
     lines, state = session.ask("ANALYZE aws.training_jobs")
     tap.equal((state, [line for line in lines if "WARNING" in line]),
@@ -452,7 +453,7 @@ def test_fall_back(session, tap):
     """Search is denied: what was planned for it does not hold for the list."""
     make_server(session, "denied", scan_api="auto")
     session.run("ANALYZE denied.training_jobs")
-    fault(kind="error", code="AccessDeniedException", operation="Search", times=0)
+    fault(**denied(operation="Search"))
     for query, calls, in_flight in (
             # Search would decide it
             ("SELECT training_job_name FROM denied.training_jobs WHERE role_arn = 'nobody' LIMIT 1",
@@ -461,14 +462,14 @@ def test_fall_back(session, tap):
             ("SELECT count(role_arn) FROM (SELECT role_arn FROM denied.training_jobs WHERE training_job_name <> '' LIMIT 60) AS j",
              "DescribeTrainingJob=60 ListTrainingJobs=1 Search=1", 16)):
         control("reset", b"")
-        fault(kind="error", code="AccessDeniedException", operation="Search", times=0)
+        fault(**denied(operation="Search"))
         control("config", {"latency_ms": 20})
         tap.equal((calls_of(session, query)[1], counters()["most_in_flight"]), (calls, in_flight),
                   "Search is denied: %s" % query)
 
     # EXPLAIN tells what was asked
     control("reset", b"")
-    fault(kind="error", code="AccessDeniedException", operation="Search", times=0)
+    fault(**denied(operation="Search"))
     session.run("SET client_min_messages = error")
     scan = list(nodes(explained(session, "SELECT count(*) FROM denied.training_jobs WHERE training_job_status = 'Failed' AND "
                                 "billable_time_in_seconds > 0", "ANALYZE, ")))[-1]

@@ -11,7 +11,7 @@ import socket
 import tempfile
 import threading
 
-from harness import CA, TLS_URL, URL, Cluster, Session, Tap, control, host_and_port, link_local, make_server
+from harness import CA, TLS_URL, URL, Cluster, Session, Tap, control, link_local, make_server
 from tls import Authority, serve
 
 COUNT = "SELECT count(*) FROM %s.training_jobs"

@@ -8,6 +8,7 @@ import json
 import os
 
 from harness import HISTORY, PATIENCE_S, URL, Cluster, Session, control, counters, fault, main, make_server, wait_for
+from named_faults import throttled
 
 GENERATED = "AKIDGENERATED0000001"
 EVERY_NAME = json.loads(control("names"))
@@ -53,7 +54,7 @@ def test_ceiling(session, tap):
     # a second's calls are not saved up for the next scan
     seen = times(session, look_up("ceiling.training_jobs", NAMES[:20]), 20)
     at_least(tap, seen, 20, 19 / PER_SECOND - SLACK_S, "... and for the next scan")
-    fault(kind="error", code="ThrottlingException", skip=5, times=1)
+    fault(**throttled(skip=5, times=1))
     seen = times(session, look_up("ceiling.training_jobs", NAMES[:20]), 20)
     control("clear", b"")
     at_least(tap, seen, 21, 20 / PER_SECOND - SLACK_S, "... and for calls that are tried again")
@@ -80,7 +81,7 @@ def test_first_throttle(session, tap):
     names = EVERY_NAME[:60]
     for mode in ("standard", "adaptive"):
         session.run("SELECT sagemaker_fdw_disconnect()")
-        fault(kind="error", code="ThrottlingException", times=1)
+        fault(**throttled(times=1))
         seen = times(session, look_up(mode + ".training_jobs", names), 60)
         tap.equal(len(seen), 61, "retry_mode %s: one throttle on the first call is one more call" % mode)
         # as slow as the least rate is, it would take two minutes
@@ -130,7 +131,7 @@ def test_accounts(tap):
         two.run(look_up("shared.training_jobs", theirs[:1]))
         # not one call of the first account gets through, until its rate is next to nothing
         for name in NAMES[:20]:
-            fault(kind="error", code="ThrottlingException", job=name, times=0)
+            fault(**throttled(job=name))
         before = described()
         one.send(look_up("shared.training_jobs", NAMES[:20]))
         wait_for(lambda: described() >= before + 50, "50 throttles", PATIENCE_S)
@@ -208,7 +209,7 @@ def test_configured_endpoint(tap):
     names = EVERY_NAME[:40]
     with two_configured() as (one, two):
         for name in NAMES[:20]:
-            fault(kind="error", code="ThrottlingException", job=name, times=0)
+            fault(**throttled(job=name))
         before = described()
         one.send(look_up("one.training_jobs", NAMES[:20]))
         wait_for(lambda: described() >= before + 30, "30 throttles", PATIENCE_S)
@@ -245,7 +246,7 @@ def test_retry_after(session, tap):
 def test_oldest_first(session, tap):
     """The oldest call tries as often as any: a scan waits for it."""
     make_server(session, "storm", throttle_timeout=4)
-    fault(kind="error", code="ThrottlingException", operation="DescribeTrainingJob", times=0)
+    fault(**throttled(operation="DescribeTrainingJob"))
     before = len(json.loads(control("requests")))
     state = session.ask(look_up("storm.training_jobs", NAMES))[1]
     control("clear", b"")

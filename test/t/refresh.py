@@ -9,10 +9,10 @@ import random
 import re
 import signal
 import subprocess
-import threading
 import time
 
 from harness import BULK, HISTORY, URL, Cluster, Session, Tap, control, counters, fault, make_server, wait_for
+from named_faults import denied, late, silent
 
 DENIED = ("AKIDDENIED0000000001", "secret/of+the/denied/account0000000000001")
 SINCE = "2017-11-01"
@@ -240,7 +240,7 @@ def test_stopped(session, tap):
                              "RETURNING 1) SELECT count(*) FROM d" % target)[0])
     tap.ok(missed > 0, "jobs have come since the last refresh, two months ago", missed)
     for skip in 0, 1:
-        fault(kind="error", operation="ListTrainingJobs", code="AccessDeniedException", message="not today", skip=skip, times=0)
+        fault(**denied(operation="ListTrainingJobs", message="not today", skip=skip))
         tap.equal(ask(session, "CALL sagemaker_fdw_refresh('%s', '%s', since => '%s')" % (target, source, SINCE))[1], "42501",
                   "the next one fails after %d pages" % skip)
         control("clear", b"")
@@ -256,7 +256,7 @@ def test_interrupted(session, tap):
 
     def interrupted(by, state, ends=False):
         other = Session()
-        fault(kind="delay", operation="ListTrainingJobs", delay_ms=100, times=0)
+        fault(**late(100, operation="ListTrainingJobs"))
         session.run("UPDATE sagemaker_fdw_refresh_state SET calls = 0 WHERE target = to_regclass('%s')" % target)
         other.send(call)
         wait_for(lambda: session.run("SELECT running_since IS NOT NULL AND calls > 0 FROM sagemaker_fdw_refresh_status WHERE target = to_regclass('%s')" % target) == ["t"],
@@ -298,7 +298,7 @@ def test_emptied(session, tap):
     session.run("DELETE FROM reports.emptied WHERE creation_time < now() - interval '40 days'")
     tap.equal(refresh(session, "reports.emptied", "aws.jobs")[0], 0, "rows that are deleted because they are old stay so")
     session.run("TRUNCATE reports.emptied")
-    fault(kind="error", operation="ListTrainingJobs", code="AccessDeniedException", message="not today", skip=3, times=0)
+    fault(**denied(operation="ListTrainingJobs", message="not today", skip=3))
     tap.equal(ask(session, "CALL sagemaker_fdw_refresh('reports.emptied', 'aws.jobs', since => '%s')" % SINCE)[1], "42501", "a run that fails in its midst")
     control("clear", b"")
     tap.equal(session.run("SELECT bool_and(filled_from > '%s') FROM sagemaker_fdw_refresh_status WHERE target = 'reports.emptied'::regclass" % SINCE), ["t"],
@@ -400,7 +400,7 @@ def test_dropped(session, tap):
                     "SERVER history OPTIONS (region 'eu-west-1')")
         other = Session()
         other.run("SET client_min_messages = notice")
-        fault(kind="delay", operation="ListTrainingJobs", delay_ms=100, times=0)
+        fault(**late(100, operation="ListTrainingJobs"))
         other.send("CALL sagemaker_fdw_refresh('reports.going', 'going', since => '%s')" % SINCE)
         wait_for(lambda: session.run("SELECT count(*) FROM sagemaker_fdw_refresh_state WHERE target = to_regclass('reports.going') AND arn_prefix <> ''") == ["1"],
                  "the first partition is read")
@@ -485,7 +485,7 @@ def test_failures(session, tap):
     tap.equal(refresh(session, "reports.twice", "history.training_jobs")[:2], [0, 0], "... which leaves the first one as it was")
 
     other = Session()
-    fault(kind="hang", operation="ListTrainingJobs", times=0)
+    fault(**silent(operation="ListTrainingJobs"))
     other.send("CALL sagemaker_fdw_refresh('reports.jobs', 'aws.jobs', since => '%s')" % SINCE)
     wait_for(lambda: counters()["in_flight"] > 0, "the other session refreshes")
     message, state = ask(session, "CALL sagemaker_fdw_refresh('reports.jobs', 'aws.jobs', since => '%s')" % SINCE)

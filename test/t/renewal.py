@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from harness import CA, TLS_URL, URL, control, fault, make_server
+from named_faults import broken, expired, late, silent
 from world import CONTAINER, FUTURE, IMDS, ONE, PERMISSIONS, ROLE, calls_for_credentials, env, keys, make_keys, run_tests, sts_error
 
 UNKNOWN = ("AKIDUNKNOWN000000001", "secret/of+the/unknown/key/000000000001")
@@ -263,7 +264,7 @@ def test_short_timeouts(tap, world, server):
     # what came of waiting while nobody looked is not believed
     use(session, "allow_ambient_credentials 'true', credential_source 'EcsContainer'")
     session = server.start(world.environment(CONTAINER))
-    fault(kind="hang", operation="ContainerCredentials", times=1)
+    fault(**silent(operation="ContainerCredentials", times=1))
     before = calls_for_credentials("ContainerCredentials")
     session.run("SET statement_timeout = '500ms'")
     tap.equal(session.ask(COUNT)[1], "57014", "a source that does not answer")
@@ -300,7 +301,7 @@ def test_told_later(tap, world, server):
     make_server(session, "other", ONE)
     session.run("BEGIN; DECLARE c CURSOR FOR SELECT training_job_name, role_arn FROM sm.training_jobs")
     session.run("FETCH 1 FROM c")
-    fault(kind="error", operation="ContainerCredentials", status=500, code="InternalFailure", times=0)
+    fault(**broken(operation="ContainerCredentials"))
     control("config", {"latency_ms": {"DescribeTrainingJob": 20, "*": 0}})
     before = calls_for_credentials("ContainerCredentials")
     session.run("FETCH 40 FROM c")
@@ -323,8 +324,8 @@ def test_doctor(tap, world, server):
     session = server.start(world.environment(CONTAINER))
     use(session, "")
     session.run("SELECT sagemaker_fdw_disconnect()")
-    fault(kind="error", operation="ContainerCredentials", status=500, code="InternalFailure", skip=1, times=0)
-    fault(kind="error", operation="ListTrainingJobs", code="ExpiredTokenException", message="expired", times=0)
+    fault(**broken(operation="ContainerCredentials", skip=1))
+    fault(**expired(operation="ListTrainingJobs", message="expired"))
     lines, state = session.ask("SELECT check_name, ok, detail FROM sagemaker_fdw_check_server('sm')")
     control("clear", b"")
     tap.equal((state, lines[0]), ("00000", 'credentials|f|no AWS credentials for server "sm". The container\'s host answered with HTTP status 500.'),
@@ -334,8 +335,8 @@ def test_doctor(tap, world, server):
     session.run(COUNT)
     before = calls_for_credentials("ContainerCredentials")
     for operation in ("DescribeTrainingJob", "Search", "ListTags"):
-        fault(kind="error", operation=operation, code="ExpiredTokenException", message="expired", times=0)
-    fault(kind="error", operation="ContainerCredentials", status=500, code="InternalFailure", times=0)
+        fault(**expired(operation=operation, message="expired"))
+    fault(**broken(operation="ContainerCredentials"))
     lines, state = session.ask("SELECT check_name FROM sagemaker_fdw_check_server('sm') WHERE NOT ok")
     tap.equal((state, lines), ("00000", ["permission DescribeTrainingJob", "permission Search",
                                          "permission ListTrainingJobsForHyperParameterTuningJob", "permission ListTags"]),
@@ -346,7 +347,7 @@ def test_doctor(tap, world, server):
     # one that gives the same: their source is asked for the first call, and for no other
     session.run(COUNT)
     before = calls_for_credentials("ContainerCredentials")
-    fault(kind="error", operation="ListTrainingJobs", code="ExpiredTokenException", message="expired", times=0)
+    fault(**expired(operation="ListTrainingJobs", message="expired"))
     control("calls")
     lines, state = session.ask("SELECT check_name, detail FROM sagemaker_fdw_check_server('sm') WHERE NOT ok")
     tap.equal((state, [line for line in lines if line.startswith("permission")][1:]),
@@ -400,7 +401,7 @@ def test_settings(tap, world, server):
     session.run("SELECT sagemaker_fdw_disconnect()")
     world.write("bundle.pem", another)
     make_server(session, "other", ONE)
-    fault(kind="delay", operation="DescribeTrainingJob", skip=44, delay_ms=3000)
+    fault(**late(3000, operation="DescribeTrainingJob", skip=44, times=1))
     session.run("BEGIN; DECLARE c CURSOR FOR SELECT role_arn FROM other.training_jobs; FETCH 40 FROM c; SAVEPOINT s")
     tap.equal(session.ask(COUNT)[1], "08001", "a bundle without the endpoint's CA, while another scan goes on")
     world.write("bundle.pem", right)

@@ -9,6 +9,7 @@ import re
 import time
 
 from harness import HISTORY, URL, Cluster, Died, Session, Tap, control, counters, fault, make_server, wait_for
+from named_faults import denied, late, silent
 
 SQL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../sql/")
 REFRESH = "CALL sagemaker_fdw_refresh('%s', '%s', since => '2017-11-01'%s)"
@@ -310,7 +311,7 @@ def test_state(session, tap):
 def test_locks(session, tap):
     """No role can be in the way of another's refresh."""
     runs = Session()
-    fault(kind="hang", operation="ListTrainingJobs", times=0)
+    fault(**silent(operation="ListTrainingJobs"))
     runs.send(REFRESH % ("reports.jobs", "aws.jobs", ""))
     wait_for(lambda: counters()["in_flight"] > 0, "a refresh runs")
     tap.equal(session.run("SELECT count(*), count(running_since) FROM sagemaker_fdw_refresh_status WHERE target = 'reports.jobs'::regclass"), ["2|2"],
@@ -400,7 +401,7 @@ def test_owner(session, tap):
     # given away while a refresh goes on
     session.run("CREATE TABLE squat.later (LIKE reports.jobs INCLUDING ALL)")
     runs = Session()
-    fault(kind="delay", operation="ListTrainingJobs", delay_ms=100, times=0)
+    fault(**late(100, operation="ListTrainingJobs"))
     runs.send(REFRESH % ("squat.later", "ireland.training_jobs", ", step => '1 hour'"))
     wait_for(lambda: session.run("SELECT count(*) FROM sagemaker_fdw_refresh_status WHERE target = 'squat.later'::regclass AND calls > 0") == ["1"],
              "it has begun")
@@ -466,7 +467,7 @@ def test_planters(session, tap):
             ("reports.swapped", "garden.training_jobs", "garden.training_jobs", "DROP FOREIGN TABLE garden.training_jobs; "
              "CREATE VIEW garden.training_jobs AS SELECT %s FROM generate_series(1, 2) AS n WHERE garden.checks(n::text) OFFSET 0" % values)):
         runs = Session()
-        fault(kind="delay", operation="ListTrainingJobs", delay_ms=100, times=0)
+        fault(**late(100, operation="ListTrainingJobs"))
         runs.send(REFRESH % (target, source, ", step => '1 hour'"))
         wait_for(lambda: session.run("SELECT count(*) FROM sagemaker_fdw_refresh_status WHERE target = to_regclass('%s') AND calls > 0" % target) == ["1"], "it has begun")
         other = Session()
@@ -523,7 +524,7 @@ def test_errors(session, tap):
     tap.equal(session.run("SELECT to_regclass('reports.future')"), [""], "... which makes no table")
     tap.equal(session.ask(REFRESH.replace("'2017-11-01'", "now()") % ("reports.future", "aws.jobs", ""))[1], "00000", "one that begins now is none")
 
-    fault(kind="error", operation="ListTrainingJobs", code="AccessDeniedException", message="not today", times=0)
+    fault(**denied(operation="ListTrainingJobs", message="not today"))
     lines, state = session.ask(REFRESH % ("reports.jobs", "aws.jobs", ""))
     control("clear", b"")
     tap.equal((state, [line.split(":")[0] for line in lines if not line.startswith("Server")]), ("42501", ["ERROR", "DETAIL", "HINT"]),

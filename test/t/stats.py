@@ -11,6 +11,7 @@ import signal
 import time
 
 from harness import HISTORY, URL, Cluster, Died, Session, Tap, control, fault, make_server, wait_for
+from named_faults import broken, denied, expired, silent, throttled
 
 JOB = "pytorch-ads-0001"
 ONE = "SELECT role_arn FROM sm.training_jobs WHERE training_job_name = '%s'"
@@ -44,14 +45,14 @@ def test_log(tap, cluster):
 
     control("config", {"latency_ms": 0})
     session.run("SET sagemaker_fdw.log_min_duration = 0")
-    fault(kind="error", code="ThrottlingException", times=1)
+    fault(**throttled(times=1))
     tap.equal(slow_calls(cluster, session, ONE % JOB)[0],
               ["LOG:  DescribeTrainingJob of training job \"%s\" on server \"sm\" succeeded after # ms: "
                "2 attempts, request id id-of-the-request" % JOB], "attempts are one call")
     tap.equal(slow_calls(cluster, session, "SELECT training_job_name FROM sm.training_jobs LIMIT 1")[0],
               ["LOG:  ListTrainingJobs on server \"sm\" succeeded after # ms: 1 attempt, request id id-of-the-request"],
               "a page is no job's")
-    fault(kind="error", code="AccessDeniedException")
+    fault(**denied(times=1))
     lines, _, state = slow_calls(cluster, session, "SELECT sagemaker_describe_training_job('sm', '%s')" % JOB)
     tap.equal((lines[:1], state), (["LOG:  DescribeTrainingJob of training job \"%s\" on server \"sm\" failed after # ms: "
                                     "1 attempt, request id id-of-the-request" % JOB], "42501"), "a call that fails is logged, too")
@@ -101,8 +102,8 @@ def test_figures(session, tap):
     session.run("SELECT sagemaker_describe_training_job('sm', '%s')" % JOB)
     tap.equal(figures(session), {LIST: [3, 300, 0, 0, 0], DESCRIBE: [302, 302, 0, 0, 0]}, "... and added up, those of functions, too")
 
-    fault(kind="error", code="ThrottlingException", operation="ListTrainingJobs", times=1)
-    fault(kind="error", status=500, code="InternalFailure", operation="DescribeTrainingJob", skip=7, times=2)
+    fault(**throttled(operation="ListTrainingJobs", times=1))
+    fault(**broken(operation="DescribeTrainingJob", skip=7, times=2))
     found, plan = counted(session, "SELECT count(role_arn) FROM sm.training_jobs")
     tap.equal(found, {LIST: [4, 300, 1, 1, 0], DESCRIBE: [302, 300, 2, 0, 0]}, "retries and throttles are, each with its operation")
     tap.equal([plan["API Calls"], plan["API Retries"], plan["API Throttles"]], [306, 3, 1], "EXPLAIN counts the same in sum")
@@ -114,7 +115,7 @@ def test_figures(session, tap):
     found, _ = counted(session, "SELECT role_arn FROM sm.training_jobs WHERE training_job_name = 'no-such-job'")
     tap.equal(found, {DESCRIBE: [1, 0, 0, 0, 0]}, "that a job does not exist is no error")
     session.run("SELECT sagemaker_fdw_stats_reset()")
-    fault(kind="error", code="AccessDeniedException", times=0)
+    fault(**denied())
     tap.equal(session.ask(ONE % JOB)[1], "42501", "a call is denied")
     control("clear", b"")
     tap.equal(figures(session), {DESCRIBE: [1, 0, 0, 0, 1]}, "... which is one")
@@ -257,7 +258,7 @@ def test_crowd(session, tap):
     one = repeated(50, ONE % JOB)
     session.run("SELECT sagemaker_fdw_stats_reset()")
     control("calls")
-    fault(kind="error", status=500, code="InternalFailure", operation="DescribeTrainingJob", times=0, probability=0.03, seed=1)
+    fault(**broken(operation="DescribeTrainingJob", probability=0.03, seed=1))
     at_once([one] * 16)
     control("clear", b"")
     calls = int(control("calls").partition("=")[2])
@@ -413,7 +414,7 @@ def test_waits(session, tap):
     make_server(session, "role")
     session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER role OPTIONS (ADD role_arn 'arn:aws:iam::123456789012:role/reader')")
     one_by_role = ONE.replace("sm.", "role.") % JOB
-    hang = dict(kind="hang", times=0)
+    hang = silent()
     for title, faults, asked, expected in [
             ("a page", [dict(hang, operation="ListTrainingJobs")], query, ["sm|ListTrainingJobs|0|0|0|300|ListTrainingJobs"]),
             ("a job's document", [dict(hang, operation="DescribeTrainingJob")], query,
@@ -424,7 +425,7 @@ def test_waits(session, tap):
             ("the delay before another attempt", [dict(kind="body", status=429, headers=[["Retry-After", "60"]], body="", times=0)],
              ONE % JOB, ["sm|DescribeTrainingJob|0|1|0|1|retry delay"]),
             ("the rate of calls", [], "SELECT count(*) FROM limited.training_jobs", ["limited|ListTrainingJobs|1|100|0||rate limit"]),
-            ("credentials", [dict(kind="error", code="ExpiredTokenException", operation="DescribeTrainingJob"),
+            ("credentials", [expired(operation="DescribeTrainingJob", times=1),
                              dict(hang, operation="AssumeRole")],
              one_by_role, ["role|DescribeTrainingJob|0|1|0|1|credentials"]),
             ("several partitions", [dict(hang, operation="ListTrainingJobs")], "SELECT count(role_arn) FROM partitions",
@@ -532,7 +533,7 @@ def test_ceiling(session, tap):
 def test_mode_change(session, tap):
     """What was learnt in adaptive mode does not slow the standard mode down."""
     make_server(session, "changing")
-    fault(kind="error", code="ThrottlingException", times=1)
+    fault(**throttled(times=1))
     session.run(ONE.replace("sm.", "changing.") % JOB)
     session.run("ALTER SERVER changing OPTIONS (ADD retry_mode 'standard')")
     start_s = time.monotonic()

@@ -1,5 +1,4 @@
 """Certificates that are good are trusted, all others are not; the protocol is TLS 1.2 at least."""
-import contextlib
 import os
 import shutil
 import socket
@@ -8,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 
-from harness import CA, TLS_URL, Cluster, Session, main, make_server
+from harness import CA, TLS_URL, cluster_session, main, make_server
 
 ANSWER = (b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: 27\r\n"
           b"Connection: close\r\n\r\n" + b'{"TrainingJobSummaries":[]}')
@@ -89,24 +88,13 @@ def serve(authority, name, version=None, resumed=None):
 COUNT = "SELECT count(*) FROM %s.training_jobs"
 
 
-@contextlib.contextmanager
 def trusting(folder, **environment):
     """A session of a cluster of its own, whose system's certificates are the folder's.
 
     Nobody else sees it: the folder is mounted over the system's in a namespace.
     """
-    before = dict(os.environ)
-    cluster = Cluster(within=["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"',
-                              folder, os.path.dirname(system_bundle())], **environment)
-    try:
-        cluster.start()
-        session = Session()
-        session.run("CREATE EXTENSION sagemaker_fdw")
-        yield session
-    finally:
-        cluster.remove()
-        os.environ.clear()
-        os.environ.update(before)
+    return cluster_session(within=["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"',
+                                   folder, os.path.dirname(system_bundle())], **environment)
 
 
 def system_bundle():

@@ -9,6 +9,7 @@ import os
 import time
 
 from harness import BULK, HISTORY, URL, Cluster, Died, Session, Tap, control, counters, fault, wait_for
+from named_faults import late, role_denied, silent
 
 SLOWNESS = float(os.environ.get("SAGEMAKER_FDW_TEST_SLOWNESS", "1"))
 
@@ -157,7 +158,7 @@ def test_early_conditions(session, tap):
                  "o.role_arn || o.training_job_name = (SELECT max(i.role_arn) || '%s' FROM %s.training_jobs AS i "
                  "WHERE i.training_job_name = o.training_job_name)" % (since, first, inner))
         calm(session, latency_ms={"DescribeTrainingJob": 10})
-        fault(kind="delay", operation="DescribeTrainingJob", job=first, delay_ms=60)
+        fault(**late(60, operation="DescribeTrainingJob", job=first, times=1))
         check_rows(session, tap, query, tags, "a call that ends while jobs behind it are decided by %s is not waited for again" % (
             "the same table" if inner == "outside" else "another table"))
         tap.equal(made()[0], {"ListTrainingJobs": 1, "DescribeTrainingJob": 24, "ListTags": 1}, "... nor made again")
@@ -188,11 +189,11 @@ def test_nothing_to_ask(session, tap):
             ("a loop without rounds", "SELECT f.role_arn FROM (SELECT n FROM generate_series(1, 3) AS n WHERE random() > 1 OFFSET 0) AS v "
              "CROSS JOIN LATERAL (SELECT * FROM far.training_jobs OFFSET v.n) AS f")):
         calm(session)
-        fault(kind="error", operation="AssumeRole", status=403, code="AccessDenied", times=0)
+        fault(**role_denied())
         check_rows(session, tap, query, [], "%s: no row, and no error" % title)
         tap.equal(made(), ({}, {}), "... nobody is asked, for credentials neither")
     calm(session)
-    fault(kind="error", operation="AssumeRole", status=403, code="AccessDenied", times=0)
+    fault(**role_denied())
     tap.equal(session.ask("SELECT role_arn FROM far.training_jobs LIMIT 1")[1], "28000", "where a call is needed there are no credentials")
 
 
@@ -216,7 +217,7 @@ def test_pruned_partitions(session, tap):
         query = pruned % (columns, more)
         calm(session)
         session.run("SET " + setting)
-        fault(kind="error", operation="AssumeRole", status=403, code="AccessDenied", times=0)
+        fault(**role_denied())
         lines, state = session.ask_within("SELECT * FROM (%s) AS v" % query, PATIENCE_S)
         tap.ok((state, lines if rows == 300 else len(lines)) == ("00000", ["300"] if rows == 300 else rows),
                "%s reads the partition that is left" % title, (state, lines))
@@ -228,7 +229,7 @@ def test_pruned_partitions(session, tap):
         tap.equal(scans(plan).get("far"), (0, 0), "... which is never executed, and makes no call")
     calm(session)
     session.run("PREPARE q(text) AS SELECT count(*) FROM parted.jobs WHERE account_id = $1; SET plan_cache_mode = force_generic_plan")
-    fault(kind="error", operation="AssumeRole", status=403, code="AccessDenied", times=0)
+    fault(**role_denied())
     check_rows(session, tap, "EXECUTE q('%s')" % HOME, ["300"], "a generic plan's pruning at its start is the same")
     tap.equal(made()[1], {}, "... without the other one's credentials")
     session.run("DEALLOCATE q")
@@ -291,7 +292,7 @@ def test_container(session, tap):
     check_rows(session, tap, everything, ["300|300"], "an answer that takes its time is waited for")
     tap.equal(made()[1], {"ContainerCredentials": 1}, "... and asked for once")
     calm(session)
-    fault(kind="hang", operation="ContainerCredentials", times=0)
+    fault(**silent(operation="ContainerCredentials"))
     lines, state = session.ask_within(everything, PATIENCE_S)
     tap.ok(state in ("28000", "08001"), "a container's host that never answers is an error", (lines, state))
     tap.equal(made()[0], {}, "... before any call is made")
@@ -335,7 +336,7 @@ def test_arn_in_list(session, tap):
     document["TrainingJobArn"] = arn % names[0].upper()
     control("document?name=" + names[0], json.dumps(document).encode())
     fault(**denied)
-    fault(kind="delay", operation="ListTags", job=names[1], delay_ms=300)
+    fault(**late(300, operation="ListTags", job=names[1], times=1))
     check_rows(session, tap, "SELECT training_job_name, tags IS NOT NULL FROM listed.training_jobs WHERE role_arn IS NOT NULL AND "
                "training_job_arn IN ('%s', '%s')" % (arn % names[0].upper(), arn % names[1]), ["%s|t" % name for name in names],
                "an ARN in another case is found there, while another job's tags are awaited")
@@ -348,7 +349,7 @@ def test_patience(session, tap):
     container_says(iso(time.time() + 6))
     check_rows(session, tap, "SELECT count(*) FROM hanging.training_jobs", ["300"], "keys that live six seconds")
     control("clear", b"")
-    fault(kind="hang", operation="ContainerCredentials", times=0)
+    fault(**silent(operation="ContainerCredentials"))
     gone = time.monotonic() + 6
     wait_for(lambda: time.monotonic() > gone, "their end")
     before = made()[1].get("ContainerCredentials", 0)
@@ -366,7 +367,7 @@ def test_patience(session, tap):
     container_says(iso(time.time() + 6))
     check_rows(session, tap, "SELECT count(*) FROM hanging.training_jobs", ["300"], "such keys again")
     control("clear", b"")
-    fault(kind="hang", operation="ContainerCredentials", times=0)
+    fault(**silent(operation="ContainerCredentials"))
     gone = time.monotonic() + 6
     wait_for(lambda: time.monotonic() > gone, "their end")
     session.run("SET statement_timeout = 1000")
