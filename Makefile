@@ -56,15 +56,17 @@ OBJS = \
 	src/aws/credentials.o \
 	src/aws/expiry.o \
 	src/aws/inquiry.o \
+	src/aws/keys.o \
 	src/aws/mapping.o \
 	src/aws/quote.o \
 	src/aws/xml.o \
+	src/aws/providers/chain.o \
 	src/aws/providers/container.o \
 	src/aws/providers/environment.o \
 	src/aws/providers/instance_metadata.o \
 	src/aws/providers/login.o \
 	src/aws/providers/process.o \
-	src/aws/providers/profile_role.o \
+	src/aws/providers/profile.o \
 	src/aws/providers/provider.o \
 	src/aws/providers/shared_files.o \
 	src/aws/providers/sso.o \

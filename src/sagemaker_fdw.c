@@ -10,7 +10,7 @@
 #include <float.h>
 
 #include "aws/client.h"
-#include "aws/credentials.h"
+#include "aws/providers/process.h"
 #include "aws/pace.h"
 #include "aws/stats.h"
 #include "compat/sagemaker_fdw.h"

@@ -1299,7 +1299,7 @@ smf_call_check_account(const AwsCall *call, const char *arn)
 
 	if (meant == NULL)
 		return;
-	account = smf_account_of_arn(arn);
+	account = smf_arn_account(arn);
 	if (account != NULL && strcmp(account, meant) == 0)
 	{
 		strlcpy(session->account, account, sizeof(session->account));

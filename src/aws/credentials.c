@@ -1,217 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * credentials.c
- *		The keys that calls are signed with: which source is asked, and how long
- *		what it gave is good.
+ *		Asking for the keys that calls are signed with, and whose account they are of.
  *
- * A user mapping's own keys, or else what the AWS SDKs look for in the database
- * server's own environment, in their order; and then the mapping's role, assumed
- * with that.  Whether the server's own identity may be used for a role is not
- * decided here.
+ * A user mapping's own keys, or else those of the database server's own identity
+ * (providers/chain.c); and then the mapping's role, assumed with that.
  *
- * Not accounted for: tokens of IAM Identity Center are not refreshed.
+ * Not accounted for: whether the server's own identity may be used for a role, and when
+ * keys are asked for again, which session.c decides.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include <openssl/crypto.h>
-
-#include "aws/arn.h"
 #include "aws/credentials.h"
-#include "aws/expiry.h"
 #include "aws/providers/provider.h"
-#include "miscadmin.h"
-
-static void
-clear_string(char **string)
-{
-	if (*string == NULL)
-		return;
-	OPENSSL_cleanse(*string, strlen(*string));
-	free(*string);
-	*string = NULL;
-}
-
-/*
- * smf_credentials_clear
- *		Overwrite and free the keys.  Raises no error.
- */
-void
-smf_credentials_clear(AwsCredentials *credentials)
-{
-	clear_string(&credentials->access_key_id);
-	clear_string(&credentials->secret_access_key);
-	clear_string(&credentials->session_token);
-	credentials->expires_at_s = 0;
-	credentials->life_s = 0;
-	clear_string(&credentials->account);
-	clear_string(&credentials->remedy);
-	credentials->source = NULL;
-}
-
-static bool
-same_string(const char *one, const char *other)
-{
-	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
-}
-
-/*
- * smf_credentials_remedy
- *		What to do when a service refuses them.  Where the database server keeps its own
- *		is for superusers to know.
- */
-const char *
-smf_credentials_remedy(const AwsCredentials *credentials)
-{
-	if (credentials->remedy == NULL)
-		return "Check where the credentials come from, and the database server's clock.";
-	if (credentials->private_remedy && !superuser_arg(GetOuterUserId()))
-		return psprintf("They come from %s of the database server. A superuser is told more.", credentials->source);
-	return credentials->remedy;
-}
-
-/* Are they the same keys? */
-bool
-smf_credentials_same(const AwsCredentials *one, const AwsCredentials *other)
-{
-	return same_string(one->access_key_id, other->access_key_id) &&
-		same_string(one->secret_access_key, other->secret_access_key) &&
-		same_string(one->session_token, other->session_token);
-}
-
-/* Overwrite and free what a config holds.  Raises no error. */
-void
-smf_credential_config_clear(CredentialConfig *config)
-{
-	clear_string(&config->access_key_id);
-	clear_string(&config->secret_access_key);
-	clear_string(&config->session_token);
-	clear_string(&config->role_arn);
-	clear_string(&config->external_id);
-	clear_string(&config->role_session_name);
-	clear_string(&config->duration_seconds);
-	clear_string(&config->profile);
-	clear_string(&config->credential_source);
-	clear_string(&config->web_identity_token_file);
-	clear_string(&config->server_name);
-	clear_string(&config->unmapped_role);
-	clear_string(&config->default_session_name);
-}
-
-/*
- * smf_provide_from_profile
- *		What a profile gives, other than by role_arn and source_profile.
- *
- * "only_profile": the environment's web identity does not come before it.
- */
-ProviderResult
-smf_provide_from_profile(ProviderContext *context, const char *profile, bool only_profile,
-						 AwsCredentials *credentials)
-{
-	ProviderResult result = smf_provide_web_identity(context, profile, only_profile, credentials);
-
-	if (result == SMF_NOT_SET_UP)
-		result = smf_provide_sso(context, profile, credentials);
-	if (result == SMF_NOT_SET_UP)
-		result = smf_provide_credentials_file(context, profile, credentials);
-	if (result == SMF_NOT_SET_UP)
-		result = smf_provide_login(context, profile);
-	if (result == SMF_NOT_SET_UP)
-		result = smf_provide_process(context, profile, credentials);
-	if (result == SMF_NOT_SET_UP)
-		result = smf_provide_config_file(context, profile, credentials);
-	return result;
-}
-
-/*
- * smf_provide_named_source
- *		What the source gives that a credential_source names; never SMF_NOT_SET_UP.
- */
-ProviderResult
-smf_provide_named_source(ProviderContext *context, const char *source,
-						 AwsCredentials *credentials)
-{
-	ProviderResult result = SMF_NOT_SET_UP;
-
-	if (pg_strcasecmp(source, "Environment") == 0)
-		result = smf_provide_environment(context, credentials);
-	else if (pg_strcasecmp(source, "EcsContainer") == 0)
-		result = smf_provide_container(context, credentials);
-	else if (pg_strcasecmp(source, "Ec2InstanceMetadata") == 0)
-		result = smf_provide_instance(context, credentials);
-	else
-		smf_provider_fail(context, psprintf("\"%s\" is no credential_source.", source),
-						  "It is Environment, EcsContainer or Ec2InstanceMetadata.");
-	if (result == SMF_NOT_SET_UP)
-		smf_provider_fail(context, psprintf("The credential_source %s gives no credentials.%s%s", source,
-											context->no_instance ? " " : "",
-											context->no_instance ? context->no_instance : ""), NULL);
-	return result;
-}
-
-/* Neither the user mapping nor the database server has any. */
-smf_noreturn static void
-fail_without_any(const ProviderContext *context)
-{
-	const char *role = context->config->unmapped_role;
-	char	   *mapping = "";
-	const char *found = "Nothing in the database server's environment gives any.";
-
-	if (role != NULL)
-		mapping = psprintf("There is no user mapping for role \"%s\", nor for PUBLIC. ", role);
-	if (context->unreadable != NULL)
-		found = smf_provider_files(context);
-	smf_provider_fail(context, psprintf("%s%s%s%s", mapping, found, context->no_instance ? " " : "",
-										context->no_instance ? context->no_instance : ""), role ?
-					  "CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key, or set up the database server as for the AWS CLI." :
-					  "Set aws_access_key_id and aws_secret_access_key in the user mapping, or set up the database server as for the AWS CLI.");
-}
-
-/* The profile that somebody wants is not there. */
-smf_noreturn static void
-fail_without_profile(const ProviderContext *context)
-{
-	const char *profile = context->profile;
-	char	   *hint = smf_provider_files(context);
-
-	if (smf_config_has(&context->config_file, NULL, profile))
-		hint = psprintf("The file \"%s\" has a section [%s], where [profile %s] is meant.",
-						context->config_path, profile, profile);
-	smf_provider_fail(context, psprintf("There is no profile \"%s\".", profile), hint);
-}
-
-/* The SDKs' order; never SMF_NOT_SET_UP. */
-static ProviderResult
-resolve_ambient(ProviderContext *context, AwsCredentials *credentials)
-{
-	const CredentialConfig *config = context->config;
-	ProviderResult result = SMF_NOT_SET_UP;
-
-	if (context->profile_wanted && !smf_profile_exists(context, context->profile))
-		fail_without_profile(context);
-	if (config->web_identity_token_file != NULL)
-		return smf_provide_web_identity(context, context->profile, true, credentials);
-	if (config->credential_source != NULL)
-		return smf_provide_named_source(context, config->credential_source, credentials);
-
-	/* whoever asks for a profile does not want what else is there */
-	if (config->profile == NULL)
-		result = smf_provide_environment(context, credentials);
-	if (result == SMF_NOT_SET_UP)
-		result = smf_provide_profile_role(context, context->profile, credentials);
-	if (result == SMF_NOT_SET_UP)
-		result = smf_provide_from_profile(context, context->profile, false, credentials);
-	if (result == SMF_NOT_SET_UP)
-		result = smf_provide_container(context, credentials);
-	if (result == SMF_NOT_SET_UP)
-		result = smf_provide_instance(context, credentials);
-	if (result == SMF_NOT_SET_UP)
-		fail_without_any(context);
-	return result;
-}
-
-/* ----- asking the sources ----- */
 
 struct CredentialInquiry
 {
@@ -269,7 +72,7 @@ resolve(Inquiry *inquiry, void *arg)
 						  "Check the keys in the user mapping, whether they have expired, and the database server's clock.",
 						  config->access_key_id, config->secret_access_key, config->session_token);
 	else
-		result = resolve_ambient(&asked->context, &asked->with);
+		result = smf_provide_ambient(&asked->context, &asked->with);
 	if (result == SMF_ASKED)
 		return false;
 
@@ -285,6 +88,7 @@ resolve(Inquiry *inquiry, void *arg)
 	request.duration_seconds = config->duration_seconds;
 	return smf_sts_assume_role(&asked->context, &asked->with, &request, &asked->credentials) == SMF_PROVIDED;
 }
+
 static char *
 copy_string(MemoryContext context, const char *string)
 {
@@ -400,22 +204,7 @@ smf_credentials_free(CredentialInquiry *asked)
 	smf_inquiry_free(asked->inquiry);
 }
 
-/* ----- what else is asked ----- */
-
-/*
- * smf_account_of_arn
- *		The account in an ARN, palloc'ed; NULL when there is none.
- */
-char *
-smf_account_of_arn(const char *arn)
-{
-	ArnField	fields[SMF_ARN_PARTS];
-	const ArnField *account = &fields[SMF_ARN_ACCOUNT];
-
-	if (smf_arn_split(arn, strlen(arn), fields) <= SMF_ARN_ACCOUNT || account->len == 0)
-		return NULL;
-	return pnstrdup(account->text, account->len);
-}
+/* ----- whose account it is ----- */
 
 /* The question whose account it is. */
 typedef struct AccountInquiry
@@ -464,7 +253,7 @@ char *
 smf_credentials_account(const CredentialConfig *config, const CredentialNetwork *network,
 						const AwsCredentials *credentials, bool *refused)
 {
-	char	   *account = config->role_arn ? smf_account_of_arn(config->role_arn) : NULL;
+	char	   *account = config->role_arn ? smf_arn_account(config->role_arn) : NULL;
 	Inquiry    *inquiry;
 	AccountInquiry *asked;
 
@@ -486,6 +275,7 @@ smf_credentials_account(const CredentialConfig *config, const CredentialNetwork 
 	smf_inquiry_free(inquiry);
 	return account;
 }
+
 static void
 read_settings(const CredentialConfig *config, ProviderContext *context, AmbientSettings *settings)
 {

@@ -1,70 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * credentials.h
- *		The keys that calls are signed with, and where they come from.
+ *		Asking for the keys that calls are signed with, and whose account they are of.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef SMF_CREDENTIALS_H
 #define SMF_CREDENTIALS_H
 
-#include "aws/expiry.h"
-#include "nodes/pg_list.h"
-
-/* Digits of an AWS account. */
-#define SMF_ACCOUNT_LEN 12
-
-/* One set of keys.  The strings are malloc'ed and the struct's own. */
-typedef struct AwsCredentials
-{
-	char	   *access_key_id;	/* not a secret, but part of none of our messages */
-	char	   *secret_access_key;
-	char	   *session_token;	/* NULL for long-lived keys */
-	int64		expires_at_s;	/* epoch seconds, as their source says; 0: never */
-	int64		life_s;			/* how long they lived when they came, by their source's
-								 * clock; SMF_NEVER: they do not expire */
-	char	   *account;		/* the AWS account that they are of, 12 digits; NULL: not known */
-	char	   *remedy;			/* what to do when the service refuses them */
-	bool		private_remedy; /* that tells of the database server's files */
-	const char *source;			/* in words, a constant; NULL: there are none */
-} AwsCredentials;
-
-/*
- * Where a role's credentials for a server come from.  The strings are malloc'ed and
- * the struct's own; NULL is an option that is not given.
- */
-typedef struct CredentialConfig
-{
-	/* the user mapping's options */
-	char	   *access_key_id;
-	char	   *secret_access_key;
-	char	   *session_token;
-	char	   *role_arn;
-	char	   *external_id;
-	char	   *role_session_name;
-	char	   *duration_seconds;
-	char	   *profile;
-	char	   *credential_source;
-	char	   *web_identity_token_file;
-
-	/* what they are asked for with */
-	bool		ambient;		/* the database server's own may be used */
-	char	   *server_name;	/* for messages */
-	char	   *unmapped_role;	/* the role's name, if it has no user mapping; for messages */
-	char	   *default_session_name;	/* of an assumed role */
-} CredentialConfig;
-
-/* How the sources of credentials are reached; strings are the caller's. */
-typedef struct CredentialNetwork
-{
-	const char *region;			/* of STS; NULL: as the server's own configuration says */
-	bool		use_fips_endpoint;
-	const char *ca_bundle;		/* NULL: the system's store */
-	const char *proxy_url;		/* NULL: none */
-	int			connect_timeout_ms;
-	int			read_timeout_ms;
-	int64		clock_offset_s; /* the services' clock less ours, as far as is known */
-} CredentialNetwork;
+#include "aws/keys.h"
+#include "utils/palloc.h"
 
 /* What the database server's own configuration says of more than keys. */
 typedef struct AmbientSettings
@@ -72,9 +17,6 @@ typedef struct AmbientSettings
 	char	   *region;			/* palloc'ed; NULL: nothing is said */
 	char	   *endpoint_url;	/* of SageMaker; the same */
 } AmbientSettings;
-
-/* Setting sagemaker_fdw.allow_credential_process. */
-extern bool smf_allow_credential_process;
 
 typedef struct CredentialInquiry CredentialInquiry;
 
@@ -85,7 +27,6 @@ extern CredentialInquiry *smf_credentials_ask(MemoryContext parent, const Creden
 											  const CredentialNetwork *network,
 											  CredentialsEnded ended, void *arg);
 extern void smf_credentials_start(CredentialInquiry *inquiry);
-extern bool smf_credentials_run_a_program(void);
 extern bool smf_credentials_ended(const CredentialInquiry *inquiry);
 extern int	smf_credentials_sqlerrcode(const CredentialInquiry *inquiry);
 extern void smf_credentials_raise(const CredentialInquiry *inquiry);
@@ -94,14 +35,9 @@ extern void smf_credentials_take(CredentialInquiry *inquiry, AwsCredentials *cre
 								 int64 *clock_offset_s);
 extern void smf_credentials_free(CredentialInquiry *inquiry);
 
-extern char *smf_account_of_arn(const char *arn);
 extern char *smf_credentials_account(const CredentialConfig *config, const CredentialNetwork *network,
 									 const AwsCredentials *credentials, bool *refused);
-extern const char *smf_credentials_remedy(const AwsCredentials *credentials);
-extern void smf_credentials_clear(AwsCredentials *credentials);
-extern bool smf_credentials_same(const AwsCredentials *one, const AwsCredentials *other);
 extern bool smf_credentials_refreshable(const CredentialConfig *config);
 extern void smf_credentials_settings(const CredentialConfig *config, AmbientSettings *settings);
-extern void smf_credential_config_clear(CredentialConfig *config);
 
 #endif							/* SMF_CREDENTIALS_H */

@@ -18,6 +18,7 @@
 
 #include "aws/mapping.h"
 #include "aws/pace.h"
+#include "aws/providers/process.h"
 #include "aws/session.h"
 #include "aws/session_name.h"
 #include "common/pg_prng.h"
@@ -368,7 +369,7 @@ smf_session_release(AwsSession *session)
 		 * otherwise ask in vain each time.  But no program runs on while the session may
 		 * be idle.
 		 */
-		if (smf_credentials_run_a_program())
+		if (smf_process_runs())
 		{
 			stop_asking(session);
 			stopped = true;

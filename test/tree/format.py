@@ -53,7 +53,7 @@ UNLABELLED = {
     "src/aws/json.c: to_database_encoding()",
     "src/aws/providers/process.c: run_program()",
     "src/aws/providers/process.c: split_words()",
-    "src/aws/providers/profile_role.c: assume()",
+    "src/aws/providers/profile.c: assume()",
     "src/aws/retry.c: smf_retry_classify()",
     "src/aws/xml.c: put_reference()",
     "src/sagemaker_fdw.c: _PG_init()",

@@ -21,6 +21,7 @@
 
 #include <openssl/crypto.h>
 
+#include "aws/providers/process.h"
 #include "aws/providers/provider.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
@@ -220,9 +221,12 @@ program_answered(Program *program)
 	smf_inquiry_answered(&program->step);
 }
 
-/* Does a program run, for whatever session? */
+/*
+ * smf_process_runs
+ *		Does a program run, for whatever session?
+ */
 bool
-smf_credentials_run_a_program(void)
+smf_process_runs(void)
 {
 	return !dlist_is_empty(&running);
 }

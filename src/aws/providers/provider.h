@@ -14,8 +14,8 @@
 #define SMF_PROVIDER_H
 
 #include "aws/config_file.h"
-#include "aws/credentials.h"
 #include "aws/inquiry.h"
+#include "aws/keys.h"
 #include "compat/base.h"
 
 /* What came of asking a source. */
@@ -84,10 +84,15 @@ extern const char *smf_environment(const char *name);
 extern char *smf_secret(char *secret);
 extern char *smf_secret_header(const char *name, const char *secret);
 
+/* chain.c, profile.c: the order */
+extern ProviderResult smf_provide_ambient(ProviderContext *context, AwsCredentials *credentials);
+extern ProviderResult smf_provide_profile(ProviderContext *context, const char *profile,
+										  AwsCredentials *credentials);
+extern ProviderResult smf_provide_named_source(ProviderContext *context, const char *source,
+											   AwsCredentials *credentials);
+
 /* one file each */
 extern ProviderResult smf_provide_environment(ProviderContext *context, AwsCredentials *credentials);
-extern ProviderResult smf_provide_profile_role(ProviderContext *context, const char *profile,
-											   AwsCredentials *credentials);
 extern ProviderResult smf_provide_web_identity(ProviderContext *context, const char *profile,
 											   bool only_profile, AwsCredentials *credentials);
 extern ProviderResult smf_provide_sso(ProviderContext *context, const char *profile,
@@ -101,12 +106,6 @@ extern ProviderResult smf_provide_process(ProviderContext *context, const char *
 										  AwsCredentials *credentials);
 extern ProviderResult smf_provide_container(ProviderContext *context, AwsCredentials *credentials);
 extern ProviderResult smf_provide_instance(ProviderContext *context, AwsCredentials *credentials);
-
-/* credentials.c */
-extern ProviderResult smf_provide_from_profile(ProviderContext *context, const char *profile,
-											   bool only_profile, AwsCredentials *credentials);
-extern ProviderResult smf_provide_named_source(ProviderContext *context, const char *source,
-											   AwsCredentials *credentials);
 
 /* sts.c */
 extern ProviderResult smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,

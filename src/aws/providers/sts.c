@@ -266,7 +266,7 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 		smf_provider_fail(context, "STS's answer holds no credentials.", NULL);
 	smf_provider_keep(credentials, request->web_identity_token ? "a role assumed with a web identity" : "an assumed role",
 					  "Check that the role still exists.", access_key_id, secret_access_key, session_token);
-	smf_provider_account(credentials, smf_account_of_arn(request->role_arn));
+	smf_provider_account(credentials, smf_arn_account(request->role_arn));
 	smf_provider_expires(context, credentials, expiration ? smf_provider_time(expiration) : 0,
 						 answer);
 	return SMF_PROVIDED;

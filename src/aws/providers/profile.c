@@ -1,17 +1,68 @@
 /*-------------------------------------------------------------------------
  *
- * profile_role.c
- *		Profiles with role_arn: a role assumed with another source's credentials.
+ * profile.c
+ *		What a profile gives: a role, assumed with another source's credentials, or
+ *		the first of its own sources.
  *
- * The source is another profile (source_profile), which may assume a role itself,
+ * A role's source is another profile (source_profile), which may assume a role itself,
  * or a named one (credential_source).
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "aws/keys.h"
 #include "aws/providers/provider.h"
 #include "nodes/pg_list.h"
+
+/*
+ * What the first of a profile's sources gives, other than role_arn and source_profile.
+ * "only_profile": the environment's web identity does not come before it.
+ */
+static ProviderResult
+from_profile(ProviderContext *context, const char *profile, bool only_profile,
+			 AwsCredentials *credentials)
+{
+	ProviderResult result = smf_provide_web_identity(context, profile, only_profile, credentials);
+
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_sso(context, profile, credentials);
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_credentials_file(context, profile, credentials);
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_login(context, profile);
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_process(context, profile, credentials);
+	if (result == SMF_NOT_SET_UP)
+		result = smf_provide_config_file(context, profile, credentials);
+	return result;
+}
+
+/*
+ * smf_provide_named_source
+ *		What the source gives that a credential_source names; never SMF_NOT_SET_UP.
+ */
+ProviderResult
+smf_provide_named_source(ProviderContext *context, const char *source,
+						 AwsCredentials *credentials)
+{
+	ProviderResult result = SMF_NOT_SET_UP;
+
+	if (pg_strcasecmp(source, "Environment") == 0)
+		result = smf_provide_environment(context, credentials);
+	else if (pg_strcasecmp(source, "EcsContainer") == 0)
+		result = smf_provide_container(context, credentials);
+	else if (pg_strcasecmp(source, "Ec2InstanceMetadata") == 0)
+		result = smf_provide_instance(context, credentials);
+	else
+		smf_provider_fail(context, psprintf("\"%s\" is no credential_source.", source),
+						  "It is Environment, EcsContainer or Ec2InstanceMetadata.");
+	if (result == SMF_NOT_SET_UP)
+		smf_provider_fail(context, psprintf("The credential_source %s gives no credentials.%s%s", source,
+											context->no_instance ? " " : "",
+											context->no_instance ? context->no_instance : ""), NULL);
+	return result;
+}
 
 static bool
 has_role(const ProviderContext *context, const char *profile)
@@ -44,7 +95,7 @@ from_source(ProviderContext *context, const char *profile, const char *source, L
 	if (has_keys(context, source) || !has_role(context, source))
 	{
 		/* a profile may be its own source, by its keys */
-		ProviderResult result = smf_provide_from_profile(context, source, true, credentials);
+		ProviderResult result = from_profile(context, source, true, credentials);
 
 		if (result == SMF_NOT_SET_UP)
 			smf_provider_fail(context, psprintf("The source_profile \"%s\" of profile \"%s\" has no credentials.",
@@ -102,12 +153,14 @@ assume(ProviderContext *context, const char *profile, List *visited, AwsCredenti
 	return result;
 }
 
-/* The role of the profile, if it has one. */
+/*
+ * smf_provide_profile
+ *		What a profile gives: its role, or else what the first of its sources does.
+ */
 ProviderResult
-smf_provide_profile_role(ProviderContext *context, const char *profile,
-						 AwsCredentials *credentials)
+smf_provide_profile(ProviderContext *context, const char *profile, AwsCredentials *credentials)
 {
-	if (!has_role(context, profile))
-		return SMF_NOT_SET_UP;
-	return assume(context, profile, list_make1(unconstify(char *, profile)), credentials);
+	if (has_role(context, profile))
+		return assume(context, profile, list_make1(unconstify(char *, profile)), credentials);
+	return from_profile(context, profile, false, credentials);
 }

@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ *
+ * keys.h
+ *		One set of keys, and the options that say where a role's keys come from.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_KEYS_H
+#define SMF_KEYS_H
+
+#include "aws/expiry.h"
+
+/* Digits of an AWS account. */
+#define SMF_ACCOUNT_LEN 12
+
+/* One set of keys.  The strings are malloc'ed and the struct's own. */
+typedef struct AwsCredentials
+{
+	char	   *access_key_id;	/* not a secret, but part of none of our messages */
+	char	   *secret_access_key;
+	char	   *session_token;	/* NULL for long-lived keys */
+	int64		expires_at_s;	/* epoch seconds, as their source says; 0: never */
+	int64		life_s;			/* how long they lived when they came, by their source's
+								 * clock; SMF_NEVER: they do not expire */
+	char	   *account;		/* the AWS account that they are of, 12 digits; NULL: not known */
+	char	   *remedy;			/* what to do when the service refuses them */
+	bool		private_remedy; /* that tells of the database server's files */
+	const char *source;			/* in words, a constant; NULL: there are none */
+} AwsCredentials;
+
+/*
+ * Where a role's credentials for a server come from.  The strings are malloc'ed and
+ * the struct's own; NULL is an option that is not given.
+ */
+typedef struct CredentialConfig
+{
+	/* the user mapping's options */
+	char	   *access_key_id;
+	char	   *secret_access_key;
+	char	   *session_token;
+	char	   *role_arn;
+	char	   *external_id;
+	char	   *role_session_name;
+	char	   *duration_seconds;
+	char	   *profile;
+	char	   *credential_source;
+	char	   *web_identity_token_file;
+
+	/* what they are asked for with */
+	bool		ambient;		/* the database server's own may be used */
+	char	   *server_name;	/* for messages */
+	char	   *unmapped_role;	/* the role's name, if it has no user mapping; for messages */
+	char	   *default_session_name;	/* of an assumed role */
+} CredentialConfig;
+
+/* How the sources of credentials are reached; strings are the caller's. */
+typedef struct CredentialNetwork
+{
+	const char *region;			/* of STS; NULL: as the server's own configuration says */
+	bool		use_fips_endpoint;
+	const char *ca_bundle;		/* NULL: the system's store */
+	const char *proxy_url;		/* NULL: none */
+	int			connect_timeout_ms;
+	int			read_timeout_ms;
+	int64		clock_offset_s; /* the services' clock less ours, as far as is known */
+} CredentialNetwork;
+
+extern void smf_credentials_clear(AwsCredentials *credentials);
+extern bool smf_credentials_same(const AwsCredentials *one, const AwsCredentials *other);
+extern const char *smf_credentials_remedy(const AwsCredentials *credentials);
+extern void smf_credential_config_clear(CredentialConfig *config);
+extern char *smf_arn_account(const char *arn);
+
+#endif							/* SMF_KEYS_H */
