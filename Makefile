@@ -51,6 +51,7 @@ OBJS = \
 	src/jobs/stream.o \
 	src/jobs/walk.o \
 	src/aws/arn.o \
+	src/aws/call_error.o \
 	src/aws/client.o \
 	src/aws/config_file.o \
 	src/aws/credentials.o \
@@ -58,6 +59,7 @@ OBJS = \
 	src/aws/inquiry.o \
 	src/aws/keys.o \
 	src/aws/mapping.o \
+	src/aws/message.o \
 	src/aws/quote.o \
 	src/aws/xml.o \
 	src/aws/providers/chain.o \
@@ -73,6 +75,7 @@ OBJS = \
 	src/aws/providers/sts.o \
 	src/aws/providers/web_identity.o \
 	src/aws/endpoint.o \
+	src/aws/error_code.o \
 	src/aws/json.o \
 	src/aws/pace.o \
 	src/aws/rate.o \

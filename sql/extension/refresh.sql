@@ -596,7 +596,7 @@ BEGIN
 				concat(' ' || nullif(detail, ''), ' ' || nullif(hint, ''));
 			-- roles that may not see every job may read the state: no value of a job
 			state.error := CASE WHEN code LIKE '22%' AND code <> '22023' THEN format('a value does not fit its column (%s)', code)
-				ELSE regexp_replace(message, 'training job "[^"]*"', 'a training job') END;
+				ELSE message END;
 		END IF;
 	END;
 

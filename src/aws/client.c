@@ -10,7 +10,7 @@
  *						+---------------- back off <----------------+
  *
  * Nothing is raised on the way: a call that has failed keeps the reason, and
- * whoever needs its answer raises it with smf_call_raise.  A client owns its
+ * whoever needs its answer raises it with smf_call_raise (call_error.c).  A client owns its
  * calls; when its memory context goes away, whatever is in flight is broken off.
  *
  * A throttled call is tried again for as long as others of its operation succeed:
@@ -26,30 +26,20 @@
 #include "postgres.h"
 
 #include <time.h>
-#include <unistd.h>
 
-#include <openssl/crypto.h>
-
-#include "aws/client.h"
-#include "aws/endpoint.h"
+#include "aws/call_error.h"
 #include "aws/expiry.h"
+#include "aws/internal.h"
 #include "aws/json.h"
-#include "aws/pace.h"
+#include "aws/message.h"
 #include "aws/quote.h"
 #include "aws/stats.h"
 #include "common/pg_prng.h"
-#include "http/http.h"
-#include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#define SIGNING_NAME "sagemaker"
 #define TARGET_PREFIX "SageMaker"
 #define CONTENT_TYPE "application/x-amz-json-1.1"
-
-/* Longest AWS error code that is kept, with its NUL. */
-#define ERROR_CODE_SIZE 128
 
 /*
  * Attempts at most when the endpoint's name has no address.  libcurl does not tell a
@@ -59,75 +49,12 @@
 #define UNRESOLVED_ATTEMPTS_MAX 3
 
 /*
- * How much of an answer that is no AWS error is quoted, in bytes, and how much is read
- * for that: a secret that would be cut in two is hidden before.
- */
-#define QUOTED_TEXT_MAX 200
-#define QUOTED_READ_MAX 16384
-
-/*
  * How often a call is tried again with other credentials.  Short-lived ones may expire
  * more than once while a call is on its way; those that the service does not know at all
  * are replaced once.
  */
 #define RENEWALS_MAX 3
 #define REPLACEMENTS_MAX 1
-
-struct AwsClient
-{
-	MemoryContext context;		/* the client and its calls */
-	MemoryContextCallback callback; /* breaks off calls, releases the session */
-	AwsClientConfig config;
-	AwsEndpoint endpoint;
-	HttpTarget	target;
-	AwsSession *session;		/* our reference; NULL until acquired */
-	const char *problem;		/* why it can make no calls, a constant; NULL: it can */
-	bool		echo_text;		/* may messages quote what is no AWS answer? */
-	AwsClientStats stats;
-	dlist_head	calls;			/* AwsCall */
-	HttpTimer	alarm;			/* ends a smf_client_wait, no more */
-	CredentialWait credentials; /* of smf_client_credentials */
-};
-
-struct AwsCall
-{
-	dlist_node	node;			/* in the client's list */
-	AwsClient  *client;
-	const char *operation;		/* a constant of the caller's */
-	char	   *subject;		/* the job that messages name, palloc'ed; or NULL */
-	char	   *body;			/* palloc'ed */
-	size_t		body_len;
-	int64	   *attempts_counter;	/* the caller's; counted up for each request */
-
-	AwsPacer   *pacer;			/* the session's, for the operation */
-	PaceTurn	turn;			/* waits there for its turn */
-	HttpPlace	connection;		/* waits, when that has come, for a connection */
-
-	int			attempt;		/* of the request in flight, or the last one */
-	int			failures;		/* attempts that failed, throttled ones aside */
-	int			throttles;		/* in a row */
-	int			retry_cost;		/* what the last retry took from the quota */
-	bool		clock_corrected;	/* tried again with the service's clock */
-	CredentialWait credentials; /* waits for some */
-	int			renewals;		/* tries with other credentials */
-	int			generation;		/* of the credentials that the last request has */
-	bool		refused;		/* these were refused */
-	int64		first_sent_us;	/* smf_http_now() of the first request */
-	int64		sent_us;		/* and of the last one */
-	HttpRequest *request;		/* in flight, or the answer */
-	const char *answer;			/* its body, the request's own */
-	size_t		answer_len;		/* bytes */
-	HttpTimer	backoff;		/* armed between two attempts, and before an end without one */
-
-	bool		done;
-	bool		failed;
-	bool		over_limit;		/* failed since max_calls were made */
-	HttpResult	result;			/* how the last request ended */
-	RetryClass	retry_class;	/* what the last failure was; valid if failed */
-	AwsError	error;			/* strings palloc'ed */
-	char	   *request_id;		/* the service's, of the last answer; or NULL */
-	char	   *transport_error;	/* libcurl's words; or NULL */
-};
 
 int			smf_log_min_duration_ms = -1;
 
@@ -579,16 +506,15 @@ log_slow_call(const AwsCall *call)
 {
 	int64		took_us = smf_http_now() - call->first_sent_us;
 	bool		has_id = call->request_id != NULL && request_id_valid(call->request_id);
+	char	   *title;
 
 	if (smf_log_min_duration_ms < 0 || call->attempt == 0 ||
 		took_us < smf_log_min_duration_ms * INT64CONST(1000))
 		return;
+	title = smf_call_title(call);
 	ereport(LOG,
-			(errmsg("%s%s%s%s on server \"%s\" %s after %.3f ms: %d %s, %s%s",
-					call->operation,
-					call->subject ? " of training job \"" : "",
-					call->subject ? call->subject : "",
-					call->subject ? "\"" : "",
+			(errmsg("%s on server \"%s\" %s after %.3f ms: %d %s, %s%s",
+					title,
 					call->client->config.server_name,
 					call->failed ? "failed" : "succeeded",
 					took_us / 1000.0,
@@ -597,26 +523,7 @@ log_slow_call(const AwsCall *call)
 					has_id ? call->request_id : ""),
 			 errhidestmt(true),
 			 errhidecontext(true)));
-}
-
-/*
- * Make blanks of control characters, which a terminal might obey and which might begin
- * a line of the log.  Returns its argument.
- */
-static char *
-blank_controls(char *text)
-{
-	bool		utf8 = GetDatabaseEncoding() == PG_UTF8;
-
-	for (unsigned char *c = (unsigned char *) text; *c != '\0'; c++)
-	{
-		if (*c < ' ' || *c == 0x7F)
-			*c = ' ';
-		/* U+0080 to U+009F, among them another escape */
-		else if (utf8 && c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0)
-			c[0] = c[1] = ' ';
-	}
-	return text;
+	pfree(title);
 }
 
 static void
@@ -624,8 +531,7 @@ end_call(AwsCall *call, bool failed)
 {
 	call->done = true;
 	call->failed = failed;
-	if (failed && !call->over_limit &&
-		!(call->client->config.not_found && call->client->config.not_found(&call->error)))
+	if (failed && !call->over_limit && !call->client->config.topic->not_found(&call->error))
 		smf_stats_add(&call->pacer->key, SMF_FIGURE_ERRORS, 1);
 	log_slow_call(call);
 }
@@ -720,64 +626,6 @@ connection_there(HttpPlace *place)
 	enter((AwsCall *) ((char *) place - offsetof(AwsCall, connection)));
 }
 
-/* The beginning of an answer that is no AWS error, palloc'ed. */
-static char *
-beginning_of(const AwsCall *call)
-{
-	char	   *text = smf_text_from_utf8(call->answer, Min(call->answer_len, QUOTED_READ_MAX));
-
-	text = smf_quote(text, call->request, NULL);
-
-	text[pg_mbcliplen(text, strlen(text), QUOTED_TEXT_MAX)] = '\0';
-	return text;
-}
-
-/* Take the service's words out of an answer that is an error. */
-static void
-read_error(AwsCall *call)
-{
-	AwsClient  *client = call->client;
-	HttpRequest *request = call->request;
-	MemoryContext scratch = AllocSetContextCreate(client->context, "sagemaker_fdw error",
-												  ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(scratch);
-	const char *body = call->answer;
-	size_t		len = call->answer_len;
-	const char *code = smf_http_header(request, "x-amzn-ErrorType");
-	char	   *message = NULL;
-	const char *reason;
-	Jsonb	   *json = len > 0 ? smf_json_parse(body, len, &reason) : NULL;
-
-	call->error.http_status = smf_http_status(request);
-	if (json != NULL)
-	{
-		if (code == NULL)
-			code = smf_json_member(json, "__type");
-		if (code == NULL)
-			code = smf_json_member(json, "code");
-		message = smf_json_member(json, "message");
-		if (message == NULL)
-			message = smf_json_member(json, "Message");
-	}
-	else if (client->echo_text && len > 0)
-		message = beginning_of(call);
-
-	MemoryContextSwitchTo(client->context);
-	if (code != NULL)
-	{
-		char		cut[ERROR_CODE_SIZE];
-
-		smf_retry_error_code(code, cut, sizeof(cut));
-		if (client->echo_text || smf_retry_code_valid(cut))
-			call->error.code = smf_quote(smf_text_from_utf8(cut, strlen(cut)), request, NULL);
-	}
-	/* without a code it is no AWS error, and the message might be any text */
-	if (message != NULL && (client->echo_text || call->error.code != NULL))
-		call->error.message = smf_quote(pstrdup(message), request, NULL);
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch);
-}
-
 /* Learn the service's clock from its answer; false when it does not say. */
 static bool
 correct_clock(AwsCall *call)
@@ -788,24 +636,6 @@ correct_clock(AwsCall *call)
 		return false;
 	call->client->session->clock_offset_s = service_s - (int64) time(NULL);
 	return true;
-}
-
-/* What a request without a usable answer means for the next attempt. */
-static RetryClass
-transport_class(HttpResult result)
-{
-	switch (result)
-	{
-		case SMF_HTTP_UNRESOLVED:
-		case SMF_HTTP_CONNECT_FAILED:
-		case SMF_HTTP_CONNECT_TIMEOUT:
-		case SMF_HTTP_TLS_FAILED:
-		case SMF_HTTP_READ_TIMEOUT:
-		case SMF_HTTP_BROKEN:
-			return SMF_RETRY_TRANSIENT;
-		default:
-			return SMF_RETRY_NO;
-	}
 }
 
 /* Tell the operation's pacer of an answer: whether the service bears the rate. */
@@ -832,6 +662,16 @@ note_answer(AwsCall *call)
 	}
 }
 
+/* Keep the id that the service has given the request, for those who ask AWS about it. */
+static void
+keep_request_id(AwsCall *call)
+{
+	const char *id = smf_http_header(call->request, "x-amzn-RequestId");
+
+	if (id != NULL && (call->client->echo_text || request_id_valid(id)))
+		call->request_id = smf_quote(smf_text_from_utf8(id, strlen(id)), call->request, NULL);
+}
+
 /* The request has ended: the call is done, or will try again. */
 static void
 request_done(HttpRequest *request, void *arg)
@@ -839,37 +679,27 @@ request_done(HttpRequest *request, void *arg)
 	AwsCall    *call = arg;
 	AwsClient  *client = call->client;
 	MemoryContext old = MemoryContextSwitchTo(client->context);
-	bool		succeeded = false;
+	bool		answered;
+	bool		succeeded;
 
+	/* Take the answer, if there is one. */
 	call->result = smf_http_result(request);
-	call->retry_class = SMF_RETRY_NO;
 	call->answer = smf_http_body(request, &call->answer_len);
 	client->stats.bytes_received += call->answer_len;
 	smf_stats_add(&call->pacer->key, SMF_FIGURE_BYTES_RECEIVED, call->answer_len);
-	if (call->result == SMF_HTTP_OK)
-	{
-		const char *id = smf_http_header(request, "x-amzn-RequestId");
+	answered = call->result == SMF_HTTP_OK;
+	succeeded = answered && smf_http_status(request) >= 200 && smf_http_status(request) < 300;
 
-		if (id != NULL && (client->echo_text || request_id_valid(id)))
-			call->request_id = smf_quote(smf_text_from_utf8(id, strlen(id)), request, NULL);
-		if (smf_http_status(request) >= 200 && smf_http_status(request) < 300)
-			succeeded = true;
-		else
-		{
-			read_error(call);
-			call->retry_class = smf_retry_classify(call->error.http_status, call->error.code,
-												   call->error.message);
-		}
+	/* Learn what it means, also for the rate of those that come next. */
+	call->retry_class = SMF_RETRY_NO;
+	if (answered)
+		keep_request_id(call);
+	if (!succeeded)
+		smf_call_read_error(call);
+	if (answered)
 		note_answer(call);
-	}
-	else
-	{
-		call->transport_error = smf_quote(smf_text_from_utf8(smf_http_error(request),
-															 strlen(smf_http_error(request))),
-										  request, NULL);
-		call->retry_class = transport_class(call->result);
-	}
 
+	/* End the call, or try again. */
 	if (succeeded)
 	{
 		smf_quota_give(&call->pacer->quota, call->retry_cost);
@@ -986,6 +816,47 @@ try_again(AwsCall *call)
 		end_call(call, true);
 }
 
+/* Sign the call's next attempt and send it.  False without memory. */
+static bool
+post(AwsCall *call)
+{
+	AwsClient  *client = call->client;
+	AwsSession *session = client->session;
+	SignedMessage signed_message;
+	char	   *target = psprintf("%s.%s", TARGET_PREFIX, call->operation);
+	AwsMessage	message = {
+		.endpoint = &client->endpoint,
+		.region = client->config.region,
+		.signing_name = SMF_SIGNING_NAME,
+		.content_type = CONTENT_TYPE,
+		.target = target,
+		.body = call->body,
+		.body_len = call->body_len,
+		.time_s = (int64) time(NULL) + session->clock_offset_s
+	};
+
+	call->generation = session->generation;
+	if (smf_message_sign(&message, &session->credentials, &session->key_cache, &signed_message))
+	{
+		call->request = smf_http_send(&client->target, &signed_message.http, request_done, call);
+		smf_message_forget(&signed_message);
+	}
+	pfree(target);
+	return call->request != NULL;
+}
+
+/* Count a request of the call that was sent. */
+static void
+count_request(AwsCall *call)
+{
+	call->client->stats.calls++;
+	smf_stats_add(&call->pacer->key, SMF_FIGURE_CALLS, 1);
+	calls_made++;
+	(*call->attempts_counter)++;
+	if (call->attempt > 1)
+		count_retry(call);
+}
+
 /* It is the call's turn: send an attempt.  Where that cannot be, the call ends. */
 static void
 send_request(PaceTurn *turn)
@@ -993,89 +864,31 @@ send_request(PaceTurn *turn)
 	AwsCall    *call = (AwsCall *) ((char *) turn - offsetof(AwsCall, turn));
 	AwsClient  *client = call->client;
 	MemoryContext old = MemoryContextSwitchTo(client->context);
-	AwsCredentials *credentials = &client->session->credentials;
-	SigV4Keys	keys;
-	SigV4Header signed_headers[5];
-	SigV4Request signed_request = {0};
-	int			nheaders = 0;
-	char		date[SMF_SIGV4_DATE_SIZE];
-	char	   *target;
-	char	   *authorization;
-	char	   *lines[6];
-	SigV4Scope	scope;
-	HttpMessage message = {.method = "POST", .body = call->body, .body_len = call->body_len};
 
+	/* Nothing of the attempt before counts any more. */
 	forget_answer(call);
 	call->refused = false;
 	call->connection.called = false;
+
+	/* Send, if the client may make another call. */
 	if (client->config.max_calls > 0 && client->stats.calls >= client->config.max_calls)
 	{
 		call->over_limit = true;
 		end_soon(call);
-		MemoryContextSwitchTo(old);
-		return;
-	}
-	call->attempt++;
-	call->sent_us = smf_http_now();
-	if (call->attempt == 1)
-		call->first_sent_us = call->sent_us;
-	call->generation = client->session->generation;
-	keys.access_key_id = credentials->access_key_id;
-	keys.secret_access_key = credentials->secret_access_key;
-
-	target = psprintf("%s.%s", TARGET_PREFIX, call->operation);
-	scope.region = client->config.region;
-	scope.service = SIGNING_NAME;
-	scope.time_s = (int64) time(NULL) + client->session->clock_offset_s;
-
-	/* in the order of their names, as they are signed */
-	(void) smf_sigv4_date(scope.time_s, date);
-	signed_headers[nheaders++] = (SigV4Header) {"content-type", CONTENT_TYPE};
-	signed_headers[nheaders++] = (SigV4Header) {"host", client->endpoint.host};
-	signed_headers[nheaders++] = (SigV4Header) {"x-amz-date", date};
-	if (credentials->session_token != NULL)
-		signed_headers[nheaders++] = (SigV4Header) {"x-amz-security-token", credentials->session_token};
-	signed_headers[nheaders++] = (SigV4Header) {"x-amz-target", target};
-	signed_request.method = "POST";
-	signed_request.path = client->endpoint.path;
-	signed_request.query = "";
-	signed_request.headers = signed_headers;
-	signed_request.nheaders = nheaders;
-	signed_request.payload = call->body;
-	signed_request.payload_len = call->body_len;
-	authorization = smf_sigv4_authorization(&client->session->key_cache, &keys, &scope,
-											&signed_request);
-
-	if (authorization != NULL)
-	{
-		for (int i = 0; i < nheaders; i++)
-			lines[i] = psprintf("%s: %s", signed_headers[i].name, signed_headers[i].value);
-		lines[nheaders] = psprintf("Authorization: %s", authorization);
-		message.headers = (const char *const *) lines;
-		message.nheaders = nheaders + 1;
-		call->request = smf_http_send(&client->target, &message, request_done, call);
-		for (int i = 0; i <= nheaders; i++)
-		{
-			OPENSSL_cleanse(lines[i], strlen(lines[i]));
-			pfree(lines[i]);
-		}
-		free(authorization);
-	}
-	pfree(target);
-
-	if (call->request != NULL)
-	{
-		client->stats.calls++;
-		smf_stats_add(&call->pacer->key, SMF_FIGURE_CALLS, 1);
-		calls_made++;
-		(*call->attempts_counter)++;
-		if (call->attempt > 1)
-			count_retry(call);
 	}
 	else
 	{
-		call->result = SMF_HTTP_NO_MEMORY;
-		end_soon(call);
+		call->attempt++;
+		call->sent_us = smf_http_now();
+		if (call->attempt == 1)
+			call->first_sent_us = call->sent_us;
+		if (post(call))
+			count_request(call);
+		else
+		{
+			call->result = SMF_HTTP_NO_MEMORY;
+			end_soon(call);
+		}
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -1084,7 +897,7 @@ send_request(PaceTurn *turn)
  * smf_call_start
  *		Start a call.
  *
- * "operation" is a constant, "subject" the job that the call is for, or NULL, copied.
+ * "operation" is a constant, "subject" the thing that the call is about, or NULL, copied.
  * "body" is JSON in UTF-8, palloc'ed in the client's context, and the call's from now on.
  * "*attempts" is counted up for each request that is sent, and must outlive the call.
  * The call is the client's, and freed with it at the latest.
@@ -1163,13 +976,6 @@ smf_call_failed(const AwsCall *call)
 	return call->failed;
 }
 
-/* Why the call failed, as the service says; the call's own. */
-const AwsError *
-smf_call_error(const AwsCall *call)
-{
-	return &call->error;
-}
-
 /* Wait until the call is done.  Raises an error on a query cancel. */
 void
 smf_call_wait(AwsCall *call)
@@ -1184,7 +990,7 @@ smf_call_wait(AwsCall *call)
 	}
 }
 
-/* Count the jobs that the call's answer held. */
+/* Count what the call's answer held. */
 void
 smf_call_count_rows(const AwsCall *call, int64 nrows)
 {
@@ -1207,22 +1013,10 @@ smf_call_body(const AwsCall *call, size_t *len)
 }
 
 /*
- * smf_call_may_quote
- *		May a message quote what the endpoint sent, when that is no AWS answer?
- */
-bool
-smf_call_may_quote(const AwsCall *call)
-{
-	return call->client->echo_text;
-}
-
-/* ----- errors ----- */
-
-/*
  * smf_call_about
- *		From here on, let messages name this job as what the call is about; copied.
+ *		From here on, let messages name this as what the call is about; copied.
  *
- * An answer may hold many jobs, which are read one after another: whatever is wrong with
+ * An answer may hold many things, which are read one after another: whatever is wrong with
  * one of them is said of that one.  NULL: of none.
  */
 void
@@ -1230,94 +1024,7 @@ smf_call_about(AwsCall *call, const char *subject)
 {
 	free_string(&call->subject);
 	if (subject != NULL)
-		call->subject = blank_controls(MemoryContextStrdup(call->client->context, subject));
-}
-
-/*
- * smf_call_errdetail
- *		For ereport: which call, for what, and what the service said.
- *
- * "reason" stands for what the service said; NULL: its own words.
- */
-int
-smf_call_errdetail(const AwsCall *call, const char *reason)
-{
-	return errdetail_internal("%s", smf_call_outcome(call, reason));
-}
-
-/* The same as a text, palloc'ed, without control characters. */
-char *
-smf_call_outcome(const AwsCall *call, const char *reason)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	appendStringInfoString(&text, call->operation);
-	if (call->subject != NULL)
-		appendStringInfo(&text, " of training job \"%s\"", call->subject);
-	if (reason != NULL)
-		appendStringInfo(&text, ": %s", smf_quote(pstrdup(reason), call->request, NULL));
-	else
-	{
-		if (call->error.code != NULL)
-			appendStringInfo(&text, ": %s", call->error.code);
-		if (call->error.message != NULL)
-			appendStringInfo(&text, ": %s", call->error.message);
-		if (call->transport_error != NULL && call->transport_error[0] != '\0')
-			appendStringInfo(&text, ": %s", call->transport_error);
-	}
-	if (text.data[text.len - 1] != '.')
-		appendStringInfoChar(&text, '.');
-	if (call->error.http_status != 0)
-		appendStringInfo(&text, " HTTP status %d.", call->error.http_status);
-	if (call->attempt > 1)
-		appendStringInfo(&text, " %d attempts.", call->attempt);
-	if (call->request_id != NULL)
-		appendStringInfo(&text, " Request id %s.", call->request_id);
-	return blank_controls(text.data);
-}
-
-/* Are the answer's jobs to be of one account, which smf_call_check_account finds out? */
-bool
-smf_call_means_account(const AwsCall *call)
-{
-	return call->client->config.account_id != NULL;
-}
-
-/*
- * smf_call_check_account
- *		Raise 28000 when the ARN, of the job that the call is about, is of another account
- *		than the one that is meant, if one is.
- */
-void
-smf_call_check_account(const AwsCall *call, const char *arn)
-{
-	const AwsClient *client = call->client;
-	const char *meant = client->config.account_id;
-	AwsSession *session = client->session;
-	char	   *account;
-
-	if (meant == NULL)
-		return;
-	account = smf_arn_account(arn);
-	if (account != NULL && strcmp(account, meant) == 0)
-	{
-		strlcpy(session->account, account, sizeof(session->account));
-		pfree(account);
-		return;
-	}
-	session->account[0] = '\0';
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			 errmsg("training job \"%s\" is of AWS account %s, and account %s is meant",
-					call->subject, account ? account : "(none)", meant),
-			 OidIsValid(session->mappingid) ?
-			 errdetail("%s was called with the credentials of the user mapping of role \"%s\" for server \"%s\".",
-					   call->operation, GetUserNameFromId(session->userid, false),
-					   client->config.server_name) :
-			 errdetail("%s was called with the database server's own credentials, for server \"%s\".",
-					   call->operation, client->config.server_name),
-			 errhint("Correct the user mapping, or the option account_id of the server or the foreign table.")));
+		call->subject = smf_blank_controls(MemoryContextStrdup(call->client->context, subject));
 }
 
 /* Service's clock in its answer: epoch seconds, or -1 when it does not say. */
@@ -1325,199 +1032,4 @@ int64
 smf_call_date(const AwsCall *call)
 {
 	return call->request && call->result == SMF_HTTP_OK ? smf_http_date(call->request) : -1;
-}
-
-/* Did the call fail since the service takes the credentials for nobody's? */
-bool
-smf_call_refused(const AwsCall *call)
-{
-	return call->result == SMF_HTTP_OK && smf_retry_refuses_credentials(call->error.code);
-}
-
-/* Did the call fail since its answer is larger than may be? */
-bool
-smf_call_too_large(const AwsCall *call)
-{
-	return call->result == SMF_HTTP_TOO_LARGE;
-}
-
-/* Did the call fail since the credentials may not make it? */
-bool
-smf_call_denied(const AwsCall *call)
-{
-	return call->result == SMF_HTTP_OK && smf_retry_denies(call->error.code);
-}
-
-/*
- * smf_call_tls_problem
- *		What to do about a connection that TLS prevented, palloc'ed or a constant; NULL
- *		when it was not that.
- */
-const char *
-smf_call_tls_problem(const AwsCall *call)
-{
-	const char *ca_bundle = call->client->config.ca_bundle;
-
-	switch (call->result)
-	{
-		case SMF_HTTP_TLS_REFUSED:
-			if (ca_bundle == NULL)
-				return "The endpoint's certificate must be for its name, in date, and signed by a CA that the system trusts. Option ca_bundle of the server names the certificates to trust.";
-			if (access(ca_bundle, R_OK) != 0)
-				return psprintf("The database server cannot read the file \"%s\" of option ca_bundle: %m.", ca_bundle);
-			return psprintf("The endpoint's certificate must be for its name, in date, and signed by a CA in the file \"%s\" of option ca_bundle.",
-							ca_bundle);
-		case SMF_HTTP_TLS_FAILED:
-			return "The endpoint must speak TLS 1.2 or later.";
-		default:
-			return NULL;
-	}
-}
-
-/* What to do about credentials that are refused. */
-static const char *
-remedy_of(const AwsCall *call)
-{
-	const AwsSession *session = call->client->session;
-
-	if (call->retry_class == SMF_RETRY_CLOCK_SKEW)
-		return "Set the database server's clock.";
-	return smf_credentials_remedy(&session->credentials);
-}
-
-/* The service said no, in an answer. */
-smf_noreturn static void
-raise_answer(const AwsCall *call)
-{
-	const char *code = call->error.code;
-	const char *server_name = call->client->config.server_name;
-
-	if (call->error.http_status >= 300 && call->error.http_status < 400)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROTOCOL_VIOLATION),
-				 errmsg("%s was answered with an HTTP redirect", call->operation),
-				 smf_call_errdetail(call, NULL),
-				 errhint("Redirects are not followed. Check the region and the endpoint_url of server \"%s\".",
-						 server_name)));
-	if (call->retry_class == SMF_RETRY_THROTTLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("AWS throttles %s, and let no call through for %g s", call->operation,
-						call->client->config.throttle_timeout_ms / 1000.0),
-				 smf_call_errdetail(call, NULL),
-				 errhint("Other programs may share the account's quota. Option throttle_timeout of server \"%s\" is the time allowed.",
-						 server_name)));
-	if (smf_call_refused(call))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("AWS refuses the credentials for server \"%s\"", server_name),
-				 smf_call_errdetail(call, NULL),
-				 errhint("%s", remedy_of(call))));
-	if (smf_call_denied(call) || (code != NULL && strcmp(code, "OptInRequired") == 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("AWS denies %s to the credentials for server \"%s\"",
-						call->operation, server_name),
-				 smf_call_errdetail(call, NULL),
-				 strcmp(code, "OptInRequired") == 0 ?
-				 errhint("Enable the region \"%s\" in the AWS account.", call->client->config.region) :
-				 errhint("Allow sagemaker:%s in the IAM policy.", call->operation)));
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_ERROR),
-			 errmsg("%s failed", call->operation),
-			 smf_call_errdetail(call, NULL)));
-}
-
-/* For ereport: what may keep the endpoint from being reached. */
-static int
-hint_at_connection(const AwsCall *call)
-{
-	const AwsClientConfig *config = &call->client->config;
-
-	if (call->result == SMF_HTTP_TLS_REFUSED)
-		return errhint("%s", smf_call_tls_problem(call));
-	if (call->result != SMF_HTTP_UNRESOLVED)
-		return errhint("Check the region, the endpoint_url and the proxy_url of server \"%s\", and the network.",
-					   config->server_name);
-	if (config->endpoint_url == NULL && call->client->target.proxy_url == NULL)
-		return errhint("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of the foreign table, and that the database server can look up names.",
-					   config->region, config->server_name);
-	return errhint("Check the endpoint_url and the proxy_url of server \"%s\", and that the database server can look up names.",
-				   config->server_name);
-}
-
-/* Raise why the call failed. */
-void
-smf_call_raise(const AwsCall *call)
-{
-	const char *url = call->client->endpoint.url;
-
-	if (call->over_limit)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("the scan has made " INT64_FORMAT " calls, which is the limit",
-						call->client->stats.calls),
-				 errhint("Bound creation_time, read fewer columns, use scan_api 'search', keep the jobs in a table with sagemaker_fdw_refresh, or raise sagemaker_fdw.max_calls.")));
-	switch (call->result)
-	{
-		case SMF_HTTP_OK:
-		case SMF_HTTP_PENDING:
-			raise_answer(call);
-			break;
-		case SMF_HTTP_UNRESOLVED:
-		case SMF_HTTP_CONNECT_FAILED:
-		case SMF_HTTP_CONNECT_TIMEOUT:
-		case SMF_HTTP_TLS_FAILED:
-		case SMF_HTTP_TLS_REFUSED:
-			ereport(ERROR,
-					(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
-					 errmsg("could not connect to %s", url),
-					 smf_call_errdetail(call, NULL),
-					 hint_at_connection(call)));
-			break;
-		case SMF_HTTP_READ_TIMEOUT:
-			ereport(ERROR,
-					(errcode(ERRCODE_CONNECTION_FAILURE),
-					 errmsg("no complete response of %s from %s in %g s", call->operation, url,
-							call->client->config.read_timeout_ms / 1000.0),
-					 smf_call_errdetail(call, "timed out"),
-					 errhint("Option read_timeout of the server is the time allowed.")));
-			break;
-		case SMF_HTTP_BROKEN:
-			ereport(ERROR,
-					(errcode(ERRCODE_CONNECTION_FAILURE),
-					 errmsg("the connection to %s broke off", url),
-					 smf_call_errdetail(call, NULL)));
-			break;
-		case SMF_HTTP_MALFORMED:
-			ereport(ERROR,
-					(errcode(ERRCODE_PROTOCOL_VIOLATION),
-					 errmsg("%s does not answer in HTTP", url),
-					 smf_call_errdetail(call, NULL),
-					 errhint("Check the endpoint_url of server \"%s\".",
-							 call->client->config.server_name)));
-			break;
-		case SMF_HTTP_TOO_LARGE:
-			ereport(ERROR,
-					(errcode(ERRCODE_PROTOCOL_VIOLATION),
-					 errmsg("response of %s is too large", call->operation),
-					 smf_call_errdetail(call, NULL),
-					 errhint("Option max_response_size of server \"%s\" is %zu bytes.",
-							 call->client->config.server_name,
-							 call->client->config.max_response_size)));
-			break;
-		case SMF_HTTP_NO_DESCRIPTOR:
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-					 errmsg("could not open a socket for %s", call->operation),
-					 errdetail("This process has too many files open."),
-					 errhint("Lower max_concurrency, or raise max_files_per_process.")));
-			break;
-		case SMF_HTTP_NO_MEMORY:
-			break;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_OUT_OF_MEMORY),
-			 errmsg("out of memory"),
-			 smf_call_errdetail(call, NULL)));
 }

@@ -19,6 +19,18 @@ typedef struct AwsError
 	const char *message;		/* may be NULL */
 } AwsError;
 
+/* The service's name, as requests are signed with it and IAM policies know it. */
+#define SMF_SIGNING_NAME "sagemaker"
+
+/* What a client's calls are about, which only the caller knows; constants. */
+typedef struct AwsTopic
+{
+	const char *noun;			/* for one thing that calls are about */
+	const char *limit_hint;		/* what to do when max_calls were made */
+	bool		(*not_found) (const AwsError *error);	/* does it only say that there is
+														 * no such thing? */
+} AwsTopic;
+
 /* Where a client's calls go and what each may cost. */
 typedef struct AwsClientConfig
 {
@@ -41,8 +53,7 @@ typedef struct AwsClientConfig
 	bool		adaptive;		/* follow the rate that the service bears? */
 	double		max_calls_per_second;	/* of an operation; 0: no ceiling */
 	int64		max_calls;		/* requests of the client; 0: any number */
-	bool		(*not_found) (const AwsError *error);	/* does it only say that there is
-														 * no such thing? */
+	const AwsTopic *topic;
 } AwsClientConfig;
 
 /* What a client's calls have cost so far. */
@@ -94,23 +105,12 @@ extern AwsCall *smf_call_start(AwsClient *client, const char *operation, const c
 extern bool smf_call_done(const AwsCall *call);
 extern AwsCallState smf_call_state(const AwsCall *call);
 extern bool smf_call_failed(const AwsCall *call);
-extern bool smf_call_refused(const AwsCall *call);
-extern bool smf_call_too_large(const AwsCall *call);
-extern bool smf_call_denied(const AwsCall *call);
-extern const char *smf_call_tls_problem(const AwsCall *call);
-extern const AwsError *smf_call_error(const AwsCall *call);
 extern void smf_call_wait(AwsCall *call);
 extern void smf_call_count_rows(const AwsCall *call, int64 nrows);
 extern const char *smf_call_operation(const AwsCall *call);
 extern const char *smf_call_body(const AwsCall *call, size_t *len);
-extern bool smf_call_may_quote(const AwsCall *call);
-extern bool smf_call_means_account(const AwsCall *call);
-extern void smf_call_check_account(const AwsCall *call, const char *arn);
 extern int64 smf_call_date(const AwsCall *call);
 extern void smf_call_about(AwsCall *call, const char *subject);
-extern char *smf_call_outcome(const AwsCall *call, const char *reason);
-extern int	smf_call_errdetail(const AwsCall *call, const char *reason);
-smf_noreturn extern void smf_call_raise(const AwsCall *call);
 extern void smf_call_free(AwsCall *call);
 
 #endif							/* SMF_CLIENT_H */

@@ -24,6 +24,7 @@
 
 #include <openssl/crypto.h>
 
+#include "aws/error_code.h"
 #include "aws/inquiry.h"
 #include "aws/json.h"
 #include "aws/quote.h"
@@ -32,9 +33,6 @@
 #include "common/pg_prng.h"
 #include "nodes/pg_list.h"
 #include "utils/memutils.h"
-
-/* Longest AWS error code that is kept, with its NUL. */
-#define ERROR_CODE_SIZE 128
 
 struct Inquiry
 {
@@ -359,11 +357,11 @@ static void
 take_error(const Fetch *fetch, FetchAnswer *answer)
 {
 	const char *header = smf_http_header(fetch->request, "x-amzn-ErrorType");
-	char		cut[ERROR_CODE_SIZE];
+	char		cut[SMF_ERROR_CODE_SIZE];
 
 	if (header != NULL)
 	{
-		smf_retry_error_code(header, cut, sizeof(cut));
+		smf_error_code(header, cut, sizeof(cut));
 		answer->code = quote(fetch, smf_text_from_utf8(cut, strlen(cut)));
 	}
 	else
@@ -408,22 +406,11 @@ may_pass(const Fetch *fetch)
 	const FetchAnswer *answer = &fetch->answer;
 	RetryClass	retry_class;
 
-	switch (answer->result)
-	{
-		case SMF_HTTP_OK:
-			retry_class = smf_retry_classify(answer->status, answer->code, answer->message);
-			return retry_class == SMF_RETRY_TRANSIENT || retry_class == SMF_RETRY_THROTTLED ||
-				(fetch->policy.may_pass != NULL && fetch->policy.may_pass(answer));
-		case SMF_HTTP_UNRESOLVED:
-		case SMF_HTTP_CONNECT_FAILED:
-		case SMF_HTTP_CONNECT_TIMEOUT:
-		case SMF_HTTP_TLS_FAILED:
-		case SMF_HTTP_READ_TIMEOUT:
-		case SMF_HTTP_BROKEN:
-			return !fetch->policy.answered_only;
-		default:
-			return false;
-	}
+	if (answer->result != SMF_HTTP_OK)
+		return smf_http_transient(answer->result) && !fetch->policy.answered_only;
+	retry_class = smf_error_class(answer->status, answer->code, answer->message);
+	return retry_class == SMF_RETRY_TRANSIENT || retry_class == SMF_RETRY_THROTTLED ||
+		(fetch->policy.may_pass != NULL && fetch->policy.may_pass(answer));
 }
 
 /* Seconds to wait before the next attempt: at least what the answer asks for. */

@@ -20,6 +20,7 @@
 #include <ctype.h>
 
 #include "aws/quote.h"
+#include "mb/pg_wchar.h"
 
 /* Stands where a secret stood; no shorter secret is looked for. */
 #define HIDDEN "[hidden]"
@@ -164,5 +165,26 @@ smf_quote(char *text, const HttpRequest *request, const char *form)
 	}
 	if (form != NULL)
 		hide_field(text, form, FORM_FIELD, "&");
+	return text;
+}
+
+/*
+ * smf_blank_controls
+ *		Make blanks of control characters, which a terminal might obey and which might
+ *		begin a line of the log.  Returns its argument.
+ */
+char *
+smf_blank_controls(char *text)
+{
+	bool		utf8 = GetDatabaseEncoding() == PG_UTF8;
+
+	for (unsigned char *c = (unsigned char *) text; *c != '\0'; c++)
+	{
+		if (*c < ' ' || *c == 0x7F)
+			*c = ' ';
+		/* U+0080 to U+009F, among them another escape */
+		else if (utf8 && c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0)
+			c[0] = c[1] = ' ';
+	}
 	return text;
 }

@@ -11,5 +11,6 @@
 #include "http/http.h"
 
 extern char *smf_quote(char *text, const HttpRequest *request, const char *form);
+extern char *smf_blank_controls(char *text);
 
 #endif							/* SMF_QUOTE_H */

@@ -4,7 +4,7 @@
  *		When to call again, and how long to wait first.
  *
  * Pure: the clock and the random draw are arguments, so every schedule can be
- * tested.  It knows AWS error codes, not HTTP handles; client.c does the waiting.
+ * tested.  error_code.c says which failures may pass; client.c does the waiting.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,120 +36,6 @@
 /* Longest delay that the service may ask for, in seconds. */
 #define RETRY_AFTER_MAX_S 60.0
 
-/*
- * smf_retry_error_code
- *		The error code in what a header or a body gives, cut to "size" bytes.
- *
- * It may stand between a namespace and an address:
- * "com.amazonaws.sagemaker#ThrottlingException:http://internal.amazon.com/".
- */
-void
-smf_retry_error_code(const char *raw, char *code, size_t size)
-{
-	size_t		len = strcspn(raw, ":");
-	const char *begin = raw;
-
-	for (size_t i = 0; i < len; i++)
-	{
-		if (raw[i] == '#')
-			begin = raw + i + 1;
-	}
-	len -= begin - raw;
-	if (len > size - 1)
-		len = size - 1;
-	memcpy(code, begin, len);
-	code[len] = '\0';
-}
-
-/*
- * smf_retry_code_valid
- *		Does it look like an error code, rather than any text: letters, digits, dots,
- *		hyphens and underscores, a letter first?
- */
-bool
-smf_retry_code_valid(const char *code)
-{
-	size_t		len = strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-	return len > 0 && code[len] == '\0' && strchr("0123456789._-", code[0]) == NULL;
-}
-
-static bool
-is_one_of(const char *code, const char *const *codes)
-{
-	if (code == NULL)
-		return false;
-	for (; *codes != NULL; codes++)
-	{
-		if (strcmp(code, *codes) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-contains(const char *message, const char *text)
-{
-	return message != NULL && strstr(message, text) != NULL;
-}
-
-/*
- * smf_retry_classify
- *		What an answer that is an error means for the next attempt.
- *
- * The lists are those of the AWS SDKs.  "code" and "message" may be NULL.
- */
-RetryClass
-smf_retry_classify(int http_status, const char *code, const char *message)
-{
-	static const char *const throttled[] = {
-		"Throttling", "ThrottlingException", "ThrottledException",
-		"RequestThrottledException", "RequestThrottled", "TooManyRequestsException",
-		"ProvisionedThroughputExceededException", "RequestLimitExceeded",
-		"BandwidthLimitExceeded", "LimitExceededException", "SlowDown",
-		"PriorRequestNotComplete", "TransactionInProgressException",
-		"EC2ThrottledException", NULL
-	};
-	static const char *const transient[] = {
-		"RequestTimeout", "RequestTimeoutException", "InternalFailure",
-		"InternalServerError", "ServiceUnavailable", "IDPCommunicationError", NULL
-	};
-	static const char *const skewed[] = {
-		"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", NULL
-	};
-	static const char *const maybe_skewed[] = {
-		"InvalidSignatureException", "SignatureDoesNotMatch", NULL
-	};
-	static const char *const expired[] = {
-		"ExpiredToken", "ExpiredTokenException", NULL
-	};
-
-	if (is_one_of(code, throttled))
-		return SMF_RETRY_THROTTLED;
-	if (is_one_of(code, expired))
-		return SMF_RETRY_EXPIRED;
-	if (is_one_of(code, skewed))
-		return SMF_RETRY_CLOCK_SKEW;
-	if (is_one_of(code, maybe_skewed) &&
-		(contains(message, "Signature expired") || contains(message, "Signature not yet current")))
-		return SMF_RETRY_CLOCK_SKEW;
-	if (is_one_of(code, transient))
-		return SMF_RETRY_TRANSIENT;
-
-	switch (http_status)
-	{
-		case 429:
-			return SMF_RETRY_THROTTLED;
-		case 500:
-		case 502:
-		case 503:
-		case 504:
-			return SMF_RETRY_TRANSIENT;
-		default:
-			return SMF_RETRY_NO;
-	}
-}
-
 /* Full jitter: between nothing and "bound_s", doubled so many times, but "most_s" at most. */
 static double
 jittered(double bound_s, int doublings, double most_s, double draw)
@@ -157,39 +43,6 @@ jittered(double bound_s, int doublings, double most_s, double draw)
 	for (int i = 0; i < doublings && bound_s < most_s; i++)
 		bound_s *= 2;
 	return draw * (bound_s < most_s ? bound_s : most_s);
-}
-
-/*
- * smf_retry_refuses_credentials
- *		Does the error say that the credentials are taken for nobody's?  NULL is no code.
- */
-bool
-smf_retry_refuses_credentials(const char *code)
-{
-	static const char *const refused[] = {
-		"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
-		"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature",
-		"IncompleteSignatureException", "MissingAuthenticationToken",
-		"MissingAuthenticationTokenException", "AuthFailure",
-		"ExpiredToken", "ExpiredTokenException",
-		"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", NULL
-	};
-
-	return is_one_of(code, refused);
-}
-
-/*
- * smf_retry_denies
- *		Does it say that they are somebody's, who may not do that?
- */
-bool
-smf_retry_denies(const char *code)
-{
-	static const char *const denied[] = {
-		"AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation", NULL
-	};
-
-	return is_one_of(code, denied);
 }
 
 /*

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "access/xact.h"
+#include "aws/call_error.h"
 #include "fdw/role.h"
 #include "fmgr.h"
 #include "funcapi.h"

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "aws/call_error.h"
 #include "fdw/role.h"
 #include "fmgr.h"
 #include "http/http.h"

@@ -41,7 +41,7 @@ client_config(const SmfSettings *settings)
 	config.adaptive = settings->retry_mode == SMF_RETRY_ADAPTIVE;
 	config.max_calls_per_second = settings->max_calls_per_second;
 	config.max_calls = smf_max_calls;
-	config.not_found = smf_job_not_found;
+	config.topic = &smf_job_topic;
 	return config;
 }
 

@@ -113,6 +113,7 @@ extern void smf_http_disconnect(void);
 
 /* request.c: what came back */
 extern HttpResult smf_http_result(const HttpRequest *request);
+extern bool smf_http_transient(HttpResult result);
 extern const char *smf_http_error(const HttpRequest *request);
 extern int	smf_http_status(const HttpRequest *request);
 extern const char *smf_http_body(const HttpRequest *request, size_t *len);

@@ -481,6 +481,27 @@ smf_http_header(const HttpRequest *request, const char *name)
 }
 
 /*
+ * smf_http_transient
+ *		May a request that ended so, without an answer, be answered if it is sent again?
+ */
+bool
+smf_http_transient(HttpResult result)
+{
+	switch (result)
+	{
+		case SMF_HTTP_UNRESOLVED:
+		case SMF_HTTP_CONNECT_FAILED:
+		case SMF_HTTP_CONNECT_TIMEOUT:
+		case SMF_HTTP_TLS_FAILED:
+		case SMF_HTTP_READ_TIMEOUT:
+		case SMF_HTTP_BROKEN:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
  * smf_http_sent_header
  *		The same of a header that the request was sent with; it may be secret.
  */

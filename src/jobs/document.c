@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "aws/call_error.h"
 #include "aws/json.h"
 #include "compat/base.h"
 #include "compat/jobs.h"

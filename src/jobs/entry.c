@@ -30,6 +30,7 @@
  */
 #include "postgres.h"
 
+#include "aws/call_error.h"
 #include "jobs/document.h"
 #include "jobs/entry.h"
 #include "utils/memutils.h"

@@ -342,6 +342,13 @@ smf_job_not_found(const AwsError *error)
 	return false;
 }
 
+/* What aws/ is to know of calls about jobs. */
+const AwsTopic smf_job_topic = {
+	.noun = "training job",
+	.limit_hint = "Bound creation_time, read fewer columns, use scan_api 'search', keep the jobs in a table with sagemaker_fdw_refresh, or raise sagemaker_fdw.max_calls.",
+	.not_found = smf_job_not_found
+};
+
 static bool
 name_valid(const char *name, size_t longest)
 {

@@ -86,6 +86,8 @@ extern AwsCall *smf_start_describe(AwsClient *client, const char *job_name, int6
 extern AwsCall *smf_start_list_tags(AwsClient *client, const char *job_name, const char *arn,
 									bool small_page, const char *next_token, int64 *attempts);
 
+extern const AwsTopic smf_job_topic;
+
 extern bool smf_job_not_found(const AwsError *error);
 
 extern bool smf_training_job_name_valid(const char *name);

@@ -21,6 +21,7 @@
  */
 #include "postgres.h"
 
+#include "aws/call_error.h"
 #include "http/http.h"
 #include "jobs/entry.h"
 #include "jobs/lookup.h"

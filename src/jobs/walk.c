@@ -27,6 +27,7 @@
  */
 #include "postgres.h"
 
+#include "aws/call_error.h"
 #include "common/hashfn.h"
 #include "compat/jobs.h"
 #include "jobs/document.h"

@@ -14,7 +14,7 @@
  */
 #include "backend.h"
 
-#include "aws/client.c"
+#include "aws/call_error.c"
 
 #define TOKEN "session-token"
 
@@ -53,7 +53,22 @@ smf_http_sent_header(const HttpRequest *request, const char *name)
 	return strcmp(name, "X-Amz-Security-Token") == 0 ? TOKEN : NULL;
 }
 
+const char *
+smf_http_error(const HttpRequest *request)
+{
+	return "";
+}
+
 /* ----- the harness ----- */
+
+/* Is it nothing that there is? */
+static bool
+not_found(const AwsError *error)
+{
+	return false;
+}
+
+static const AwsTopic topic = {.noun = "thing", .limit_hint = "Ask less.", .not_found = not_found};
 
 /* Read the error, and raise it. */
 static void
@@ -62,11 +77,10 @@ raise_error(void *arg)
 	AwsCall    *call = arg;
 	const AwsError *error = &call->error;
 
-	read_error(call);
+	smf_call_read_error(call);
 	FUZZ_CHECK(error->http_status == answer.status);
 	if (error->code != NULL)
-		FUZZ_CHECK(strlen(error->code) < ERROR_CODE_SIZE * 3 && strpbrk(error->code, ":#\r\n") == NULL);
-	call->retry_class = smf_retry_classify(error->http_status, error->code, error->message);
+		FUZZ_CHECK(strlen(error->code) < SMF_ERROR_CODE_SIZE * 3 && strpbrk(error->code, ":#\r\n") == NULL);
 	smf_call_raise(call);
 }
 
@@ -104,6 +118,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	client.echo_text = (there & 8) != 0;
 	fuzz_encoding = (there & 16) != 0 ? PG_LATIN1 : PG_UTF8;
 	client.config.server_name = "server";
+	client.config.topic = &topic;
 	client.config.region = "us-east-1";
 	answer.body = (const char *) input.at;
 	answer.body_len = input.left;

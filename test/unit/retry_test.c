@@ -7,6 +7,7 @@
  */
 #include <math.h>
 
+#include "aws/error_code.h"
 #include "aws/retry.h"
 #include "tap.h"
 
@@ -75,7 +76,7 @@ is_code(const char *raw, const char *expected)
 {
 	char		code[32];
 
-	smf_retry_error_code(raw, code, sizeof(code));
+	smf_error_code(raw, code, sizeof(code));
 	tap_is(code, expected, expected[0] ? expected : "an empty code");
 }
 
@@ -113,9 +114,9 @@ test_code_valid(void)
 	static const char *const bad[] = {"", "two words", "<html>", "404", "a\nb", "a:b", "\xc3\xa9", ".a", "a\"b"};
 
 	for (int i = 0; i < COUNT(good); i++)
-		tap_ok(smf_retry_code_valid(good[i]), "what may be an error code");
+		tap_ok(smf_error_code_valid(good[i]), "what may be an error code");
 	for (int i = 0; i < COUNT(bad); i++)
-		tap_ok(!smf_retry_code_valid(bad[i]), "what cannot be an error code");
+		tap_ok(!smf_error_code_valid(bad[i]), "what cannot be an error code");
 }
 
 static void
@@ -168,7 +169,7 @@ main(void)
 
 		snprintf(title, sizeof(title), "class of %d %s", answer->http_status,
 				 answer->code ? answer->code : "without a code");
-		tap_is_int(smf_retry_classify(answer->http_status, answer->code, answer->message),
+		tap_is_int(smf_error_class(answer->http_status, answer->code, answer->message),
 				   answer->expected, title);
 	}
 
@@ -180,7 +181,7 @@ main(void)
 	is_code(":", "");
 	is_code("name#", "");
 	is_code("AnErrorCodeThatIsLongerThanTheBufferHere", "AnErrorCodeThatIsLongerThanTheB");
-	smf_retry_error_code("abcdef", tiny, sizeof(tiny));
+	smf_error_code("abcdef", tiny, sizeof(tiny));
 	tap_is(tiny, "abc", "a code is cut to the space there is");
 
 	tap_ok(smf_retry_delay(2, 0.5) == 0.5, "the first retry waits up to 1 s");

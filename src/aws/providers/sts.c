@@ -13,11 +13,11 @@
 #include <openssl/crypto.h>
 
 #include "aws/endpoint.h"
+#include "aws/error_code.h"
 #include "aws/expiry.h"
 #include "aws/json.h"
+#include "aws/message.h"
 #include "aws/providers/provider.h"
-#include "aws/retry.h"
-#include "aws/sigv4.h"
 #include "aws/xml.h"
 #include "lib/stringinfo.h"
 
@@ -76,30 +76,6 @@ find_endpoint(ProviderContext *context, const char *region, AwsEndpoint *endpoin
 						  NULL);
 }
 
-/* The Authorization header's value, malloc'ed. */
-static char *
-sign(const AwsCredentials *with, const char *region, const AwsEndpoint *endpoint,
-	 const StringInfo form, const char *date, int64 time_s)
-{
-	SigV4KeyCache cache = {0};
-	SigV4Keys	keys = {with->access_key_id, with->secret_access_key};
-	SigV4Scope	scope = {region, "sts", time_s};
-	SigV4Header headers[4];
-	SigV4Request request = {.method = "POST", .path = endpoint->path, .query = "", .headers = headers};
-	char	   *authorization;
-
-	headers[request.nheaders++] = (SigV4Header) {"content-type", CONTENT_TYPE};
-	headers[request.nheaders++] = (SigV4Header) {"host", endpoint->host};
-	headers[request.nheaders++] = (SigV4Header) {"x-amz-date", date};
-	if (with->session_token != NULL)
-		headers[request.nheaders++] = (SigV4Header) {"x-amz-security-token", with->session_token};
-	request.payload = form->data;
-	request.payload_len = form->len;
-	authorization = smf_sigv4_authorization(&cache, &keys, &scope, &request);
-	smf_sigv4_cache_clear(&cache);
-	return authorization;
-}
-
 /* An element of STS's answer as text of the database, palloc'ed; NULL without it. */
 static char *
 element(const FetchAnswer *answer, const char *name)
@@ -132,33 +108,29 @@ send_form(ProviderContext *context, const AwsCredentials *with, const char *regi
 		  const AwsEndpoint *endpoint, const StringInfo form)
 {
 	static const FetchPolicy policy = {.attempts = ATTEMPTS, .may_pass = may_pass};
-	char	   *headers[4];
-	char		date[SMF_SIGV4_DATE_SIZE];
-	char	   *authorization;
-	HttpMessage message = {.method = "POST", .headers = (const char *const *) headers,
-	.body = form->data, .body_len = form->len};
+	AwsMessage	message = {
+		.endpoint = endpoint,
+		.region = region,
+		.signing_name = "sts",
+		.content_type = CONTENT_TYPE,
+		.body = form->data,
+		.body_len = form->len,
+		.time_s = (int64) time(NULL) + context->clock_offset_s
+	};
+	SignedMessage signed_message;
 	HttpTarget	target = context->target;
-	int64		time_s = (int64) time(NULL) + context->clock_offset_s;
 
 	target.url = endpoint->url;
 	if (endpoint->loopback)
 		target.proxy_url = NULL;
-	headers[message.nheaders++] = pstrdup("Content-Type: " CONTENT_TYPE);
-	if (with != NULL)
-	{
-		(void) smf_sigv4_date(time_s, date);
-		authorization = sign(with, region, endpoint, form, date, time_s);
-		if (authorization == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory")));
-		headers[message.nheaders++] = psprintf("X-Amz-Date: %s", date);
-		headers[message.nheaders++] = smf_secret_header("Authorization", authorization);
-		free(authorization);
-		if (with->session_token != NULL)
-			headers[message.nheaders++] = smf_secret_header("X-Amz-Security-Token", with->session_token);
-	}
-	return smf_fetch(context->inquiry, &target, &message, &policy);
+	if (!smf_message_sign(&message, with, NULL, &signed_message))
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	/* an error may come before they are forgotten */
+	for (int i = 0; i < signed_message.http.nheaders; i++)
+		(void) smf_secret(signed_message.lines[i]);
+	return smf_fetch(context->inquiry, &target, &signed_message.http, &policy);
 }
 
 /* Does STS refuse the signature for its time?  Then learn STS's clock. */
@@ -166,7 +138,7 @@ static bool
 learn_clock(ProviderContext *context, const FetchAnswer *answer)
 {
 	if (answer->result != SMF_HTTP_OK || answer->status < 400 || answer->date_s < 0 ||
-		smf_retry_classify(answer->status, answer->code, answer->message) != SMF_RETRY_CLOCK_SKEW ||
+		smf_error_class(answer->status, answer->code, answer->message) != SMF_RETRY_CLOCK_SKEW ||
 		!smf_clock_offset_credible(answer->ahead_s))
 		return false;
 	context->clock_offset_s = answer->ahead_s;
@@ -205,20 +177,20 @@ smf_noreturn static void
 raise_refusal(ProviderContext *context, const char *asked, const AwsCredentials *with, const char *hint,
 			  const FetchAnswer *answer)
 {
-	RetryClass	retry_class = smf_retry_classify(answer->status, answer->code, answer->message);
+	RetryClass	retry_class = smf_error_class(answer->status, answer->code, answer->message);
 	bool		throttled = retry_class == SMF_RETRY_THROTTLED;
 
 	if (throttled)
 		hint = "Other programs may share the account's quota of STS.";
 	else if (retry_class == SMF_RETRY_CLOCK_SKEW)
 		hint = "Set the database server's clock.";
-	else if (with != NULL && smf_retry_refuses_credentials(answer->code))
+	else if (with != NULL && smf_error_refuses_credentials(answer->code))
 		hint = smf_credentials_remedy(with);
 	else if (answer->code != NULL && strcmp(answer->code, "RegionDisabledException") == 0)
 		hint = "Enable the region, or STS in it, in the AWS account.";
 
 	/* any other text might come from anywhere in the network */
-	if (answer->code == NULL || !smf_retry_code_valid(answer->code))
+	if (answer->code == NULL || !smf_error_code_valid(answer->code))
 		smf_provider_unreachable(context, "STS", answer);
 	ereport(ERROR,
 			(errcode(throttled ? ERRCODE_INSUFFICIENT_RESOURCES : ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
@@ -247,7 +219,7 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 	if (answer == NULL)
 		return SMF_ASKED;
 	if (answer->status != 200 && with != NULL && !context->asked_anew &&
-		smf_retry_refuses_credentials(answer->code) && smf_inquiry_restart(context->inquiry))
+		smf_error_refuses_credentials(answer->code) && smf_inquiry_restart(context->inquiry))
 	{
 		/* what this role is assumed with has expired on the way, or was kept too long */
 		context->asked_anew = true;
@@ -293,7 +265,7 @@ smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with, boo
 	answer = ask(context, with, &form, "ask STS for the account");
 	if (answer == NULL)
 		return NULL;
-	if (refused != NULL && answer->status != 200 && smf_retry_refuses_credentials(answer->code))
+	if (refused != NULL && answer->status != 200 && smf_error_refuses_credentials(answer->code))
 	{
 		*refused = true;
 		return NULL;

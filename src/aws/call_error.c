@@ -1,0 +1,447 @@
+/*-------------------------------------------------------------------------
+ *
+ * call_error.c
+ *		Why a call has failed: read from its answer, and said to users.
+ *
+ * Each error has an SQLSTATE that says whose turn it is, a detail with the call and the
+ * service's words, and a hint that is an action.  What the service's codes mean is in
+ * error_code.c, what of its words may stand in a message in quote.c.
+ *
+ * Not accounted for: what calls are about.  Whoever makes a client says that (AwsTopic).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <unistd.h>
+
+#include "aws/call_error.h"
+#include "aws/internal.h"
+#include "aws/json.h"
+#include "aws/quote.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+/*
+ * How much of an answer that is no AWS error is quoted, in bytes, and how much is read
+ * for that: a secret that would be cut in two is hidden before.
+ */
+#define QUOTED_TEXT_MAX 200
+#define QUOTED_READ_MAX 16384
+
+/* ----- reading it ----- */
+
+/* The beginning of an answer that is no AWS error, palloc'ed. */
+static char *
+beginning_of(const AwsCall *call)
+{
+	char	   *text = smf_text_from_utf8(call->answer, Min(call->answer_len, QUOTED_READ_MAX));
+
+	text = smf_quote(text, call->request, NULL);
+	text[pg_mbcliplen(text, strlen(text), QUOTED_TEXT_MAX)] = '\0';
+	return text;
+}
+
+/* Take the service's words out of an answer that is an error. */
+static void
+read_answer(AwsCall *call)
+{
+	AwsClient  *client = call->client;
+	HttpRequest *request = call->request;
+	MemoryContext scratch = AllocSetContextCreate(client->context, "sagemaker_fdw error",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	const char *body = call->answer;
+	size_t		len = call->answer_len;
+	const char *code = smf_http_header(request, "x-amzn-ErrorType");
+	char	   *message = NULL;
+	const char *reason;
+	Jsonb	   *json = len > 0 ? smf_json_parse(body, len, &reason) : NULL;
+
+	/* Find the code, in a header or in JSON, and the message. */
+	call->error.http_status = smf_http_status(request);
+	if (json != NULL)
+	{
+		if (code == NULL)
+			code = smf_json_member(json, "__type");
+		if (code == NULL)
+			code = smf_json_member(json, "code");
+		message = smf_json_member(json, "message");
+		if (message == NULL)
+			message = smf_json_member(json, "Message");
+	}
+	else if (client->echo_text && len > 0)
+		message = beginning_of(call);
+
+	/* Keep of them what may be quoted. */
+	MemoryContextSwitchTo(client->context);
+	if (code != NULL)
+	{
+		char		cut[SMF_ERROR_CODE_SIZE];
+
+		smf_error_code(code, cut, sizeof(cut));
+		if (client->echo_text || smf_error_code_valid(cut))
+			call->error.code = smf_quote(smf_text_from_utf8(cut, strlen(cut)), request, NULL);
+	}
+	/* without a code it is no AWS error, and the message might be any text */
+	if (message != NULL && (client->echo_text || call->error.code != NULL))
+		call->error.message = smf_quote(pstrdup(message), request, NULL);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+}
+
+/*
+ * smf_call_read_error
+ *		Take out of the request why it has failed, and what that means for another attempt.
+ *
+ * Runs in the client's memory context.
+ */
+void
+smf_call_read_error(AwsCall *call)
+{
+	const char *words = smf_http_error(call->request);
+
+	if (call->result == SMF_HTTP_OK)
+	{
+		read_answer(call);
+		call->retry_class = smf_error_class(call->error.http_status, call->error.code, call->error.message);
+		return;
+	}
+	call->transport_error = smf_quote(smf_text_from_utf8(words, strlen(words)), call->request, NULL);
+	call->retry_class = smf_http_transient(call->result) ? SMF_RETRY_TRANSIENT : SMF_RETRY_NO;
+}
+
+/* ----- what it was ----- */
+
+/* Why the call failed, as the service says; the call's own. */
+const AwsError *
+smf_call_error(const AwsCall *call)
+{
+	return &call->error;
+}
+
+/* Did the call fail since the service takes the credentials for nobody's? */
+bool
+smf_call_refused(const AwsCall *call)
+{
+	return call->result == SMF_HTTP_OK && smf_error_refuses_credentials(call->error.code);
+}
+
+/* Did the call fail since its answer is larger than may be? */
+bool
+smf_call_too_large(const AwsCall *call)
+{
+	return call->result == SMF_HTTP_TOO_LARGE;
+}
+
+/* Did the call fail since the credentials may not make it? */
+bool
+smf_call_denied(const AwsCall *call)
+{
+	return call->result == SMF_HTTP_OK && smf_error_denies(call->error.code);
+}
+
+/*
+ * smf_call_tls_problem
+ *		What to do about a connection that TLS prevented, palloc'ed or a constant; NULL
+ *		when it was not that.
+ */
+const char *
+smf_call_tls_problem(const AwsCall *call)
+{
+	const char *ca_bundle = call->client->config.ca_bundle;
+
+	switch (call->result)
+	{
+		case SMF_HTTP_TLS_REFUSED:
+			if (ca_bundle == NULL)
+				return "The endpoint's certificate must be for its name, in date, and signed by a CA that the system trusts. Option ca_bundle of the server names the certificates to trust.";
+			if (access(ca_bundle, R_OK) != 0)
+				return psprintf("The database server cannot read the file \"%s\" of option ca_bundle: %m.", ca_bundle);
+			return psprintf("The endpoint's certificate must be for its name, in date, and signed by a CA in the file \"%s\" of option ca_bundle.",
+							ca_bundle);
+		case SMF_HTTP_TLS_FAILED:
+			return "The endpoint must speak TLS 1.2 or later.";
+		default:
+			return NULL;
+	}
+}
+
+/* ----- how it is said ----- */
+
+/*
+ * smf_call_may_quote
+ *		May a message quote what the endpoint sent, when that is no AWS answer?
+ */
+bool
+smf_call_may_quote(const AwsCall *call)
+{
+	return call->client->echo_text;
+}
+
+/*
+ * smf_call_title
+ *		The call's operation, and the thing that it is about, palloc'ed.
+ */
+char *
+smf_call_title(const AwsCall *call)
+{
+	if (call->subject == NULL)
+		return pstrdup(call->operation);
+	return psprintf("%s of %s \"%s\"", call->operation, call->client->config.topic->noun, call->subject);
+}
+
+/*
+ * smf_call_errdetail
+ *		For ereport: which call, for what, and what the service said.
+ *
+ * "reason" stands for what the service said; NULL: its own words.
+ */
+int
+smf_call_errdetail(const AwsCall *call, const char *reason)
+{
+	return errdetail_internal("%s", smf_call_outcome(call, reason));
+}
+
+/*
+ * smf_call_outcome
+ *		The same as a text, palloc'ed, without control characters.
+ */
+char *
+smf_call_outcome(const AwsCall *call, const char *reason)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, smf_call_title(call));
+	if (reason != NULL)
+		appendStringInfo(&text, ": %s", smf_quote(pstrdup(reason), call->request, NULL));
+	else
+	{
+		if (call->error.code != NULL)
+			appendStringInfo(&text, ": %s", call->error.code);
+		if (call->error.message != NULL)
+			appendStringInfo(&text, ": %s", call->error.message);
+		if (call->transport_error != NULL && call->transport_error[0] != '\0')
+			appendStringInfo(&text, ": %s", call->transport_error);
+	}
+	if (text.data[text.len - 1] != '.')
+		appendStringInfoChar(&text, '.');
+	if (call->error.http_status != 0)
+		appendStringInfo(&text, " HTTP status %d.", call->error.http_status);
+	if (call->attempt > 1)
+		appendStringInfo(&text, " %d attempts.", call->attempt);
+	if (call->request_id != NULL)
+		appendStringInfo(&text, " Request id %s.", call->request_id);
+	return smf_blank_controls(text.data);
+}
+
+/* What to do about credentials that are refused. */
+static const char *
+remedy_of(const AwsCall *call)
+{
+	const AwsSession *session = call->client->session;
+
+	if (call->retry_class == SMF_RETRY_CLOCK_SKEW)
+		return "Set the database server's clock.";
+	return smf_credentials_remedy(&session->credentials);
+}
+
+/* The service said no, in an answer. */
+smf_noreturn static void
+raise_answer(const AwsCall *call)
+{
+	const char *code = call->error.code;
+	const char *server_name = call->client->config.server_name;
+
+	/* It is no answer of the service's own. */
+	if (call->error.http_status >= 300 && call->error.http_status < 400)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("%s was answered with an HTTP redirect", call->operation),
+				 smf_call_errdetail(call, NULL),
+				 errhint("Redirects are not followed. Check the region and the endpoint_url of server \"%s\".",
+						 server_name)));
+
+	/* The account's quota is used up. */
+	if (call->retry_class == SMF_RETRY_THROTTLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("AWS throttles %s, and let no call through for %g s", call->operation,
+						call->client->config.throttle_timeout_ms / 1000.0),
+				 smf_call_errdetail(call, NULL),
+				 errhint("Other programs may share the account's quota. Option throttle_timeout of server \"%s\" is the time allowed.",
+						 server_name)));
+
+	/* The credentials are nobody's, or may not do that. */
+	if (smf_call_refused(call))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("AWS refuses the credentials for server \"%s\"", server_name),
+				 smf_call_errdetail(call, NULL),
+				 errhint("%s", remedy_of(call))));
+	if (smf_call_denied(call) || (code != NULL && strcmp(code, "OptInRequired") == 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("AWS denies %s to the credentials for server \"%s\"",
+						call->operation, server_name),
+				 smf_call_errdetail(call, NULL),
+				 strcmp(code, "OptInRequired") == 0 ?
+				 errhint("Enable the region \"%s\" in the AWS account.", call->client->config.region) :
+				 errhint("Allow %s:%s in the IAM policy.", SMF_SIGNING_NAME, call->operation)));
+
+	/* Whatever else it says. */
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_ERROR),
+			 errmsg("%s failed", call->operation),
+			 smf_call_errdetail(call, NULL)));
+}
+
+/* For ereport: what may keep the endpoint from being reached. */
+static int
+hint_at_connection(const AwsCall *call)
+{
+	const AwsClientConfig *config = &call->client->config;
+
+	if (call->result == SMF_HTTP_TLS_REFUSED)
+		return errhint("%s", smf_call_tls_problem(call));
+	if (call->result != SMF_HTTP_UNRESOLVED)
+		return errhint("Check the region, the endpoint_url and the proxy_url of server \"%s\", and the network.",
+					   config->server_name);
+	if (config->endpoint_url == NULL && call->client->target.proxy_url == NULL)
+		return errhint("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of the foreign table, and that the database server can look up names.",
+					   config->region, config->server_name);
+	return errhint("Check the endpoint_url and the proxy_url of server \"%s\", and that the database server can look up names.",
+				   config->server_name);
+}
+
+/*
+ * smf_call_raise
+ *		Raise why the call failed.
+ */
+void
+smf_call_raise(const AwsCall *call)
+{
+	const char *url = call->client->endpoint.url;
+
+	/* It was not sent. */
+	if (call->over_limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the scan has made " INT64_FORMAT " calls, which is the limit",
+						call->client->stats.calls),
+				 errhint("%s", call->client->config.topic->limit_hint)));
+
+	/* It was answered, or that is what failed. */
+	switch (call->result)
+	{
+		case SMF_HTTP_OK:
+		case SMF_HTTP_PENDING:
+			raise_answer(call);
+			break;
+		case SMF_HTTP_UNRESOLVED:
+		case SMF_HTTP_CONNECT_FAILED:
+		case SMF_HTTP_CONNECT_TIMEOUT:
+		case SMF_HTTP_TLS_FAILED:
+		case SMF_HTTP_TLS_REFUSED:
+			ereport(ERROR,
+					(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
+					 errmsg("could not connect to %s", url),
+					 smf_call_errdetail(call, NULL),
+					 hint_at_connection(call)));
+			break;
+		case SMF_HTTP_READ_TIMEOUT:
+			ereport(ERROR,
+					(errcode(ERRCODE_CONNECTION_FAILURE),
+					 errmsg("no complete response of %s from %s in %g s", call->operation, url,
+							call->client->config.read_timeout_ms / 1000.0),
+					 smf_call_errdetail(call, "timed out"),
+					 errhint("Option read_timeout of the server is the time allowed.")));
+			break;
+		case SMF_HTTP_BROKEN:
+			ereport(ERROR,
+					(errcode(ERRCODE_CONNECTION_FAILURE),
+					 errmsg("the connection to %s broke off", url),
+					 smf_call_errdetail(call, NULL)));
+			break;
+		case SMF_HTTP_MALFORMED:
+			ereport(ERROR,
+					(errcode(ERRCODE_PROTOCOL_VIOLATION),
+					 errmsg("%s does not answer in HTTP", url),
+					 smf_call_errdetail(call, NULL),
+					 errhint("Check the endpoint_url of server \"%s\".",
+							 call->client->config.server_name)));
+			break;
+		case SMF_HTTP_TOO_LARGE:
+			ereport(ERROR,
+					(errcode(ERRCODE_PROTOCOL_VIOLATION),
+					 errmsg("response of %s is too large", call->operation),
+					 smf_call_errdetail(call, NULL),
+					 errhint("Option max_response_size of server \"%s\" is %zu bytes.",
+							 call->client->config.server_name,
+							 call->client->config.max_response_size)));
+			break;
+		case SMF_HTTP_NO_DESCRIPTOR:
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+					 errmsg("could not open a socket for %s", call->operation),
+					 errdetail("This process has too many files open."),
+					 errhint("Lower max_concurrency, or raise max_files_per_process.")));
+			break;
+		case SMF_HTTP_NO_MEMORY:
+			break;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("out of memory"),
+			 smf_call_errdetail(call, NULL)));
+}
+
+/* ----- whose answer it is ----- */
+
+/* Is the answer to be of one account, which smf_call_check_account finds out? */
+bool
+smf_call_means_account(const AwsCall *call)
+{
+	return call->client->config.account_id != NULL;
+}
+
+/*
+ * smf_call_check_account
+ *		Raise 28000 when the ARN, of what the call is about, is of another account than the
+ *		one that is meant, if one is.
+ *
+ * The message names no more than the accounts: roles read it that may not see every row.
+ */
+void
+smf_call_check_account(const AwsCall *call, const char *arn)
+{
+	const AwsClient *client = call->client;
+	const char *meant = client->config.account_id;
+	AwsSession *session = client->session;
+	char	   *account;
+
+	if (meant == NULL)
+		return;
+	account = smf_arn_account(arn);
+	if (account != NULL && strcmp(account, meant) == 0)
+	{
+		strlcpy(session->account, account, sizeof(session->account));
+		pfree(account);
+		return;
+	}
+	session->account[0] = '\0';
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("a %s is of AWS account %s, and account %s is meant",
+					client->config.topic->noun, account ? account : "(none)", meant),
+			 errdetail("%s was called with %s for server \"%s\".", smf_call_title(call),
+					   OidIsValid(session->mappingid) ?
+					   psprintf("the credentials of the user mapping of role \"%s\"",
+								GetUserNameFromId(session->userid, false)) :
+					   "the database server's own credentials",
+					   client->config.server_name),
+			 errhint("Correct the user mapping, or the option account_id of the server or the foreign table.")));
+}

@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * call_error.h
+ *		Why a call has failed: read from its answer, and said to users.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_CALL_ERROR_H
+#define SMF_CALL_ERROR_H
+
+#include "aws/client.h"
+
+extern const AwsError *smf_call_error(const AwsCall *call);
+extern bool smf_call_refused(const AwsCall *call);
+extern bool smf_call_too_large(const AwsCall *call);
+extern bool smf_call_denied(const AwsCall *call);
+extern const char *smf_call_tls_problem(const AwsCall *call);
+
+extern bool smf_call_may_quote(const AwsCall *call);
+extern char *smf_call_outcome(const AwsCall *call, const char *reason);
+extern int	smf_call_errdetail(const AwsCall *call, const char *reason);
+smf_noreturn extern void smf_call_raise(const AwsCall *call);
+
+extern bool smf_call_means_account(const AwsCall *call);
+extern void smf_call_check_account(const AwsCall *call, const char *arn);
+
+#endif							/* SMF_CALL_ERROR_H */

@@ -1,0 +1,44 @@
+/*-------------------------------------------------------------------------
+ *
+ * message.h
+ *		A message to an AWS service, signed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_MESSAGE_H
+#define SMF_MESSAGE_H
+
+#include "aws/endpoint.h"
+#include "aws/keys.h"
+#include "aws/sigv4.h"
+#include "http/http.h"
+
+/* Headers of a message at most, the signature's among them. */
+#define SMF_MESSAGE_HEADERS_MAX 6
+
+/* What a message says, and to whom.  Strings are the caller's. */
+typedef struct AwsMessage
+{
+	const AwsEndpoint *endpoint;
+	const char *region;
+	const char *signing_name;	/* of the service */
+	const char *content_type;
+	const char *target;			/* the operation, of services that take it in a header;
+								 * NULL: it is in the body */
+	const char *body;
+	size_t		body_len;		/* bytes */
+	int64		time_s;			/* when it is sent, by the service's clock: epoch seconds */
+} AwsMessage;
+
+/* The same as it is sent.  Its lines are palloc'ed, and secret. */
+typedef struct SignedMessage
+{
+	HttpMessage http;			/* its headers are the lines, its body the caller's */
+	char	   *lines[SMF_MESSAGE_HEADERS_MAX];
+} SignedMessage;
+
+extern bool smf_message_sign(const AwsMessage *message, const AwsCredentials *credentials,
+							 SigV4KeyCache *cache, SignedMessage *signed_message);
+extern void smf_message_forget(SignedMessage *signed_message);
+
+#endif							/* SMF_MESSAGE_H */
