@@ -60,6 +60,7 @@ OBJS = \
 	src/aws/keys.o \
 	src/aws/mapping.o \
 	src/aws/message.o \
+	src/aws/network.o \
 	src/aws/quote.o \
 	src/aws/xml.o \
 	src/aws/providers/chain.o \

@@ -9,6 +9,7 @@
 #ifndef SMF_OPTION_H
 #define SMF_OPTION_H
 
+#include "aws/network.h"
 #include "foreign/foreign.h"
 
 /* How failed calls are tried again (option retry_mode). */
@@ -44,13 +45,7 @@ typedef struct SmfSettings
 	const char *server_name;	/* its name, for messages */
 	const char *region;			/* AWS region; NULL when no option gives one */
 	const char *account_id;		/* the AWS account that is meant, 12 digits; NULL: any */
-	const char *endpoint_url;	/* NULL: derived from the region */
-	bool		use_fips_endpoint;	/* derive the one with FIPS */
-	bool		use_dualstack_endpoint; /* derive the one with IPv6 */
-	const char *ca_bundle;		/* PEM file; NULL: the system's store */
-	const char *proxy_url;		/* NULL: none */
-	int			connect_timeout_ms; /* one attempt's connect, TLS included */
-	int			read_timeout_ms;	/* one attempt, from sent to last byte */
+	AwsNetwork	network;		/* how AWS is reached */
 	int			max_attempts;	/* total attempts of one call */
 	int			throttle_timeout_ms;	/* without one success */
 	SmfRetryMode retry_mode;	/* is the rate of calls learnt? */

@@ -151,7 +151,7 @@ smf_call_denied(const AwsCall *call)
 const char *
 smf_call_tls_problem(const AwsCall *call)
 {
-	const char *ca_bundle = call->client->config.ca_bundle;
+	const char *ca_bundle = call->client->config.network.http.ca_bundle;
 
 	switch (call->result)
 	{
@@ -310,7 +310,7 @@ hint_at_connection(const AwsCall *call)
 	if (call->result != SMF_HTTP_UNRESOLVED)
 		return errhint("Check the region, the endpoint_url and the proxy_url of server \"%s\", and the network.",
 					   config->server_name);
-	if (config->endpoint_url == NULL && call->client->target.proxy_url == NULL)
+	if (config->network.endpoint_url == NULL && call->client->target.network.proxy_url == NULL)
 		return errhint("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of the foreign table, and that the database server can look up names.",
 					   config->region, config->server_name);
 	return errhint("Check the endpoint_url and the proxy_url of server \"%s\", and that the database server can look up names.",
@@ -356,7 +356,7 @@ smf_call_raise(const AwsCall *call)
 			ereport(ERROR,
 					(errcode(ERRCODE_CONNECTION_FAILURE),
 					 errmsg("no complete response of %s from %s in %g s", call->operation, url,
-							call->client->config.read_timeout_ms / 1000.0),
+							call->client->config.network.http.read_timeout_ms / 1000.0),
 					 smf_call_errdetail(call, "timed out"),
 					 errhint("Option read_timeout of the server is the time allowed.")));
 			break;

@@ -123,8 +123,8 @@ resolve_endpoint(const AwsClientConfig *config, AwsEndpoint *endpoint)
 					 errhint("Set the option \"region\" of the server or of the foreign table.")));
 		return "There is no region.";
 	}
-	error = smf_endpoint_resolve(config->region, config->endpoint_url, config->use_fips_endpoint,
-								 config->use_dualstack_endpoint, endpoint);
+	error = smf_endpoint_resolve(config->region, config->network.endpoint_url, config->network.use_fips_endpoint,
+								 config->network.use_dualstack_endpoint, endpoint);
 	if (error == SMF_ENDPOINT_OK)
 		return NULL;
 	/* options were checked when they were set; together they may still clash */
@@ -142,8 +142,9 @@ apply_settings(AwsClientConfig *config, const char *region, const char *endpoint
 {
 	if (config->region == NULL)
 		config->region = region;
-	if (config->endpoint_url == NULL && !config->use_fips_endpoint && !config->use_dualstack_endpoint)
-		config->endpoint_url = endpoint_url;
+	if (config->network.endpoint_url == NULL && !config->network.use_fips_endpoint &&
+		!config->network.use_dualstack_endpoint)
+		config->network.endpoint_url = endpoint_url;
 }
 
 /*
@@ -183,12 +184,6 @@ smf_client_endpoint(const AwsClientConfig *config, const ForeignServer *server, 
 	return problem ? psprintf("none. %s", problem) : pstrdup(endpoint.url);
 }
 
-static const char *
-copy_string(const char *string)
-{
-	return string ? pstrdup(string) : NULL;
-}
-
 /*
  * smf_client_create
  *		A client for calls to the endpoint on behalf of a role.
@@ -218,16 +213,14 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	smf_pacer_attach();
 
 	client->config = *config;
-	client->config.server_name = copy_string(config->server_name);
-	client->config.account_id = copy_string(config->account_id);
-	client->config.region = copy_string(config->region);
-	client->config.endpoint_url = copy_string(config->endpoint_url);
-	client->config.ca_bundle = copy_string(config->ca_bundle);
-	client->config.proxy_url = copy_string(config->proxy_url);
+	client->config.server_name = smf_copy_string(config->server_name);
+	client->config.account_id = smf_copy_string(config->account_id);
+	client->config.region = smf_copy_string(config->region);
+	client->config.network = smf_network_copy(&config->network);
 	client->session = smf_session_acquire(server, userid);
 
-	apply_settings(&client->config, copy_string(client->session->region),
-				   copy_string(client->session->endpoint_url));
+	apply_settings(&client->config, smf_copy_string(client->session->region),
+				   smf_copy_string(client->session->endpoint_url));
 	client->problem = resolve_endpoint(&client->config, &client->endpoint);
 
 	/*
@@ -235,14 +228,13 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	 * for superusers.  Both the role that calls are made for and whoever is shown
 	 * the message must be one, whatever function runs meanwhile.
 	 */
-	client->echo_text = client->config.endpoint_url == NULL ||
+	client->echo_text = client->config.network.endpoint_url == NULL ||
 		(superuser_arg(userid) && superuser_arg(GetOuterUserId()));
 
 	client->target.url = client->endpoint.url;
-	client->target.ca_bundle = client->config.ca_bundle;
-	client->target.proxy_url = client->endpoint.loopback ? NULL : client->config.proxy_url;
-	client->target.connect_timeout_ms = config->connect_timeout_ms;
-	client->target.read_timeout_ms = config->read_timeout_ms;
+	client->target.network = client->config.network.http;
+	if (client->endpoint.loopback)
+		client->target.network.proxy_url = NULL;
 	client->target.max_response_size = config->max_response_size;
 
 	MemoryContextSwitchTo(old);
@@ -278,11 +270,7 @@ network_of(const AwsClient *client)
 	const AwsClientConfig *config = &client->config;
 	CredentialNetwork network = {
 		.region = config->region,
-		.use_fips_endpoint = config->use_fips_endpoint,
-		.ca_bundle = config->ca_bundle,
-		.proxy_url = config->proxy_url,
-		.connect_timeout_ms = config->connect_timeout_ms,
-		.read_timeout_ms = config->read_timeout_ms,
+		.network = config->network,
 		.clock_offset_s = client->session->clock_offset_s
 	};
 
@@ -924,7 +912,7 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	call->turn.number = ++calls_started;
 	smf_call_key(&key, client->session->serverid, client->session->userid, client->config.region,
 				 operation);
-	terms.custom_endpoint = client->config.endpoint_url != NULL;
+	terms.custom_endpoint = client->config.network.endpoint_url != NULL;
 	terms.ceiling = client->config.max_calls_per_second;
 	terms.adaptive = client->config.adaptive;
 	call->pacer = smf_pacer_find(&client->session->pacers, &key, &terms);

@@ -40,13 +40,7 @@ typedef struct AwsClientConfig
 	const char *region;			/* AWS region; NULL: as the session's says */
 	bool		may_be_unusable;	/* without a region or an endpoint it is no error to
 									 * make the client, which can make no calls then */
-	const char *endpoint_url;	/* NULL: derived from the region */
-	bool		use_fips_endpoint;
-	bool		use_dualstack_endpoint;
-	const char *ca_bundle;		/* NULL: the system's store */
-	const char *proxy_url;		/* NULL: none */
-	int			connect_timeout_ms;
-	int			read_timeout_ms;
+	AwsNetwork	network;		/* the server's options */
 	size_t		max_response_size;	/* bytes */
 	int			max_attempts;	/* of one call; throttled ones do not count */
 	int			throttle_timeout_ms;	/* without one success of the operation */

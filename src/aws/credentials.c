@@ -89,20 +89,13 @@ resolve(Inquiry *inquiry, void *arg)
 	return smf_sts_assume_role(&asked->context, &asked->with, &request, &asked->credentials) == SMF_PROVIDED;
 }
 
-static char *
-copy_string(MemoryContext context, const char *string)
-{
-	return string ? MemoryContextStrdup(context, string) : NULL;
-}
-
 static CredentialNetwork
-copy_network(MemoryContext context, const CredentialNetwork *network)
+copy_network(const CredentialNetwork *network)
 {
 	CredentialNetwork copy = *network;
 
-	copy.region = copy_string(context, network->region);
-	copy.ca_bundle = copy_string(context, network->ca_bundle);
-	copy.proxy_url = copy_string(context, network->proxy_url);
+	copy.region = smf_copy_string(network->region);
+	copy.network = smf_network_copy(&network->network);
 	return copy;
 }
 
@@ -128,13 +121,16 @@ smf_credentials_ask(MemoryContext parent, const CredentialConfig *config,
 {
 	CredentialInquiry *asked;
 	Inquiry    *inquiry = smf_inquiry_begin(parent, resolve, resolved, sizeof(CredentialInquiry));
+	MemoryContext old;
 
 	asked = smf_inquiry_arg(inquiry);
 	asked->inquiry = inquiry;
 	asked->ended = ended;
 	asked->arg = arg;
 	asked->config = config;
-	asked->network = copy_network(smf_inquiry_context(inquiry), network);
+	old = MemoryContextSwitchTo(smf_inquiry_context(inquiry));
+	asked->network = copy_network(network);
+	MemoryContextSwitchTo(old);
 	asked->callback.func = inquiry_gone;
 	asked->callback.arg = asked;
 	MemoryContextRegisterResetCallback(smf_inquiry_context(inquiry), &asked->callback);

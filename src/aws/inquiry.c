@@ -27,6 +27,7 @@
 #include "aws/error_code.h"
 #include "aws/inquiry.h"
 #include "aws/json.h"
+#include "aws/network.h"
 #include "aws/quote.h"
 #include "aws/retry.h"
 #include "aws/xml.h"
@@ -302,12 +303,6 @@ fetch_gone(void *arg)
 	forget_body(fetch);
 }
 
-static char *
-copy_string(const char *string)
-{
-	return string ? pstrdup(string) : NULL;
-}
-
 /* Keep what is to be sent for as long as the inquiry, in whose context this runs. */
 static void
 keep_request(Fetch *fetch, const HttpTarget *target, const HttpMessage *message)
@@ -315,11 +310,10 @@ keep_request(Fetch *fetch, const HttpTarget *target, const HttpMessage *message)
 	const char **headers = palloc0((message->nheaders + 1) * sizeof(char *));
 
 	fetch->target = *target;
-	fetch->target.url = copy_string(target->url);
-	fetch->target.ca_bundle = copy_string(target->ca_bundle);
-	fetch->target.proxy_url = copy_string(target->proxy_url);
+	fetch->target.url = pstrdup(target->url);
+	fetch->target.network = smf_http_network_copy(&target->network);
 	fetch->message = *message;
-	fetch->message.method = copy_string(message->method);
+	fetch->message.method = pstrdup(message->method);
 	for (int i = 0; i < message->nheaders; i++)
 		headers[i] = pstrdup(message->headers[i]);
 	fetch->message.headers = headers;

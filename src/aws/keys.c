@@ -17,6 +17,22 @@
 #include "aws/keys.h"
 #include "miscadmin.h"
 
+/*
+ * smf_keep_string
+ *		A copy, malloc'ed; NULL of NULL.  Raises an error without memory.
+ */
+char *
+smf_keep_string(const char *string)
+{
+	char	   *copy = string ? strdup(string) : NULL;
+
+	if (string != NULL && copy == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	return copy;
+}
+
 static void
 clear_string(char **string)
 {

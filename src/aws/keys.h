@@ -9,6 +9,7 @@
 #define SMF_KEYS_H
 
 #include "aws/expiry.h"
+#include "aws/network.h"
 
 /* Digits of an AWS account. */
 #define SMF_ACCOUNT_LEN 12
@@ -57,11 +58,7 @@ typedef struct CredentialConfig
 typedef struct CredentialNetwork
 {
 	const char *region;			/* of STS; NULL: as the server's own configuration says */
-	bool		use_fips_endpoint;
-	const char *ca_bundle;		/* NULL: the system's store */
-	const char *proxy_url;		/* NULL: none */
-	int			connect_timeout_ms;
-	int			read_timeout_ms;
+	AwsNetwork	network;		/* the server's options */
 	int64		clock_offset_s; /* the services' clock less ours, as far as is known */
 } CredentialNetwork;
 
@@ -70,5 +67,6 @@ extern bool smf_credentials_same(const AwsCredentials *one, const AwsCredentials
 extern const char *smf_credentials_remedy(const AwsCredentials *credentials);
 extern void smf_credential_config_clear(CredentialConfig *config);
 extern char *smf_arn_account(const char *arn);
+extern char *smf_keep_string(const char *string);
 
 #endif							/* SMF_KEYS_H */

@@ -134,19 +134,6 @@ smf_session_forget(Oid serverid)
 	}
 }
 
-/* A malloc'ed copy; NULL of NULL. */
-static char *
-keep_string(const char *string)
-{
-	char	   *copy = string ? strdup(string) : NULL;
-
-	if (string != NULL && copy == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	return copy;
-}
-
 /* The name under which an assumed role's calls are logged: who asks, and where. */
 static char *
 session_name(Oid userid)
@@ -166,24 +153,24 @@ fill_config(AwsSession *session, const ForeignServer *server, const RoleMapping 
 	List	   *options = mapping->options;
 	CredentialConfig *config = &session->config;
 
-	config->access_key_id = keep_string(smf_option_value(options, SMF_OPTION_ACCESS_KEY_ID));
-	config->secret_access_key = keep_string(smf_option_value(options, SMF_OPTION_SECRET_ACCESS_KEY));
-	config->session_token = keep_string(smf_option_value(options, SMF_OPTION_SESSION_TOKEN));
-	config->role_arn = keep_string(smf_option_value(options, SMF_OPTION_ROLE_ARN));
-	config->external_id = keep_string(smf_option_value(options, SMF_OPTION_EXTERNAL_ID));
-	config->role_session_name = keep_string(smf_option_value(options, SMF_OPTION_ROLE_SESSION_NAME));
-	config->duration_seconds = keep_string(smf_option_value(options, SMF_OPTION_DURATION_SECONDS));
+	config->access_key_id = smf_keep_string(smf_option_value(options, SMF_OPTION_ACCESS_KEY_ID));
+	config->secret_access_key = smf_keep_string(smf_option_value(options, SMF_OPTION_SECRET_ACCESS_KEY));
+	config->session_token = smf_keep_string(smf_option_value(options, SMF_OPTION_SESSION_TOKEN));
+	config->role_arn = smf_keep_string(smf_option_value(options, SMF_OPTION_ROLE_ARN));
+	config->external_id = smf_keep_string(smf_option_value(options, SMF_OPTION_EXTERNAL_ID));
+	config->role_session_name = smf_keep_string(smf_option_value(options, SMF_OPTION_ROLE_SESSION_NAME));
+	config->duration_seconds = smf_keep_string(smf_option_value(options, SMF_OPTION_DURATION_SECONDS));
 	if (ambient)
 	{
-		config->profile = keep_string(smf_option_value(options, SMF_OPTION_PROFILE));
-		config->credential_source = keep_string(smf_option_value(options, SMF_OPTION_CREDENTIAL_SOURCE));
-		config->web_identity_token_file = keep_string(smf_option_value(options, SMF_OPTION_WEB_IDENTITY_FILE));
+		config->profile = smf_keep_string(smf_option_value(options, SMF_OPTION_PROFILE));
+		config->credential_source = smf_keep_string(smf_option_value(options, SMF_OPTION_CREDENTIAL_SOURCE));
+		config->web_identity_token_file = smf_keep_string(smf_option_value(options, SMF_OPTION_WEB_IDENTITY_FILE));
 	}
 	config->ambient = ambient;
-	config->server_name = keep_string(server->servername);
+	config->server_name = smf_keep_string(server->servername);
 	if (!OidIsValid(session->mappingid))
-		config->unmapped_role = keep_string(GetUserNameFromId(session->userid, false));
-	config->default_session_name = keep_string(session_name(session->userid));
+		config->unmapped_role = smf_keep_string(GetUserNameFromId(session->userid, false));
+	config->default_session_name = smf_keep_string(session_name(session->userid));
 }
 
 static AwsSession *
@@ -256,7 +243,7 @@ hold_session(const ForeignServer *server, Oid userid, const RoleMapping *mapping
 static void
 set_string(char **kept, const char *string)
 {
-	char	   *copy = keep_string(string);
+	char	   *copy = smf_keep_string(string);
 
 	free(*kept);
 	*kept = copy;

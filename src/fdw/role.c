@@ -28,13 +28,7 @@ client_config(const SmfSettings *settings)
 	config.server_name = settings->server_name;
 	config.account_id = settings->account_id;
 	config.region = settings->region;
-	config.endpoint_url = settings->endpoint_url;
-	config.use_fips_endpoint = settings->use_fips_endpoint;
-	config.use_dualstack_endpoint = settings->use_dualstack_endpoint;
-	config.ca_bundle = settings->ca_bundle;
-	config.proxy_url = settings->proxy_url;
-	config.connect_timeout_ms = settings->connect_timeout_ms;
-	config.read_timeout_ms = settings->read_timeout_ms;
+	config.network = settings->network;
 	config.max_response_size = settings->max_response_size;
 	config.max_attempts = settings->max_attempts;
 	config.throttle_timeout_ms = settings->throttle_timeout_ms;

@@ -39,15 +39,21 @@ typedef struct HttpRequest HttpRequest;
  */
 typedef void (*HttpDone) (HttpRequest *request, void *arg);
 
-/* Where requests go and what they may cost; read during smf_http_send only. */
-typedef struct HttpTarget
+/* How others are reached; the strings are the owner's. */
+typedef struct HttpNetwork
 {
-	const char *url;			/* http or https */
 	const char *ca_bundle;		/* PEM file; NULL: the system's store */
 	const char *proxy_url;		/* NULL: no proxy, whatever the environment */
 	int			connect_timeout_ms; /* name resolution, connect and TLS */
 	int			read_timeout_ms;	/* from the request's first byte sent to
 									 * the response's last byte received */
+} HttpNetwork;
+
+/* Where requests go and what they may cost; read during smf_http_send only. */
+typedef struct HttpTarget
+{
+	const char *url;			/* http or https */
+	HttpNetwork network;		/* how it is reached */
 	size_t		max_response_size;	/* bytes of body */
 	bool		apart;			/* begin at once, however many others are in flight */
 } HttpTarget;

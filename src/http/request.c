@@ -189,7 +189,7 @@ set_options(HttpRequest *request, const HttpTarget *target, const HttpMessage *m
 	SET(CURLOPT_URL, target->url);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
-	SET(CURLOPT_PROXY, target->proxy_url ? target->proxy_url : "");
+	SET(CURLOPT_PROXY, target->network.proxy_url ? target->network.proxy_url : "");
 	SET(CURLOPT_NOPROXY, "");
 	SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_USERAGENT, "sagemaker_fdw/" SMF_VERSION);
@@ -207,12 +207,12 @@ set_options(HttpRequest *request, const HttpTarget *target, const HttpMessage *m
 	SET(CURLOPT_SHARE, smf_http.share);
 
 	/* The read timeout is the event loop's, where it can know when the request was sent. */
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long) target->connect_timeout_ms);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long) target->network.connect_timeout_ms);
 #if TELLS_WHEN_SENT
 	SET(CURLOPT_PREREQFUNCTION, sent_callback);
 	SET(CURLOPT_PREREQDATA, request);
 #else
-	SET(CURLOPT_TIMEOUT_MS, (long) target->connect_timeout_ms + target->read_timeout_ms);
+	SET(CURLOPT_TIMEOUT_MS, (long) target->network.connect_timeout_ms + target->network.read_timeout_ms);
 #endif
 
 	/* Who is called back. */
@@ -254,7 +254,7 @@ smf_http_request_make(const HttpTarget *target, const HttpMessage *message, Http
 	request->done = done;
 	request->arg = arg;
 	request->max_response_size = target->max_response_size;
-	request->read_timeout_us = target->read_timeout_ms * INT64CONST(1000);
+	request->read_timeout_us = target->network.read_timeout_ms * INT64CONST(1000);
 	request->apart = target->apart;
 	request->easy = smf_multi_take_handle();
 	if (request->easy == NULL || !add_headers(request, message) ||

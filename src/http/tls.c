@@ -123,7 +123,7 @@ give_certificates(CURL *easy, void *context, void *arg)
 static bool
 can_give_certificates(CURL *easy, const HttpTarget *target)
 {
-	return (target->proxy_url == NULL || pg_strncasecmp(target->proxy_url, "https:", 6) != 0) &&
+	return (target->network.proxy_url == NULL || pg_strncasecmp(target->network.proxy_url, "https:", 6) != 0) &&
 		strncmp(curl_version_info(CURLVERSION_NOW)->ssl_version, "OpenSSL/", 8) == 0 &&
 		curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, give_certificates) == CURLE_OK;
 }
@@ -142,14 +142,14 @@ smf_tls_trust(HttpRequest *request, const HttpTarget *target)
 	const char *path = system_certificates.path;
 
 	/* A proxy's certificate is checked by the system's, whatever the target's ca_bundle. */
-	if ((file != NULL || path != NULL) && target->proxy_url != NULL &&
+	if ((file != NULL || path != NULL) && target->network.proxy_url != NULL &&
 		(curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, file) != CURLE_OK ||
 		 curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, path) != CURLE_OK))
 		return false;
 
-	if (target->ca_bundle != NULL)
+	if (target->network.ca_bundle != NULL)
 	{
-		file = target->ca_bundle;
+		file = target->network.ca_bundle;
 		path = NULL;
 	}
 

@@ -93,8 +93,8 @@ smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 						  "AWS_CONTAINER_CREDENTIALS_FULL_URI is https, or http to a loopback address or the host of ECS or EKS.");
 
 	/* Ask, with what the host wants to see. */
-	target.proxy_url = NULL;
-	target.connect_timeout_ms = target.read_timeout_ms = TIMEOUT_MS;
+	target.network.proxy_url = NULL;
+	target.network.connect_timeout_ms = target.network.read_timeout_ms = TIMEOUT_MS;
 	headers[message.nheaders++] = pstrdup("Accept: application/json");
 	token = smf_inquiry_comes_again(context->inquiry) ? NULL : smf_secret(authorization(context));
 	if (token != NULL)

@@ -49,8 +49,8 @@ ask(const ProviderContext *context, const char *method, const char *path, const 
 	if (strcmp(method, "PUT") == 0)
 		message.body = "";
 	target.url = psprintf("%s%s", metadata_endpoint(context), path);
-	target.proxy_url = NULL;
-	target.connect_timeout_ms = target.read_timeout_ms = TIMEOUT_MS;
+	target.network.proxy_url = NULL;
+	target.network.connect_timeout_ms = target.network.read_timeout_ms = TIMEOUT_MS;
 	return smf_fetch(context->inquiry, &target, &message, &policy);
 }
 

@@ -232,10 +232,7 @@ smf_provider_begin(ProviderContext *context, const CredentialConfig *config,
 	{
 		context->network = network;
 		context->clock_offset_s = network->clock_offset_s;
-		context->target.ca_bundle = network->ca_bundle;
-		context->target.proxy_url = network->proxy_url;
-		context->target.connect_timeout_ms = network->connect_timeout_ms;
-		context->target.read_timeout_ms = network->read_timeout_ms;
+		context->target.network = network->network.http;
 		context->target.max_response_size = ANSWER_SIZE_MAX;
 		/* a source that hangs must not take a call's connection */
 		context->target.apart = true;
@@ -332,18 +329,6 @@ smf_configured_endpoint(const ProviderContext *context, const char *service, con
 	return url ? pstrdup(url) : NULL;
 }
 
-static char *
-copy_string(const char *string)
-{
-	char	   *copy = string ? strdup(string) : NULL;
-
-	if (string != NULL && copy == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	return copy;
-}
-
 /*
  * smf_provider_keep
  *		Fill in what a source has given; the strings are copied.
@@ -365,11 +350,11 @@ smf_provider_keep(AwsCredentials *credentials, const char *source, const char *r
 				 errmsg("the credentials from %s are not usable", source),
 				 errdetail("One of them has a blank, a line break or another character that AWS's have not.")));
 	smf_credentials_clear(credentials);
-	credentials->access_key_id = copy_string(access_key_id);
-	credentials->secret_access_key = copy_string(secret_access_key);
-	credentials->session_token = copy_string(session_token);
+	credentials->access_key_id = smf_keep_string(access_key_id);
+	credentials->secret_access_key = smf_keep_string(secret_access_key);
+	credentials->session_token = smf_keep_string(session_token);
 	credentials->life_s = SMF_NEVER;
-	credentials->remedy = copy_string(remedy);
+	credentials->remedy = smf_keep_string(remedy);
 	credentials->private_remedy = false;
 	credentials->source = source;
 }
@@ -384,7 +369,7 @@ smf_provider_account(AwsCredentials *credentials, const char *account)
 {
 	if (account != NULL && strlen(account) == SMF_ACCOUNT_LEN &&
 		strspn(account, "0123456789") == SMF_ACCOUNT_LEN)
-		credentials->account = copy_string(account);
+		credentials->account = smf_keep_string(account);
 }
 
 /*
@@ -501,7 +486,7 @@ hint_at_source(const ProviderContext *context, const FetchAnswer *answer)
 	{
 		case SMF_HTTP_TLS_REFUSED:
 			return psprintf("Its certificate must be for its name, in date, and signed by a CA that %s has.",
-							context->target.ca_bundle ? psprintf("the file \"%s\" of option ca_bundle", context->target.ca_bundle) :
+							context->target.network.ca_bundle ? psprintf("the file \"%s\" of option ca_bundle", context->target.network.ca_bundle) :
 							"the system");
 		case SMF_HTTP_TOO_LARGE:
 			return "Is it really there that credentials are given?";

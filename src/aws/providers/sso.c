@@ -121,7 +121,7 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 	header = smf_secret_header("x-amz-sso_bearer_token", token);
 	target.url = url;
 	if (endpoint.loopback)
-		target.proxy_url = NULL;
+		target.network.proxy_url = NULL;
 	message.headers = (const char *const *) &header;
 	message.nheaders = 1;
 	answer = smf_fetch(context->inquiry, &target, &message, &policy);

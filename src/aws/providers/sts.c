@@ -68,7 +68,7 @@ static void
 find_endpoint(ProviderContext *context, const char *region, AwsEndpoint *endpoint)
 {
 	char	   *custom = smf_configured_endpoint(context, "sts", "STS");
-	EndpointError error = smf_endpoint_of_sts(region, custom, context->network->use_fips_endpoint,
+	EndpointError error = smf_endpoint_of_sts(region, custom, context->network->network.use_fips_endpoint,
 											  endpoint);
 
 	if (error != SMF_ENDPOINT_OK)
@@ -122,7 +122,7 @@ send_form(ProviderContext *context, const AwsCredentials *with, const char *regi
 
 	target.url = endpoint->url;
 	if (endpoint->loopback)
-		target.proxy_url = NULL;
+		target.network.proxy_url = NULL;
 	if (!smf_message_sign(&message, with, NULL, &signed_message))
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
