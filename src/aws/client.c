@@ -212,6 +212,7 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	smf_stats_attach();
 	smf_pacer_attach();
 
+	/* Keep the options, and what the role has a right to. */
 	client->config = *config;
 	client->config.server_name = smf_copy_string(config->server_name);
 	client->config.account_id = smf_copy_string(config->account_id);
@@ -219,6 +220,7 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	client->config.network = smf_network_copy(&config->network);
 	client->session = smf_session_acquire(server, userid);
 
+	/* Find out where calls go. */
 	apply_settings(&client->config, smf_copy_string(client->session->region),
 				   smf_copy_string(client->session->endpoint_url));
 	client->problem = resolve_endpoint(&client->config, &client->endpoint);
@@ -305,7 +307,7 @@ smf_client_credentials(AwsClient *client)
 {
 	for (;;)
 	{
-		uint64		told = smf_http_told();
+		uint64		events = smf_http_told();
 
 		keep_credentials(client);
 		if (smf_session_ready(client->session))
@@ -316,7 +318,7 @@ smf_client_credentials(AwsClient *client)
 		/* whoever queues is let on with the old ones, where they may yet do */
 		if (!client->credentials.waiting)
 			smf_session_enter(client->session, &client->credentials);
-		smf_http_wait(told);
+		smf_http_wait(events);
 	}
 }
 
@@ -325,7 +327,7 @@ smf_client_credentials(AwsClient *client)
  *		The account that the credentials belong to, palloc'ed.
  *
  * Where an account is meant, it is that one: what they are really of shows in the ARN
- * of the first job.  Else may ask STS, and wait for it; raises 28000, 53000 or 08001.
+ * of the first answer.  Else may ask STS, and wait for it; raises 28000, 53000 or 08001.
  */
 char *
 smf_client_account(AwsClient *client)
@@ -381,7 +383,7 @@ count_retry(AwsCall *call)
 	smf_stats_add(&call->pacer->key, SMF_FIGURE_RETRIES, 1);
 }
 
-/* The operation whose calls are waited for: the oldest one's, since jobs leave in order. */
+/* The operation whose calls are waited for: the oldest one's, since results leave in order. */
 static const CallKey *
 awaited_key(const AwsClient *client)
 {
@@ -409,18 +411,18 @@ count_wait(AwsClient *client, const CallKey *key, int64 us)
  * smf_client_wait
  *		Wait until something has moved, on the client's account.
  *
- * "told" is what smf_http_told() was before the caller looked at what it waits for: see
+ * "events" is what smf_http_told() was before the caller looked at what it waits for: see
  * smf_http_wait.  Raises 28000, 53000 or 08001 when calls need other credentials and
  * there are none.
  */
 void
-smf_client_wait(AwsClient *client, uint64 told)
+smf_client_wait(AwsClient *client, uint64 events)
 {
 	int64		start_us = smf_http_now();
 	const CallKey *key = awaited_key(client);
 
 	keep_credentials(client);
-	smf_http_wait(told);
+	smf_http_wait(events);
 	count_wait(client, key, smf_http_now() - start_us);
 }
 
@@ -644,7 +646,7 @@ note_answer(AwsCall *call)
 	else
 	{
 		call->throttles = 0;
-		/* a broken service is no progress; a job that does not exist is */
+		/* a broken service is no progress; that something does not exist is */
 		if (call->retry_class == SMF_RETRY_NO)
 			pacer->success_us = now_us;
 	}
@@ -970,11 +972,11 @@ smf_call_wait(AwsCall *call)
 {
 	for (;;)
 	{
-		uint64		told = smf_http_told();
+		uint64		events = smf_http_told();
 
 		if (call->done)
 			return;
-		smf_client_wait(call->client, told);
+		smf_client_wait(call->client, events);
 	}
 }
 

@@ -87,7 +87,7 @@ extern char *smf_client_account(AwsClient *client);
 extern int64 smf_client_calls_made(void);
 extern const char *smf_client_region(const AwsClient *client);
 extern const AwsClientStats *smf_client_stats(const AwsClient *client);
-extern void smf_client_wait(AwsClient *client, uint64 told);
+extern void smf_client_wait(AwsClient *client, uint64 events);
 extern void smf_client_poll(AwsClient *client);
 extern void smf_client_waited(AwsClient *client, int64 us);
 extern void smf_client_wake_at(AwsClient *client, int64 at_us);

@@ -19,7 +19,7 @@
  * none of these and bytes that are not UTF-8 make the file unreadable, as they do for
  * these programs.  It differs from them on purpose:
  *
- *		a byte order mark at the beginning is skipped (they refuse the file);
+ *		a byte order mark at the beginning is skipped (they reject the file);
  *		a NUL byte makes the file unreadable (they take it for part of a value);
  *		keys are the same in any case of ASCII's letters (of Unicode's).
  *
@@ -384,6 +384,8 @@ add_setting(Parser *parser, Span key, Span value)
 	if (!make_room((void **) &file->settings, file->nsettings, &file->settings_size,
 				   sizeof(ConfigSetting)))
 		return SMF_CONFIG_NO_MEMORY;
+
+	/* Copy it; a key counts in lower case. */
 	setting = &file->settings[file->nsettings];
 	memset(setting, 0, sizeof(ConfigSetting));
 	file->nsettings++;
@@ -399,11 +401,15 @@ add_setting(Parser *parser, Span key, Span value)
 		if (*c >= 'A' && *c <= 'Z')
 			*c += 'a' - 'A';
 	}
+
+	/* Put it where it is looked for. */
 	if (has_setting(parser, setting->section, setting->key))
 		return SMF_CONFIG_SETTING_TWICE;
 	chain = setting_chain(parser, setting->section, setting->key);
 	setting->next = *chain;
 	*chain = file->nsettings - 1;
+
+	/* Lines that follow may go on with its value. */
 	parser->in_value = true;
 	parser->blank_lines = 0;
 	return SMF_CONFIG_OK;
@@ -482,6 +488,7 @@ read_line(Parser *parser, Span line)
 	Span		text;
 	const char *at;
 
+	/* Lines that say nothing. */
 	if (!is_text(line))
 		return SMF_CONFIG_NOT_TEXT;
 	text = trim(line, &indent);
@@ -492,18 +499,21 @@ read_line(Parser *parser, Span line)
 	}
 	if (*text.begin == '#' || *text.begin == ';')
 		return SMF_CONFIG_OK;
+
+	/* One that is indented goes on with the value before it. */
 	if (parser->in_value && indent > parser->indent)
 		return continue_value(parser, text);
 	parser->indent = indent;
 	parser->in_value = false;
 
-	/* a header ends at the last bracket, whatever comes then, and is not empty */
+	/* A header ends at the last bracket, whatever comes then, and is not empty. */
 	at = *text.begin == '[' ? text.end - 1 : text.begin;
 	while (at > text.begin && *at != ']')
 		at--;
 	if (at > text.begin + 1)
 		return begin_section(parser, (Span) {text.begin + 1, at});
 
+	/* Anything else is a setting. */
 	if (parser->section == NO_SECTION)
 		return SMF_CONFIG_NO_SECTION;
 	at = text.begin;

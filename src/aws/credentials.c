@@ -111,7 +111,7 @@ resolved(Inquiry *inquiry, void *arg)
  * smf_credentials_ask
  *		Prepare to ask for credentials, in a memory context below "parent".
  *
- * "config" outlives the inquiry, "network" is copied.  "ended" is told when
+ * "config" outlives the inquiry, "network" is copied.  "ended" is called when
  * there are credentials, or an error is why there are none: 28000, or 08001 or 53000
  * where their source does not answer, or not now.
  */

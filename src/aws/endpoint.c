@@ -153,6 +153,7 @@ smf_endpoint_parse_url(const char *url, AwsEndpoint *endpoint)
 	int			port_number = 0;
 	bool		bracketed;
 
+	/* Scheme and path; what stands between them is host and port. */
 	memset(endpoint, 0, sizeof(*endpoint));
 	if (strlen(url) >= SMF_URL_SIZE)
 		return SMF_ENDPOINT_BAD_URL;
@@ -164,6 +165,7 @@ smf_endpoint_parse_url(const char *url, AwsEndpoint *endpoint)
 	if (!is_plain_path(at + authority_len))
 		return SMF_ENDPOINT_BAD_URL;
 
+	/* The host, by name or by address. */
 	bracketed = *at == '[';
 	host_len = bracketed ? strcspn(at, "]") + 1 : strcspn(at, ":/?#");
 	if (host_len > authority_len)
@@ -173,6 +175,7 @@ smf_endpoint_parse_url(const char *url, AwsEndpoint *endpoint)
 	if (bracketed ? !is_bracketed_ipv6(host) : !is_host_name(host))
 		return SMF_ENDPOINT_BAD_URL;
 
+	/* The port, if there is one. */
 	port = at + host_len;
 	if (host_len < authority_len)
 	{
@@ -185,11 +188,13 @@ smf_endpoint_parse_url(const char *url, AwsEndpoint *endpoint)
 			return SMF_ENDPOINT_BAD_URL;
 	}
 
+	/* Without TLS requests do not leave this machine. */
 	endpoint->loopback = strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
 		is_loopback_ipv4(host);
 	if (!endpoint->https && !endpoint->loopback)
 		return SMF_ENDPOINT_PLAIN_HTTP;
 
+	/* The Host header leaves the scheme's own port out, as clients do. */
 	if (port_number == 0 || port_number == (endpoint->https ? 443 : 80))
 		snprintf(endpoint->host, sizeof(endpoint->host), "%s", host);
 	else

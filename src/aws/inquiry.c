@@ -89,6 +89,7 @@ run(Inquiry *inquiry)
 
 	PG_TRY();
 	{
+		/* Run it from its beginning, again if it finds an answer out of date. */
 		do
 		{
 			MemoryContextReset(inquiry->run_context);
@@ -111,6 +112,8 @@ run(Inquiry *inquiry)
 	MemoryContextSwitchTo(caller);
 	if (!ended)
 		return;
+
+	/* Wake who waits for it, and hand over what there is. */
 	inquiry->has_ended = true;
 	smf_http_tell();
 	if (inquiry->ended != NULL)
@@ -163,11 +166,11 @@ smf_inquiry_wait(Inquiry *inquiry)
 {
 	for (;;)
 	{
-		uint64		told = smf_http_told();
+		uint64		events = smf_http_told();
 
 		if (inquiry->has_ended)
 			break;
-		smf_http_wait(told);
+		smf_http_wait(events);
 	}
 	smf_inquiry_raise(inquiry);
 }

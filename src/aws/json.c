@@ -3,7 +3,7 @@
  * json.c
  *		JSON from the service, made fit for Postgres and parsed by it.
  *
- * The service sends UTF-8 and may send what Postgres's parser refuses: NUL
+ * The service sends UTF-8 and may send what Postgres's parser rejects: NUL
  * characters, lone surrogates and invalid bytes, and in a database that is not
  * UTF-8 every escape beyond ASCII.  One pass over the text, aware of strings
  * and escapes, rewrites just those; everything else, errors in the JSON itself
@@ -13,7 +13,7 @@
  *		\uXXXX beyond ASCII						-> the character itself
  *		what the database encoding lacks		-> ?
  *
- * Two things the parser would accept are refused here, since a few bytes of
+ * Two things the parser would accept are rejected here, since a few bytes of
  * them cost the backend much memory or stack: deep nesting and huge exponents.
  *
  * Not accounted for: a duplicate key is no error; jsonb keeps the last one.
@@ -93,7 +93,7 @@ clean_escape(StringInfo out, const char *at, const char *end)
 	if (unit == NO_CODE_UNIT)
 	{
 		/*
-		 * A short escape, or a broken one that the parser will refuse.  What stands
+		 * A short escape, or a broken one that the parser will reject.  What stands
 		 * behind the backslash then may need cleaning itself.
 		 */
 		int			len = end - at > 1 && at[1] != '\0' && !IS_HIGHBIT_SET(at[1]) ? 2 : 1;
@@ -180,7 +180,7 @@ exponent_too_large(const char *at, const char *end)
 
 /*
  * The pass: UTF-8 JSON in, UTF-8 JSON that Postgres's parser can judge out.
- * Returns NULL when the text is refused, with the reason.
+ * Returns NULL when the text is rejected, with the reason.
  */
 static const char *
 clean(StringInfo out, const char *text, size_t len)
@@ -193,6 +193,7 @@ clean(StringInfo out, const char *text, size_t len)
 	{
 		char		c = *at;
 
+		/* A string is a matter of its own. */
 		if (c == '"')
 		{
 			appendStringInfoChar(out, '"');
@@ -201,10 +202,12 @@ clean(StringInfo out, const char *text, size_t len)
 		}
 		if (c == '\0' || IS_HIGHBIT_SET(c))
 		{
-			/* no token begins with it: the parser refuses what stands there */
+			/* no token begins with it: the parser rejects what stands there */
 			at = clean_character(out, at, end);
 			continue;
 		}
+
+		/* What the parser would spend too much on is found before it. */
 		if (c == '{' || c == '[')
 		{
 			if (++depth > SMF_JSON_DEPTH_MAX)
@@ -234,6 +237,7 @@ to_database_encoding(char *text, int len)
 	const unsigned char *at = (const unsigned char *) text;
 	const unsigned char *end = at + len;
 
+	/* Nearly always there is nothing to do. */
 	if (encoding == PG_UTF8 || pg_is_ascii(text))
 		return text;
 	if (encoding != PG_SQL_ASCII)
@@ -244,11 +248,14 @@ to_database_encoding(char *text, int len)
 	{
 		const unsigned char *run = at;
 
+		/* ASCII is the same in all encodings. */
 		while (at < end && !IS_HIGHBIT_SET(*at))
 			at++;
 		appendBinaryStringInfo(&out, (const char *) run, at - run);
 		if (at == end)
 			break;
+
+		/* A character that the encoding lacks is a question mark. */
 		if (OidIsValid(conversion))
 		{
 			unsigned char converted[MAX_MULTIBYTE_CHAR_LEN * MAX_CONVERSION_GROWTH + 1];
@@ -298,7 +305,7 @@ smf_text_from_utf8(const char *text, size_t len)
  * smf_json_parse
  *		A JSON text from the service as jsonb, in the current memory context.
  *
- * Returns NULL when it is no JSON, or JSON that is refused, and then *reason
+ * Returns NULL when it is no JSON, or JSON that is rejected, and then *reason
  * says why, fit for an error's detail.  Raises only what has nothing to do with
  * the text, such as a cancelled query or no memory.
  */
@@ -315,11 +322,13 @@ smf_json_parse(const char *text, size_t len, const char **reason)
 		StringInfoData out;
 		Jsonb	   *parsed;
 
-		/* what is needed on the way takes more room than the result */
+		/* Make the text fit; what that needs on the way takes more room than the result. */
 		MemoryContextSwitchTo(scratch);
 		initStringInfo(&out);
 		enlargeStringInfo(&out, len);
 		*reason = clean(&out, text, len);
+
+		/* Let Postgres parse it. */
 		if (*reason == NULL)
 		{
 			parsed = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
@@ -333,6 +342,7 @@ smf_json_parse(const char *text, size_t len, const char **reason)
 		ErrorData  *error;
 		int			category = ERRCODE_TO_CATEGORY(geterrcode());
 
+		/* What the parser says of the text is the reason; anything else is not ours to catch. */
 		if (category != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
 			category != ERRCODE_TO_CATEGORY(ERRCODE_PROGRAM_LIMIT_EXCEEDED))
 			PG_RE_THROW();

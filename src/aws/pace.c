@@ -47,7 +47,7 @@ typedef struct CeilingPayload
 typedef struct RatePayload
 {
 	slock_t		mutex;			/* of what follows; held while it is computed with */
-	double		used_s;			/* when it was last asked for, or told of an answer */
+	double		used_s;			/* when it was last asked for, or an answer came to it */
 	CallRate	rate;
 } RatePayload;
 
@@ -182,9 +182,9 @@ take_of_rate(const AwsPacer *pacer, double now)
 	return wait_s;
 }
 
-/* Take leave for one call of both, or return the seconds after which to ask again. */
+/* Take a token of both for one call: 0, or the seconds after which to ask again. */
 static double
-take_leave(const AwsPacer *pacer)
+take_token(const AwsPacer *pacer)
 {
 	double		now = now_s();
 	double		wait_s = take_below_ceiling(pacer, now);
@@ -197,7 +197,7 @@ take_leave(const AwsPacer *pacer)
 	return wait_s;
 }
 
-/* Let go whose turn it is; then wait for the next turn, if anybody does. */
+/* Start queued calls as far as the rate allows, and set the timer for the next one. */
 static void
 run_queue(AwsPacer *pacer)
 {
@@ -208,7 +208,7 @@ run_queue(AwsPacer *pacer)
 
 		if (!turn->ready(turn))
 			continue;
-		wait_s = take_leave(pacer);
+		wait_s = take_token(pacer);
 		if (wait_s > 0)
 		{
 			/* a ceiling may be next to nothing: then ask again now and then */
@@ -323,7 +323,7 @@ smf_pacer_free_all(dlist_head *pacers)
  * smf_pacer_enter
  *		Queue for a turn, which may come at once: turn->go is called then.
  *
- * Calls go in the order in which they were started, also when they try again: jobs leave
+ * Calls go in the order in which they were started, also when they try again: results leave
  * a scan in order, so the oldest call is the one that others wait for.
  */
 void

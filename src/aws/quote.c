@@ -3,8 +3,8 @@
  * quote.c
  *		What of an answer's words may stand in a message.
  *
- * Services repeat what they were sent.  Who signs wrongly is told the request as it
- * should have been signed, and that has the session token in it; a proxy, or whatever
+ * Services repeat what they were sent.  To a wrong signature they answer with the request
+ * as it should have been signed, and that has the session token in it; a proxy, or whatever
  * else answers in the service's place, may show any part of the request.  All words of
  * answers come by here before they are kept for a message: what a request carried that
  * is secret is taken out wherever it stands, and so is the request as it should have been
@@ -160,7 +160,7 @@ smf_quote(char *text, const HttpRequest *request, const char *form)
 		if (value == NULL)
 			continue;
 		hide(text, value, strlen(value));
-		/* the signature is told without the rest of its header, too */
+		/* a service may repeat the signature without the rest of its header */
 		hide_field(text, value, SIGNATURE_FIELD, ", ");
 	}
 	if (form != NULL)

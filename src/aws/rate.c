@@ -58,7 +58,7 @@
 #define RATE_MAX 10000.0
 
 /*
- * Seconds' worth of leave that is saved up, though never less than one call.  With more,
+ * Seconds' worth of tokens that are saved up, though never less than one call.  With more,
  * the first of several sessions that asks would get all of it.
  */
 #define SAVED_S 0.1
@@ -245,7 +245,7 @@ smf_ceiling_init(TokenBucket *bucket, double now_s)
 
 /*
  * smf_ceiling_take
- *		Take leave for one call below the ceiling, which is calls a second, not 0.
+ *		Take a token for one call below the ceiling, which is calls a second, not 0.
  *
  * Returns 0, or the seconds after which to ask again, and then nothing is taken.
  * Nothing is saved up: a ceiling is kept in every second.
@@ -268,7 +268,7 @@ smf_ceiling_give(TokenBucket *bucket)
 
 /* ----- setting the rate ----- */
 
-/* The most leave that is saved up. */
+/* The most tokens that are saved up. */
 static double
 most_saved(const CallRate *rate)
 {
@@ -560,12 +560,12 @@ ends_outage(CallRate *rate, double now_s, double sent_s, bool throttled)
 
 	if (throttled)
 	{
-		if (rate->refused++ == 0)
-			rate->refused_s = now_s;
+		if (rate->throttled++ == 0)
+			rate->throttled_s = now_s;
 		return false;
 	}
-	ends = rate->refused >= OUTAGE_CALLS && sent_s - rate->refused_s >= rate->outage_least_s;
-	rate->refused = 0;
+	ends = rate->throttled >= OUTAGE_CALLS && sent_s - rate->throttled_s >= rate->outage_least_s;
+	rate->throttled = 0;
 	return ends;
 }
 
@@ -574,7 +574,7 @@ static void
 resume(CallRate *rate, double now_s)
 {
 	/* a share of throttles that was measured in it is none that stays */
-	if (rate->share_until_s >= rate->refused_s + SHARE_S)
+	if (rate->share_until_s >= rate->throttled_s + SHARE_S)
 		rate->share = 0;
 	if (rate->phase == SMF_RATE_OPEN || rate->rate >= rate->borne)
 		return;
@@ -706,7 +706,7 @@ smf_rate_init(CallRate *rate, double now_s)
 
 /*
  * smf_rate_take
- *		Take leave for one call: 0, or the seconds after which to ask again,
+ *		Take a token for one call: 0, or the seconds after which to ask again,
  *		and then nothing is taken.
  */
 double

@@ -40,7 +40,7 @@ typedef struct CallRate
 	double		base;			/* a rate that was borne; 0: none is known */
 	double		cut_s;			/* when the rate last fell, or pacing ended */
 	double		latency_s;		/* of an answer, smoothed; 0: none has come */
-	TokenBucket bucket;			/* leave for calls, unless open */
+	TokenBucket bucket;			/* tokens for calls, unless open */
 
 	/* the window: what was delivered since a throttle */
 	bool		window;			/* has it begun? */
@@ -48,8 +48,8 @@ typedef struct CallRate
 	int			delivered;		/* answers since then that were no throttles */
 
 	/* outages: throttles since the last delivery */
-	int			refused;		/* how many there are */
-	double		refused_s;		/* when the first of them came, if there are any */
+	int			throttled;		/* how many there are */
+	double		throttled_s;	/* when the first of them came, if there are any */
 	double		outage_least_s; /* they are an outage when they last so long */
 	double		borne;			/* the last rate that went well; HUGE_VAL: none was needed */
 

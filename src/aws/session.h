@@ -58,7 +58,7 @@ typedef struct AwsSession
 	char	   *region;			/* of the server's own configuration, malloc'ed; NULL:
 								 * it says nothing, or may not be used */
 	char	   *endpoint_url;	/* the same, of SageMaker */
-	char		account[SMF_ACCOUNT_LEN + 1];	/* whose jobs the service has answered with,
+	char		account[SMF_ACCOUNT_LEN + 1];	/* of what the service has answered with,
 											 * where one was meant; empty: not known */
 	SigV4KeyCache key_cache;	/* the derived signing key */
 	dlist_head	pacers;			/* AwsPacer, one for each region and operation */

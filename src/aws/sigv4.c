@@ -8,7 +8,7 @@
  *
  * Pure: the time is an argument, and each stage can be called by itself, so
  * that a test which fails tells which one is wrong.  Nothing here raises an
- * error: a stage without memory, or refused by OpenSSL, returns NULL or false.
+ * error: a stage without memory, or one that OpenSSL fails, returns NULL or false.
  * What is derived from the secret is overwritten before its memory is let go.
  *
  * Not accounted for: S3's rules for paths, presigned URLs, chunked payloads.

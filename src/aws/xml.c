@@ -86,6 +86,8 @@ put_reference(const char **at, const char *end, char *to)
 
 	if (semicolon == NULL)
 		return 0;
+
+	/* One of the five with a name. */
 	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
 	{
 		if ((size_t) (semicolon + 1 - *at) == strlen(named[i].reference) &&
@@ -96,6 +98,8 @@ put_reference(const char **at, const char *end, char *to)
 			return 1;
 		}
 	}
+
+	/* Or a character's number, decimal or hexadecimal. */
 	if ((*at)[1] != '#')
 		return 0;
 	memcpy(digits, *at + 2, semicolon - *at - 2);
@@ -124,6 +128,7 @@ smf_xml_element(const char *text, size_t len, const char *name, size_t *found_le
 	char	   *found;
 	char	   *to;
 
+	/* Find its text, which ends where the next tag begins. */
 	if (at == NULL)
 		return NULL;
 	at = memchr(at, '>', end - at);
@@ -136,7 +141,7 @@ smf_xml_element(const char *text, size_t len, const char *name, size_t *found_le
 		memcmp(stop + 2, name, strlen(name)) != 0 || stop[2 + strlen(name)] != '>')
 		return NULL;
 
-	/* no reference is shorter than what it stands for */
+	/* Copy it; no reference is shorter than what it stands for. */
 	found = to = malloc(stop - at + 1);
 	if (found == NULL)
 		return NULL;

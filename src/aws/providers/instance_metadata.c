@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "aws/ascii.h"
 #include "aws/providers/provider.h"
 
 #define IPV4_ENDPOINT "http://169.254.169.254"
@@ -84,15 +85,12 @@ static char *
 first_line(const FetchAnswer *answer)
 {
 	size_t		len = strcspn(answer->body, "\r\n");
+	char	   *line;
 
 	if (len == 0 || len > NAME_MAX_LEN)
 		return NULL;
-	for (size_t i = 0; i < len; i++)
-	{
-		if (answer->body[i] <= ' ' || answer->body[i] >= 0x7F || strchr("?#%", answer->body[i]) != NULL)
-			return NULL;
-	}
-	return pnstrdup(answer->body, len);
+	line = smf_secret(pnstrdup(answer->body, len));
+	return smf_is_visible_ascii(line) && strpbrk(line, "?#%") == NULL ? line : NULL;
 }
 
 /* Credentials of the instance's role. */
@@ -116,7 +114,7 @@ smf_provide_instance(ProviderContext *context, AwsCredentials *credentials)
 		return SMF_ASKED;
 	if (!is_good(answer) || (token = first_line(answer)) == NULL)
 		return no_instance(context, answer, "token");
-	header = smf_secret_header("x-aws-ec2-metadata-token", smf_secret(token));
+	header = smf_secret_header("x-aws-ec2-metadata-token", token);
 
 	/* The role's name, then its keys. */
 	answer = ask(context, "GET", CREDENTIALS_PATH, header);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * login.c
- *		Profiles that somebody has signed in to with "aws login": refused.
+ *		Profiles that somebody has signed in to with "aws login": none that is used.
  *
  * Their sessions last for hours, and are renewed by a browser on the machine where
  * they were begun: nothing to run a database on.

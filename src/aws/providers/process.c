@@ -78,11 +78,14 @@ split_words(const char *command, char **words, int *nwords)
 		char		quote = '\0';
 		char	   *to = text;
 
+		/* Go to where a word begins. */
 		command += strspn(command, " \t\r\n");
 		if (*command == '\0')
 			break;
 		if (*nwords == ARGUMENTS_MAX)
 			return false;
+
+		/* Copy it, up to a blank that is not quoted. */
 		for (; *command && (quote || !strchr(" \t\r\n", *command)); command++)
 		{
 			if (*command == quote)
@@ -142,6 +145,7 @@ start_program(char **words, pid_t *pid, int *output)
 	sigset_t	none;
 	sigset_t	all;
 
+	/* Prepare what the program has: a pipe for its output, and nothing else that is ours. */
 	if (pipe2(pipe_fds, O_CLOEXEC) != 0)
 		return errno;
 	sigemptyset(&none);
@@ -157,6 +161,8 @@ start_program(char **words, pid_t *pid, int *output)
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
 	posix_spawnattr_setpgroup(&attributes, 0);
+
+	/* Start it, and keep our end of the pipe. */
 	if (error == 0)
 		error = posix_spawnp(pid, words[0], &actions, &attributes, words, environ);
 	posix_spawnattr_destroy(&attributes);
@@ -286,11 +292,14 @@ run_program(ProviderContext *context, const char *profile, const char *command)
 	int			nwords;
 	int			error;
 
+	/* Was it run before? */
 	if (program->step.answered)
 		return program;
 	if (program->step.asked)
 		return NULL;
 	program->step.asked = true;
+
+	/* Start it; a descriptor for its output is counted. */
 	if (!split_words(command, words, &nwords))
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" is no command.", profile), NULL);
 	if (!AcquireExternalFD())
@@ -306,11 +315,14 @@ run_program(ProviderContext *context, const char *profile, const char *command)
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" cannot be run: %s.",
 											profile, strerror(error)), NULL);
 	}
+
+	/* See to it that it ends with the inquiry. */
 	dlist_push_tail(&running, &program->node);
 	program->callback.func = program_gone;
 	program->callback.arg = program;
 	MemoryContextRegisterResetCallback(smf_inquiry_context(context->inquiry), &program->callback);
 
+	/* Read what it prints when there is any. */
 	program->watch.ready = read_output;
 	program->timer.fire = look_for_end;
 	program->until_us = smf_http_now() + TIMEOUT_US;

@@ -120,6 +120,7 @@ assume(ProviderContext *context, const char *profile, List *visited, AwsCredenti
 	RoleRequest request = {0};
 	volatile ProviderResult result;
 
+	/* Check that the profile says enough. */
 	if (source_profile != NULL && credential_source != NULL)
 		smf_provider_fail(context, psprintf("Profile \"%s\" has source_profile and credential_source.", profile),
 						  "One of them says whose credentials assume the role.");
@@ -130,17 +131,22 @@ assume(ProviderContext *context, const char *profile, List *visited, AwsCredenti
 		smf_provider_fail(context, psprintf("Profile \"%s\" needs a code from an MFA device, which a database cannot ask for.",
 											profile),
 						  "Use a role that needs none, or temporary keys in the user mapping.");
+
+	/* Read what the role is asked for with. */
 	request.role_arn = smf_profile_get(context, profile, "role_arn");
 	request.external_id = smf_profile_get(context, profile, "external_id");
 	request.session_name = smf_profile_get(context, profile, "role_session_name");
 	request.duration_seconds = smf_profile_get(context, profile, "duration_seconds");
 
+	/* Get its source's credentials. */
 	if (credential_source != NULL)
 		result = smf_provide_named_source(context, credential_source, &with);
 	else
 		result = from_source(context, profile, source_profile, visited, &with);
 	if (result == SMF_ASKED)
 		return SMF_ASKED;
+
+	/* Assume the role with them. */
 	PG_TRY();
 	{
 		result = smf_sts_assume_role(context, &with, &request, credentials);

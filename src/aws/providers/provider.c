@@ -26,7 +26,6 @@
 #include "aws/expiry.h"
 #include "aws/json.h"
 #include "aws/providers/provider.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/builtins.h"
@@ -101,6 +100,23 @@ smf_secret_header(const char *name, const char *secret)
 	return smf_secret(line);
 }
 
+/*
+ * smf_append_encoded
+ *		Append a text percent-encoded, for a form or a URL's query.
+ */
+void
+smf_append_encoded(StringInfo to, const char *text)
+{
+	for (; *text; text++)
+	{
+		if ((*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'z') ||
+			(*text >= 'A' && *text <= 'Z') || strchr("-_.~", *text) != NULL)
+			appendStringInfoChar(to, *text);
+		else
+			appendStringInfo(to, "%%%02X", (unsigned char) *text);
+	}
+}
+
 /* A path with ~ for the home of the server's own user, palloc'ed. */
 static char *
 expand_home(const char *path)
@@ -136,13 +152,16 @@ smf_provider_read_file(const char *path, size_t *len)
 	pfree(expanded);
 	if (fd < 0)
 		return NULL;
-	/* what is no regular file might never end */
+
+	/* What is no regular file might never end. */
 	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > FILE_SIZE_MAX)
 	{
 		CloseTransientFile(fd);
 		errno = S_ISREG(status.st_mode) ? EFBIG : S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
 		return NULL;
 	}
+
+	/* Read it, whatever its size was said to be. */
 	text = palloc(FILE_SIZE_MAX + 1);
 	*len = 0;
 	while ((got = read(fd, text + *len, FILE_SIZE_MAX - *len)) > 0)

@@ -17,6 +17,7 @@
 #include "aws/inquiry.h"
 #include "aws/keys.h"
 #include "compat/base.h"
+#include "lib/stringinfo.h"
 
 /* What came of asking a source. */
 typedef enum ProviderResult
@@ -82,6 +83,7 @@ smf_noreturn extern void smf_provider_unreachable(const ProviderContext *context
 extern char *smf_provider_files(const ProviderContext *context);
 extern const char *smf_environment(const char *name);
 extern char *smf_secret(char *secret);
+extern void smf_append_encoded(StringInfo to, const char *text);
 extern char *smf_secret_header(const char *name, const char *secret);
 
 /* chain.c, profile.c: the order */

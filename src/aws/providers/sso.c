@@ -57,23 +57,19 @@ cached_token(ProviderContext *context, const char *profile, const char *key)
 	return values[0];
 }
 
-/* A text, percent-encoded for a URL's query. */
+/* Where the profile's role is asked for, palloc'ed. */
 static char *
-encoded(const char *text)
+url_of_role(const AwsEndpoint *endpoint, const char *role, const char *account)
 {
-	char	   *result = palloc(3 * strlen(text) + 1);
-	char	   *to = result;
+	StringInfoData url;
 
-	for (; *text; text++)
-	{
-		if ((*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'z') ||
-			(*text >= 'A' && *text <= 'Z') || strchr("-_.~", *text) != NULL)
-			*to++ = *text;
-		else
-			to += sprintf(to, "%%%02X", (unsigned char) *text);
-	}
-	*to = '\0';
-	return result;
+	initStringInfo(&url);
+	appendStringInfo(&url, "%s%sfederation/credentials?role_name=", endpoint->url,
+					 endpoint->url[strlen(endpoint->url) - 1] == '/' ? "" : "/");
+	smf_append_encoded(&url, role);
+	appendStringInfoString(&url, "&account_id=");
+	smf_append_encoded(&url, account);
+	return url.data;
 }
 
 /* The role of the profile's sso_account_id and sso_role_name. */
@@ -90,7 +86,6 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 	const char *role = smf_profile_get(context, profile, "sso_role_name");
 	AwsEndpoint endpoint;
 	char	   *custom = NULL;
-	char	   *url;
 	char	   *token;
 	char	   *header;
 	HttpMessage message = {.method = "GET"};
@@ -99,6 +94,8 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 
 	if (account == NULL && role == NULL)
 		return SMF_NOT_SET_UP;
+
+	/* Find what the profile says, itself or in its session. */
 	if (session != NULL)
 	{
 		if (!smf_config_has(&context->config_file, "sso-session", session))
@@ -116,10 +113,8 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 
 	/* Ask, with the token. */
 	token = cached_token(context, profile, session ? session : start_url);
-	url = psprintf("%s%sfederation/credentials?role_name=%s&account_id=%s", endpoint.url,
-				   endpoint.url[strlen(endpoint.url) - 1] == '/' ? "" : "/", encoded(role), encoded(account));
 	header = smf_secret_header("x-amz-sso_bearer_token", token);
-	target.url = url;
+	target.url = url_of_role(&endpoint, role, account);
 	if (endpoint.loopback)
 		target.network.proxy_url = NULL;
 	message.headers = (const char *const *) &header;

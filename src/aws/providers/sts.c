@@ -19,7 +19,6 @@
 #include "aws/message.h"
 #include "aws/providers/provider.h"
 #include "aws/xml.h"
-#include "lib/stringinfo.h"
 
 #define API_VERSION "2011-06-15"
 #define CONTENT_TYPE "application/x-www-form-urlencoded; charset=utf-8"
@@ -35,14 +34,7 @@ append_parameter(StringInfo form, const char *name, const char *value)
 	if (value == NULL)
 		return;
 	appendStringInfo(form, "%s%s=", form->len > 0 ? "&" : "", name);
-	for (; *value; value++)
-	{
-		if ((*value >= '0' && *value <= '9') || (*value >= 'a' && *value <= 'z') ||
-			(*value >= 'A' && *value <= 'Z') || strchr("-_.~", *value) != NULL)
-			appendStringInfoChar(form, *value);
-		else
-			appendStringInfo(form, "%%%02X", (unsigned char) *value);
-	}
+	smf_append_encoded(form, value);
 }
 
 static void
@@ -214,6 +206,7 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 	char	   *session_token;
 	char	   *expiration;
 
+	/* Ask; what signs the request may be too old. */
 	build_form(context, request, &form);
 	answer = ask(context, with, &form, "assume a role");
 	if (answer == NULL)
@@ -230,6 +223,7 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 										"AssumeRoleWithWebIdentity" : "AssumeRole", request->role_arn), with,
 					  "The role's trust policy must allow it, and with keys the permission sts:AssumeRole.", answer);
 
+	/* Take what it says. */
 	access_key_id = element(answer, "AccessKeyId");
 	secret_access_key = smf_secret(element(answer, "SecretAccessKey"));
 	session_token = smf_secret(element(answer, "SessionToken"));

@@ -39,6 +39,7 @@ smf_provide_web_identity(ProviderContext *context, const char *profile, bool onl
 	size_t		len;
 	char	   *token;
 
+	/* Whose token, and for which role?  The user mapping's options come first. */
 	if (context->config->web_identity_token_file != NULL)
 		token_file = context->config->web_identity_token_file;
 	if (token_file == NULL)
@@ -55,7 +56,7 @@ smf_provide_web_identity(ProviderContext *context, const char *profile, bool onl
 	if (request.role_arn == NULL)
 		smf_provider_fail(context, "There is a web identity token file, and no role to assume with it.", NULL);
 
-	/* once it was shown the file may go */
+	/* Read it, but not again: once it was shown the file may go. */
 	if (smf_inquiry_comes_again(context->inquiry))
 		token = "";
 	else
