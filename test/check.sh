@@ -133,6 +133,7 @@ tap config_differential /usr/bin/python3 -B "$unit/config_differential.py" "$uni
 tap attribute_model /usr/bin/python3 -B "$unit/attribute_model.py" "$unit/build/attribute_dump"
 tap iam_policy /usr/bin/python3 -B "$top/test/tree/iam_policy.py" "$top"
 tap layers /usr/bin/python3 -B "$top/test/tree/layers.py" "$top"
+tap places /usr/bin/python3 -B "$top/test/tree/places.py" "$top"
 tap release /usr/bin/python3 -B "$top/test/tree/release.py" "$top"
 tap format /usr/bin/python3 -B "$top/test/tree/format.py" "$top"
 tap fuzz bash "$top/test/fuzz/run.sh" 8
