@@ -36,6 +36,7 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_handler);
 void
 _PG_init(void)
 {
+	/* Settings: each variable is of the file that uses it. */
 	DefineCustomRealVariable("sagemaker_fdw.call_cost",
 							 "Sets the planner's estimate of the cost of one AWS call.",
 							 NULL,
@@ -87,6 +88,7 @@ _PG_init(void)
 							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("sagemaker_fdw");
 
+	/* Room in shared memory, where the library is preloaded. */
 	smf_stats_request();
 	smf_progress_request();
 	smf_pacer_request();
