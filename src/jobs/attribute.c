@@ -27,7 +27,7 @@
 #define ENTRY(api_name, column, kind, type, origin, calls, labels, timestamps) \
 	{api_name, column, kind, type, origin, \
 	 ((calls) & LIST) != 0, ((calls) & SEARCH) != 0, ((calls) & TUNING) != 0, \
-	 labels, timestamps, NULL, NULL}
+	 labels, timestamps, NULL, NULL, 0}
 
 #define MEMBER(api_name, column, kind, type, calls) \
 	ENTRY(api_name, column, kind, type, SMF_ORIGIN_MEMBER, calls, NULL, NULL)
@@ -42,10 +42,19 @@
 #define SELECTABLE(api_name, selected, replaced, column, kind, type, calls) \
 	{api_name, column, kind, type, SMF_ORIGIN_MEMBER, \
 	 ((calls) & LIST) != 0, ((calls) & SEARCH) != 0, ((calls) & TUNING) != 0, \
-	 NULL, NULL, selected, replaced}
+	 NULL, NULL, selected, replaced, 0}
+
+/* A structure that Search has had only since then. */
+#define LATE_IN_SEARCH(api_name, column, calls, search_since) \
+	{api_name, column, SMF_KIND_STRUCTURE, "jsonb", SMF_ORIGIN_MEMBER, \
+	 ((calls) & LIST) != 0, ((calls) & SEARCH) != 0, ((calls) & TUNING) != 0, \
+	 NULL, NULL, NULL, NULL, search_since}
 
 #define DERIVED(api_name, column, kind, type, origin, calls) \
 	ENTRY(api_name, column, kind, type, origin, calls, NULL, NULL)
+
+#define START_OF_2023_07_27 1690416000	/* midnight UTC, in epoch seconds */
+#define START_OF_2024 1704067200
 
 static const char *const training_job_status_labels[] = {
 	"InProgress",
@@ -107,7 +116,7 @@ const SmfAttribute smf_attributes[] = {
 	MEMBER("InputDataConfig", "input_data_config", SMF_KIND_LIST, "jsonb", SEARCH),
 	MEMBER("OutputDataConfig", "output_data_config", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
 	MEMBER("ResourceConfig", "resource_config", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
-	MEMBER("WarmPoolStatus", "warm_pool_status", SMF_KIND_STRUCTURE, "jsonb", LIST | SEARCH),
+	LATE_IN_SEARCH("WarmPoolStatus", "warm_pool_status", LIST | SEARCH, START_OF_2024),
 	MEMBER("VpcConfig", "vpc_config", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
 	MEMBER("StoppingCondition", "stopping_condition", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
 	MEMBER("CreationTime", "creation_time", SMF_KIND_TIMESTAMP, "timestamptz",
@@ -140,7 +149,7 @@ const SmfAttribute smf_attributes[] = {
 		   SEARCH),
 	DATED_LIST("DebugRuleEvaluationStatuses", "debug_rule_evaluation_statuses", SEARCH,
 			   rule_evaluation_timestamps),
-	MEMBER("ProfilerConfig", "profiler_config", SMF_KIND_STRUCTURE, "jsonb", SEARCH),
+	LATE_IN_SEARCH("ProfilerConfig", "profiler_config", SEARCH, START_OF_2023_07_27),
 	MEMBER("ProfilerRuleConfigurations", "profiler_rule_configurations", SMF_KIND_LIST, "jsonb",
 		   NONE),
 	DATED_LIST("ProfilerRuleEvaluationStatuses", "profiler_rule_evaluation_statuses", NONE,
@@ -172,6 +181,9 @@ const SmfAttribute smf_attributes[] = {
 };
 
 const int	smf_nattributes = sizeof(smf_attributes) / sizeof(smf_attributes[0]);
+
+_Static_assert(sizeof(smf_attributes) / sizeof(smf_attributes[0]) <= 8 * sizeof(AttributeSet),
+			   "an AttributeSet has a bit for each attribute");
 
 /* Is it a column that has no attribute of its own in the API? */
 static bool

@@ -13,6 +13,7 @@
 #define SMF_ATTRIBUTE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * What a value is in the API.  The kinds from SMF_KIND_TAGS on are made by this
@@ -92,7 +93,20 @@ typedef struct SmfAttribute
 	 * jobs by its absence.  NULL when "selected" is.
 	 */
 	const char *replaced;
+
+	/*
+	 * Search's records of jobs that were created before this may lack what Describe
+	 * has, since Search has had the attribute only from then on.  Epoch seconds; 0:
+	 * from the beginning.
+	 */
+	int64_t		search_since;
 } SmfAttribute;
+
+/* A set of attributes: bit i is smf_attributes[i]. */
+typedef uint64_t AttributeSet;
+
+/* The set of one entry of the catalogue. */
+#define smf_attribute_bit(attribute) (UINT64_C(1) << ((attribute) - smf_attributes))
 
 /*
  * The catalogue in the order of IMPORT's columns: the API's attributes first, in

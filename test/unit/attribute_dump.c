@@ -188,6 +188,7 @@ main(void)
 		print_strings("timestamp_members", entry->timestamp_members);
 		print_string("selected", entry->selected);
 		print_string("replaced", entry->replaced);
+		printf(", \"search_since\": %lld", (long long) entry->search_since);
 		printf("}%s\n", i < smf_nattributes - 1 ? "," : "");
 	}
 	printf("]\n");

@@ -6,6 +6,7 @@ Usage: attribute_model.py DUMP, where DUMP is the program of attribute_dump.c.
 Reads ../service/training_job.json (the model) and ../../sql/extension/types.sql
 (the enum types).  Prints TAP and exits with 1 when anything differs.
 """
+import datetime
 import json
 import pathlib
 import re
@@ -45,6 +46,12 @@ ENUM_LABELS = {
     "sagemaker_profiling_status": "Enabled Disabled",
 }
 
+# Days, in UTC, from which on Search has these attributes.  It has had all others from the beginning.
+SEARCH_SINCE = {
+    "WarmPoolStatus": datetime.date(2024, 1, 1),
+    "ProfilerConfig": datetime.date(2023, 7, 27),
+}
+
 # attribute, column, kind, type, source, in_list, in_search, in_tuning_list, selected, replaced
 DERIVED = [
     ("ResourceConfig.InstanceType", "instance_type", "string", "text", "member", False, True, False,
@@ -74,6 +81,11 @@ def is_equal(got, wanted, title):
     print(f"not ok {count} - {title}")
     print(f"#   got: {got!r}")
     print(f"#   wanted: {wanted!r}")
+
+
+def midnight(day):
+    """The day's beginning in epoch seconds; 0 for None."""
+    return (day - datetime.date(1970, 1, 1)).days * 86400 if day else 0
 
 
 def timestamp_paths(shape, path=""):
@@ -135,6 +147,7 @@ def main():
             "timestamp_members": [path[len("[]."):] for path in below] or None,
             "selected": None,
             "replaced": None,
+            "search_since": midnight(SEARCH_SINCE.get(name)),
         }
         is_equal(entry, wanted, f"{name} is as in the model")
         is_equal([path for path in below if not re.fullmatch(r"\[\]\.[A-Za-z]+", path)], [],
@@ -148,8 +161,8 @@ def main():
              "attributes in a tuning job's summaries have the same type there")
     is_equal([tuple(entry[field] for field in DERIVED_FIELDS) for entry in derived], DERIVED,
              "derived columns")
-    is_equal([(entry["labels"], entry["timestamp_members"]) for entry in derived],
-             [(None, None)] * len(DERIVED), "derived columns have no labels and no timestamps")
+    is_equal([(entry["labels"], entry["timestamp_members"], entry["search_since"]) for entry in derived],
+             [(None, None, 0)] * len(DERIVED), "derived columns have no labels, no timestamps and no beginning")
     for entry in derived:
         if entry["kind"] in SQL_TYPES:
             is_equal(entry["kind"], shape_at(described, entry["attribute"])["type"],
