@@ -48,6 +48,7 @@ OBJS = \
 	src/jobs/lookup.o \
 	src/jobs/operation.o \
 	src/jobs/progress.o \
+	src/jobs/proof.o \
 	src/jobs/stream.o \
 	src/jobs/walk.o \
 	src/aws/arn.o \
