@@ -50,6 +50,7 @@ OBJS = \
 	src/jobs/progress.o \
 	src/jobs/proof.o \
 	src/jobs/stream.o \
+	src/jobs/timestamp.o \
 	src/jobs/walk.o \
 	src/aws/arn.o \
 	src/aws/call_error.o \

@@ -22,7 +22,7 @@
 #include "fdw/fragment.h"
 #include "fdw/lookup.h"
 #include "fdw/request.h"
-#include "fdw/value.h"
+#include "jobs/timestamp.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"

@@ -18,6 +18,7 @@
 #include "compat/jobs.h"
 #include "fdw/value.h"
 #include "fmgr.h"
+#include "jobs/timestamp.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
@@ -102,57 +103,17 @@ is_one_of(const JsonbValue *string, const char *const *texts)
 
 /* ----- timestamps ----- */
 
-/* Digits behind the point that a timestamp keeps. */
-#define MICROSECOND_DIGITS 6
-
-/* No timestamp needs more digits before the point. */
-#define SECONDS_DIGITS_MAX 14
-
-/*
- * A timestamp from epoch seconds, written as a decimal; rounded to the microsecond, half
- * away from zero.
- */
+/* A timestamp from epoch seconds, written as a decimal. */
 static TimestampTz
 timestamp_from_decimal(const char *text)
 {
-	bool		negative = *text == '-';
-	int64		seconds = 0;
-	int64		us = 0;			/* beyond the seconds, up to a whole one */
-	int			ndigits = 0;
 	TimestampTz result;
 
-	/* The seconds, before the point. */
-	if (negative)
-		text++;
-	while (*text == '0')
-		text++;
-	for (; *text >= '0' && *text <= '9'; text++)
-	{
-		if (++ndigits > SECONDS_DIGITS_MAX)
-			goto out_of_range;
-		seconds = seconds * 10 + (*text - '0');
-	}
-
-	/* The microseconds behind it, rounded by the next digit. */
-	if (*text == '.')
-		text++;
-	for (int i = 0; i < MICROSECOND_DIGITS; i++)
-		us = us * 10 + (*text ? *text++ - '0' : 0);
-	if (*text >= '5')
-		us++;
-
-	/* Check the range in seconds first: as microseconds the number might overflow. */
-	seconds = (negative ? -seconds : seconds) - SMF_POSTGRES_EPOCH_S;
-	if (seconds < MIN_TIMESTAMP / USECS_PER_SEC || seconds > END_TIMESTAMP / USECS_PER_SEC)
-		goto out_of_range;
-	result = seconds * USECS_PER_SEC + (negative ? -us : us);
-	if (IS_VALID_TIMESTAMP(result))
-		return result;
-
-out_of_range:
-	ereport(ERROR,
-			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-			 errmsg("timestamp out of range")));
+	if (!smf_timestamp_from_decimal(text, &result))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	return result;
 }
 
 static char *

@@ -8,13 +8,9 @@
 #ifndef SMF_VALUE_H
 #define SMF_VALUE_H
 
-#include "datatype/timestamp.h"
 #include "jobs/attribute.h"
 #include "option.h"
 #include "utils/jsonb.h"
-
-/* Where Postgres begins to count time, in epoch seconds. */
-#define SMF_POSTGRES_EPOCH_S ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400))
 
 typedef struct ValueReader ValueReader;
 

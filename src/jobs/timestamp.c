@@ -1,0 +1,67 @@
+/*-------------------------------------------------------------------------
+ *
+ * timestamp.c
+ *		Epoch seconds, as the service writes them, as timestamps.
+ *
+ * Decimal arithmetic throughout: a double has not the digits for microseconds.
+ *
+ * Not accounted for: exponents.  The text is what numeric_out prints.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "jobs/timestamp.h"
+
+/* Digits behind the point that a timestamp keeps. */
+#define MICROSECOND_DIGITS 6
+
+/* No timestamp needs more digits before the point. */
+#define SECONDS_DIGITS_MAX 14
+
+/*
+ * smf_timestamp_from_decimal
+ *		A timestamp from epoch seconds, written as a decimal; rounded to the microsecond,
+ *		half away from zero.
+ *
+ * False when no timestamp is so far away; *result is not set then.
+ */
+bool
+smf_timestamp_from_decimal(const char *text, TimestampTz *result)
+{
+	bool		negative = *text == '-';
+	int64		seconds = 0;
+	int64		us = 0;			/* beyond the seconds, up to a whole one */
+	int			ndigits = 0;
+	TimestampTz timestamp;
+
+	/* The seconds, before the point. */
+	if (negative)
+		text++;
+	while (*text == '0')
+		text++;
+	for (; *text >= '0' && *text <= '9'; text++)
+	{
+		if (++ndigits > SECONDS_DIGITS_MAX)
+			return false;
+		seconds = seconds * 10 + (*text - '0');
+	}
+
+	/* The microseconds behind it, rounded by the next digit. */
+	if (*text == '.')
+		text++;
+	for (int i = 0; i < MICROSECOND_DIGITS; i++)
+		us = us * 10 + (*text ? *text++ - '0' : 0);
+	if (*text >= '5')
+		us++;
+
+	/* Check the range in seconds first: as microseconds the number might overflow. */
+	seconds = (negative ? -seconds : seconds) - SMF_POSTGRES_EPOCH_S;
+	if (seconds < MIN_TIMESTAMP / USECS_PER_SEC || seconds > END_TIMESTAMP / USECS_PER_SEC)
+		return false;
+	timestamp = seconds * USECS_PER_SEC + (negative ? -us : us);
+	if (!IS_VALID_TIMESTAMP(timestamp))
+		return false;
+	*result = timestamp;
+	return true;
+}
