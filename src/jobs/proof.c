@@ -27,7 +27,6 @@
 #include <math.h>
 
 #include "fmgr.h"
-#include "jobs/document.h"
 #include "jobs/proof.h"
 #include "jobs/timestamp.h"
 #include "utils/builtins.h"
@@ -79,7 +78,9 @@ static const Expectation expectations[] = {
 static bool
 find_member(JsonbContainer *container, const char *key, JsonbValue *value)
 {
-	return JsonContainerIsObject(container) && smf_document_member(container, key, value);
+	return JsonContainerIsObject(container) &&
+		getKeyJsonValueFromContainer(container, key, strlen(key), value) != NULL &&
+		value->type != jbvNull;
 }
 
 /* The value's container if it is an object, else NULL. */
@@ -195,6 +196,13 @@ compare_number(Numeric number, int64 with)
 
 	pfree(other);
 	return result;
+}
+
+/* The nearest double; infinite, or 0, when it is too far away. */
+static double
+float_of(Numeric number)
+{
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(number)));
 }
 
 static char *
@@ -374,11 +382,12 @@ static bool
 is_float(const JsonbValue *value)
 {
 	static const char *const words[] = {"NaN", "Infinity", "-Infinity", NULL};
+	double		number;
 
 	if (value->type != jbvNumeric)
 		return is_one_of(value, words);
-	return isfinite(DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-													   NumericGetDatum(value->val.numeric))));
+	number = float_of(value->val.numeric);
+	return isfinite(number) && (number != 0 || compare_number(value->val.numeric, 0) == 0);
 }
 
 /* Is it a list in which all times can be read?  "dated" are their members' names, or NULL. */
@@ -645,6 +654,7 @@ static bool
 is_proved(JsonbContainer *record, const SmfAttribute *attribute)
 {
 	JsonbValue	value;
+	const char *rest;
 
 	switch (attribute->kind)
 	{
@@ -657,6 +667,12 @@ is_proved(JsonbContainer *record, const SmfAttribute *attribute)
 		default:
 			break;
 	}
+
+	/* A member of an attribute goes with it. */
+	if (strchr(attribute->api_name, '.') != NULL &&
+		!is_proved(record, smf_attribute_by_path(attribute->api_name, &rest)))
+		return false;
+
 	if (!find_attribute(record, attribute, &value))
 		return !is_expected(record, attribute);
 	return is_readable(attribute, &value);
@@ -747,10 +763,7 @@ reads_same(JsonbContainer *document, JsonbContainer *record, const SmfAttribute 
 				return same_number(a.val.numeric, b.val.numeric);
 			case SMF_KIND_FLOAT:
 				return same_number(a.val.numeric, b.val.numeric) ||
-					DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-													   NumericGetDatum(a.val.numeric))) ==
-					DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-													   NumericGetDatum(b.val.numeric)));
+					float_of(a.val.numeric) == float_of(b.val.numeric);
 			case SMF_KIND_TIMESTAMP:
 				return same_microsecond(a.val.numeric, b.val.numeric);
 			default:
