@@ -42,6 +42,7 @@ OBJS = \
 	src/fdw/scan_plan.o \
 	src/fdw/value.o \
 	src/jobs/attribute.o \
+	src/jobs/batch.o \
 	src/jobs/cache.o \
 	src/jobs/document.o \
 	src/jobs/entry.o \
@@ -51,6 +52,7 @@ OBJS = \
 	src/jobs/proof.o \
 	src/jobs/stream.o \
 	src/jobs/timestamp.o \
+	src/jobs/trust.o \
 	src/jobs/walk.o \
 	src/aws/arn.o \
 	src/aws/call_error.o \

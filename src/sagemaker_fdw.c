@@ -23,6 +23,7 @@
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "http/http.h"
+#include "jobs/trust.h"
 #include "utils/guc.h"
 
 SMF_MODULE_MAGIC("sagemaker_fdw", SMF_VERSION);
@@ -58,6 +59,13 @@ _PG_init(void)
 							300, 1, INT_MAX,
 							PGC_USERSET, 0,
 							NULL, NULL, NULL);
+	DefineCustomBoolVariable("sagemaker_fdw.check_each_scan",
+							 "Checks the last of the documents that a scan takes from Search.",
+							 "Otherwise Searches are checked that are drawn at random.",
+							 &smf_check_each_scan,
+							 false,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
 	DefineCustomIntVariable("sagemaker_fdw.log_min_duration",
 							"Sets the time after which an AWS call is logged.",
 							"Minus one turns this off, zero logs all calls.",
@@ -92,6 +100,7 @@ _PG_init(void)
 	smf_stats_request();
 	smf_progress_request();
 	smf_pacer_request();
+	smf_trust_request();
 }
 
 /* The foreign data wrapper's callbacks. */

@@ -25,6 +25,14 @@ RETURNS bigint
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
+CREATE FUNCTION @extschema@.sagemaker_fdw_session_differences()
+RETURNS bigint
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE;
+
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_session_differences() IS
+	'how often the session has found that Search differs from DescribeTrainingJob';
+
 COMMENT ON FUNCTION @extschema@.sagemaker_fdw_session_calls() IS
 	'calls that this session has made so far';
 

@@ -332,7 +332,7 @@ smf_call_raise(const AwsCall *call)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("the scan has made " INT64_FORMAT " calls, which is the limit",
 						call->client->stats.calls),
-				 errhint("%s", call->client->config.topic->limit_hint)));
+				 errhint("%s", call->client->limit_hint)));
 
 	/* It was answered, or that is what failed. */
 	switch (call->result)

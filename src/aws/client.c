@@ -214,6 +214,7 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 
 	/* Keep the options, and what the role has a right to. */
 	client->config = *config;
+	client->limit_hint = config->topic->limit_hint;
 	client->config.server_name = smf_copy_string(config->server_name);
 	client->config.account_id = smf_copy_string(config->account_id);
 	client->config.region = smf_copy_string(config->region);
@@ -373,6 +374,38 @@ const AwsClientStats *
 smf_client_stats(const AwsClient *client)
 {
 	return &client->stats;
+}
+
+/* The key of calls that the client makes to the operation. */
+void
+smf_client_key(const AwsClient *client, const char *operation, CallKey *key)
+{
+	smf_call_key(key, client->session->serverid, client->session->userid, client->config.region,
+				 operation);
+}
+
+/*
+ * A number that the client shares with those that have the same credentials, as long as
+ * neither their options change nor sagemaker_fdw_disconnect forgets them.
+ */
+uint64
+smf_client_session_number(const AwsClient *client)
+{
+	return client->session->number;
+}
+
+/* The server's name, for messages; the client's own. */
+const char *
+smf_client_server_name(const AwsClient *client)
+{
+	return client->config.server_name;
+}
+
+/* Let this be the hint, a constant, when the client has made as many calls as it may. */
+void
+smf_client_limit_hint(AwsClient *client, const char *hint)
+{
+	client->limit_hint = hint;
 }
 
 /* Count a retry of the call. */
@@ -724,6 +757,8 @@ try_throttled(AwsCall *call)
 	const AwsClientConfig *config = &call->client->config;
 	int64		progress_us = Max(call->pacer->success_us, call->first_sent_us);
 
+	if (call->most_attempts > 0 && call->attempt >= call->most_attempts)
+		return false;
 	if (smf_http_now() - progress_us >= config->throttle_timeout_ms * INT64CONST(1000))
 		return false;
 	back_off(call, smf_pacer_throttled_delay(call->pacer, call->throttles, draw()));
@@ -740,6 +775,8 @@ try_failed(AwsCall *call)
 	/* a name that was known before will be again */
 	if (call->result == SMF_HTTP_UNRESOLVED && call->pacer->success_us == 0)
 		most = Min(most, UNRESOLVED_ATTEMPTS_MAX);
+	if (call->most_attempts > 0 && call->attempt >= call->most_attempts)
+		return false;
 	if (++call->failures >= most)
 		return false;
 	call->retry_cost = smf_quota_take(&call->pacer->quota, timed_out);
@@ -912,8 +949,7 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	call->turn.go = send_request;
 	call->connection.go = connection_there;
 	call->turn.number = ++calls_started;
-	smf_call_key(&key, client->session->serverid, client->session->userid, client->config.region,
-				 operation);
+	smf_client_key(client, operation, &key);
 	terms.custom_endpoint = client->config.network.endpoint_url != NULL;
 	terms.ceiling = client->config.max_calls_per_second;
 	terms.adaptive = client->config.adaptive;
@@ -921,6 +957,13 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	dlist_push_tail(&client->calls, &call->node);
 	enter(call);
 	return call;
+}
+
+/* Let the call, which was just started, end after so many attempts, throttled ones too. */
+void
+smf_call_limit_attempts(AwsCall *call, int most)
+{
+	call->most_attempts = most;
 }
 
 /* Break off a call if need be, and free it.  NULL is ignored. */

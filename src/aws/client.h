@@ -9,6 +9,7 @@
 #define SMF_CLIENT_H
 
 #include "aws/session.h"
+#include "aws/table.h"
 #include "compat/base.h"
 
 /* Why a call failed, in the service's words where it gave any. */
@@ -87,6 +88,10 @@ extern char *smf_client_account(AwsClient *client);
 extern int64 smf_client_calls_made(void);
 extern const char *smf_client_region(const AwsClient *client);
 extern const AwsClientStats *smf_client_stats(const AwsClient *client);
+extern void smf_client_key(const AwsClient *client, const char *operation, CallKey *key);
+extern uint64 smf_client_session_number(const AwsClient *client);
+extern const char *smf_client_server_name(const AwsClient *client);
+extern void smf_client_limit_hint(AwsClient *client, const char *hint);
 extern void smf_client_wait(AwsClient *client, uint64 events);
 extern void smf_client_poll(AwsClient *client);
 extern void smf_client_waited(AwsClient *client, int64 us);
@@ -96,6 +101,7 @@ extern char *smf_client_endpoint(const AwsClientConfig *config, const ForeignSer
 
 extern AwsCall *smf_call_start(AwsClient *client, const char *operation, const char *subject,
 							   char *body, int64 *attempts);
+extern void smf_call_limit_attempts(AwsCall *call, int most);
 extern bool smf_call_done(const AwsCall *call);
 extern AwsCallState smf_call_state(const AwsCall *call);
 extern bool smf_call_failed(const AwsCall *call);

@@ -25,6 +25,7 @@ struct AwsClient
 	AwsSession *session;		/* our reference; NULL until acquired */
 	const char *problem;		/* why it can make no calls, a constant; NULL: it can */
 	bool		echo_text;		/* may messages quote what is no AWS answer? */
+	const char *limit_hint;		/* what to do when max_calls were made, a constant */
 	AwsClientStats stats;
 	dlist_head	calls;			/* AwsCall */
 	HttpTimer	alarm;			/* ends a smf_client_wait, no more */
@@ -45,6 +46,7 @@ struct AwsCall
 	PaceTurn	turn;			/* waits there for its turn */
 	HttpPlace	connection;		/* waits, when that has come, for a connection */
 
+	int			most_attempts;	/* throttled ones count, too; 0: as the options say */
 	int			attempt;		/* of the request in flight, or the last one */
 	int			failures;		/* attempts that failed, throttled ones aside */
 	int			throttles;		/* in a row */

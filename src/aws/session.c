@@ -173,6 +173,9 @@ fill_config(AwsSession *session, const ForeignServer *server, const RoleMapping 
 	config->default_session_name = smf_keep_string(session_name(session->userid));
 }
 
+/* Sessions that the process has had. */
+static uint64 nsessions = 0;
+
 static AwsSession *
 create_session(const ForeignServer *server, Oid userid, const RoleMapping *mapping, bool ambient)
 {
@@ -186,6 +189,7 @@ create_session(const ForeignServer *server, Oid userid, const RoleMapping *mappi
 	session->serverid = server->serverid;
 	session->mappingid = mapping->mappingid;
 	session->userid = userid;
+	session->number = ++nsessions;
 	session->users = 1;
 	dlist_init(&session->waiting);
 	session->patience.fire = patience_ends;

@@ -37,6 +37,7 @@ typedef struct AwsSession
 
 	/* bookkeeping */
 	dlist_node	node;			/* in the list of all */
+	uint64		number;			/* of all sessions that the process has had, from 1 on */
 	int			users;			/* who hold a reference */
 	bool		stale;			/* server or mapping changed: no new users */
 

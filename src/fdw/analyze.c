@@ -3,9 +3,9 @@
  * analyze.c
  *		ANALYZE of a foreign table: its number of jobs, and a sample of them.
  *
- * The list says how many jobs there are, in a call for each hundred; a random
- * sample of them is described.  Where scan_api lets Search be used and it returns
- * every column, its pages are both.
+ * The list says how many jobs there are, in a call for each hundred; a random sample of
+ * them is described, or searched for where scan_api is 'auto'.  With 'search', and where
+ * that returns every column, its pages are both.
  *
  * ANALYZE takes a column that was not fetched for one that is NULL, so that only columns
  * without statistics (SET STATISTICS 0) are left out.
@@ -224,20 +224,18 @@ form_row(Sampling *sampling, const Job *job)
 	return row;
 }
 
-/* Walk a Search and keep a sample of its records; false if it is denied. */
-static bool
+/* Walk a Search and keep a sample of its records. */
+static void
 sample_search(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double *total_rows)
 {
 	JobStreamSpec spec;
 	JobStream  *stream;
-	JobStreamResult result;
 	Job			job;
 	int64		njobs = 0;
 
 	init_spec(sampling, &spec, SMF_FROM_SEARCH);
-	spec.may_refuse = sampling->settings->scan_api == SMF_SCAN_AUTO;
 	stream = smf_stream_begin(sampling->client, &spec);
-	while ((result = smf_stream_next(stream, &job)) == SMF_STREAM_JOB)
+	while (smf_stream_next(stream, &job) == SMF_STREAM_JOB)
 	{
 		int			place = place_in_sample(njobs++, size);
 
@@ -251,21 +249,39 @@ sample_search(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double 
 	}
 	smf_stream_end(stream);
 	*total_rows = njobs;
-	return result == SMF_STREAM_END;
 }
 
-/* Walk the list, and describe a sample of it. */
+/* Keep what the list says of the job in place of what was kept there. */
+static void
+keep_listed(WantedJob *kept, const Job *job)
+{
+	if (kept->name != NULL)
+	{
+		pfree(unconstify(char *, kept->name));
+		pfree(unconstify(char *, kept->listed_arn));
+		pfree(kept->summary);
+	}
+	kept->name = pstrdup(job->name);
+	kept->listed_arn = pstrdup(job->arn);
+	kept->summary = (Jsonb *) memcpy(palloc(VARSIZE(job->summary)), job->summary, VARSIZE(job->summary));
+	kept->date_s = job->date_s;
+}
+
+/* Walk the list, and fetch the documents of a sample of it. */
 static void
 sample_list(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double *total_rows)
 {
 	JobStreamSpec spec;
 	JobStream  *stream;
 	Job			job;
-	char	  **names = palloc0(size * sizeof(char *));
+	WantedJob  *listed = palloc0(size * sizeof(WantedJob));
+
+	/* for statistics, what Search sends is response enough */
+	AttributeSet raw_response = smf_attribute_bit(smf_attribute_by_column("training_job_name"));
 	int64		njobs = 0;
 	List	   *wanted = NIL;
 
-	/* Walk the list for names alone, and keep a sample of them. */
+	/* Walk the list for summaries alone, and keep a sample of them. */
 	init_spec(sampling, &spec, SMF_FROM_LIST);
 	spec.want_document = spec.want_tags = false;
 	stream = smf_stream_begin(sampling->client, &spec);
@@ -273,25 +289,19 @@ sample_list(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double *t
 	{
 		int			place = place_in_sample(njobs++, size);
 
-		if (place < 0)
-			continue;
-		if (names[place] != NULL)
-			pfree(names[place]);
-		names[place] = pstrdup(job.name);
+		if (place >= 0)
+			keep_listed(&listed[place], &job);
 	}
 	smf_stream_end(stream);
 	*total_rows = njobs;
 
-	/* Look these names up. */
+	/* Look these up. */
 	for (int i = 0; i < Min(njobs, size); i++)
-	{
-		WantedJob  *one = palloc0(sizeof(WantedJob));
-
-		one->name = names[i];
-		wanted = lappend(wanted, one);
-	}
+		wanted = lappend(wanted, &listed[i]);
 	init_spec(sampling, &spec, SMF_FROM_NAMES);
 	spec.wanted = wanted;
+	spec.prove = sampling->settings->scan_api == SMF_SCAN_AUTO &&
+		smf_columns_searchable(sampling->columns, sampling->attnums, raw_response, &spec.read);
 	stream = smf_stream_begin(sampling->client, &spec);
 	while (smf_stream_next(stream, &job) == SMF_STREAM_JOB)
 		rows[(*nrows)++] = form_row(sampling, &job);
@@ -396,10 +406,11 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	sampling.reader = smf_row_reader_create(RelationGetRelid(relation), tupdesc, sampling.attnums,
 											sampling.settings);
 
-	/* Search, where it may be asked and has all that is wanted; else, or if it is denied, the list */
-	if (sampling.settings->scan_api == SMF_SCAN_DESCRIBE ||
-		smf_needs(sampling.columns, sampling.attnums, SMF_FROM_SEARCH).document ||
-		!sample_search(&sampling, rows, size, &nrows, total_rows))
+	/* Search alone where it is to be asked and has all that is wanted, else the list */
+	if (sampling.settings->scan_api == SMF_SCAN_SEARCH &&
+		!smf_needs(sampling.columns, sampling.attnums, SMF_FROM_SEARCH).document)
+		sample_search(&sampling, rows, size, &nrows, total_rows);
+	else
 		sample_list(&sampling, rows, size, &nrows, total_rows);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -226,3 +226,41 @@ smf_needs(const SmfColumn *columns, List *attnums, JobSource source)
 	}
 	return needs;
 }
+
+/*
+ * smf_columns_searchable
+ *		Has Search all attributes that the columns stand for?  If so, *read is these.
+ *
+ * A whole response is what Describe sends; "raw_members" are the attributes that are all
+ * that is read of it, 0 if it is not known to be only some.
+ */
+bool
+smf_columns_searchable(const SmfColumn *columns, List *attnums, AttributeSet raw_members,
+					   AttributeSet *read)
+{
+	ListCell   *lc;
+
+	*read = 0;
+	foreach(lc, attnums)
+	{
+		const SmfColumn *column = &columns[lfirst_int(lc) - 1];
+		const SmfAttribute *attribute = column->top;
+
+		/* what it is computed from is among the others; the ARN has the account */
+		if (column->expression != NULL || column->settled)
+			continue;
+		if (attribute == NULL || !attribute->in_search)
+			return false;
+		if (attribute->kind == SMF_KIND_ACCOUNT_ID)
+			continue;
+		if (attribute->kind == SMF_KIND_RAW_RESPONSE)
+		{
+			if (raw_members == 0 || column->attribute == NULL)
+				return false;
+			*read |= raw_members;
+			continue;
+		}
+		*read |= smf_attribute_bit(attribute);
+	}
+	return true;
+}

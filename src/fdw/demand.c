@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
+#include "catalog/pg_type.h"
 #include "compat/fdw.h"
 #include "fdw/demand.h"
 #include "fdw/pushdown.h"
@@ -22,6 +23,9 @@
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 
 /* More rows than any table has: a larger LIMIT says no more. */
 #define MOST_JOBS 1e12
@@ -152,6 +156,130 @@ smf_demand_columns(PlannerInfo *root, RelOptInfo *rel, const TableRef *table, Li
 	for (int attnum = -1; (attnum = bms_next_member(needed, attnum)) >= 0;)
 		attnums = lappend_int(attnums, attnum);
 	return attnums;
+}
+
+/* What is read of whole responses. */
+typedef struct RawReads
+{
+	Index		relid;			/* the table's range table index */
+	Bitmapset  *columns;		/* those that are whole responses, as pull_varattnos has them */
+	int			sublevels_up;	/* queries between the expression and the table */
+	AttributeSet members;		/* those that are read alone */
+	bool		whole;			/* is anything else read? */
+} RawReads;
+
+/* Is it a column that is a whole response, or one of the table's whole row? */
+static bool
+is_raw_response(Node *node, const RawReads *reads)
+{
+	Var		   *var = (Var *) node;
+
+	return IsA(node, Var) && var->varno == reads->relid && var->varlevelsup == reads->sublevels_up &&
+		(var->varattno == 0 ||
+		 bms_is_member(var->varattno - FirstLowInvalidHeapAttributeNumber, reads->columns));
+}
+
+/* The text that a constant is, or its only element; NULL when it is neither. */
+static char *
+only_key(Node *node)
+{
+	Const	   *constant = (Const *) node;
+	Datum	   *elements;
+	bool	   *isnull;
+	int			n;
+
+	if (!IsA(node, Const) || constant->constisnull)
+		return NULL;
+	if (constant->consttype == TEXTOID)
+		return TextDatumGetCString(constant->constvalue);
+	if (constant->consttype != TEXTARRAYOID)
+		return NULL;
+	deconstruct_array(DatumGetArrayTypeP(constant->constvalue), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, &isnull, &n);
+	return n == 1 && !isnull[0] ? TextDatumGetCString(elements[0]) : NULL;
+}
+
+/*
+ * Does the operator take one member out of a whole response that reads the same wherever
+ * the response is from: a string?  If so, note it.
+ */
+static bool
+note_member(OpExpr *operation, RawReads *reads)
+{
+	const SmfAttribute *attribute;
+	const char *rest;
+	char	   *key;
+
+	if ((operation->opfuncid != F_JSONB_OBJECT_FIELD && operation->opfuncid != F_JSONB_OBJECT_FIELD_TEXT &&
+		 operation->opfuncid != F_JSONB_EXTRACT_PATH && operation->opfuncid != F_JSONB_EXTRACT_PATH_TEXT) ||
+		list_length(operation->args) != 2 || !is_raw_response(linitial(operation->args), reads) ||
+		((Var *) linitial(operation->args))->varattno == 0)
+		return false;
+	key = only_key(lsecond(operation->args));
+	attribute = key ? smf_attribute_by_path(key, &rest) : NULL;
+	if (attribute == NULL || strcmp(attribute->api_name, key) != 0 ||
+		(attribute->kind != SMF_KIND_STRING && attribute->kind != SMF_KIND_ENUM))
+		return false;
+	/* the columns are looked at whether Search has it */
+	if (!attribute->in_search)
+		return false;
+	reads->members |= smf_attribute_bit(attribute);
+	return true;
+}
+
+/* A walker: what is read of whole responses? */
+static bool
+note_raw_reads(Node *node, void *context)
+{
+	RawReads   *reads = context;
+	bool		stop;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		reads->sublevels_up++;
+		stop = query_tree_walker((Query *) node, note_raw_reads, context, QTW_IGNORE_JOINALIASES);
+		reads->sublevels_up--;
+		return stop;
+	}
+	if (IsA(node, OpExpr) && note_member((OpExpr *) node, reads))
+		return false;
+	if (is_raw_response(node, reads))
+	{
+		reads->whole = true;
+		return true;
+	}
+	return expression_tree_walker(node, note_raw_reads, context);
+}
+
+/*
+ * smf_demand_raw_members
+ *		The attributes that are all that the query reads of columns that are whole responses;
+ *		0 when it may read more.
+ */
+AttributeSet
+smf_demand_raw_members(PlannerInfo *root, RelOptInfo *rel, const TableRef *table)
+{
+	RawReads	reads = {rel->relid};
+
+	/* a partition's columns are other ones than those that the query names */
+	if (rel->reloptkind != RELOPT_BASEREL)
+		return 0;
+	for (int i = 0; i < table->natts; i++)
+	{
+		const SmfColumn *column = &table->columns[i];
+
+		if (column->name != NULL && column->attribute != NULL &&
+			column->attribute->kind == SMF_KIND_RAW_RESPONSE)
+			reads.columns = bms_add_member(reads.columns,
+										   column->attnum - FirstLowInvalidHeapAttributeNumber);
+	}
+	if (reads.columns == NULL ||
+		query_tree_walker(root->parse, note_raw_reads, &reads, QTW_IGNORE_JOINALIASES) ||
+		note_raw_reads((Node *) root->processed_tlist, &reads))
+		return 0;
+	return reads.whole ? 0 : reads.members;
 }
 
 /* ----- rows ----- */

@@ -68,6 +68,8 @@ operations(const ScanPlan *plan, const TableRef *table, JobSource source)
 	List	   *names = plan->source != source ? source_operation(plan->source) : NIL;
 
 	names = list_concat(names, source_operation(source));
+	if (plan->prove && source == SMF_FROM_LIST)
+		names = lappend(names, operation(SMF_OP_SEARCH));
 	if (needs.document)
 		names = lappend(names, operation(SMF_OP_DESCRIBE_TRAINING_JOB));
 	if (needs.tags)
@@ -174,6 +176,24 @@ explain_estimate(ForeignScanState *node, const ScanPlan *plan, ExplainState *es)
 		ExplainPropertyFloat("Estimated API Calls", NULL, calls, 0, es);
 }
 
+/* What to do about a scan that makes many calls which Search could save. */
+static void
+explain_hint(const ScanPlan *plan, ExplainState *es)
+{
+	if (plan->calls_by_search > 0)
+		ExplainPropertyText("API Hint", psprintf("With scan_api 'auto' it would be about %.0f calls.",
+												 plan->calls_by_search), es);
+}
+
+/* Where documents came from, where that is not told by the calls. */
+static void
+explain_documents(const JobScan *state, ExplainState *es)
+{
+	ExplainPropertyInteger("Documents From Search", NULL, state->documents.from_search, es);
+	ExplainPropertyInteger("Documents From Describe", NULL, state->documents.from_describe, es);
+	ExplainPropertyInteger("Documents Checked", NULL, state->documents.checked, es);
+}
+
 /* What the scan has cost: totals over all loops. */
 static void
 explain_costs(const JobScan *state, ExplainState *es)
@@ -220,7 +240,10 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 
 	/* Show what that is likely to cost, and where the calls go. */
 	if (es->costs)
+	{
 		explain_estimate(node, &plan, es);
+		explain_hint(&plan, es);
+	}
 	if (es->verbose)
 	{
 		SmfSettings *settings = settings_of(node->ss.ss_currentRelation);
@@ -235,5 +258,7 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 		if (early != NIL)
 			ExplainPropertyInteger("Rows Removed Early", NULL, smf_early_removed(state->checks), es);
 		explain_costs(state, es);
+		if (plan.prove)
+			explain_documents(state, es);
 	}
 }

@@ -15,6 +15,7 @@
 #include "jobs/document.h"
 #include "jobs/operation.h"
 #include "jobs/stream.h"
+#include "jobs/trust.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -25,11 +26,13 @@ extern PGDLLEXPORT Datum sagemaker_describe_training_job(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_disconnect(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_account_id(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_session_calls(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_session_differences(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(sagemaker_describe_training_job);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_disconnect);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_account_id);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_session_calls);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_session_differences);
 
 /*
  * sagemaker_describe_training_job(server name, training_job_name text)
@@ -140,4 +143,14 @@ Datum
 sagemaker_fdw_session_calls(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT64(smf_client_calls_made());
+}
+
+/*
+ * sagemaker_fdw_session_differences()
+ *		How often the session has found that Search differs from Describe.
+ */
+Datum
+sagemaker_fdw_session_differences(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(smf_trust_differences());
 }

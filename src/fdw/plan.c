@@ -21,6 +21,7 @@
 #include <math.h>
 
 #include "access/table.h"
+#include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "compat/fdw.h"
 #include "fdw/demand.h"
@@ -29,6 +30,7 @@
 #include "fdw/plan.h"
 #include "fdw/pushdown.h"
 #include "fdw/scan_plan.h"
+#include "jobs/batch.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/cost.h"
@@ -36,11 +38,16 @@
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 /* Rows of a table that nobody has estimated. */
 #define DEFAULT_JOBS 1000
+
+/* Describes that scan_api 'auto' would save: fewer are not worth a hint. */
+#define WORTH_A_HINT 1000
 
 double		smf_call_cost = 100;
 
@@ -60,6 +67,8 @@ typedef struct FdwRelationInfo
 	TableRef	table;			/* its columns */
 	bool		has_statistics; /* tuples is an estimate, and no guess */
 	bool		analyzed;		/* it is what ANALYZE found */
+	AttributeSet raw_members;	/* all that the query reads of whole responses; 0: more than
+								 * is known */
 	List	   *clauses;		/* ClauseInfo *, of those that were looked at */
 } FdwRelationInfo;
 
@@ -92,6 +101,7 @@ typedef struct CallEstimate
 	double		pages;			/* of the source */
 	double		describes;		/* Describe, for a job each */
 	double		tag_lists;		/* ListTags, for a job each */
+	double		searches;		/* Search, for the documents of many jobs each */
 	double		jobs;			/* no calls, but jobs: those that the source names */
 	double		certain;		/* calls that are made whatever conditions refuse */
 } CallEstimate;
@@ -115,6 +125,7 @@ sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		rel->tuples = relation->rd_rel->reltuples;
 	table_close(relation, NoLock);
 	rel->fdw_private = info;
+	info->raw_members = smf_demand_raw_members(root, rel, &info->table);
 
 	info->analyzed = info->has_statistics && info->settings->estimated_jobs < 0;
 	if (info->settings->estimated_jobs >= 0)
@@ -352,18 +363,88 @@ certain_calls(const CallEstimate *estimate, const SortedClauses *sorted, JobSour
 	else
 		return 0;
 	if (sorted->filters == NIL && sorted->known == NIL && sorted->tagged == NIL)
-		calls += estimate->describes;
+		calls += estimate->describes + estimate->searches;
 	if (!conditions)
 		calls += estimate->tag_lists;
 	return calls;
 }
 
+static double
+total_calls(const CallEstimate *estimate)
+{
+	return estimate->pages + estimate->describes + estimate->tag_lists + estimate->searches;
+}
+
+/* The share of the table's jobs that have a status, which ANALYZE has found. */
+static double
+status_share(PlannerInfo *root, RelOptInfo *rel, const SmfColumn *column, const char *label)
+{
+	TypeCacheEntry *type = lookup_type_cache(column->type_id, TYPECACHE_EQ_OPR);
+	Oid			value = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
+										ObjectIdGetDatum(column->type_id), CStringGetDatum(label));
+	Var		   *var = makeVar(rel->relid, column->attnum, column->type_id, column->typmod, InvalidOid, 0);
+	Const	   *constant;
+
+	if (!OidIsValid(value) || !OidIsValid(type->eq_opr))
+		return 0;
+	constant = makeConst(column->type_id, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(value), false, true);
+	return clause_selectivity(root, (Node *) make_opclause(type->eq_opr, BOOLOID, false, (Expr *) var,
+														   (Expr *) constant, InvalidOid, InvalidOid),
+							  rel->relid, JOIN_INNER, NULL);
+}
+
+/* The share of the table's jobs that have ended, as far as that is known. */
+static double
+ended_share(PlannerInfo *root, RelOptInfo *rel)
+{
+	FdwRelationInfo *info = rel->fdw_private;
+
+	for (int i = 0; info->analyzed && i < info->table.natts; i++)
+	{
+		const SmfColumn *column = &info->table.columns[i];
+
+		if (column->name != NULL && column->attribute != NULL &&
+			strcmp(column->attribute->api_name, "TrainingJobStatus") == 0 && type_is_enum(column->type_id))
+			return 1 - Min(status_share(root, rel, column, "InProgress") +
+						   status_share(root, rel, column, "Stopping"), 1);
+	}
+	return 1;
+}
+
+/* May records of Search stand for documents, whatever scan_api says?  If so, for what is *read. */
+static bool
+may_prove(RelOptInfo *rel, JobSource source, List *attnums, AttributeSet *read)
+{
+	FdwRelationInfo *info = rel->fdw_private;
+	SmfNeeds	needs = smf_needs(info->table.columns, attnums, source);
+
+	return source == SMF_FROM_LIST && (needs.document || needs.tags) &&
+		smf_columns_searchable(info->table.columns, attnums, info->raw_members, read);
+}
+
+/* Let Search have the documents of jobs that have ended, but for those that are checked. */
+static void
+count_searches(PlannerInfo *root, RelOptInfo *rel, CallEstimate *estimate)
+{
+	double		jobs = Max(estimate->describes, estimate->tag_lists);
+	double		ended = rint(jobs * ended_share(root, rel));
+	double		checks;
+
+	if (ended < SMF_BATCH_JOBS_MIN)
+		return;
+	estimate->searches = ceil(ended / SMF_SEARCH_JOBS_MAX);
+	checks = smf_trust_checks(estimate->searches);
+	if (estimate->tag_lists > 0)
+		estimate->tag_lists = Max(estimate->tag_lists - ended, 0) + checks;
+	estimate->describes = Max(estimate->describes - ended, 0) + checks;
+}
+
 /*
- * The calls of one scan.  "bound" is the number of jobs that are read at the most,
- * 0 if it may be all.
+ * The calls of one scan.  "prove" is whether records of Search may stand for documents,
+ * "bound" the number of jobs that are read at the most, 0 if it may be all.
  */
 static CallEstimate
-estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnums,
+estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, bool prove, List *attnums,
 			   List *clauses, double bound)
 {
 	FdwRelationInfo *info = rel->fdw_private;
@@ -419,16 +500,13 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnu
 		else if (needs.tags)
 			estimate.tag_lists = Min(wanted, ceil(rel->rows));
 	}
+	if (prove)
+		count_searches(root, rel, &estimate);
 	if (info->analyzed)
 		estimate.certain = certain_calls(&estimate, &sorted, source);
 	return estimate;
 }
 
-static double
-total_calls(const CallEstimate *estimate)
-{
-	return estimate->pages + estimate->describes + estimate->tag_lists;
-}
 
 /* ----- paths ----- */
 
@@ -438,7 +516,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, const CallEs
 			  Relids required_outer)
 {
 	double		calls_a_job = (estimate->describes > 0) + (estimate->tag_lists > 0);
-	double		jobs_calls = estimate->describes + estimate->tag_lists;
+	double		jobs_calls = estimate->describes + estimate->tag_lists + estimate->searches;
 	Cost		startup_cost = smf_call_cost * ((estimate->pages > 0) + calls_a_job);
 	Cost		total_cost;
 
@@ -549,7 +627,7 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
 			continue;
 		done = lappend(done, info);
 		/* in a nested loop one call follows the other */
-		estimate = estimate_calls(root, rel, SMF_FROM_NAMES, attnums, list_make1(clause), 0);
+		estimate = estimate_calls(root, rel, SMF_FROM_NAMES, false, attnums, list_make1(clause), 0);
 		add_scan_path(root, rel, SMF_FROM_NAMES, &estimate, estimate.describes, 1, NIL, false,
 					  required_outer);
 	}
@@ -557,23 +635,15 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
 
 /* Where jobs come from, when no other table names them. */
 static JobSource
-choose_source(PlannerInfo *root, RelOptInfo *rel, List *attnums)
+choose_source(RelOptInfo *rel)
 {
 	FdwRelationInfo *info = rel->fdw_private;
-	CallEstimate by_list;
-	CallEstimate by_search;
 
 	if (any_clause_used(rel, SMF_FROM_NAMES, USE_LOOKUP))
 		return SMF_FROM_NAMES;
 	if (any_clause_used(rel, SMF_FROM_TUNING_JOB, USE_TUNING_JOB))
 		return SMF_FROM_TUNING_JOB;
-	if (info->settings->scan_api == SMF_SCAN_SEARCH)
-		return SMF_FROM_SEARCH;
-	if (info->settings->scan_api == SMF_SCAN_DESCRIBE)
-		return SMF_FROM_LIST;
-	by_list = estimate_calls(root, rel, SMF_FROM_LIST, attnums, rel->baserestrictinfo, 0);
-	by_search = estimate_calls(root, rel, SMF_FROM_SEARCH, attnums, rel->baserestrictinfo, 0);
-	return total_calls(&by_search) < total_calls(&by_list) ? SMF_FROM_SEARCH : SMF_FROM_LIST;
+	return info->settings->scan_api == SMF_SCAN_SEARCH ? SMF_FROM_SEARCH : SMF_FROM_LIST;
 }
 
 /*
@@ -585,8 +655,11 @@ sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	FdwRelationInfo *info = rel->fdw_private;
 	List	   *attnums = smf_demand_columns(root, rel, &info->table, rel->baserestrictinfo);
-	JobSource	source = choose_source(root, rel, attnums);
-	CallEstimate estimate = estimate_calls(root, rel, source, attnums, rel->baserestrictinfo, 0);
+	JobSource	source = choose_source(rel);
+	AttributeSet read = 0;
+	bool		prove = info->settings->scan_api == SMF_SCAN_AUTO &&
+		may_prove(rel, source, attnums, &read);
+	CallEstimate estimate = estimate_calls(root, rel, source, prove, attnums, rel->baserestrictinfo, 0);
 	double		concurrency = info->settings->max_concurrency;
 	List	   *pathkeys = NIL;
 	bool		oldest_first = false;
@@ -633,13 +706,16 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	SortedClauses sorted;
 	CallEstimate estimate;
 	ScanPlan	plan;
+	bool		searchable;
 	List	   *exprs;
 	List	   *private;
 
 	/* Say who decides which condition. */
 	sort_clauses(root, rel, scan_clauses, source, &sorted);
 	plan.source = source;
-	plan.fall_back = source == SMF_FROM_SEARCH && info->settings->scan_api == SMF_SCAN_AUTO;
+	plan.read = 0;
+	searchable = may_prove(rel, source, attnums, &plan.read);
+	plan.prove = searchable && info->settings->scan_api == SMF_SCAN_AUTO;
 	plan.attnums = attnums;
 	plan.api = sorted.api;
 	plan.api_conditions = sorted.api_conditions;
@@ -656,11 +732,19 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	plan.parameterized = best_path->path.param_info != NULL;
 
 	/* Estimate it again: the path knew nothing of a LIMIT. */
-	estimate = estimate_calls(root, rel, source, attnums, scan_clauses, plan.bound);
+	estimate = estimate_calls(root, rel, source, plan.prove, attnums, scan_clauses, plan.bound);
 	plan.has_statistics = info->has_statistics || source == SMF_FROM_NAMES;
 	plan.estimated_jobs = estimate.jobs;
 	plan.estimated_calls = total_calls(&estimate);
 	plan.certain_calls = estimate.certain;
+	plan.calls_by_search = 0;
+	if (searchable && !plan.prove)
+	{
+		CallEstimate by_search = estimate_calls(root, rel, source, true, attnums, scan_clauses, plan.bound);
+
+		if (estimate.describes - by_search.describes > WORTH_A_HINT)
+			plan.calls_by_search = total_calls(&by_search);
+	}
 
 	smf_scan_plan_pack(&plan, &exprs, &private);
 	return make_foreignscan(tlist, sorted.local, rel->relid, exprs, private, NIL, sorted.recheck,

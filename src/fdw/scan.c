@@ -36,6 +36,7 @@
 #include "utils/rel.h"
 
 int			smf_progress_interval_ms = 30000;
+bool		smf_check_each_scan = false;
 
 /*
  * Scans that start when the first of them does, of all queries that run.  A scan
@@ -106,6 +107,8 @@ use_source(JobScan *state, JobSource source, List *conditions)
 	state->spec.source = source;
 	state->spec.want_document = needs.document;
 	state->spec.want_tags = needs.tags;
+	state->spec.prove = state->plan.prove && source == SMF_FROM_LIST;
+	state->spec.read = state->plan.read;
 	state->spec.may_refuse = source == SMF_FROM_TUNING_JOB ||
 		(source == SMF_FROM_SEARCH && state->fall_back);
 	state->request = smf_request_create(conditions, source, state->settings,
@@ -129,7 +132,10 @@ init_spec(JobScan *state, Relation relation)
 	state->spec.fetch_size = state->settings->fetch_size;
 	state->spec.max_concurrency = state->settings->max_concurrency;
 	state->spec.attempts = state->attempts;
+	state->spec.documents = &state->documents;
+	state->spec.check_last = smf_check_each_scan;
 	state->spec.estimated = state->plan.has_statistics ? (int64) state->plan.estimated_jobs : -1;
+	state->spec.calls_by_search = (int64) state->plan.calls_by_search;
 }
 
 /*
@@ -176,7 +182,6 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 												   ALLOCSET_DEFAULT_SIZES);
 
 	/* Prepare to ask the planned source. */
-	state->fall_back = state->plan.fall_back;
 	use_source(state, state->plan.source, state->plan.api_conditions);
 
 	/* Last, take what is not memory: a place among siblings, a descriptor to wait on. */
@@ -220,7 +225,7 @@ check_limit(JobScan *state)
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("the scan would make about %.0f calls, more than the limit of %d",
 					calls, smf_max_calls),
-			 errhint("Bound creation_time, read fewer columns, use scan_api 'search', keep the jobs in a table with sagemaker_fdw_refresh, or raise sagemaker_fdw.max_calls.")));
+			 errhint("Bound creation_time, read fewer columns, use scan_api 'auto' or 'search', keep the jobs in a table with sagemaker_fdw_refresh, or raise sagemaker_fdw.max_calls.")));
 }
 
 /* From now on, and for all loops, others see how far the scan is. */
@@ -292,6 +297,7 @@ forget_plan(JobScan *state, JobSource source)
 	ListCell   *lc;
 
 	state->spec.estimated = -1;
+	state->spec.calls_by_search = 0;
 	state->spec.narrowed = true;
 	if (state->spec.bound == 0)
 		return;

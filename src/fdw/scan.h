@@ -17,6 +17,9 @@
 /* Setting sagemaker_fdw.progress_interval, in milliseconds. */
 extern int	smf_progress_interval_ms;
 
+/* Setting sagemaker_fdw.check_each_scan. */
+extern bool smf_check_each_scan;
+
 /* ForeignScanState.fdw_state; everything lives in the query's memory context. */
 typedef struct JobScan
 {
@@ -45,6 +48,7 @@ typedef struct JobScan
 	Index		parent;			/* these are children of one table in one plan: its
 								 * range table index */
 	int64		attempts[SMF_JOB_OPERATIONS];	/* requests, by operation, all loops */
+	JobDocuments documents;		/* where they came from, all loops */
 
 	/* for an asynchronous Append, which waits for several scans at a time */
 	int			wait_fd;		/* copy of the session's descriptor, counted; -1: the

@@ -35,6 +35,7 @@ typedef enum MemberKind
 	MEMBER_BOOL,				/* Boolean */
 	MEMBER_INT,					/* Integer */
 	MEMBER_DOUBLE,				/* Float, a whole number */
+	MEMBER_SET,					/* String, of an AttributeSet as a number */
 	MEMBER_LIST					/* List */
 } MemberKind;
 
@@ -45,8 +46,9 @@ static const struct
 	size_t		offset;			/* in ScanPlan */
 }			members[] = {
 	{MEMBER_INT, offsetof(ScanPlan, source)},
-	{MEMBER_BOOL, offsetof(ScanPlan, fall_back)},
 	{MEMBER_LIST, offsetof(ScanPlan, attnums)},
+	{MEMBER_BOOL, offsetof(ScanPlan, prove)},
+	{MEMBER_SET, offsetof(ScanPlan, read)},
 	{MEMBER_BOOL, offsetof(ScanPlan, ordered)},
 	{MEMBER_BOOL, offsetof(ScanPlan, oldest_first)},
 	{MEMBER_BOOL, offsetof(ScanPlan, narrowed)},
@@ -57,6 +59,7 @@ static const struct
 	{MEMBER_BOOL, offsetof(ScanPlan, has_statistics)},
 	{MEMBER_DOUBLE, offsetof(ScanPlan, estimated_jobs)},
 	{MEMBER_DOUBLE, offsetof(ScanPlan, estimated_calls)},
+	{MEMBER_DOUBLE, offsetof(ScanPlan, calls_by_search)},
 	{MEMBER_DOUBLE, offsetof(ScanPlan, certain_calls)}
 };
 
@@ -73,6 +76,8 @@ member_to_node(MemberKind kind, const void *member)
 			return (Node *) makeInteger(*(const int *) member);
 		case MEMBER_DOUBLE:
 			return (Node *) makeFloat(psprintf("%.0f", *(const double *) member));
+		case MEMBER_SET:
+			return (Node *) makeString(psprintf(UINT64_FORMAT, *(const AttributeSet *) member));
 		case MEMBER_LIST:
 			return *(Node *const *) member;
 	}
@@ -92,6 +97,9 @@ node_to_member(MemberKind kind, Node *node, void *member)
 			break;
 		case MEMBER_DOUBLE:
 			*(double *) member = floatVal(node);
+			break;
+		case MEMBER_SET:
+			*(AttributeSet *) member = (AttributeSet) strtoull(strVal(node), NULL, 10);
 			break;
 		case MEMBER_LIST:
 			*(Node **) member = node;

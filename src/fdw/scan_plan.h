@@ -16,10 +16,10 @@ typedef struct ScanPlan
 {
 	/* what is read */
 	JobSource	source;			/* where jobs come from */
-	bool		fall_back;		/* where Search is denied, may the list be walked
-								 * instead? */
 	List	   *attnums;		/* integer list: attribute numbers of the columns that
 								 * are read */
+	bool		prove;			/* may records of Search stand for documents? */
+	AttributeSet read;			/* if so, the attributes that the columns stand for */
 	List	   *api;			/* Expr: conditions that the source is asked for */
 	List	   *api_conditions; /* what each of them says: lists of Condition *, as
 								 * smf_clause_match makes them */
@@ -45,6 +45,8 @@ typedef struct ScanPlan
 	bool		has_statistics; /* do they rest on more than a guess? */
 	double		estimated_jobs; /* that the source will name */
 	double		estimated_calls;	/* of one scan */
+	double		calls_by_search;	/* of one scan, if scan_api were 'auto'; 0: it makes no
+									 * great difference */
 	double		certain_calls;	/* of these, the calls that are made whatever
 								 * conditions refuse, if the table has the jobs that
 								 * ANALYZE found */

@@ -7,6 +7,9 @@
  *		  |
  *		  +--no call is next--> COMPLETE
  *
+ * Where Search may be asked for documents, an entry waits for its answer before it is IDLE
+ * (batch.c).
+ *
  * smf_entry_next_operation alone says which call is next: Search for a job that is not
  * to be found by the name in its ARN, Describe, ListTags for each page of tags.
  *
@@ -50,8 +53,8 @@ smf_fetcher_init(JobFetcher *fetcher, AwsClient *client, const JobStreamSpec *sp
 /* ----- what is known of a job ----- */
 
 /* Read the document that Describe answered, if it was not read yet. */
-static void
-read_document(JobEntry *entry)
+void
+smf_entry_read_document(JobEntry *entry)
 {
 	MemoryContext old = MemoryContextSwitchTo(entry->context);
 
@@ -66,7 +69,7 @@ arn_of(JobEntry *entry)
 {
 	MemoryContext old = MemoryContextSwitchTo(entry->context);
 
-	read_document(entry);
+	smf_entry_read_document(entry);
 	if (entry->arn == NULL)
 		entry->arn = smf_document_required(entry->described, &entry->document->root, "TrainingJobArn");
 	MemoryContextSwitchTo(old);
@@ -84,7 +87,7 @@ smf_entry_read_job(JobFetcher *fetcher, JobEntry *entry, Job *job)
 {
 	bool		searched = fetcher->spec->source == SMF_FROM_SEARCH;
 
-	read_document(entry);
+	smf_entry_read_document(entry);
 	if (searched && entry->tags == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(entry->context);
@@ -93,8 +96,11 @@ smf_entry_read_job(JobFetcher *fetcher, JobEntry *entry, Job *job)
 		MemoryContextSwitchTo(old);
 	}
 	job->name = entry->name;
+	job->arn = entry->arn;
+	job->date_s = entry->date_s;
 	job->summary = searched ? NULL : entry->listed;
-	job->record = searched ? entry->listed : NULL;
+	/* where there are both, what Describe says is newer */
+	job->record = searched ? entry->listed : entry->document ? NULL : entry->record;
 	job->document = entry->document;
 	job->tags = entry->tags;
 }
@@ -152,6 +158,7 @@ smf_entry_begin_listed(JobFetcher *fetcher, JobEntry *entry, const JobWalk *walk
 	entry->name = pstrdup(job->name);
 	entry->arn = pstrdup(job->arn);
 	entry->listed = smf_walk_copy(walk, job);
+	entry->date_s = smf_walk_date(walk);
 	MemoryContextSwitchTo(old);
 	return still_wanted(fetcher, entry, SMF_TIER_LISTED);
 }
@@ -188,6 +195,12 @@ smf_entry_begin_wanted(JobFetcher *fetcher, JobEntry *entry, const WantedJob *wa
 	/* The cache may forget the job while this one is under way. */
 	old = MemoryContextSwitchTo(entry->context);
 	entry->name = pstrdup(cached != NULL && cached->name != NULL ? cached->name : wanted->name);
+	if (wanted->summary != NULL)
+	{
+		entry->listed = wanted->summary;
+		entry->arn = wanted->listed_arn;
+		entry->date_s = wanted->date_s;
+	}
 	if (cached != NULL)
 	{
 		entry->document = copy_jsonb(cached->document);
@@ -223,9 +236,10 @@ bool
 smf_entry_next_operation(const JobFetcher *fetcher, const JobEntry *entry, JobOperation *operation)
 {
 	const JobStreamSpec *spec = fetcher->spec;
-	bool		lacks_document = spec->want_document && entry->described == NULL &&
-		entry->document == NULL;
-	bool		lacks_tags = spec->want_tags && !fetcher->tags_denied && !entry->tags_complete;
+	bool		lacks_document = entry->described == NULL && entry->document == NULL &&
+		(entry->checked || (spec->want_document && entry->record == NULL));
+	bool		lacks_tags = spec->want_tags && !fetcher->tags_denied && !entry->tags_complete &&
+		!entry->tags_unknown;
 	bool		tags_first = spec->tags_first && entry->arn != NULL;
 
 	if (entry->name == NULL)
@@ -314,6 +328,81 @@ smf_entry_rename(JobEntry *entry, const char *name)
 	entry->state = ENTRY_IDLE;
 }
 
+/* ----- documents that Search was asked for ----- */
+
+/* Take the tags out of the record. */
+static void
+take_record_tags(JobEntry *entry)
+{
+	MemoryContext old = MemoryContextSwitchTo(entry->context);
+
+	entry->tags = smf_document_record_tags(entry->record);
+	entry->tags_complete = true;
+	MemoryContextSwitchTo(old);
+}
+
+/* Decide conditions in the tiers that have come at once. */
+static void
+check_both_tiers(JobFetcher *fetcher, JobEntry *entry)
+{
+	entry->state = ENTRY_IDLE;
+	check_entry(fetcher, entry, SMF_TIER_DESCRIBED);
+	if (entry->state == ENTRY_IDLE && entry->tags_complete)
+		check_entry(fetcher, entry, SMF_TIER_TAGGED);
+}
+
+/* The entry's record stands for its document: go on with it. */
+void
+smf_entry_take_record(JobFetcher *fetcher, JobEntry *entry)
+{
+	if (fetcher->spec->want_tags && fetcher->record_tags)
+		take_record_tags(entry);
+	check_both_tiers(fetcher, entry);
+}
+
+/*
+ * smf_entry_take_document
+ *		The entry was described, and compared: go on with what Describe says, and with the
+ *		record's tags where they are not to be had otherwise.
+ */
+void
+smf_entry_take_document(JobFetcher *fetcher, JobEntry *entry)
+{
+	if (entry->tags_unknown && entry->record != NULL && fetcher->record_tags)
+		take_record_tags(entry);
+	entry->tags_unknown = false;
+	check_both_tiers(fetcher, entry);
+}
+
+/* The entry's call has failed, and it does without. */
+void
+smf_entry_drop_failure(JobEntry *entry)
+{
+	drop_call(entry);
+	entry->state = ENTRY_IDLE;
+}
+
+/* The entry goes on, though it may have come to an end: more is to be asked for it. */
+void
+smf_entry_resume(JobEntry *entry)
+{
+	if (entry->state == ENTRY_CALLING)
+		return;
+	entry->state = ENTRY_IDLE;
+	entry->unwanted = false;
+}
+
+/* The tags are not those of the record: ask for them. */
+void
+smf_entry_forget_tags(JobEntry *entry)
+{
+	entry->tags = NULL;
+	entry->tags_complete = false;
+	smf_entry_resume(entry);
+}
+
+/* ----- answers of an entry's own calls ----- */
+
 /* Describe has answered. */
 static void
 take_document(JobFetcher *fetcher, JobEntry *entry)
@@ -322,6 +411,8 @@ take_document(JobFetcher *fetcher, JobEntry *entry)
 
 	smf_call_count_rows(entry->call, 1);
 	smf_progress_count(fetcher->spec->progress, SMF_PROGRESS_DESCRIBED, 1);
+	if (fetcher->spec->documents != NULL)
+		fetcher->spec->documents->from_describe++;
 	entry->described = entry->call;
 	entry->call = NULL;
 	entry->state = ENTRY_IDLE;
@@ -331,6 +422,9 @@ take_document(JobFetcher *fetcher, JobEntry *entry)
 		search_by_arn(entry);
 		return;
 	}
+	/* conditions are decided when it was compared */
+	if (entry->checked)
+		return;
 	/* tags are next, also where the cache has the document by then */
 	if (fetcher->spec->check_tier[SMF_TIER_DESCRIBED])
 		(void) arn_of(entry);
@@ -367,7 +461,7 @@ take_tags(JobFetcher *fetcher, JobEntry *entry)
 	}
 	MemoryContextSwitchTo(old);
 	drop_call(entry);
-	if (entry->tags_complete)
+	if (entry->tags_complete && !entry->checked)
 		check_entry(fetcher, entry, SMF_TIER_TAGGED);
 }
 
@@ -417,6 +511,8 @@ take_failure(JobFetcher *fetcher, JobEntry *entry)
 		fetcher->small_tags = true;
 	else if (tags && smf_call_denied(call) && fetcher->spec->tags_optional)
 		fetcher->tags_denied = true;
+	else if (tags && smf_call_denied(call) && entry->checked)
+		entry->tags_unknown = true;
 	else if (smf_job_not_found(smf_call_error(call)))
 		search_by_arn(entry);
 	else

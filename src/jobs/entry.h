@@ -8,6 +8,7 @@
 #ifndef SMF_ENTRY_H
 #define SMF_ENTRY_H
 
+#include "jobs/proof.h"
 #include "jobs/stream.h"
 #include "jobs/walk.h"
 
@@ -17,6 +18,9 @@ typedef enum EntryState
 	ENTRY_IDLE,					/* the next call is to be started */
 	ENTRY_CALLING,				/* a call is in flight, or answered */
 	ENTRY_LISTING,				/* its ARN is looked for in the list */
+	ENTRY_ASKABLE,				/* Search may be asked for its document, with others */
+	ENTRY_ASKED,				/* it has been asked for that */
+	ENTRY_HELD,					/* all that it needs is there, and it waits for a check */
 	ENTRY_COMPLETE,				/* all that is asked for is there */
 	ENTRY_GONE,					/* it does not exist, or is not wanted */
 	ENTRY_FAILED				/* call has the reason */
@@ -30,6 +34,8 @@ typedef struct JobEntry
 	const WantedJob *wanted;	/* what was asked for; NULL when listed */
 	const char *name;			/* NULL while Search looks for the ARN */
 	const char *arn;			/* NULL until known */
+	int64		date_s;			/* listed: the service's clock then, epoch seconds; negative:
+								 * not known */
 
 	/* calls */
 	JobOperation operation;		/* of call */
@@ -39,6 +45,14 @@ typedef struct JobEntry
 	bool		small_tags;		/* the page of tags was asked for as a small one */
 	bool		tags_complete;	/* the last page of tags is there */
 	bool		searched;		/* its ARN was looked for */
+
+	/* a document by Search (batch.c) */
+	struct JobBatch *batch;		/* asked for with these; NULL: not asked for, or no more */
+	int			place;			/* in the batch */
+	bool		checked;		/* described as well, to be compared */
+	bool		tags_unknown;	/* checked: its tags are not to be had */
+	Jsonb	   *record;			/* Search's, of the version that was listed; or NULL */
+	AttributeSet proved;		/* the attributes for which it stands */
 
 	/* what is known; a job that is handed out has it, too */
 	Jsonb	   *listed;			/* summary, or Search's record; NULL when asked for by name */
@@ -59,6 +73,7 @@ typedef struct JobFetcher
 	MemoryContext context;		/* above the entries' */
 	MemoryContext check_context;	/* what a check leaves behind; reset for each */
 	bool		tags_denied;	/* tags_optional: they are */
+	bool		record_tags;	/* a record that stands for a document has the tags, too */
 	bool		small_tags;		/* tags are asked for in the smallest pages, since an
 								 * answer was too large */
 } JobFetcher;
@@ -75,6 +90,12 @@ extern bool smf_entry_next_operation(const JobFetcher *fetcher, const JobEntry *
 									 JobOperation *operation);
 extern void smf_entry_start_call(JobFetcher *fetcher, JobEntry *entry, JobOperation operation);
 extern void smf_entry_take_answer(JobFetcher *fetcher, JobEntry *entry);
+extern void smf_entry_read_document(JobEntry *entry);
+extern void smf_entry_take_document(JobFetcher *fetcher, JobEntry *entry);
+extern void smf_entry_take_record(JobFetcher *fetcher, JobEntry *entry);
+extern void smf_entry_drop_failure(JobEntry *entry);
+extern void smf_entry_forget_tags(JobEntry *entry);
+extern void smf_entry_resume(JobEntry *entry);
 extern void smf_entry_rename(JobEntry *entry, const char *name);
 extern void smf_entry_read_job(JobFetcher *fetcher, JobEntry *entry, Job *job);
 

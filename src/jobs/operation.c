@@ -249,7 +249,7 @@ append_page(StringInfo body, JobOperation operation, const JobQuery *query, int 
  * smf_start_page
  *		Ask an operation that lists jobs for a page of at most "max_results" of them.
  *
- * "next_token" is NULL for the first page.  Of this and the next three functions:
+ * "next_token" is NULL for the first page.  Of this and the next five functions:
  * "attempts" has a counter of requests sent for each JobOperation, and must outlive
  * the call.
  */
@@ -280,6 +280,72 @@ smf_start_arn_search(AwsClient *client, const char *job_name, const char *arn, i
 	begin_body(&body, client);
 	append_page(&body, SMF_OP_SEARCH, &query, SMF_PAGE_SIZE_MAX, NULL);
 	return start_call(client, SMF_OP_SEARCH, job_name, &body, attempts);
+}
+
+/*
+ * Append an expression that finds the jobs with these names: lists of them, as long as a
+ * filter's value may be.
+ */
+static void
+append_names(StringInfo body, const char *const *names, int n)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	appendStringInfoString(body, ", \"Resource\": \"TrainingJob\", \"SearchExpression\": {\"Operator\": \"Or\", \"Filters\": [");
+	for (int i = 0; i < n; i++)
+	{
+		if (list.len > 0 && list.len + 1 + strlen(names[i]) > SMF_SEARCH_VALUE_MAX)
+		{
+			append_filter(body, "TrainingJobName", "In", list.data);
+			resetStringInfo(&list);
+		}
+		appendStringInfo(&list, "%s%s", list.len > 0 ? "," : "", names[i]);
+	}
+	append_filter(body, "TrainingJobName", "In", list.data);
+	appendStringInfoString(body, "]}");
+	pfree(list.data);
+}
+
+/*
+ * smf_start_names_search
+ *		Search for the records of the jobs with these names, at most SMF_SEARCH_JOBS_MAX.
+ *
+ * There may be more records than names, of older versions or of jobs that are gone: a
+ * whole page is asked for, and no second one.
+ */
+AwsCall *
+smf_start_names_search(AwsClient *client, const char *const *names, int n, int64 *attempts)
+{
+	StringInfoData body;
+
+	Assert(n > 0 && n <= SMF_SEARCH_JOBS_MAX);
+	begin_body(&body, client);
+	appendStringInfo(&body, "\"MaxResults\": %d", SMF_PAGE_SIZE_MAX);
+	append_names(&body, names, n);
+	append_string_member(&body, "SortBy", "CreationTime");
+	append_string_member(&body, "SortOrder", "Descending");
+	return start_call(client, SMF_OP_SEARCH, n == 1 ? names[0] : NULL, &body, attempts);
+}
+
+/*
+ * smf_start_span_search
+ *		Search for the records of the jobs that were created from "first_s" to "last_s",
+ *		epoch seconds; the newest of them, where they are more than a page.
+ */
+AwsCall *
+smf_start_span_search(AwsClient *client, int64 first_s, int64 last_s, int64 *attempts)
+{
+	StringInfoData body;
+	JobQuery	query;
+
+	/* a second wider, as all bounds of time are */
+	smf_job_query_init(&query);
+	query.created_after = first_s - 1;
+	query.created_before = last_s + 1;
+	begin_body(&body, client);
+	append_page(&body, SMF_OP_SEARCH, &query, SMF_PAGE_SIZE_MAX, NULL);
+	return start_call(client, SMF_OP_SEARCH, NULL, &body, attempts);
 }
 
 /* Ask for one job's document. */
@@ -345,7 +411,7 @@ smf_job_not_found(const AwsError *error)
 /* What aws/ is to know of calls about jobs. */
 const AwsTopic smf_job_topic = {
 	.noun = "training job",
-	.limit_hint = "Bound creation_time, read fewer columns, use scan_api 'search', keep the jobs in a table with sagemaker_fdw_refresh, or raise sagemaker_fdw.max_calls.",
+	.limit_hint = "Bound creation_time, read fewer columns, use scan_api 'auto' or 'search', keep the jobs in a table with sagemaker_fdw_refresh, or raise sagemaker_fdw.max_calls.",
 	.not_found = smf_job_not_found
 };
 

@@ -40,6 +40,9 @@ typedef enum JobOperation
  */
 #define SMF_SEARCH_FILTERS_MAX	16
 
+/* Jobs that one Search can be asked for by name: more need a longer expression. */
+#define SMF_SEARCH_JOBS_MAX SMF_PAGE_SIZE_MAX
+
 /* A bound of time that is none. */
 #define SMF_NO_BOUND PG_INT64_MIN
 
@@ -82,6 +85,10 @@ extern AwsCall *smf_start_page(AwsClient *client, JobOperation operation, const 
 							   int max_results, const char *next_token, int64 *attempts);
 extern AwsCall *smf_start_arn_search(AwsClient *client, const char *job_name, const char *arn,
 									 int64 *attempts);
+extern AwsCall *smf_start_names_search(AwsClient *client, const char *const *names, int n,
+									   int64 *attempts);
+extern AwsCall *smf_start_span_search(AwsClient *client, int64 first_s, int64 last_s,
+									  int64 *attempts);
 extern AwsCall *smf_start_describe(AwsClient *client, const char *job_name, int64 *attempts);
 extern AwsCall *smf_start_list_tags(AwsClient *client, const char *job_name, const char *arn,
 									bool small_page, const char *next_token, int64 *attempts);

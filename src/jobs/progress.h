@@ -47,6 +47,8 @@ typedef struct ProgressNotices
 	int64		next_us;		/* when the next notice is due */
 	int64		estimated;		/* jobs that there are, by statistics; 0 or less: not known */
 	const int64 *attempts;		/* requests sent, by JobOperation */
+	int64		calls_by_search;	/* calls if documents came from Search; 0: nothing is to be
+									 * said of that */
 } ProgressNotices;
 
 extern void smf_progress_request(void);

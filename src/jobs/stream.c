@@ -3,9 +3,9 @@
  * stream.c
  *		Training jobs, one after another, with many calls in flight.
  *
- *		lookup.c: names ---+
- *						   +-> ring of entries -> entry.c: calls -> next job
- *		walk.c: pages -----+
+ *		lookup.c: names ---+						  +-> entry.c: its own calls --+
+ *						   +-> ring of entries -> +							   +-> next job
+ *		walk.c: pages -----+						  +-> batch.c: Search ----------+
  *
  * Entries stand in a ring in list order.  Calls are made for those in a window
  * at its head, so that what is held does not grow with the history, and a page
@@ -23,6 +23,7 @@
 
 #include "aws/call_error.h"
 #include "http/http.h"
+#include "jobs/batch.h"
 #include "jobs/entry.h"
 #include "jobs/lookup.h"
 #include "jobs/stream.h"
@@ -49,6 +50,8 @@ struct JobStream
 	int			head;			/* index of the first entry */
 	int			nentries;
 	JobFetcher	fetcher;		/* what entries share */
+	JobBatches	batches;		/* of entries that Search is asked for */
+	bool		batch_due;		/* one of them is to be asked for, as soon as a call may */
 	int			in_flight;		/* calls for entries */
 	bool		moved;			/* has something moved since the last wait was considered? */
 
@@ -73,6 +76,7 @@ pop_entry(JobStream *stream)
 {
 	if (stream->job_context != NULL)
 		MemoryContextDelete(stream->job_context);
+	smf_batches_leave(&stream->batches, entry_at(stream, 0));
 	stream->job_context = smf_entry_end(entry_at(stream, 0));
 	stream->head = (stream->head + 1) % stream->capacity;
 	stream->nentries--;
@@ -87,14 +91,24 @@ calls_in_flight(const JobStream *stream)
 {
 	bool		page = stream->walk != NULL && smf_walk_state(stream->walk) == SMF_WALK_CALLING;
 
-	return stream->in_flight + page;
+	return stream->in_flight + page + smf_batches_in_flight(&stream->batches);
 }
 
-/* How many entries, from the head of the ring, may be fetched now? */
+/* Entries that calls of their own are made for at a time. */
+static int
+most_described(const JobStream *stream)
+{
+	return 2 * stream->spec.max_concurrency;
+}
+
+/*
+ * How many entries, from the head of the ring, may be fetched now?  Where Search is asked
+ * for documents, all may be: how many are described at a time is bounded apart.
+ */
 static int
 window_size(const JobStream *stream)
 {
-	int			window = 2 * stream->spec.max_concurrency;
+	int			window = stream->batches.asking ? stream->capacity : most_described(stream);
 
 	if (stream->spec.bound > 0)
 		window = Min(window, Max(stream->spec.bound - stream->njobs_taken, 1));
@@ -110,7 +124,7 @@ ramp_up(JobStream *stream)
 	if (++stream->ramp_taken < stream->ramp_window)
 		return;
 	stream->ramp_taken = 0;
-	stream->ramp_window = Min(2 * stream->ramp_window, 2 * stream->spec.max_concurrency);
+	stream->ramp_window = Min(2 * stream->ramp_window, stream->capacity);
 }
 
 /* ----- where entries come from ----- */
@@ -149,7 +163,10 @@ fill_from_lookups(JobStream *stream)
 			break;
 		}
 		smf_progress_count(stream->spec.progress, SMF_PROGRESS_SEEN, 1);
-		smf_entry_begin_wanted(&stream->fetcher, entry_at(stream, stream->nentries++), wanted, cached);
+		smf_entry_begin_wanted(&stream->fetcher, entry_at(stream, stream->nentries), wanted, cached);
+		if (wanted->summary != NULL)
+			smf_batches_take(&stream->batches, entry_at(stream, stream->nentries));
+		stream->nentries++;
 	}
 }
 
@@ -173,7 +190,10 @@ fill_from_walk(JobStream *stream)
 
 			Assert(stream->nentries <= stream->capacity);
 			if (smf_entry_begin_listed(&stream->fetcher, entry, walk, &job))
+			{
+				smf_batches_take(&stream->batches, entry);
 				continue;
+			}
 			MemoryContextDelete(smf_entry_end(entry));
 			stream->nentries--;
 		}
@@ -203,8 +223,9 @@ fill(JobStream *stream)
 static bool
 advance(JobStream *stream, JobEntry *entry)
 {
-	/* one call is left to a page that is due: all jobs wait for it in the end */
-	int			limit = Max(stream->spec.max_concurrency - (next_page_size(stream) > 0), 1);
+	/* a call is left to a page and to a batch that are due: all jobs wait for them in the end */
+	int			due = (next_page_size(stream) > 0) + stream->batch_due;
+	int			limit = Max(stream->spec.max_concurrency - due, 1);
 	JobOperation operation;
 
 	/* The call that follows an answer takes the place of the one that has ended. */
@@ -228,14 +249,23 @@ advance(JobStream *stream, JobEntry *entry)
 	if (entry->state == ENTRY_IDLE)
 	{
 		if (!smf_entry_next_operation(&stream->fetcher, entry, &operation))
-			entry->state = ENTRY_COMPLETE;
+			entry->state = entry->checked ? ENTRY_HELD : ENTRY_COMPLETE;
 		else if (calls_in_flight(stream) < limit)
 		{
 			smf_entry_start_call(&stream->fetcher, entry, operation);
 			stream->in_flight++;
 		}
 	}
-	return entry->state > ENTRY_LISTING;
+	/* its check may yet make another use of it */
+	return entry->state >= ENTRY_COMPLETE && !entry->checked;
+}
+
+/* Does the entry wait for Search, or has it what it needs from there? */
+static bool
+is_searched(const JobEntry *entry)
+{
+	return (entry->state >= ENTRY_ASKABLE && entry->state <= ENTRY_HELD) ||
+		(entry->record != NULL && entry->state == ENTRY_COMPLETE);
 }
 
 /* Move the entries in the window on; true when the first one has come to an end. */
@@ -243,16 +273,99 @@ static bool
 advance_window(JobStream *stream)
 {
 	int			window = Min(stream->nentries, window_size(stream));
+	int			ndescribed = 0;
 	bool		first_ended = false;
 
-	for (int i = 0; i < window; i++)
+	/* Those that are checked come at once, wherever they stand: others wait for them. */
+	for (int i = 0; i < SMF_BATCHES; i++)
 	{
-		bool		ended = advance(stream, entry_at(stream, i));
+		JobEntry   *checked = smf_batches_checked(&stream->batches, i);
+
+		if (checked != NULL)
+			(void) advance(stream, checked);
+	}
+
+	for (int i = 0; i < window && ndescribed < most_described(stream); i++)
+	{
+		JobEntry   *entry = entry_at(stream, i);
+		bool		ended = advance(stream, entry);
 
 		if (i == 0)
 			first_ended = ended;
+		ndescribed += !is_searched(entry);
 	}
 	return first_ended;
+}
+
+/* ----- what Search is asked for ----- */
+
+/* Will no further entry join those that are in the window, whatever comes and leaves? */
+static bool
+window_is_final(const JobStream *stream)
+{
+	return stream->source_done ||
+		(stream->walk != NULL && smf_walk_state(stream->walk) == SMF_WALK_FAILED) ||
+		(stream->spec.bound > 0 && !stream->spec.ramp && stream->nentries >= window_size(stream));
+}
+
+/* Will none join them before the first one has left? */
+static bool
+window_is_full(const JobStream *stream)
+{
+	if (stream->nentries >= window_size(stream))
+		return true;
+	return stream->walk != NULL && smf_walk_state(stream->walk) == SMF_WALK_READY &&
+		next_page_size(stream) == 0;
+}
+
+/*
+ * Ask Search for a batch of the entries that wait for it: as soon as it is full, or cannot
+ * become fuller before the first of them is wanted.  True when anything was decided.
+ */
+static bool
+ask_for_batch(JobStream *stream)
+{
+	int			window = Min(stream->nentries, window_size(stream));
+	JobEntry   *entries[SMF_SEARCH_JOBS_MAX];
+	bool		final = window_is_final(stream);
+	int			n = 0;
+	int			i;
+
+	/* Collect them. */
+	stream->batch_due = false;
+	for (i = 0; i < window && n < stream->batches.size; i++)
+	{
+		if (entry_at(stream, i)->state == ENTRY_ASKABLE)
+			entries[n++] = entry_at(stream, i);
+	}
+
+	/* Is it time, and is there room? */
+	if (n == 0)
+		return false;
+	if (n < stream->batches.size && !final && stream->batches.asking &&
+		!(window_is_full(stream) && entry_at(stream, 0)->state == ENTRY_ASKABLE))
+		return false;
+	if (!smf_batches_room(&stream->batches, n))
+		return false;
+	if (calls_in_flight(stream) >= stream->spec.max_concurrency)
+	{
+		stream->batch_due = true;
+		return false;
+	}
+	smf_batches_ask(&stream->batches, entries, n, stream->spec.check_last && final && i == window);
+	return true;
+}
+
+/* Move on what Search was asked for, and ask for more. */
+static void
+advance_batches(JobStream *stream)
+{
+	if (!stream->spec.prove)
+		return;
+	if (smf_batches_advance(&stream->batches))
+		stream->moved = true;
+	while (ask_for_batch(stream))
+		stream->moved = true;
 }
 
 /* The first entry has come to an end, and leaves: true if with a job, which "job" is then. */
@@ -343,7 +456,9 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	stream->notices.interval_us = spec->notice_us;
 	stream->notices.estimated = spec->estimated;
 	stream->notices.attempts = spec->attempts;
+	stream->notices.calls_by_search = spec->calls_by_search;
 	smf_fetcher_init(&stream->fetcher, client, &stream->spec);
+	smf_batches_init(&stream->batches, &stream->fetcher);
 
 	/* The source of entries, which others see. */
 	if (spec->source == SMF_FROM_NAMES)
@@ -361,6 +476,9 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	stream->capacity = 2 * spec->max_concurrency;
 	if (spec->source != SMF_FROM_NAMES)
 		stream->capacity += 2 * spec->max_concurrency + spec->fetch_size;
+	/* a batch is collected while others are on their way, or held */
+	if (spec->prove)
+		stream->capacity += (SMF_BATCHES + 1) * SMF_SEARCH_JOBS_MAX;
 	stream->ring = palloc0(stream->capacity * sizeof(JobEntry));
 	MemoryContextSwitchTo(old);
 	return stream;
@@ -382,20 +500,28 @@ show_wait(JobStream *stream)
 
 	if (stream->nentries > 0 && first->state == ENTRY_CALLING)
 		smf_progress_wait(progress, first->call, first->operation);
+	else if (stream->nentries > 0 && first->state == ENTRY_ASKED)
+		smf_progress_wait(progress, first->batch->call, SMF_OP_SEARCH);
 	else if (stream->walk != NULL)
 		smf_progress_wait(progress, smf_walk_call(stream->walk), stream->list_operation);
 	else
 		smf_progress_wait(progress, NULL, 0);
 }
 
-/* Tell the user how far the stream has come, if it is time for that. */
+/*
+ * Tell the user how far the stream has come, if it is time for that, and see to it that this
+ * wakes up to do so again, and when Search has been waited for long enough.
+ */
 static void
 notify(JobStream *stream)
 {
 	int64		njobs_listed = stream->walk ? smf_walk_listed(stream->walk) :
 		smf_lookups_listed(stream->lookups);
 	int64		next_us = smf_progress_notify(&stream->notices, stream->njobs_taken, njobs_listed);
+	int64		deadline_us = smf_batches_deadline(&stream->batches);
 
+	if (next_us == 0 || (deadline_us != 0 && deadline_us < next_us))
+		next_us = deadline_us;
 	if (next_us != 0)
 		smf_client_wake_at(stream->client, next_us);
 }
@@ -433,6 +559,7 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 		if (result != SMF_STREAM_JOB)
 			return result;
 		fill(stream);
+		advance_batches(stream);
 		if (advance_window(stream))
 		{
 			if (!take_first(stream, job))
@@ -526,6 +653,7 @@ smf_stream_tags_denied(const JobStream *stream)
 void
 smf_stream_end(JobStream *stream)
 {
+	smf_batches_end(&stream->batches);
 	while (stream->nentries > 0)
 		pop_entry(stream);
 	if (stream->walk != NULL)

@@ -12,6 +12,7 @@
 #include "jobs/cache.h"
 #include "jobs/operation.h"
 #include "jobs/progress.h"
+#include "jobs/proof.h"
 #include "utils/jsonb.h"
 
 /* Where a stream learns which jobs there are. */
@@ -37,12 +38,19 @@ typedef struct WantedJob
 {
 	const char *name;			/* a possible name */
 	const char *arn;			/* the ARN it must have; NULL: any */
+	Jsonb	   *summary;		/* what the list says of it; NULL: it was not listed */
+	const char *listed_arn;		/* summary: the ARN there */
+	int64		date_s;			/* summary: the service's clock then, epoch seconds; negative:
+								 * not known */
 } WantedJob;
 
 /* One job.  What was not asked for, or has no answer, is NULL. */
 typedef struct Job
 {
 	const char *name;			/* as listed, or as asked for */
+	const char *arn;			/* as listed; NULL: it was not, and nobody needed it */
+	int64		date_s;			/* summary: the service's clock when it was listed, epoch
+								 * seconds; negative: not known */
 	Jsonb	   *summary;		/* its entry in a page, but for Search */
 	Jsonb	   *record;			/* its record in a page of Search */
 	Jsonb	   *document;		/* what Describe returned */
@@ -54,6 +62,14 @@ typedef struct Job
  * it; may raise errors.  "job" is valid during the call only.
  */
 typedef bool (*JobCheck) (void *arg, const Job *job, JobTier tier);
+
+/* Where the documents of a stream's jobs came from. */
+typedef struct JobDocuments
+{
+	int64		from_search;
+	int64		from_describe;
+	int64		checked;		/* of these, were compared with Search's */
+} JobDocuments;
 
 /* Which jobs a stream yields, and what it fetches of each. */
 typedef struct JobStreamSpec
@@ -68,6 +84,11 @@ typedef struct JobStreamSpec
 	bool		want_tags;		/* list each job's tags */
 	bool		tags_optional;	/* where they are denied, jobs come without */
 	bool		tags_first;		/* before the document, where the ARN is known */
+	bool		prove;			/* may a record of Search stand for a document, once it is
+								 * proved? */
+	AttributeSet read;			/* prove: the attributes that are read, tags among them */
+	bool		check_last;		/* prove: is the last record that is searched for to be
+								 * checked in any case? */
 	JobCheck	check;			/* NULL: every job is wanted */
 	void	   *check_arg;
 	bool		check_tier[SMF_TIER_COMPLETE];	/* ask it there? */
@@ -84,9 +105,12 @@ typedef struct JobStreamSpec
 	bool		ramp;			/* maybe few jobs are read: fetch few at first */
 	int64		notice_us;		/* time between progress notices; 0: none */
 	int64	   *attempts;		/* requests sent, by JobOperation; counted up */
+	JobDocuments *documents;	/* counted up; NULL: they are not counted */
 	Progress   *progress;		/* what others see of it; NULL: nothing */
 	int64		estimated;		/* jobs that the source names, as far as is known;
 								 * negative: it is not */
+	int64		calls_by_search;	/* for progress notices: calls if documents came from Search;
+									 * 0: nothing is to be said of that */
 } JobStreamSpec;
 
 /* What smf_stream_next came to. */

@@ -147,6 +147,13 @@ smf_walk_listed(const JobWalk *walk)
 	return walk->njobs;
 }
 
+/* The service's clock when it answered the page that is read: epoch seconds; negative: not known. */
+int64
+smf_walk_date(const JobWalk *walk)
+{
+	return walk->call != NULL ? smf_call_date(walk->call) : -1;
+}
+
 /* ----- asking for pages ----- */
 
 static void

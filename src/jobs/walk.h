@@ -57,5 +57,6 @@ extern Jsonb *smf_walk_copy(const JobWalk *walk, const ListedJob *job);
 extern const AwsCall *smf_walk_call(const JobWalk *walk);
 extern const AwsCall *smf_walk_first_failure(const JobWalk *walk);
 extern int64 smf_walk_listed(const JobWalk *walk);
+extern int64 smf_walk_date(const JobWalk *walk);
 
 #endif							/* SMF_WALK_H */

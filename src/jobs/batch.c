@@ -1,0 +1,773 @@
+/*-------------------------------------------------------------------------
+ *
+ * batch.c
+ *		Jobs whose documents Search is asked for, a batch at a time.
+ *
+ *		ASKABLE --ask--> ASKED --a record is proved--> HELD --no check differs--> IDLE, with it
+ *					 	   |						    |
+ *					 	   +----------------------------+--> IDLE, without: Describe is next
+ *
+ * The list says which jobs there are, and how each stands now.  A record of Search is taken
+ * for a job's document where it is proved to be of the version that the list names (proof.c);
+ * all other jobs are described.  So Search can cost a call, and never a row: whatever it
+ * answers, late, old, poor or nothing, the query goes on by Describe.
+ *
+ * Whether Search spells contents as Describe does, no proof can see.  So from time to time a job
+ * that is asked for is described as well, drawn before Search answers, and the records of its
+ * batch wait until both are compared.  What differs, when that job is searched for again, too, is
+ * not taken from Search for a day (trust.c), nor what is held of it by then.
+ *
+ * Not accounted for: contents that differ in a few jobs only are found when one of these is
+ * drawn.  A job that was deleted since it was listed may be found by Search for a while.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "aws/call_error.h"
+#include "aws/json.h"
+#include "common/hashfn.h"
+#include "common/pg_prng.h"
+#include "http/http.h"
+#include "jobs/batch.h"
+#include "jobs/document.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+
+/* What Search may cost a batch before that is described. */
+#define ATTEMPTS_MAX 2
+#define PATIENCE_US INT64CONST(5000000)
+
+/* So many batches in a row, with less than one job in so many proved, and Search is left alone for a while. */
+#define POOR_BATCHES 3
+#define POOR_SHARE 5
+#define FIRST_REST 8
+
+/* ----- what Search is believed ----- */
+
+/*
+ * Heed which attributes are not taken from Search: where the query reads one of them every
+ * job is described from now on, and where that is tags alone, they are listed.
+ */
+static void
+heed_trust(JobBatches *batches)
+{
+	AttributeSet lost = batches->read & smf_trust_distrusted(batches->trust);
+
+	batches->fetcher->record_tags = (lost & batches->tags) == 0;
+	if ((lost & ~batches->tags) != 0 || (lost != 0 && !batches->fetcher->spec->want_document))
+		batches->asking = false;
+}
+
+/* Prepare the batches of a stream; its spec says whether there are to be any. */
+void
+smf_batches_init(JobBatches *batches, JobFetcher *fetcher)
+{
+	const JobStreamSpec *spec = fetcher->spec;
+
+	memset(batches, 0, sizeof(JobBatches));
+	batches->fetcher = fetcher;
+	batches->size = SMF_SEARCH_JOBS_MAX;
+	batches->rest = FIRST_REST;
+	if (!spec->prove)
+		return;
+	batches->trust = smf_trust_find(fetcher->client);
+	batches->read = spec->read;
+	batches->tags = smf_attribute_bit(smf_attribute_by_column("tags"));
+	batches->asking = smf_trust_may_ask(batches->trust);
+	heed_trust(batches);
+}
+
+/* Let the session know of rows that have left. */
+static void
+count_rows(JobBatches *batches)
+{
+	smf_trust_count_rows(batches->trust, batches->read, batches->nrows);
+	batches->nrows = 0;
+}
+
+/* Break off what is in flight. */
+void
+smf_batches_end(JobBatches *batches)
+{
+	for (int i = 0; i < SMF_BATCHES; i++)
+	{
+		smf_call_free(batches->batches[i].call);
+		batches->batches[i].call = NULL;
+	}
+	if (batches->trust != NULL)
+		count_rows(batches);
+}
+
+/* ----- asking ----- */
+
+/* Let the entry, whose job was listed, wait for a batch if Search may be asked for it. */
+void
+smf_batches_take(const JobBatches *batches, JobEntry *entry)
+{
+	if (batches->asking && smf_proof_may_ask(&entry->listed->root, entry->date_s))
+		entry->state = ENTRY_ASKABLE;
+}
+
+/* The place of a batch that is none, or -1. */
+static int
+free_place(const JobBatches *batches)
+{
+	for (int i = 0; i < SMF_BATCHES; i++)
+	{
+		if (batches->batches[i].state == BATCH_FREE)
+			return i;
+	}
+	return -1;
+}
+
+/* Is it of any use to ask Search for so many jobs? */
+static bool
+worth_asking(const JobBatches *batches, int n)
+{
+	return batches->asking && n >= SMF_BATCH_JOBS_MIN;
+}
+
+/* Is there room for what smf_batches_ask does about so many jobs? */
+bool
+smf_batches_room(const JobBatches *batches, int n)
+{
+	return !worth_asking(batches, n) || batches->resting > 0 || free_place(batches) >= 0;
+}
+
+/* When the entry's job was created, in whole epoch seconds. */
+static int64
+created_s(const JobEntry *entry)
+{
+	JsonbValue	created;
+	double		s;
+
+	/* who may be asked for has it, as a number */
+	if (!smf_document_member(&entry->listed->root, "CreationTime", &created) ||
+		created.type != jbvNumeric)
+		return 0;
+	s = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+										   NumericGetDatum(created.val.numeric)));
+	return (int64) floor(Min(Max(s, 0), SMF_LAST_SECOND));
+}
+
+/* Start the Search for entries, in the form that the service takes. */
+static void
+start_search(JobBatches *batches, JobBatch *batch, JobEntry **entries, int n)
+{
+	AwsClient  *client = batches->fetcher->client;
+	int64	   *attempts = batches->fetcher->spec->attempts;
+	const char *names[SMF_SEARCH_JOBS_MAX];
+	int64		first_s = PG_INT64_MAX;
+	int64		last_s = PG_INT64_MIN;
+
+	batch->by_span = smf_trust_by_span(batches->trust);
+	for (int i = 0; i < n; i++)
+	{
+		names[i] = entries[i]->name;
+		if (!batch->by_span)
+			continue;
+		first_s = Min(first_s, created_s(entries[i]));
+		last_s = Max(last_s, created_s(entries[i]) + 1);
+	}
+	batch->call = batch->by_span ? smf_start_span_search(client, first_s, last_s, attempts) :
+		smf_start_names_search(client, names, n, attempts);
+	smf_call_limit_attempts(batch->call, ATTEMPTS_MAX);
+	batch->deadline_us = smf_http_now() + PATIENCE_US;
+}
+
+/* Search is not asked for these: each is described. */
+static void
+describe_entries(JobEntry **entries, int n)
+{
+	for (int i = 0; i < n; i++)
+		entries[i]->state = ENTRY_IDLE;
+}
+
+/*
+ * smf_batches_ask
+ *		Ask Search for the documents of entries that wait for it, at most a batch's size; or,
+ *		where that is of no use, let them be described.
+ *
+ * There is room for a batch.  "last" is whether one of these is to be checked in any case.
+ */
+void
+smf_batches_ask(JobBatches *batches, JobEntry **entries, int n, bool last)
+{
+	JobBatch   *batch;
+
+	if (!worth_asking(batches, n) || batches->resting > 0)
+	{
+		batches->resting -= worth_asking(batches, n);
+		describe_entries(entries, n);
+		return;
+	}
+
+	batch = &batches->batches[free_place(batches)];
+	memset(batch, 0, sizeof(JobBatch));
+	batch->state = BATCH_ASKED;
+	batch->n = n;
+	for (int i = 0; i < n; i++)
+	{
+		batch->entries[i] = entries[i];
+		batch->hashes[i] = hash_bytes((const unsigned char *) entries[i]->name, strlen(entries[i]->name));
+		entries[i]->state = ENTRY_ASKED;
+		entries[i]->batch = batch;
+		entries[i]->place = i;
+	}
+	start_search(batches, batch, entries, n);
+
+	/* Draw the one that is checked before anybody knows what Search says of it. */
+	if (smf_trust_check_due(batches->trust) || last)
+	{
+		batch->checked = entries[pg_prng_uint64_range(&pg_global_prng_state, 0, n - 1)];
+		batch->checked->checked = true;
+		batch->checked->state = ENTRY_IDLE;
+	}
+}
+
+/* ----- entries that take a record, or go on without ----- */
+
+/* The record stands for the entry's document: the entry goes on with it. */
+static void
+accept(JobBatches *batches, JobEntry *entry)
+{
+	JobDocuments *documents = batches->fetcher->spec->documents;
+
+	if (documents != NULL)
+		documents->from_search++;
+	smf_progress_count(batches->fetcher->spec->progress, SMF_PROGRESS_DESCRIBED, 1);
+	smf_entry_take_record(batches->fetcher, entry);
+}
+
+/* The entry's record is not to be used. */
+static void
+drop_record(JobBatch *batch, JobEntry *entry)
+{
+	if (entry->record == NULL)
+		return;
+	pfree(entry->record);
+	entry->record = NULL;
+	batch->nheld--;
+}
+
+/* Nothing is open about the batch any more. */
+static void
+close_batch(JobBatch *batch)
+{
+	batch->state = batch->nheld > 0 ? BATCH_HELD : BATCH_FREE;
+}
+
+/* May the document come from the record, by which attributes it stands for? */
+static bool
+stands(const JobBatches *batches, const JobEntry *entry)
+{
+	return entry->record != NULL && (batches->read & ~batches->tags & ~entry->proved) == 0;
+}
+
+/*
+ * The entry that was checked goes on as any other: with what Describe says or, where its
+ * policy denies this one job and Search knows it, with the record.
+ */
+static void
+release_checked(JobBatches *batches, JobBatch *batch)
+{
+	JobEntry   *entry = batch->checked;
+	bool		denied = entry->state == ENTRY_FAILED && smf_call_denied(entry->call);
+
+	batch->checked = NULL;
+	entry->checked = false;
+	if (denied && batches->asking && stands(batches, entry))
+	{
+		smf_entry_drop_failure(entry);
+		accept(batches, entry);
+		return;
+	}
+	if (entry->state == ENTRY_HELD)
+		smf_entry_take_document(batches->fetcher, entry);
+	drop_record(batch, entry);
+}
+
+/* No check keeps the batch any more: its entries go on, with their records if "usable". */
+static void
+release_batch(JobBatches *batches, JobBatch *batch, bool usable)
+{
+	if (batch->checked != NULL)
+		release_checked(batches, batch);
+	for (int i = 0; i < batch->n; i++)
+	{
+		JobEntry   *entry = batch->entries[i];
+
+		if (entry == NULL || (entry->state != ENTRY_HELD && entry->state != ENTRY_ASKED))
+			continue;
+		if (usable && entry->record != NULL)
+		{
+			accept(batches, entry);
+			continue;
+		}
+		drop_record(batch, entry);
+		entry->state = ENTRY_IDLE;
+	}
+	close_batch(batch);
+}
+
+/* ----- Search's answers ----- */
+
+/* How much a batch has brought: where that is little, Search rests. */
+static void
+note_yield(JobBatches *batches, int nproved, int nasked)
+{
+	if (nproved * POOR_SHARE >= nasked)
+	{
+		batches->npoor = 0;
+		batches->rest = FIRST_REST;
+		return;
+	}
+	/* after a rest, one that is poor is enough */
+	if (++batches->npoor < POOR_BATCHES)
+		return;
+	batches->resting = batches->rest;
+	batches->rest *= 2;
+}
+
+/* The batch's call is done with: its entries are described. */
+static void
+fail_batch(JobBatches *batches, JobBatch *batch)
+{
+	smf_call_free(batch->call);
+	batch->call = NULL;
+	note_yield(batches, 0, batch->n);
+	release_batch(batches, batch, false);
+}
+
+/* The answer is too large: from now on ask for half as many, these among them. */
+static void
+ask_for_fewer(JobBatches *batches, JobBatch *batch)
+{
+	batches->size = batch->n / 2;
+	smf_call_free(batch->call);
+	batch->call = NULL;
+	if (batch->checked != NULL)
+		release_checked(batches, batch);
+	for (int i = 0; i < batch->n; i++)
+	{
+		JobEntry   *entry = batch->entries[i];
+
+		if (entry == NULL || entry->state != ENTRY_ASKED)
+			continue;
+		entry->state = ENTRY_ASKABLE;
+		entry->batch = NULL;
+	}
+	batch->state = BATCH_FREE;
+}
+
+/* Has the service answered that it does not know the operation, or does not take the question? */
+static bool
+not_taken(const AwsCall *call)
+{
+	static const char *const codes[] = {
+		"ValidationException", "UnknownOperationException", "UnknownOperation", "InvalidAction",
+		"SerializationException", "NotImplemented"
+	};
+	const char *code = smf_call_error(call)->code;
+
+	for (int i = 0; code != NULL && i < lengthof(codes); i++)
+	{
+		if (strcmp(code, codes[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Search has failed: what is to become of the batch? */
+static void
+take_failure(JobBatches *batches, JobBatch *batch)
+{
+	bool		denied = smf_call_denied(batch->call);
+
+	if (smf_call_too_large(batch->call))
+	{
+		ask_for_fewer(batches, batch);
+		return;
+	}
+	if (!denied && not_taken(batch->call))
+	{
+		/* another batch may have tried the other form meanwhile */
+		if (!batch->by_span &&
+			(smf_trust_by_span(batches->trust) || smf_trust_try_span(batches->trust)))
+		{
+			JobEntry   *entries[SMF_SEARCH_JOBS_MAX];
+
+			memcpy(entries, batch->entries, sizeof(entries));
+			smf_call_free(batch->call);
+			start_search(batches, batch, entries, batch->n);
+			return;
+		}
+		denied = true;
+	}
+	if (denied && smf_trust_may_ask(batches->trust))
+		smf_trust_refused(batches->trust, batches->fetcher->client, batch->call);
+	if (denied)
+		batches->asking = false;
+	fail_batch(batches, batch);
+}
+
+/* The batch's entry with that name, or NULL. */
+static JobEntry *
+find_entry(const JobBatch *batch, const JsonbValue *name)
+{
+	uint32		hash = hash_bytes((const unsigned char *) name->val.string.val, name->val.string.len);
+
+	for (int i = 0; i < batch->n; i++)
+	{
+		JobEntry   *entry = batch->entries[i];
+
+		if (batch->hashes[i] == hash && entry != NULL &&
+			strlen(entry->name) == name->val.string.len &&
+			memcmp(entry->name, name->val.string.val, name->val.string.len) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+/* The n-th of the records in an answer, and the name in it; false if it is none. */
+static bool
+get_record(JsonbContainer *results, int n, JsonbValue *record, JsonbValue *name)
+{
+	JsonbValue *result = getIthJsonbValueFromContainer(results, n);
+
+	return result->type == jbvBinary && JsonContainerIsObject(result->val.binary.data) &&
+		smf_document_member(result->val.binary.data, "TrainingJob", record) &&
+		record->type == jbvBinary && JsonContainerIsObject(record->val.binary.data) &&
+		smf_document_member(record->val.binary.data, "TrainingJobName", name) &&
+		name->type == jbvString;
+}
+
+/*
+ * The list of records that the batch's call has answered, in the current memory context;
+ * NULL when it is no such answer.
+ */
+static JsonbContainer *
+read_results(const JobBatch *batch)
+{
+	size_t		len;
+	const char *body = smf_call_body(batch->call, &len);
+	const char *reason;
+	Jsonb	   *response = smf_json_parse(body, len, &reason);
+	JsonbValue	results;
+
+	if (response == NULL || !JB_ROOT_IS_OBJECT(response) ||
+		!smf_document_member(&response->root, "Results", &results) ||
+		results.type != jbvBinary || !JsonContainerIsArray(results.val.binary.data))
+		return NULL;
+	smf_call_count_rows(batch->call, JsonContainerSize(results.val.binary.data));
+	return results.val.binary.data;
+}
+
+/*
+ * Give entries their records, each the first that is proved; of the one that is checked also a
+ * record that lacks what the query reads.  Returns how many can go on with theirs.
+ */
+static int
+prove_records(JobBatches *batches, JobBatch *batch, JsonbContainer *results)
+{
+	int			nproved = 0;
+
+	for (int i = 0; i < JsonContainerSize(results); i++)
+	{
+		JsonbValue	record;
+		JsonbValue	name;
+		JobEntry   *entry;
+		MemoryContext old;
+
+		if (!get_record(results, i, &record, &name))
+			continue;
+		entry = find_entry(batch, &name);
+		if (entry == NULL || entry->record != NULL)
+			continue;
+		entry->proved = smf_proof_attributes(&entry->listed->root, record.val.binary.data);
+		if (entry->proved == 0 ||
+			(!entry->checked && (batches->read & ~batches->tags & ~entry->proved) != 0))
+			continue;
+		old = MemoryContextSwitchTo(entry->context);
+		entry->record = JsonbValueToJsonb(&record);
+		MemoryContextSwitchTo(old);
+		batch->nheld++;
+		nproved += stands(batches, entry);
+		if (!entry->checked)
+			entry->state = ENTRY_HELD;
+	}
+	return nproved;
+}
+
+/* Search has answered: what is not proved is described, the rest waits for the check. */
+static void
+take_records(JobBatches *batches, JobBatch *batch)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw batch",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	JsonbContainer *results = read_results(batch);
+	int			nproved = results ? prove_records(batches, batch, results) : 0;
+
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+	smf_call_free(batch->call);
+	batch->call = NULL;
+	note_yield(batches, nproved, batch->n);
+	for (int i = 0; i < batch->n; i++)
+	{
+		if (batch->entries[i] != NULL && batch->entries[i]->state == ENTRY_ASKED)
+			batch->entries[i]->state = ENTRY_IDLE;
+	}
+	/* what is not asked for any more is not to be used either */
+	if (batch->checked == NULL || !batches->asking)
+		release_batch(batches, batch, batches->asking);
+	else
+		batch->state = BATCH_CHECKED;
+}
+
+/* ----- the check ----- */
+
+/* In which attributes does the record differ from what Describe, and ListTags, say of the job? */
+static AttributeSet
+differences(const JobBatches *batches, const JobEntry *entry, Jsonb *record, AttributeSet proved)
+{
+	AttributeSet differing = smf_proof_differences(&entry->document->root, &record->root,
+												   proved & ~batches->tags);
+
+	if (batches->fetcher->spec->want_tags && entry->tags != NULL &&
+		compareJsonbContainers(&smf_document_record_tags(record)->root, &entry->tags->root) != 0)
+		differing |= batches->tags;
+	return differing;
+}
+
+/* Count a check that could be made. */
+static void
+count_check(JobBatches *batches)
+{
+	if (batches->fetcher->spec->documents != NULL)
+		batches->fetcher->spec->documents->checked++;
+}
+
+/*
+ * The entry that is checked has all that it needs, or will not get it: compare it, unless
+ * there is nothing to compare.  Where it differs, ask again before anybody is accused.
+ */
+static void
+check(JobBatches *batches, JobBatch *batch)
+{
+	JobEntry   *entry = batch->checked;
+
+	if (entry->state == ENTRY_HELD && entry->described != NULL && entry->record != NULL)
+	{
+		smf_entry_read_document(entry);
+		/* the job may have changed since it was listed: that says nothing of Search */
+		if (smf_proof_same_version(&entry->listed->root, &entry->document->root))
+		{
+			count_check(batches);
+			batch->differing = differences(batches, entry, entry->record, entry->proved) &
+				~smf_trust_distrusted(batches->trust);
+		}
+	}
+	if (batch->differing == 0)
+		release_batch(batches, batch, true);
+	else
+	{
+		batch->state = BATCH_REPEATED;
+		start_search(batches, batch, &entry, 1);
+	}
+}
+
+/*
+ * Records that have not left yet are not believed in what the query reads: describe these
+ * jobs or, where it is tags alone, list their tags.
+ */
+static void
+doubt_records(JobBatches *batches, JobBatch *batch)
+{
+	JobDocuments *documents = batches->fetcher->spec->documents;
+
+	for (int i = 0; i < batch->n; i++)
+	{
+		JobEntry   *entry = batch->entries[i];
+
+		if (entry == NULL || entry->record == NULL || entry->checked)
+			continue;
+		if (batches->asking)
+		{
+			if (entry->state != ENTRY_HELD)
+				smf_entry_forget_tags(entry);
+			continue;
+		}
+		drop_record(batch, entry);
+		if (documents != NULL && entry->state != ENTRY_HELD)
+			documents->from_search--;
+		smf_entry_resume(entry);
+	}
+	if (batch->state == BATCH_HELD)
+		close_batch(batch);
+}
+
+/* The job that differs was searched for again: has it differed again? */
+static void
+take_repeated(JobBatches *batches, JobBatch *batch)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw batch",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	JobEntry   *entry = batch->checked;
+	JsonbContainer *results = smf_call_failed(batch->call) ? NULL : read_results(batch);
+	AttributeSet proved = 0;
+	AttributeSet differing = 0;
+	bool		usable;
+
+	/* Compare the first record that is of the version, as before. */
+	for (int i = 0; results != NULL && i < JsonContainerSize(results) && proved == 0; i++)
+	{
+		JsonbValue	record;
+		JsonbValue	name;
+
+		if (!get_record(results, i, &record, &name) || find_entry(batch, &name) != entry)
+			continue;
+		proved = smf_proof_attributes(&entry->listed->root, record.val.binary.data);
+		if (proved != 0)
+			differing = differences(batches, entry, JsonbValueToJsonb(&record), proved);
+	}
+	differing &= batch->differing;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+	smf_call_free(batch->call);
+	batch->call = NULL;
+
+	/*
+	 * What differs twice is not trusted, by nobody.  What was mended meanwhile may be so
+	 * for this batch only.
+	 */
+	usable = (batch->differing & batches->read & ~batches->tags) == 0;
+	if (differing != 0)
+	{
+		count_rows(batches);
+		smf_trust_distrust(batches->trust, batches->fetcher->client, differing);
+		heed_trust(batches);
+	}
+	if (differing & batches->read)
+	{
+		for (int i = 0; i < SMF_BATCHES; i++)
+			doubt_records(batches, &batches->batches[i]);
+	}
+	release_batch(batches, batch, usable && batches->asking);
+}
+
+/* ----- for the stream ----- */
+
+/* Move the batch on as far as it goes without waiting; true when it has moved. */
+static bool
+advance_batch(JobBatches *batches, JobBatch *batch)
+{
+	bool		done = batch->call != NULL && smf_call_done(batch->call);
+	bool		late = batch->call != NULL && !done && smf_http_now() >= batch->deadline_us;
+	JobEntry   *checked = batch->checked;
+
+	switch (batch->state)
+	{
+		case BATCH_FREE:
+		case BATCH_HELD:
+			return false;
+		case BATCH_ASKED:
+			if (late)
+				fail_batch(batches, batch);
+			else if (done && smf_call_failed(batch->call))
+				take_failure(batches, batch);
+			else if (done)
+				take_records(batches, batch);
+			return late || done;
+		case BATCH_CHECKED:
+			if (checked->state != ENTRY_HELD && checked->state < ENTRY_COMPLETE)
+				return false;
+			check(batches, batch);
+			return true;
+		case BATCH_REPEATED:
+			if (!late && !done)
+				return false;
+			if (done)
+				take_repeated(batches, batch);
+			else
+			{
+				smf_call_free(batch->call);
+				batch->call = NULL;
+				release_batch(batches, batch, (batch->differing & batches->read) == 0);
+			}
+			return true;
+	}
+	pg_unreachable();
+}
+
+/*
+ * smf_batches_advance
+ *		Take what has come, and decide what can be; true when anything has moved.
+ */
+bool
+smf_batches_advance(JobBatches *batches)
+{
+	bool		moved = false;
+
+	for (int i = 0; i < SMF_BATCHES; i++)
+		moved |= advance_batch(batches, &batches->batches[i]);
+	return moved;
+}
+
+/* The entry of the i-th batch that is described to be checked, wherever it stands; or NULL. */
+JobEntry *
+smf_batches_checked(const JobBatches *batches, int i)
+{
+	return batches->batches[i].checked;
+}
+
+/* The entry leaves the ring, as a job or since its record says that it is not wanted. */
+void
+smf_batches_leave(JobBatches *batches, JobEntry *entry)
+{
+	JobBatch   *batch = entry->batch;
+
+	if (batch == NULL)
+		return;
+	batches->nrows += entry->record != NULL;
+	batch->entries[entry->place] = NULL;
+	if (entry->record != NULL && --batch->nheld == 0 && batch->state == BATCH_HELD)
+		batch->state = BATCH_FREE;
+}
+
+/* Searches that are in flight. */
+int
+smf_batches_in_flight(const JobBatches *batches)
+{
+	int			n = 0;
+
+	for (int i = 0; i < SMF_BATCHES; i++)
+	{
+		const AwsCall *call = batches->batches[i].call;
+
+		n += call != NULL && !smf_call_done(call);
+	}
+	return n;
+}
+
+/* When the first of them is given up, smf_http_now(); 0 when none is in flight. */
+int64
+smf_batches_deadline(const JobBatches *batches)
+{
+	int64		deadline_us = 0;
+
+	for (int i = 0; i < SMF_BATCHES; i++)
+	{
+		const JobBatch *batch = &batches->batches[i];
+
+		if (batch->call != NULL && (deadline_us == 0 || batch->deadline_us < deadline_us))
+			deadline_us = batch->deadline_us;
+	}
+	return deadline_us;
+}
