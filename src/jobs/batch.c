@@ -243,15 +243,18 @@ accept(JobBatches *batches, JobEntry *entry)
 	smf_entry_take_record(batches->fetcher, entry);
 }
 
-/* The entry's record is not to be used. */
+/* The entry goes on without a record, and is none of the batch's any more. */
 static void
-drop_record(JobBatch *batch, JobEntry *entry)
+let_go(JobBatch *batch, JobEntry *entry)
 {
-	if (entry->record == NULL)
-		return;
-	pfree(entry->record);
-	entry->record = NULL;
-	batch->nheld--;
+	if (entry->record != NULL)
+	{
+		pfree(entry->record);
+		entry->record = NULL;
+		batch->nheld--;
+	}
+	batch->entries[entry->place] = NULL;
+	entry->batch = NULL;
 }
 
 /* Nothing is open about the batch any more. */
@@ -288,7 +291,7 @@ release_checked(JobBatches *batches, JobBatch *batch)
 	}
 	if (entry->state == ENTRY_HELD)
 		smf_entry_take_document(batches->fetcher, entry);
-	drop_record(batch, entry);
+	let_go(batch, entry);
 }
 
 /* No check keeps the batch any more: its entries go on, with their records if "usable". */
@@ -308,7 +311,7 @@ release_batch(JobBatches *batches, JobBatch *batch, bool usable)
 			accept(batches, entry);
 			continue;
 		}
-		drop_record(batch, entry);
+		let_go(batch, entry);
 		entry->state = ENTRY_IDLE;
 	}
 	close_batch(batch);
@@ -358,8 +361,8 @@ ask_for_fewer(JobBatches *batches, JobBatch *batch)
 
 		if (entry == NULL || entry->state != ENTRY_ASKED)
 			continue;
+		let_go(batch, entry);
 		entry->state = ENTRY_ASKABLE;
-		entry->batch = NULL;
 	}
 	batch->state = BATCH_FREE;
 }
@@ -520,8 +523,12 @@ take_records(JobBatches *batches, JobBatch *batch)
 	note_yield(batches, nproved, batch->n);
 	for (int i = 0; i < batch->n; i++)
 	{
-		if (batch->entries[i] != NULL && batch->entries[i]->state == ENTRY_ASKED)
-			batch->entries[i]->state = ENTRY_IDLE;
+		JobEntry   *entry = batch->entries[i];
+
+		if (entry == NULL || entry->state != ENTRY_ASKED)
+			continue;
+		let_go(batch, entry);
+		entry->state = ENTRY_IDLE;
 	}
 	/* what is not asked for any more is not to be used either */
 	if (batch->checked == NULL || !batches->asking)
@@ -603,7 +610,7 @@ doubt_records(JobBatches *batches, JobBatch *batch)
 				smf_entry_forget_tags(entry);
 			continue;
 		}
-		drop_record(batch, entry);
+		let_go(batch, entry);
 		if (documents != NULL && entry->state != ENTRY_HELD)
 			documents->from_search--;
 		smf_entry_resume(entry);
