@@ -455,9 +455,9 @@ accepted_hint(const SmfOption *option)
 		case OPTION_ACCOUNT:
 			return errhint("Use the 12 digits of an AWS account, for example 123456789012.");
 		case OPTION_ENDPOINT:
-			return errhint("Use https:// and a host, or http:// and a loopback address, with a port if need be, without user name and query.");
+			return errhint("Use https:// and a host, or http:// and a loopback address, with an optional port, but no user name or query.");
 		case OPTION_PROXY:
-			return errhint("Use http:// or https:// and a host, with a port if need be, without user name and password.");
+			return errhint("Use http:// or https:// and a host, with an optional port, but no user name or password.");
 
 			/* whose calls they are, and what is read */
 		case OPTION_PATH:
@@ -631,7 +631,7 @@ check_privilege(const SmfOption *option, const char *value)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied to set option \"%s\"", option->name),
-			 errdetail("Only a superuser may create or alter an object that has this option afterwards, whether or not the command names it."),
+			 errdetail("Only a superuser may run a command that leaves an object with this option, even if the command does not name it."),
 			 errhint("Let a superuser run the command, or leave the option out.")));
 }
 
@@ -666,7 +666,7 @@ check_server(List *options)
 		if (value != NULL && parse_bool(value, &truth) && truth)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("options \"endpoint_url\" and \"%s\" exclude each other", variants[i]),
+					 errmsg("options \"endpoint_url\" and \"%s\" cannot be combined", variants[i]),
 					 errdetail("The variants choose among the endpoints of AWS, which endpoint_url replaces."),
 					 errhint("Leave one of them out.")));
 	}

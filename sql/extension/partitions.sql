@@ -35,7 +35,7 @@ BEGIN
 	END IF;
 	IF cardinality(regions) = 0 OR array_position(regions, NULL) IS NOT NULL THEN
 		RAISE EXCEPTION 'no region is given' USING ERRCODE = 'invalid_parameter_value',
-			HINT = 'Name AWS regions: regions => ARRAY[''us-east-1'', ''eu-west-1'']; without any, each server has its own.';
+			HINT = 'Name AWS regions: regions => ARRAY[''us-east-1'', ''eu-west-1'']; if they are omitted, each server''s own region is read.';
 	END IF;
 
 	-- which regions each server reads, and of which account

@@ -92,7 +92,7 @@ BEGIN
 	END IF;
 	IF NOT has_schema_privilege(schema_name, 'CREATE') THEN
 		RAISE EXCEPTION 'permission denied for schema %', schema_name USING ERRCODE = 'insufficient_privilege',
-			DETAIL = format('"%s" is to be made there.', table_name),
+			DETAIL = format('"%s" would be created there.', table_name),
 			HINT = format('GRANT CREATE ON SCHEMA %I TO %I; or let a role that has it make the table.', schema_name, current_user);
 	END IF;
 END;

@@ -79,7 +79,7 @@ BEGIN
 			JOIN pg_foreign_data_wrapper AS w ON w.oid = srvfdw
 		WHERE ftrelid = leaf AND fdwhandler = '@extschema@.sagemaker_fdw_handler()'::regprocedure);
 	IF FOUND OR leaves IS NULL THEN
-		RAISE EXCEPTION '% is no foreign table of sagemaker_fdw', coalesce(other.leaf, source) USING ERRCODE = 'wrong_object_type',
+		RAISE EXCEPTION '% is not a foreign table of sagemaker_fdw', coalesce(other.leaf, source) USING ERRCODE = 'wrong_object_type',
 			HINT = 'The source is a table that IMPORT FOREIGN SCHEMA or sagemaker_fdw_create_partitioned_table has made.';
 	END IF;
 	SELECT leaf INTO other FROM unnest(leaves) AS leaf
@@ -156,8 +156,8 @@ BEGIN
 			AND indnkeyatts = 2 AND (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute
 				WHERE attrelid = target AND attnum = ANY (indkey)) = ARRAY['creation_time', 'training_job_arn']::name[])
 		OR (SELECT relkind <> 'r' OR relpersistence <> 'p' FROM pg_class WHERE oid = target) THEN
-		RAISE EXCEPTION '% is no table that sagemaker_fdw_refresh keeps', target USING ERRCODE = 'wrong_object_type',
-			DETAIL = 'It is no plain, permanent table with the primary key (training_job_arn, creation_time).',
+		RAISE EXCEPTION '% is not a table that sagemaker_fdw_refresh keeps', target USING ERRCODE = 'wrong_object_type',
+			DETAIL = 'It is not a plain, permanent table with the primary key (training_job_arn, creation_time).',
 			HINT = 'Name another target: sagemaker_fdw_refresh makes it.';
 	END IF;
 	SELECT string_agg(format('%I %s', name, type), ', ') INTO missing
@@ -189,7 +189,7 @@ DECLARE
 BEGIN
 	SELECT server, region INTO other FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves) GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'source % has region "%" of server "%" twice', source, other.region, other.server
+		RAISE EXCEPTION 'source % reads region "%" of server "%" twice', source, other.region, other.server
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	SELECT array_agg(l.server ORDER BY l.n), array_agg(l.region ORDER BY l.n) INTO servers, regions
@@ -197,7 +197,7 @@ BEGIN
 	IF NOT (SELECT bool_and(@extschema@.sagemaker_fdw_refresh_lock(target, @extschema@.sagemaker_fdw_refresh_lock_number(server, region)))
 			FROM unnest(servers, regions) AS l(server, region)) THEN
 		RAISE EXCEPTION 'a refresh of % is already under way', target USING ERRCODE = 'lock_not_available',
-			HINT = 'It will be as fresh when that has ended: sagemaker_fdw_refresh_status shows where it stands.';
+			HINT = 'Wait for that one to end: the table will be as fresh then. sagemaker_fdw_refresh_status shows how far it is.';
 	END IF;
 	PERFORM @extschema@.sagemaker_fdw_refresh_enter(target, servers, regions, step, largest);
 END;
@@ -222,11 +222,11 @@ BEGIN
 	IF since > clock_timestamp() THEN
 		RAISE EXCEPTION 'since is in the future' USING ERRCODE = 'invalid_parameter_value',
 			DETAIL = format('It is %s.', since),
-			HINT = 'It is how far back the history is kept, such as ''2020-01-01''.';
+			HINT = 'Give the time from which on the history is kept, such as ''2020-01-01''.';
 	END IF;
 	IF step <= '0' THEN
-		RAISE EXCEPTION 'step must be longer than nothing' USING ERRCODE = 'invalid_parameter_value',
-			HINT = 'It is how much of the history one window has at first, such as ''1 day''.';
+		RAISE EXCEPTION 'step must be positive' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Give the length of the first window of the history, such as ''1 day''.';
 	END IF;
 
 	leaves := @extschema@.sagemaker_fdw_refresh_source_leaves(source, any_owner);
@@ -283,7 +283,7 @@ BEGIN
 	FOR read_prefix IN SELECT DISTINCT substring(arn FROM '^(?:[^:]*:){5}') FROM unnest(arns) AS arn LOOP
 		prefix := coalesce(prefix, read_prefix);
 		IF read_prefix <> prefix THEN
-			RAISE EXCEPTION 'another account or region is read than before' USING ERRCODE = 'invalid_parameter_value',
+			RAISE EXCEPTION 'a different account or region is read than before' USING ERRCODE = 'invalid_parameter_value',
 				DETAIL = format('It was %s and is %s.', prefix, read_prefix),
 				HINT = 'Correct the user mapping, or name another target. To keep both in this one, forget the former: SELECT sagemaker_fdw_refresh_forget(target, server).';
 		END IF;
@@ -516,9 +516,9 @@ DECLARE
 	twin name := @extschema@.sagemaker_fdw_refresh_twin(target, state.server, state.region, state.arn_prefix);
 BEGIN
 	IF twin IS NOT NULL THEN
-		RAISE EXCEPTION 'an account and region is read twice' USING ERRCODE = 'invalid_parameter_value',
+		RAISE EXCEPTION 'an account and region is read by two servers' USING ERRCODE = 'invalid_parameter_value',
 			DETAIL = format('Servers "%s" and "%s" both read %s.', state.server, twin, state.arn_prefix),
-			HINT = 'Where only one of them is still to be read, forget the other: SELECT sagemaker_fdw_refresh_forget(target, server).';
+			HINT = 'If only one of them is still to be read, forget the other: SELECT sagemaker_fdw_refresh_forget(target, server).';
 	END IF;
 END;
 $$;
@@ -536,7 +536,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	dropped CONSTANT text := format('%s, %s or its refresh state was dropped meanwhile, or the server renamed.', leaf, target);
+	dropped CONSTANT text := format('%s, %s or its refresh state was dropped meanwhile, or the server was renamed.', leaf, target);
 	state @extschema@.sagemaker_fdw_refresh_state;
 	before @extschema@.sagemaker_fdw_refresh_state;
 	calls bigint := @extschema@.sagemaker_fdw_session_calls();

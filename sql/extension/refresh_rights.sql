@@ -39,7 +39,7 @@ BEGIN
 			ELSE pg_has_role(owner.oid, 'USAGE') END) THEN
 		RAISE EXCEPTION 'target % belongs to role "%"', target, owner.rolname USING ERRCODE = 'insufficient_privilege',
 			DETAIL = format('Its triggers and constraints would run with the rights of "%s".', current_user),
-			HINT = format('Name another target, or let "%s" refresh it. Where you trust that role: any_owner => true.', owner.rolname);
+			HINT = format('Name another target, or let "%s" refresh it. If you trust that role, pass any_owner => true.', owner.rolname);
 	END IF;
 	SELECT t.tgname, r.rolname INTO planted
 	  FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid JOIN pg_roles AS r ON r.oid = p.proowner
@@ -49,7 +49,7 @@ BEGIN
 		RAISE EXCEPTION 'trigger "%" of target % calls a function of role "%"', planted.tgname, target, planted.rolname
 			USING ERRCODE = 'insufficient_privilege',
 			DETAIL = format('It would run with the rights of "%s".', current_user),
-			HINT = format('DROP TRIGGER %I ON %s. Where you trust that role: any_owner => true.', planted.tgname, target);
+			HINT = format('DROP TRIGGER %I ON %s. If you trust that role, pass any_owner => true.', planted.tgname, target);
 	END IF;
 END;
 $$;
@@ -76,7 +76,7 @@ BEGIN
 	IF FOUND THEN
 		RAISE EXCEPTION 'source % belongs to role "%"', leaf, with_code.rolname USING ERRCODE = 'insufficient_privilege',
 			DETAIL = format('What its columns %s check or compute would run with the rights of "%s".', with_code.names, current_user),
-			HINT = format('Name another source, or let "%s" refresh. Where you trust that role: any_owner => true.', with_code.rolname);
+			HINT = format('Name another source, or let "%s" refresh. If you trust that role, pass any_owner => true.', with_code.rolname);
 	END IF;
 END;
 $$;

@@ -269,10 +269,10 @@ raise_answer(const AwsCall *call)
 	if (call->retry_class == SMF_RETRY_THROTTLED)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("AWS throttles %s, and let no call through for %g s", call->operation,
+				 errmsg("AWS throttles %s: no call succeeded for %g s", call->operation,
 						call->client->config.throttle_timeout_ms / 1000.0),
 				 smf_call_errdetail(call, NULL),
-				 errhint("Other programs may share the account's quota. Option throttle_timeout of server \"%s\" is the time allowed.",
+				 errhint("Other programs may share the account's quota. The option throttle_timeout of server \"%s\" sets how long to keep trying.",
 						 server_name)));
 
 	/* The credentials are nobody's, or may not do that. */
@@ -355,21 +355,21 @@ smf_call_raise(const AwsCall *call)
 		case SMF_HTTP_READ_TIMEOUT:
 			ereport(ERROR,
 					(errcode(ERRCODE_CONNECTION_FAILURE),
-					 errmsg("no complete response of %s from %s in %g s", call->operation, url,
+					 errmsg("no complete response to %s from %s within %g s", call->operation, url,
 							call->client->config.network.http.read_timeout_ms / 1000.0),
 					 smf_call_errdetail(call, "timed out"),
-					 errhint("Option read_timeout of the server is the time allowed.")));
+					 errhint("The server option read_timeout sets the time allowed.")));
 			break;
 		case SMF_HTTP_BROKEN:
 			ereport(ERROR,
 					(errcode(ERRCODE_CONNECTION_FAILURE),
-					 errmsg("the connection to %s broke off", url),
+					 errmsg("the connection to %s was lost", url),
 					 smf_call_errdetail(call, NULL)));
 			break;
 		case SMF_HTTP_MALFORMED:
 			ereport(ERROR,
 					(errcode(ERRCODE_PROTOCOL_VIOLATION),
-					 errmsg("%s does not answer in HTTP", url),
+					 errmsg("the response from %s is not HTTP", url),
 					 smf_call_errdetail(call, NULL),
 					 errhint("Check the endpoint_url of server \"%s\".",
 							 call->client->config.server_name)));
@@ -435,7 +435,7 @@ smf_call_check_account(const AwsCall *call, const char *arn)
 	session->account[0] = '\0';
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			 errmsg("a %s is of AWS account %s, and account %s is meant",
+			 errmsg("a %s belongs to AWS account %s, but account %s is expected",
 					client->config.topic->noun, account ? account : "(none)", meant),
 			 errdetail("%s was called with %s for server \"%s\".", smf_call_title(call),
 					   OidIsValid(session->mappingid) ?

@@ -599,11 +599,11 @@ smf_config_problem(ConfigProblem problem)
 		case SMF_CONFIG_NO_SECTION:
 			return "comes before any section";
 		case SMF_CONFIG_NO_SETTING:
-			return "is no setting";
+			return "is not a setting";
 		case SMF_CONFIG_SECTION_TWICE:
-			return "begins a section that the file has already";
+			return "repeats a section of the file";
 		case SMF_CONFIG_SETTING_TWICE:
-			return "is a setting that its section has already";
+			return "repeats a setting of its section";
 		case SMF_CONFIG_NO_MEMORY:
 			return "does not fit into memory";
 	}

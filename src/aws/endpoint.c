@@ -299,11 +299,11 @@ smf_endpoint_error_text(EndpointError error)
 		case SMF_ENDPOINT_BAD_REGION:
 			return "A region is written like us-east-1 or us-gov-west-1.";
 		case SMF_ENDPOINT_BAD_URL:
-			return "An endpoint is https://host, with a port and a path if need be, and nothing else.";
+			return "An endpoint is https://host, with an optional port and path, and nothing else.";
 		case SMF_ENDPOINT_PLAIN_HTTP:
 			return "Plain http is accepted to a loopback address only (127.0.0.1, [::1], localhost).";
 		case SMF_ENDPOINT_CUSTOM_VARIANT:
-			return "use_fips_endpoint and use_dualstack_endpoint do not go with endpoint_url.";
+			return "use_fips_endpoint and use_dualstack_endpoint cannot be combined with endpoint_url.";
 	}
 	return "";
 }

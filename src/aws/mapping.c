@@ -149,13 +149,13 @@ smf_mapping_check(const RoleMapping *mapping, const ForeignServer *server, Oid u
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 				 errmsg("no AWS credentials for server \"%s\"", server->servername),
-				 errdetail("Role \"%s\" has no user mapping for the server, and neither has PUBLIC.",
+				 errdetail("Neither role \"%s\" nor PUBLIC has a user mapping for the server.",
 						   GetUserNameFromId(userid, false)),
 				 errhint("CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("no AWS credentials for server \"%s\"", server->servername),
-			 errdetail("The user mapping of role \"%s\" has no keys, and may not use the database server's own credentials.",
+			 errdetail("The user mapping of role \"%s\" has no keys, and does not allow the database server's own credentials.",
 					   GetUserNameFromId(userid, false)),
 			 errhint("Set aws_access_key_id and aws_secret_access_key in the user mapping, or let a superuser set allow_ambient_credentials there.")));
 }

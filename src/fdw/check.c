@@ -192,7 +192,7 @@ check_credentials(Check *check, const AwsCall *made)
 	key = credentials->access_key_id;
 	if (credentials->expires_at_s != 0)
 		expiry = psprintf(credentials->expires_at_s > (int64) time(NULL) ? ", good until %s" :
-						  ", expired at %s by their source's word",
+						  ", expired at %s according to their source",
 						  timestamptz_to_str(time_t_to_timestamptz((pg_time_t) credentials->expires_at_s)));
 	if (made == NULL)
 		verdict = "; not tried, since there is no endpoint";
@@ -266,7 +266,7 @@ check_connection(Check *check, const AwsCall *made, int64 took_us)
 		put_row(check, "clock", in_time,
 				psprintf("the service's clock is " INT64_FORMAT " s ahead of this one%s", skew_s,
 						 in_time ? "" : "; set the database server's clock"));
-	put_row(check, "latency", true, psprintf("%.0f ms for the first call, with its connection", took_us / 1000.0));
+	put_row(check, "latency", true, psprintf("%.0f ms for the first call, including the connection", took_us / 1000.0));
 }
 
 /* Try an operation, unless the credentials are of no use for any. */

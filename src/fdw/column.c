@@ -30,12 +30,12 @@ raise_no_attribute(Oid relid, const char *column_name)
 
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
-			 errmsg("column \"%s\" of foreign table \"%s\" is no attribute of a training job",
+			 errmsg("column \"%s\" of foreign table \"%s\" is not an attribute of a training job",
 					column_name, get_rel_name(relid)),
 			 closest ?
-			 errhint("Perhaps you meant \"%s\". Or give the column's option \"attribute\" the attribute it stands for.",
+			 errhint("Perhaps you meant \"%s\". Or set the column's option \"attribute\" to the attribute it stands for.",
 					 closest) :
-			 errhint("Give the column's option \"attribute\" the attribute it stands for.")));
+			 errhint("Set the column's option \"attribute\" to the attribute it stands for.")));
 }
 
 /* What a generated column is computed by. */

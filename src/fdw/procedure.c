@@ -365,9 +365,9 @@ sagemaker_fdw_refresh_hold(PG_FUNCTION_ARGS)
 	if (locks_held)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("locks are held already"),
-				 errdetail("Those that were held last are not the transaction's yet."),
-				 errhint("This function is a part of sagemaker_fdw_refresh: call that.")));
+				 errmsg("locks of a refresh are already held"),
+				 errdetail("The locks held at the last commit have not been taken over by this transaction."),
+				 errhint("This function is part of sagemaker_fdw_refresh: call that instead.")));
 	for (int i = 0; i < nlocks; i++)
 	{
 		/* drop a lock that a rollback to a savepoint released and another session took */

@@ -256,7 +256,7 @@ check_shape(const SmfAttribute *attribute, const JsonbValue *value)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_PROTOCOL_VIOLATION),
-			 errmsg("the service sent %s where %s belongs", shape_of(value), expected)));
+			 errmsg("the service sent %s where %s was expected", shape_of(value), expected)));
 }
 
 /* ----- turning it into a datum ----- */
@@ -382,7 +382,7 @@ read_enum(ValueReader *reader, JsonbValue *value, Datum *result)
 	{
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
-				 errmsg("\"%s\" is no label of enum type %s, and is read as NULL",
+				 errmsg("\"%s\" is not a label of enum type %s and is read as NULL",
 						label, format_type_be(reader->base_type)),
 				 errhint("Declare the column as text to see it, or set unknown_enum to 'error'.")));
 		*result = (Datum) 0;

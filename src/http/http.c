@@ -355,9 +355,9 @@ check_reason_to_sleep(void)
 	if (!anything_to_wait_for())
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("sagemaker_fdw would wait for nothing"),
+				 errmsg("sagemaker_fdw has nothing to wait for"),
 				 errdetail("No request is under way, and no timer is set."),
-				 errhint("This is an error in sagemaker_fdw. Please report it, with the statement.")));
+				 errhint("This is a bug in sagemaker_fdw. Please report it, with the statement.")));
 }
 
 /* ----- for those who wait ----- */

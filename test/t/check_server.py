@@ -102,7 +102,7 @@ def test_check_server(tap, world, server):
             ({"AWS_ENDPOINT_URL_SAGEMAKER": "http://192.0.2.1"}, "",
              "not usable. Plain http is accepted to a loopback address only (127.0.0.1, [::1], localhost)."),
             ({}, "[default]\nendpoint_url = nonsense\n",
-             "not usable. An endpoint is https://host, with a port and a path if need be, and nothing else.")):
+             "not usable. An endpoint is https://host, with an optional port and path, and nothing else.")):
         world.files(config, "")
         session = server.start(world.environment({**env(ONE), **variables}))
         rows = check_rows(session)

@@ -40,11 +40,11 @@ def test_unreadable(tap, world, server):
 
 # Title, credentials file, and what is wrong with it: the line, and how.
 BAD_FILES = [
-    ("a section twice", "[default]\n%s[p]\n[default]\n" % keys(ONE), 5, "begins a section that the file has already"),
-    ("a setting twice", "[default]\n%sAWS_Access_Key_Id: x\n" % keys(ONE), 4, "is a setting that its section has already"),
+    ("a section twice", "[default]\n%s[p]\n[default]\n" % keys(ONE), 5, "repeats a section of the file"),
+    ("a setting twice", "[default]\n%sAWS_Access_Key_Id: x\n" % keys(ONE), 4, "repeats a setting of its section"),
     ("a setting before any section", "# keys\n\n%s[default]\n" % keys(ONE), 3, "comes before any section"),
-    ("a line that is none", "[default]\n%sexport\n" % keys(ONE), 4, "is no setting"),
-    ("a setting below a setting that is none", "[default]\ns3 =\n  a = b\n  c\n%s" % keys(ONE), 4, "is no setting"),
+    ("a line that is none", "[default]\n%sexport\n" % keys(ONE), 4, "is not a setting"),
+    ("a setting below a setting that is none", "[default]\ns3 =\n  a = b\n  c\n%s" % keys(ONE), 4, "is not a setting"),
     ("UTF-16", "[default]\n\0%s" % keys(ONE), 2, "is not text in UTF-8"),
 ]
 
@@ -223,10 +223,10 @@ NOBODY_THERE = [
      'There is no token of IAM Identity Center for profile "p".',
      'Run "aws sso login" as the database server\'s operating system user.'),
     ("a session of aws login", SIGNED_IN,
-     'Profile "p" is signed in to by "aws login", whose sessions are not read.',
+     'Profile "p" is signed in with "aws login", whose sessions cannot be used here.',
      'Use "aws sso login", a role, or the keys that "aws configure export-credentials --profile p" prints, in the user mapping.'),
     ("a session of aws login as the source of a role", SIGNED_IN + "[profile q]\n" + assume("a", "source_profile = p\n"),
-     'Profile "p" is signed in to by "aws login", whose sessions are not read.',
+     'Profile "p" is signed in with "aws login", whose sessions cannot be used here.',
      'Use "aws sso login", a role, or the keys that "aws configure export-credentials --profile p" prints, in the user mapping.'),
 ]
 

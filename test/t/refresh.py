@@ -319,7 +319,7 @@ def test_other_account(session, tap):
         session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER moved OPTIONS (SET aws_access_key_id '%s', SET aws_secret_access_key '%s')" % (key, secret))
         for since in "'2024-01-01'", "now()":
             message, state = ask(session, call % since)
-            tap.equal((state, "another account or region is read than before" in message and "is arn:aws:sagemaker:us-east-1:%s:" % account in message),
+            tap.equal((state, "a different account or region is read than before" in message and "is arn:aws:sagemaker:us-east-1:%s:" % account in message),
                       ("22023", True), "account %s in place of the target's is an error" % account)
     tap.equal(session.run("SELECT count(*), count(deleted_at) FROM reports.moved"), ["300|0"], "... and no job seems to be gone")
     tap.equal(session.run("SELECT filled_from, compared_at FROM sagemaker_fdw_refresh_state WHERE target = 'reports.moved'::regclass"), before,
@@ -505,17 +505,17 @@ def test_failures(session, tap):
     call = "CALL sagemaker_fdw_refresh(%s)"
     for arguments, state, words in [
             ("'reports.jobs', 'nowhere', '2020-01-01'", "42P01", 'relation "nowhere" does not exist'),
-            ("'reports.jobs', 'mine', '2020-01-01'", "42809", "mine is no foreign table of sagemaker_fdw"),
+            ("'reports.jobs', 'mine', '2020-01-01'", "42809", "mine is not a foreign table of sagemaker_fdw"),
             ("'reports.jobs', 'few', '2020-01-01'", "42703", "creation_time timestamp with time zone"),
-            ("'mine', 'aws.jobs', '2020-01-01'", "42809", "mine is no table that sagemaker_fdw_refresh keeps"),
-            ("'before', 'aws.jobs', '2020-01-01'", "42809", "before is no table that sagemaker_fdw_refresh keeps"),
+            ("'mine', 'aws.jobs', '2020-01-01'", "42809", "mine is not a table that sagemaker_fdw_refresh keeps"),
+            ("'before', 'aws.jobs', '2020-01-01'", "42809", "before is not a table that sagemaker_fdw_refresh keeps"),
             ("'nowhere.jobs', 'aws.jobs', '2020-01-01'", "3F000", 'schema "nowhere" does not exist'),
             ("'postgres.reports.more', 'aws.jobs', '2020-01-01'", "42602", "too many parts"),
-            ("'reports.unlogged', 'aws.jobs', '2020-01-01'", "42809", "It is no plain, permanent table"),
+            ("'reports.unlogged', 'aws.jobs', '2020-01-01'", "42809", "It is not a plain, permanent table"),
             ("'reports.rounded', 'aws.jobs', '2020-01-01'", "42703", "Missing, or of another type: creation_time timestamp with time zone."),
             ("'reports.jobs', 'aws.jobs', NULL", "22004", "must not be NULL"),
             ("'reports.jobs', 'aws.jobs', 'infinity'", "22023", "since is in the future"),
-            ("'reports.jobs', 'aws.jobs', '2020-01-01', '0'", "22023", "step must be longer than nothing")]:
+            ("'reports.jobs', 'aws.jobs', '2020-01-01', '0'", "22023", "step must be positive")]:
         message, got = ask(session, call % arguments)
         tap.equal(got, state, "(%s) is %s" % (arguments, state))
         tap.ok(words in message, "... and says so", message)

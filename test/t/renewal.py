@@ -103,9 +103,9 @@ METADATA = [
     ("are broken", {"kind": "error", "operation": "MetadataToken", "status": 500, "code": "InternalFailure"},
      "The instance's metadata at %s/ answered with HTTP status 500 when it was asked for a token; metadata may be switched off for the instance."),
     ("have no role", {"kind": "error", "operation": "MetadataRole", "status": 404, "code": "NotFound"},
-     "The instance's metadata at %s/ answered with HTTP status 404 when it was asked for a role; an instance profile gives it one."),
+     "The instance's metadata at %s/ answered with HTTP status 404 when it was asked for a role; an instance profile gives the instance a role."),
     ("do not answer", {"kind": "hang", "operation": "MetadataToken"},
-     "The instance's metadata at %s/ does not answer (timed out); to a container it does only where the instance's hop limit for "
+     "The instance's metadata at %s/ does not answer (timed out); from a container it is reached only if the instance's hop limit for "
      "metadata is at least 2."),
 ]
 

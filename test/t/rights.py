@@ -372,7 +372,7 @@ def test_owner(session, tap):
         lines, state = session.ask(call)
         tap.equal((state, lines), ("42501", [
             'ERROR:  target squat.jobs belongs to role "mallory"', 'DETAIL:  Its triggers and constraints would run with the rights of "%s".' % role,
-            'HINT:  Name another target, or let "mallory" refresh it. Where you trust that role: any_owner => true.']),
+            'HINT:  Name another target, or let "mallory" refresh it. If you trust that role, pass any_owner => true.']),
                   "%s is refused a table of another role's" % role)
         session.run("RESET ROLE; SET client_min_messages = warning")
     tap.equal(session.run("SELECT count(*) FROM public.ran"), ["0"], "... whose trigger has not run")
@@ -386,7 +386,7 @@ def test_owner(session, tap):
     session.run("ALTER TABLE squat.jobs OWNER TO team; TRUNCATE public.ran; SET ROLE app; SET client_min_messages = notice")
     lines, state = session.ask(call)
     tap.equal((state, lines), ("42501", ['ERROR:  trigger "evil" of target squat.jobs calls a function of role "mallory"', 'DETAIL:  It would run with the rights of "app".',
-                                         "HINT:  DROP TRIGGER evil ON squat.jobs. Where you trust that role: any_owner => true."]),
+                                         "HINT:  DROP TRIGGER evil ON squat.jobs. If you trust that role, pass any_owner => true."]),
               "a trigger whose function is another role's is refused, whoever owns the table")
     session.run("RESET ROLE; ALTER FUNCTION squat.evil OWNER TO team; SET ROLE app; SET client_min_messages = warning")
     tap.equal(session.ask(call)[1], "00000", "a table of a role that one is a member of is one's own")
@@ -435,7 +435,7 @@ def test_planters(session, tap):
                 "CREATE TRIGGER fires BEFORE INSERT ON reports.planted FOR EACH STATEMENT EXECUTE FUNCTION garden.fires(); RESET ROLE")
     call = REFRESH % ("reports.planted", "ireland.training_jobs", "%s")
     tap.equal(session.ask(call % ""), (['ERROR:  trigger "fires" of target reports.planted calls a function of role "planter"', 'DETAIL:  It would run with the rights of "postgres".',
-                                        "HINT:  DROP TRIGGER fires ON reports.planted. Where you trust that role: any_owner => true."], "42501"),
+                                        "HINT:  DROP TRIGGER fires ON reports.planted. If you trust that role, pass any_owner => true."], "42501"),
               "a trigger that a role could make by TRIGGER alone does not run")
     tap.equal([line for line in set(session.run(call % ", any_owner => true")) if "ran as" in line], ["WARNING:  ran as postgres"], "... unless it is asked for")
     session.run("ALTER TABLE reports.planted DISABLE TRIGGER fires")
@@ -452,7 +452,7 @@ def test_planters(session, tap):
         session.run("SET ROLE planter; ALTER FOREIGN TABLE garden.training_jobs %s; RESET ROLE" % change)
         tap.equal(session.ask(call % ""), (['ERROR:  source garden.training_jobs belongs to role "planter"',
                                             'DETAIL:  What its columns %s check or compute would run with the rights of "postgres".' % name,
-                                            'HINT:  Name another source, or let "planter" refresh. Where you trust that role: any_owner => true.'], "42501"),
+                                            'HINT:  Name another source, or let "planter" refresh. If you trust that role, pass any_owner => true.'], "42501"),
                   "... but not after %s" % change)
     session.run("SET ROLE planter; ALTER FOREIGN TABLE garden.training_jobs DROP twice, ALTER failure_reason TYPE garden.checked")
     tap.equal(session.ask(REFRESH % ("garden.own", "garden.training_jobs", ""))[1], "00000", "... which its owner may read")
@@ -491,8 +491,8 @@ def test_errors(session, tap):
             ("postgres", make % ("aws.jobs", "history"), ('42P07', 'ERROR:  relation "jobs" already exists')),
             ("postgres", make % ("a b", "history"), ("22023", 'ERROR:  string is not a valid identifier: "a b"')),
             ("postgres", make % ("x", "nowhere"), ("42704", 'ERROR:  server "nowhere" does not exist')),
-            ("postgres", REFRESH % ("public.plain", "aws.jobs", ""), ("42809", "ERROR:  public.plain is no table that sagemaker_fdw_refresh keeps",
-                                                                      "DETAIL:  It is no plain, permanent table with the primary key (training_job_arn, creation_time).",
+            ("postgres", REFRESH % ("public.plain", "aws.jobs", ""), ("42809", "ERROR:  public.plain is not a table that sagemaker_fdw_refresh keeps",
+                                                                      "DETAIL:  It is not a plain, permanent table with the primary key (training_job_arn, creation_time).",
                                                                       "HINT:  Name another target: sagemaker_fdw_refresh makes it.")),
             ("postgres", "BEGIN; " + REFRESH % ("reports.jobs", "aws.jobs", ""), ("25001", "ERROR:  sagemaker_fdw_refresh cannot run inside a transaction block",
                                                                                  "DETAIL:  It commits what it has done, step by step.",
@@ -505,7 +505,7 @@ def test_errors(session, tap):
                                                                                  'DETAIL:  Role "nobody" lacks SELECT, INSERT, UPDATE.',
                                                                                  "HINT:  GRANT SELECT, INSERT, UPDATE ON reports.jobs TO nobody.")),
             ("nobody", REFRESH % ("closed.jobs", "ireland.training_jobs", ""), ("42501", "ERROR:  permission denied for schema closed",
-                                                                                'DETAIL:  "jobs" is to be made there.',
+                                                                                'DETAIL:  "jobs" would be created there.',
                                                                                 "HINT:  GRANT CREATE ON SCHEMA closed TO nobody; or let a role that has it make the table."))]:
         session.run("GRANT SELECT ON ireland.training_jobs TO nobody; GRANT USAGE ON SCHEMA ireland TO nobody; SET ROLE %s" % role)
         lines, state = session.ask(statement)
@@ -538,11 +538,11 @@ def test_status(session, tap):
     session.run("CREATE SCHEMA mistaken; IMPORT FOREIGN SCHEMA sagemaker FROM SERVER ireland INTO mistaken; "
                 "ALTER FOREIGN TABLE mistaken.training_jobs OPTIONS (ADD account_id '999999999999')")
     lines, state = session.ask(REFRESH % ("reports.mistaken", "mistaken.training_jobs", ""))
-    tap.equal((state, bool(re.search('a training job is of AWS account 123456789012, .* ListTrainingJobs of training job "[^"]+" was called with ',
+    tap.equal((state, bool(re.search('a training job belongs to AWS account 123456789012, .* ListTrainingJobs of training job "[^"]+" was called with ',
                                      " ".join(lines)))), ("28000", True),
               "a job of another account than is meant is an error, whose detail names it")
     tap.equal(session.run("SELECT error FROM sagemaker_fdw_refresh_status WHERE target = 'reports.mistaken'::regclass"),
-              ["a training job is of AWS account 123456789012, and account 999999999999 is meant"], "... but for those who read the status")
+              ["a training job belongs to AWS account 123456789012, but account 999999999999 is expected"], "... but for those who read the status")
 
 
 def test_summary(session, tap):

@@ -89,8 +89,8 @@ smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 	target.url = relative ? psprintf("%s%s%s", ECS_HOST, relative[0] == '/' ? "" : "/", relative) : full;
 	if (strncmp(target.url, "https://", 8) != 0 &&
 		(strncmp(target.url, "http://", 7) != 0 || !plain_http_allowed(target.url)))
-		smf_provider_fail(context, "The container's credentials are at a host that is not to be trusted without TLS.",
-						  "AWS_CONTAINER_CREDENTIALS_FULL_URI is https, or http to a loopback address or the host of ECS or EKS.");
+		smf_provider_fail(context, "The container's credentials are at a host that is trusted only with TLS.",
+						  "AWS_CONTAINER_CREDENTIALS_FULL_URI must be https, or http to a loopback address or to the host of ECS or EKS.");
 
 	/* Ask, with what the host wants to see. */
 	target.network.proxy_url = NULL;

@@ -21,7 +21,7 @@ smf_provide_environment(ProviderContext *context, AwsCredentials *credentials)
 	if (access_key_id == NULL)
 		return SMF_NOT_SET_UP;
 	if (secret_access_key == NULL)
-		smf_provider_fail(context, "The environment has AWS_ACCESS_KEY_ID, and no AWS_SECRET_ACCESS_KEY.", NULL);
+		smf_provider_fail(context, "The environment has AWS_ACCESS_KEY_ID, but no AWS_SECRET_ACCESS_KEY.", NULL);
 	if (session_token == NULL)
 		session_token = smf_environment("AWS_SECURITY_TOKEN");
 	smf_provider_keep(credentials, "the environment",

@@ -69,12 +69,12 @@ no_instance(ProviderContext *context, const FetchAnswer *answer, const char *wha
 
 	if (answer->result != SMF_HTTP_OK)
 		context->no_instance =
-			psprintf("The instance's metadata at %s does not answer (%s); to a container it does only where the instance's hop limit for metadata is at least 2.",
+			psprintf("The instance's metadata at %s does not answer (%s); from a container it is reached only if the instance's hop limit for metadata is at least 2.",
 					 endpoint, answer->error);
 	else if (answer->status != 200)
 		context->no_instance = psprintf("The instance's metadata at %s answered with HTTP status %d when it was asked for a %s; %s.",
 										endpoint, answer->status, what, strcmp(what, "role") == 0 ?
-										"an instance profile gives it one" : "metadata may be switched off for the instance");
+										"an instance profile gives the instance a role" : "metadata may be switched off for the instance");
 	else
 		context->no_instance = psprintf("The instance's metadata at %s gave no %s.", endpoint, what);
 	return SMF_NOT_SET_UP;

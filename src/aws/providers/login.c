@@ -18,7 +18,7 @@ smf_provide_login(ProviderContext *context, const char *profile)
 {
 	if (smf_profile_get(context, profile, "login_session") == NULL)
 		return SMF_NOT_SET_UP;
-	smf_provider_fail(context, psprintf("Profile \"%s\" is signed in to by \"aws login\", whose sessions are not read.",
+	smf_provider_fail(context, psprintf("Profile \"%s\" is signed in with \"aws login\", whose sessions cannot be used here.",
 										profile),
 					  psprintf("Use \"aws sso login\", a role, or the keys that \"aws configure export-credentials --profile %s\" prints, in the user mapping.",
 							   profile));

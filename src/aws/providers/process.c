@@ -301,7 +301,7 @@ run_program(ProviderContext *context, const char *profile, const char *command)
 
 	/* Start it; a descriptor for its output is counted. */
 	if (!split_words(command, words, &nwords))
-		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" is no command.", profile), NULL);
+		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" is not a command.", profile), NULL);
 	if (!AcquireExternalFD())
 		smf_provider_fail(context, "This process has too many files open.", NULL);
 	if (!registered)
@@ -369,7 +369,7 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 						  "What it writes to its standard error is in the database server's log.");
 	if (!smf_provider_read_json(program->text, program->len, NULL, names, values, lengthof(names)) ||
 		values[0] == NULL || strcmp(values[0], "1") != 0 || values[1] == NULL || values[2] == NULL)
-		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" printed no credentials of version 1.",
+		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" did not print credentials of version 1.",
 											profile), NULL);
 	smf_provider_keep(credentials, "a credential_process",
 					  psprintf("Check what the credential_process of profile \"%s\" prints.", profile), values[1], values[2], values[3]);

@@ -55,8 +55,8 @@ smf_provide_named_source(ProviderContext *context, const char *source,
 	else if (pg_strcasecmp(source, "Ec2InstanceMetadata") == 0)
 		result = smf_provide_instance(context, credentials);
 	else
-		smf_provider_fail(context, psprintf("\"%s\" is no credential_source.", source),
-						  "It is Environment, EcsContainer or Ec2InstanceMetadata.");
+		smf_provider_fail(context, psprintf("\"%s\" is not a credential_source.", source),
+						  "Use Environment, EcsContainer or Ec2InstanceMetadata.");
 	if (result == SMF_NOT_SET_UP)
 		smf_provider_fail(context, psprintf("The credential_source %s gives no credentials.%s%s", source,
 											context->no_instance ? " " : "",
@@ -122,10 +122,10 @@ assume(ProviderContext *context, const char *profile, List *visited, AwsCredenti
 
 	/* Check that the profile says enough. */
 	if (source_profile != NULL && credential_source != NULL)
-		smf_provider_fail(context, psprintf("Profile \"%s\" has source_profile and credential_source.", profile),
-						  "One of them says whose credentials assume the role.");
+		smf_provider_fail(context, psprintf("Profile \"%s\" has both source_profile and credential_source.", profile),
+						  "Keep the one that names the credentials to assume the role with.");
 	if (source_profile == NULL && credential_source == NULL)
-		smf_provider_fail(context, psprintf("Profile \"%s\" has role_arn, and neither source_profile nor credential_source.",
+		smf_provider_fail(context, psprintf("Profile \"%s\" has role_arn, but neither source_profile nor credential_source.",
 											profile), NULL);
 	if (smf_profile_get(context, profile, "mfa_serial") != NULL)
 		smf_provider_fail(context, psprintf("Profile \"%s\" needs a code from an MFA device, which a database cannot ask for.",

@@ -367,7 +367,7 @@ smf_provider_keep(AwsCredentials *credentials, const char *source, const char *r
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 				 errmsg("the credentials from %s are not usable", source),
-				 errdetail("One of them has a blank, a line break or another character that AWS's have not.")));
+				 errdetail("They contain a space, a line break or another character that no AWS credentials have.")));
 	smf_credentials_clear(credentials);
 	credentials->access_key_id = smf_keep_string(access_key_id);
 	credentials->secret_access_key = smf_keep_string(secret_access_key);
@@ -508,7 +508,7 @@ hint_at_source(const ProviderContext *context, const FetchAnswer *answer)
 							context->target.network.ca_bundle ? psprintf("the file \"%s\" of option ca_bundle", context->target.network.ca_bundle) :
 							"the system");
 		case SMF_HTTP_TOO_LARGE:
-			return "Is it really there that credentials are given?";
+			return "Check that this is the address of a source of credentials.";
 		default:
 			return "Check that the database server can reach it, and the server's option proxy_url.";
 	}

@@ -21,7 +21,7 @@ provide(ProviderContext *context, const ConfigFile *file, const char *path, cons
 		return SMF_NOT_SET_UP;
 	if (secret_access_key == NULL)
 		smf_provider_fail(context,
-						  psprintf("Profile \"%s\" has aws_access_key_id, and no aws_secret_access_key.", profile),
+						  psprintf("Profile \"%s\" has aws_access_key_id, but no aws_secret_access_key.", profile),
 						  NULL);
 	if (*access_key_id == '\0' || *secret_access_key == '\0')
 		smf_provider_fail(context,

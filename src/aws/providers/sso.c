@@ -109,7 +109,7 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 											profile), NULL);
 	custom = smf_configured_endpoint(context, "sso", "SSO");
 	if (smf_endpoint_of_service("portal.sso", region, custom, &endpoint) != SMF_ENDPOINT_OK)
-		smf_provider_fail(context, psprintf("Profile \"%s\" gives no usable endpoint of IAM Identity Center.", profile), NULL);
+		smf_provider_fail(context, psprintf("The endpoint of IAM Identity Center for profile \"%s\" is not usable.", profile), NULL);
 
 	/* Ask, with the token. */
 	token = cached_token(context, profile, session ? session : start_url);

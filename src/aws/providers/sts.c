@@ -149,7 +149,7 @@ ask(ProviderContext *context, const AwsCredentials *with, const StringInfo form,
 	const FetchAnswer *answer;
 
 	if (region == NULL)
-		smf_provider_fail(context, psprintf("To %s a region is needed.", why),
+		smf_provider_fail(context, psprintf("A region is needed to %s.", why),
 						  "Set the option \"region\" of the server.");
 	find_endpoint(context, region, &endpoint);
 	answer = send_form(context, with, region, &endpoint, form);

@@ -54,7 +54,7 @@ smf_provide_web_identity(ProviderContext *context, const char *profile, bool onl
 		request.duration_seconds = context->config->duration_seconds;
 	}
 	if (request.role_arn == NULL)
-		smf_provider_fail(context, "There is a web identity token file, and no role to assume with it.", NULL);
+		smf_provider_fail(context, "There is a web identity token file, but no role to assume with it.", NULL);
 
 	/* Read it, but not again: once it was shown the file may go. */
 	if (smf_inquiry_comes_again(context->inquiry))
