@@ -78,6 +78,6 @@ COMMENT ON COLUMN @extschema@.sagemaker_fdw_progress.jobs_described IS 'jobs who
 COMMENT ON COLUMN @extschema@.sagemaker_fdw_progress.jobs_estimated IS 'jobs that will be seen, as estimated; NULL without statistics';
 COMMENT ON COLUMN @extschema@.sagemaker_fdw_progress.started_at IS 'when the first row was asked for';
 COMMENT ON COLUMN @extschema@.sagemaker_fdw_progress.waiting_on IS
-	'the operation whose answer is waited for, "rate limit", "retry delay" or "credentials"; NULL when nothing is';
+	'the operation whose answer is waited for, "rate limit", "retry delay", "connection" or "credentials"; NULL when nothing is';
 
 GRANT SELECT ON @extschema@.sagemaker_fdw_progress TO PUBLIC;
