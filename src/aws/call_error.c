@@ -157,10 +157,10 @@ smf_call_tls_problem(const AwsCall *call)
 	{
 		case SMF_HTTP_TLS_REFUSED:
 			if (ca_bundle == NULL)
-				return "The endpoint's certificate must be for its name, in date, and signed by a CA that the system trusts. Option ca_bundle of the server names the certificates to trust.";
+				return "The endpoint's certificate must be valid for its host name and today's date, and signed by a CA that the system trusts. The server option ca_bundle names other certificates to trust.";
 			if (access(ca_bundle, R_OK) != 0)
 				return psprintf("The database server cannot read the file \"%s\" of option ca_bundle: %m.", ca_bundle);
-			return psprintf("The endpoint's certificate must be for its name, in date, and signed by a CA in the file \"%s\" of option ca_bundle.",
+			return psprintf("The endpoint's certificate must be valid for its host name and today's date, and signed by a CA in the file \"%s\" of option ca_bundle.",
 							ca_bundle);
 		case SMF_HTTP_TLS_FAILED:
 			return "The endpoint must speak TLS 1.2 or later.";
@@ -379,7 +379,7 @@ smf_call_raise(const AwsCall *call)
 					(errcode(ERRCODE_PROTOCOL_VIOLATION),
 					 errmsg("response of %s is too large", call->operation),
 					 smf_call_errdetail(call, NULL),
-					 errhint("Option max_response_size of server \"%s\" is %zu bytes.",
+					 errhint("The option max_response_size of server \"%s\" is %zu bytes.",
 							 call->client->config.server_name,
 							 call->client->config.max_response_size)));
 			break;

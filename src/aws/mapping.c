@@ -151,7 +151,7 @@ smf_mapping_check(const RoleMapping *mapping, const ForeignServer *server, Oid u
 				 errmsg("no AWS credentials for server \"%s\"", server->servername),
 				 errdetail("Neither role \"%s\" nor PUBLIC has a user mapping for the server.",
 						   GetUserNameFromId(userid, false)),
-				 errhint("CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key.")));
+				 errhint("Use CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("no AWS credentials for server \"%s\"", server->servername),

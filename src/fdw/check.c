@@ -191,13 +191,13 @@ check_credentials(Check *check, const AwsCall *made)
 	credentials = smf_client_credentials(check->client);
 	key = credentials->access_key_id;
 	if (credentials->expires_at_s != 0)
-		expiry = psprintf(credentials->expires_at_s > (int64) time(NULL) ? ", good until %s" :
+		expiry = psprintf(credentials->expires_at_s > (int64) time(NULL) ? ", valid until %s" :
 						  ", expired at %s according to their source",
 						  timestamptz_to_str(time_t_to_timestamptz((pg_time_t) credentials->expires_at_s)));
 	if (made == NULL)
-		verdict = "; not tried, since there is no endpoint";
+		verdict = "; not tried, because there is no endpoint";
 	else if (!answered(made))
-		verdict = "; not tried, since AWS does not answer";
+		verdict = "; not tried, because AWS does not answer";
 	else if (smf_call_refused(made))
 		verdict = psprintf(": AWS refuses them. %s %s", smf_call_outcome(made, NULL),
 						   smf_credentials_remedy(credentials));
@@ -344,7 +344,7 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	if (check.settings->region != NULL)
 		put_row(&check, "region", true, check.settings->region);
 	else
-		put_row(&check, "region", false, "Nothing gives a region. Set the option \"region\" of the server or of the foreign table.");
+		put_row(&check, "region", false, "No region is configured. Set the option \"region\" of the server or of the foreign table.");
 	if (made != NULL)
 	{
 		check_connection(&check, made, took_us);

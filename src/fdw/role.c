@@ -118,6 +118,6 @@ smf_role_server(const char *server_name, Oid userid)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("server \"%s\" is not a server of sagemaker_fdw", server_name),
-				 errhint("CREATE SERVER ... FOREIGN DATA WRAPPER sagemaker_fdw.")));
+				 errhint("Create one with CREATE SERVER ... FOREIGN DATA WRAPPER sagemaker_fdw.")));
 	return server;
 }

@@ -17,7 +17,7 @@ def test_check_server(tap, world, server):
     server_has = "Nothing in the database server's environment gives any. "
     tap.equal(rows["credentials"][1],
               'no AWS credentials for server "sm". There is no user mapping for role "postgres", nor for PUBLIC. ' + server_has +
-              "CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key, or set up the database server as for the AWS CLI.",
+              "Use CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key, or set up the database server as for the AWS CLI.",
               "... a superuser is told that there is no user mapping either")
     session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm")
     tap.equal(check_rows(session)["credentials"][1],
@@ -63,13 +63,13 @@ def test_check_server(tap, world, server):
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()}, {"credentials": True, "region": True, "endpoint": False},
               "an endpoint that does not answer")
-    tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001; not tried, since AWS does not answer",
+    tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001; not tried, because AWS does not answer",
               "... to which no keys were shown")
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s')" % TLS_URL)
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()},
               {"credentials": True, "region": True, "endpoint": False, "tls": False}, "a certificate that is not trusted")
-    tap.ok("Option ca_bundle of the server names the certificates to trust." in rows["tls"][1], "... and what to do", rows["tls"])
+    tap.ok("The server option ca_bundle names other certificates to trust." in rows["tls"][1], "... and what to do", rows["tls"])
     session.run("ALTER SERVER sm OPTIONS (ADD ca_bundle '/no/such/file')")
     tap.equal(check_rows(session)["tls"][0], False, "certificates that cannot be read")
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s', DROP ca_bundle, DROP max_attempts)" % URL)
@@ -92,7 +92,7 @@ def test_check_server(tap, world, server):
     rows = check_rows(session)
     tap.equal(({name: ok for name, (ok, _) in rows.items()}, rows["credentials"][1]),
               ({"credentials": True, "region": False},
-               "from the user mapping, access key ending in 0001; not tried, since there is no endpoint"), "no region")
+               "from the user mapping, access key ending in 0001; not tried, because there is no endpoint"), "no region")
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
     tap.equal({name: ok for name, (ok, _) in check_rows(session).items()}, {"credentials": False, "region": False},
               "neither credentials nor a region")

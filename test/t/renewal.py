@@ -389,7 +389,7 @@ def test_settings(tap, world, server):
     world.own()
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s', ADD ca_bundle '%s')" % (TLS_URL, bundle))
     lines, state = session.ask(COUNT)
-    tap.equal((state, lines[-1]), ("08001", "HINT:  The endpoint's certificate must be for its name, in date, and signed by a CA in the "
+    tap.equal((state, lines[-1]), ("08001", "HINT:  The endpoint's certificate must be valid for its host name and today's date, and signed by a CA in the "
                                             'file "%s" of option ca_bundle.' % bundle), "a bundle without the endpoint's CA")
     with open(CA, encoding="utf-8") as file:
         right = file.read()

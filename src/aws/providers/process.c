@@ -338,7 +338,7 @@ failure(const Program *program)
 	if (program->len == OUTPUT_SIZE_MAX)
 		return "it printed more than 64 kB";
 	if (!program->good)
-		return "it, or something that it has started and that keeps its output open, took more than 60 s";
+		return "it took more than 60 s, or a program that it started has kept its output open for as long";
 	if (WIFSIGNALED(program->status))
 		return psprintf("signal %d ended it", WTERMSIG(program->status));
 	return psprintf("its exit status is %d", WEXITSTATUS(program->status));

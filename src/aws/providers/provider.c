@@ -504,7 +504,7 @@ hint_at_source(const ProviderContext *context, const FetchAnswer *answer)
 	switch (answer->result)
 	{
 		case SMF_HTTP_TLS_REFUSED:
-			return psprintf("Its certificate must be for its name, in date, and signed by a CA that %s has.",
+			return psprintf("Its certificate must be valid for its host name and today's date, and signed by a CA that %s has.",
 							context->target.network.ca_bundle ? psprintf("the file \"%s\" of option ca_bundle", context->target.network.ca_bundle) :
 							"the system");
 		case SMF_HTTP_TOO_LARGE:
