@@ -619,7 +619,7 @@ doubt_records(JobBatches *batches, JobBatch *batch)
 		close_batch(batch);
 }
 
-/* The job that differs was searched for again: has it differed again? */
+/* The job that differs was searched for again, unless that took too long: has it differed again? */
 static void
 take_repeated(JobBatches *batches, JobBatch *batch)
 {
@@ -627,7 +627,8 @@ take_repeated(JobBatches *batches, JobBatch *batch)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	JobEntry   *entry = batch->checked;
-	JsonbContainer *results = smf_call_failed(batch->call) ? NULL : read_results(batch);
+	bool		answered = smf_call_done(batch->call) && !smf_call_failed(batch->call);
+	JsonbContainer *results = answered ? read_results(batch) : NULL;
 	AttributeSet proved = 0;
 	AttributeSet differing = 0;
 	bool		usable;
@@ -671,43 +672,41 @@ take_repeated(JobBatches *batches, JobBatch *batch)
 
 /* ----- for the stream ----- */
 
+/* The batch's Search has been answered, or is given up. */
+static void
+end_search(JobBatches *batches, JobBatch *batch)
+{
+	bool		answered = smf_call_done(batch->call);
+
+	if (batch->state == BATCH_REPEATED)
+		take_repeated(batches, batch);
+	else if (!answered)
+		fail_batch(batches, batch);
+	else if (smf_call_failed(batch->call))
+		take_failure(batches, batch);
+	else
+		take_records(batches, batch);
+}
+
 /* Move the batch on as far as it goes without waiting; true when it has moved. */
 static bool
 advance_batch(JobBatches *batches, JobBatch *batch)
 {
-	bool		done = batch->call != NULL && smf_call_done(batch->call);
-	bool		late = batch->call != NULL && !done && smf_http_now() >= batch->deadline_us;
-	JobEntry   *checked = batch->checked;
-
 	switch (batch->state)
 	{
 		case BATCH_FREE:
 		case BATCH_HELD:
 			return false;
 		case BATCH_ASKED:
-			if (late)
-				fail_batch(batches, batch);
-			else if (done && smf_call_failed(batch->call))
-				take_failure(batches, batch);
-			else if (done)
-				take_records(batches, batch);
-			return late || done;
+		case BATCH_REPEATED:
+			if (!smf_call_done(batch->call) && smf_http_now() < batch->deadline_us)
+				return false;
+			end_search(batches, batch);
+			return true;
 		case BATCH_CHECKED:
-			if (checked->state != ENTRY_HELD && checked->state < ENTRY_COMPLETE)
+			if (batch->checked->state != ENTRY_HELD && batch->checked->state < ENTRY_COMPLETE)
 				return false;
 			check(batches, batch);
-			return true;
-		case BATCH_REPEATED:
-			if (!late && !done)
-				return false;
-			if (done)
-				take_repeated(batches, batch);
-			else
-			{
-				smf_call_free(batch->call);
-				batch->call = NULL;
-				release_batch(batches, batch, (batch->differing & batches->read) == 0);
-			}
 			return true;
 	}
 	pg_unreachable();
