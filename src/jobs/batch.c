@@ -655,7 +655,8 @@ take_repeated(JobBatches *batches, JobBatch *batch)
 	 * What differs twice is not trusted, by nobody.  What was mended meanwhile may be so
 	 * for this batch only.
 	 */
-	usable = (batch->differing & batches->read & ~batches->tags) == 0;
+	usable = (batch->differing & batches->read & ~batches->tags) == 0 &&
+		((batch->differing & batches->read) == 0 || !batches->fetcher->record_tags);
 	if (differing != 0)
 	{
 		count_rows(batches);
