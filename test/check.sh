@@ -142,6 +142,7 @@ regression
 tap document_differential "$top/test/with-service" -o "--generated 1000" \
 	/usr/bin/python3 -B "$top/test/differential/documents.py"
 tap document_fuzz "$top/test/with-service" /usr/bin/python3 -B "$top/test/fuzz/documents.py" 2000
+tap proof "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/proof.py"
 tap queries "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/queries.py"
 tap planning "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/planning.py"
 tap query_differential "$top/test/with-service" \

@@ -330,12 +330,11 @@ same_container(const JsonbValue *a, const JsonbValue *b, const char *const *date
 			case WJB_KEY:
 				if (!same_string(&value_a, &value_b))
 					return false;
-				if (depth == 2)
-					is_dated = dated != NULL && is_one_of(&value_a, dated);
+				is_dated = depth == 2 && dated != NULL && is_one_of(&value_a, dated);
 				break;
 			case WJB_VALUE:
 			case WJB_ELEM:
-				if (token == WJB_VALUE && depth == 2 && is_dated &&
+				if (token == WJB_VALUE && is_dated &&
 					value_a.type == jbvNumeric && value_b.type == jbvNumeric)
 				{
 					if (!same_microsecond(value_a.val.numeric, value_b.val.numeric))
