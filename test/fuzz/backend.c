@@ -8,7 +8,8 @@
  * itself, and errors end in fuzz_raises.  jsonb is a tree of values: what reads
  * it through the functions below sees no difference.
  *
- * Not accounted for: the arithmetic of numeric.  A number is the text it came as.
+ * Not accounted for: the arithmetic of numeric, and its bounds.  A number is the text that
+ * numeric_out prints, and exponents end at 400, as they do for what the service sends.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,6 +26,7 @@
 #include "utils/datetime.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
@@ -490,6 +492,9 @@ typedef struct Tree
 
 StaticAssertDecl(offsetof(Tree, header) == offsetof(Jsonb, root), "a Tree begins as a Jsonb does");
 
+/* Largest decimal exponent, either way. */
+#define EXPONENT_MAX 400
+
 /* A text that is being read. */
 typedef struct Parse
 {
@@ -549,9 +554,105 @@ begin_container(Parse *parse, uint32 header)
 		JsonbValue	value = {.type = jbvBinary};
 
 		value.val.binary.data = (JsonbContainer *) &tree->header;
+		value.val.binary.len = sizeof(Tree) - offsetof(Tree, header);
 		add_member(parse->top, &value);
 	}
 	parse->top = tree;
+}
+
+/* A varlena of a decimal, with its NUL. */
+static Numeric
+make_number(const char *text)
+{
+	size_t		size = VARHDRSZ + strlen(text) + 1;
+	struct varlena *number = palloc(size);
+
+	SET_VARSIZE(number, size);
+	strcpy(VARDATA(number), text);
+	return (Numeric) number;
+}
+
+/* What numeric_out prints for a number of JSON: no exponent, and no zeros before it. */
+static char *
+decimal_of(const char *token)
+{
+	bool		negative = *token == '-';
+	size_t		size = strlen(token) + EXPONENT_MAX + 8;
+	char	   *digits = palloc0(size);
+	char	   *text = palloc0(2 * size);
+	char	   *at = text;
+	int			ndigits = 0;
+	int			point = -1;		/* digits before it; negative: not seen yet */
+	long		exponent = 0;
+	int			scale;
+
+	for (token += negative; *token && *token != 'e' && *token != 'E'; token++)
+	{
+		if (*token == '.')
+			point = ndigits;
+		else
+			digits[ndigits++] = *token;
+	}
+	if (*token != '\0')
+		exponent = Min(Max(strtol(token + 1, NULL, 10), -EXPONENT_MAX), EXPONENT_MAX);
+	if (point < 0)
+		point = ndigits;
+	scale = Max(ndigits - point - exponent, 0);
+	point += exponent;
+	if (negative && strspn(digits, "0") < ndigits)
+		*at++ = '-';
+	for (int i = 0; i < point; i++)
+	{
+		char		digit = i < ndigits ? digits[i] : '0';
+
+		if (digit != '0' || (at != text && at[-1] != '-'))
+			*at++ = digit;
+	}
+	if (at == text || at[-1] == '-')
+		*at++ = '0';
+	if (scale > 0)
+		*at++ = '.';
+	for (int i = point; i < point + scale; i++)
+		*at++ = i >= 0 && i < ndigits ? digits[i] : '0';
+	return text;
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const Member *member_a = a;
+	const Member *member_b = b;
+	size_t		len_a = strlen(member_a->key);
+	size_t		len_b = strlen(member_b->key);
+
+	if (len_a != len_b)
+		return len_a < len_b ? -1 : 1;
+	return memcmp(member_a->key, member_b->key, len_a);
+}
+
+/* Put the members of an object into the order of jsonb, the last one of each key. */
+static void
+sort_members(Tree *tree)
+{
+	int			kept = 0;
+
+	/* by insertion, which keeps those of one key in their order */
+	for (int i = 1; i < tree->nmembers; i++)
+	{
+		Member		moved = tree->members[i];
+		int			at = i;
+
+		for (; at > 0 && compare_keys(&tree->members[at - 1], &moved) > 0; at--)
+			tree->members[at] = tree->members[at - 1];
+		tree->members[at] = moved;
+	}
+	for (int i = 0; i < tree->nmembers; i++)
+	{
+		if (i + 1 == tree->nmembers || compare_keys(&tree->members[i], &tree->members[i + 1]) != 0)
+			tree->members[kept++] = tree->members[i];
+	}
+	tree->nmembers = kept;
+	tree->header = (tree->header & ~JB_CMASK) | kept;
 }
 
 static ACTION
@@ -573,6 +674,8 @@ container_end(void *state)
 {
 	Parse	   *parse = state;
 
+	if ((parse->top->header & JB_FOBJECT) != 0)
+		sort_members(parse->top);
 	parse->top = parse->top->parent;
 	ACTION_DONE;
 }
@@ -600,7 +703,7 @@ scalar(void *state, char *token, JsonTokenType type)
 	else if (type == JSON_TOKEN_NUMBER)
 	{
 		value.type = jbvNumeric;
-		value.val.numeric = (Numeric) token;
+		value.val.numeric = make_number(decimal_of(token));
 	}
 	else if (type != JSON_TOKEN_NULL)
 	{
@@ -655,11 +758,78 @@ jsonb_in(PG_FUNCTION_ARGS)
 	return PointerGetDatum(jsonb);
 }
 
-/* A number of a jsonb is its text. */
+static char *
+number_chars(Datum number)
+{
+	return VARDATA(DatumGetPointer(number));
+}
+
 Datum
 numeric_out(PG_FUNCTION_ARGS)
 {
-	return PointerGetDatum(pstrdup((char *) PG_GETARG_POINTER(0)));
+	return PointerGetDatum(pstrdup(number_chars(PG_GETARG_DATUM(0))));
+}
+
+Numeric
+int64_to_numeric(int64 number)
+{
+	char		text[32];
+
+	snprintf(text, sizeof(text), INT64_FORMAT, number);
+	return make_number(text);
+}
+
+/* As strcmp, of decimals without a sign. */
+static int
+compare_decimals(const char *a, const char *b)
+{
+	int			whole_a = strcspn(a, ".");
+	int			whole_b = strcspn(b, ".");
+	int			result = whole_a - whole_b;
+
+	if (result == 0)
+		result = memcmp(a, b, whole_a);
+	if (result != 0)
+		return result;
+	a += whole_a + (a[whole_a] == '.');
+	b += whole_b + (b[whole_b] == '.');
+	for (; *a || *b; a += *a != '\0', b += *b != '\0')
+	{
+		result = (*a ? *a : '0') - (*b ? *b : '0');
+		if (result != 0)
+			return result;
+	}
+	return 0;
+}
+
+static int
+compare_numbers(const char *a, const char *b)
+{
+	if (*a == '-' && *b == '-')
+		return compare_decimals(b + 1, a + 1);
+	if (*a == '-' || *b == '-')
+		return *a == '-' ? -1 : 1;
+	return compare_decimals(a, b);
+}
+
+Datum
+numeric_cmp(PG_FUNCTION_ARGS)
+{
+	int			result = compare_numbers(number_chars(PG_GETARG_DATUM(0)), number_chars(PG_GETARG_DATUM(1)));
+
+	return Int32GetDatum(result < 0 ? -1 : result > 0);
+}
+
+Datum
+numeric_eq(PG_FUNCTION_ARGS)
+{
+	return BoolGetDatum(compare_numbers(number_chars(PG_GETARG_DATUM(0)), number_chars(PG_GETARG_DATUM(1))) == 0);
+}
+
+Datum
+numeric_float8_no_overflow(PG_FUNCTION_ARGS)
+{
+	return Float8GetDatum(strtod(number_chars(PG_GETARG_DATUM(0)), NULL));
 }
 
 Datum
@@ -673,13 +843,24 @@ DirectFunctionCall1Coll(PGFunction func, Oid collation, Datum arg1)
 	return func(fcinfo);
 }
 
+Datum
+DirectFunctionCall2Coll(PGFunction func, Oid collation, Datum arg1, Datum arg2)
+{
+	LOCAL_FCINFO(fcinfo, 2);
+
+	memset(fcinfo, 0, SizeForFunctionCallInfo(2));
+	fcinfo->nargs = 2;
+	fcinfo->args[0].value = arg1;
+	fcinfo->args[1].value = arg2;
+	return func(fcinfo);
+}
+
 struct varlena *
 pg_detoast_datum(struct varlena *datum)
 {
 	return datum;
 }
 
-/* The last of the members of that name: jsonb keeps no other. */
 JsonbValue *
 getKeyJsonValueFromContainer(JsonbContainer *container, const char *keyVal, int keyLen,
 							 JsonbValue *res)
@@ -687,7 +868,7 @@ getKeyJsonValueFromContainer(JsonbContainer *container, const char *keyVal, int 
 	Tree	   *tree = TREE_OF(container);
 
 	FUZZ_CHECK((tree->header & JB_FOBJECT) != 0);
-	for (int i = tree->nmembers - 1; i >= 0; i--)
+	for (int i = 0; i < tree->nmembers; i++)
 	{
 		if (strlen(tree->members[i].key) == keyLen && memcmp(tree->members[i].key, keyVal, keyLen) == 0)
 		{
@@ -696,4 +877,86 @@ getKeyJsonValueFromContainer(JsonbContainer *container, const char *keyVal, int 
 		}
 	}
 	return NULL;
+}
+
+JsonbValue *
+getIthJsonbValueFromContainer(JsonbContainer *container, uint32 index)
+{
+	Tree	   *tree = TREE_OF(container);
+	JsonbValue *value;
+
+	FUZZ_CHECK((tree->header & JB_FARRAY) != 0);
+	if (index >= tree->nmembers)
+		return NULL;
+	value = palloc(sizeof(JsonbValue));
+	*value = tree->members[index].value;
+	return value;
+}
+
+JsonbIterator *
+JsonbIteratorInit(JsonbContainer *container)
+{
+	JsonbIterator *iterator = palloc0(sizeof(JsonbIterator));
+
+	iterator->container = container;
+	iterator->state = (container->header & JB_FOBJECT) != 0 ? JBI_OBJECT_START : JBI_ARRAY_START;
+	return iterator;
+}
+
+/* The value of the current member; an object or a list in it is walked through next. */
+static JsonbIteratorToken
+iterate_value(JsonbIterator **iterator, JsonbValue *value, JsonbIteratorToken token)
+{
+	JsonbIterator *below;
+
+	*value = TREE_OF((*iterator)->container)->members[(*iterator)->curIndex++].value;
+	if (value->type != jbvBinary)
+		return token;
+	below = JsonbIteratorInit(value->val.binary.data);
+	below->parent = *iterator;
+	*iterator = below;
+	return JsonbIteratorNext(iterator, value, false);
+}
+
+JsonbIteratorToken
+JsonbIteratorNext(JsonbIterator **iterator, JsonbValue *value, bool skipNested)
+{
+	JsonbIterator *it = *iterator;
+	Tree	   *tree;
+	const char *key;
+
+	FUZZ_CHECK(!skipNested);
+	if (it == NULL)
+		return WJB_DONE;
+	tree = TREE_OF(it->container);
+	switch (it->state)
+	{
+		case JBI_ARRAY_START:
+			it->state = JBI_ARRAY_ELEM;
+			return WJB_BEGIN_ARRAY;
+		case JBI_OBJECT_START:
+			it->state = JBI_OBJECT_KEY;
+			return WJB_BEGIN_OBJECT;
+		case JBI_ARRAY_ELEM:
+			if (it->curIndex < tree->nmembers)
+				return iterate_value(iterator, value, WJB_ELEM);
+			*iterator = it->parent;
+			return WJB_END_ARRAY;
+		case JBI_OBJECT_KEY:
+			if (it->curIndex == tree->nmembers)
+			{
+				*iterator = it->parent;
+				return WJB_END_OBJECT;
+			}
+			key = tree->members[it->curIndex].key;
+			value->type = jbvString;
+			value->val.string.val = unconstify(char *, key);
+			value->val.string.len = strlen(key);
+			it->state = JBI_OBJECT_VALUE;
+			return WJB_KEY;
+		case JBI_OBJECT_VALUE:
+			it->state = JBI_OBJECT_KEY;
+			return iterate_value(iterator, value, WJB_VALUE);
+	}
+	pg_unreachable();
 }
