@@ -36,8 +36,8 @@
 #define MARGIN_S 3600
 
 /* Times that an RFC 3339 string can say: from the year 1 to the year 9999. */
-#define TIME_FIRST_S INT64CONST(-62135596800)
-#define TIME_LAST_S INT64CONST(253402300799)
+#define FIRST_TIME ((INT64CONST(-62135596800) - SMF_POSTGRES_EPOCH_S) * USECS_PER_SEC)
+#define TIMES_END ((INT64CONST(253402300800) - SMF_POSTGRES_EPOCH_S) * USECS_PER_SEC)
 
 /* The API allows 20 rules; comparing each with each must not take long. */
 #define RULES_MAX 100
@@ -257,9 +257,10 @@ same_second(Numeric a, Numeric b)
 static bool
 is_time(const JsonbValue *value)
 {
-	return value->type == jbvNumeric &&
-		compare_number(value->val.numeric, TIME_FIRST_S) >= 0 &&
-		compare_number(value->val.numeric, TIME_LAST_S) <= 0;
+	TimestampTz time;
+
+	return value->type == jbvNumeric && timestamp_of(value->val.numeric, &time) &&
+		time >= FIRST_TIME && time < TIMES_END;
 }
 
 /* ----- comparing what has members ----- */
@@ -358,22 +359,23 @@ same_value(const JsonbValue *a, const JsonbValue *b)
 
 /* ----- can a value be read? ----- */
 
-/* Is it a whole number within these bounds? */
+/* Is it a whole number within these bounds?  3600.0 is one. */
 static bool
 is_integer(const JsonbValue *value, int64 min, int64 max)
 {
 	char	   *text;
-	char	   *point;
+	char	   *end;
+	int64		number;
 	bool		whole;
 
-	if (value->type != jbvNumeric ||
-		compare_number(value->val.numeric, min) < 0 || compare_number(value->val.numeric, max) > 0)
+	if (value->type != jbvNumeric)
 		return false;
 	text = number_text(value->val.numeric);
-	point = strchr(text, '.');
-	whole = point == NULL || point[1 + strspn(point + 1, "0")] == '\0';
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	whole = errno == 0 && (*end == '\0' || end[1 + strspn(end + 1, "0")] == '\0');
 	pfree(text);
-	return whole;
+	return whole && number >= min && number <= max;
 }
 
 /* Is it a number that a double can hold, or what is sent for one that is none? */
