@@ -48,13 +48,10 @@ wanted() {
 	[ ${#names[@]} = 0 ] || [[ " ${names[*]} " == *" $1 "* ]]
 }
 
-# Run a suite that writes TAP.
-#	tap NAME COMMAND ...
-tap() {
-	local name=$1 log=$work/$1.log status=0 good bad plan
-	wanted "$name" || return 0
-	shift
-	"$@" >"$log" 2>&1 || status=$?
+# Count the results of a suite that has written TAP.
+#	count_tap NAME STATUS
+count_tap() {
+	local name=$1 status=$2 log=$work/$1.log good bad plan
 	good=$(grep -c '^ok ' "$log" || true)
 	bad=$(grep -c '^not ok ' "$log" || true)
 	plan=$(sed -n 's/^1\.\.\([0-9][0-9]*\).*/\1/p' "$log" | tail -n 1)
@@ -63,6 +60,54 @@ tap() {
 		status=${status/#0/1}
 	fi
 	count "$name" "$status" "$good" "$bad" "$log"
+}
+
+# Run a suite that writes TAP.
+#	tap NAME COMMAND ...
+tap() {
+	local name=$1 status=0
+	wanted "$name" || return 0
+	shift
+	"$@" >"$work/$name.log" 2>&1 || status=$?
+	count_tap "$name" "$status"
+}
+
+# Let a suite be run beside the others, in a cluster of its own: those that mostly wait.
+#	beside NAME COMMAND ...
+beside() {
+	wanted "$1" || return 0
+	beside_names+=("$1")
+	beside_commands+=("$(printf '%q ' "${@:2}")")
+}
+beside_names=()
+beside_commands=()
+
+# Start these, one after the other, in a process group that can be ended.
+start_beside() {
+	set -m
+	(
+		export SAGEMAKER_FDW_TEST_CLUSTER=own
+		for i in "${!beside_names[@]}"; do
+			begun=$SECONDS
+			status=0
+			eval "${beside_commands[i]}" >"$work/${beside_names[i]}.log" 2>&1 || status=$?
+			echo "$status $((SECONDS - begun))" >"$work/${beside_names[i]}.status"
+		done
+	) &
+	beside_pid=$!
+	set +m
+	trap 'kill -- "-$beside_pid" 2>/dev/null || true; cleanup' EXIT
+}
+
+# Wait for them, and count their results.
+end_beside() {
+	local name status took
+	wait "$beside_pid" || true
+	for name in ${beside_names[@]+"${beside_names[@]}"}; do
+		read -r status took <"$work/$name.status" || status=1 took=0
+		since=$((SECONDS - took))
+		count_tap "$name" "$status"
+	done
 }
 
 # test/with-service, its command in a cluster of its own, whose module was built as it is
@@ -124,6 +169,22 @@ say "testing"
 since=$SECONDS
 unit=$work/build/test/unit
 quietly make -C "$unit"
+beside fuzz bash "$top/test/fuzz/run.sh" 8
+beside document_fuzz "$top/test/with-service" /usr/bin/python3 -B "$top/test/fuzz/documents.py" 2000
+beside query_differential "$top/test/with-service" \
+	/usr/bin/python3 -B "$top/test/differential/queries.py" --queries 2000
+beside tls "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/tls.py"
+beside old_libcurl_faults with_old_libcurl -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py" connections
+beside old_libcurl_tls with_old_libcurl /usr/bin/python3 -B "$top/test/t/tls.py"
+beside proxy "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/proxy.py"
+beside credentials "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credentials.py"
+beside credential_files "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credential_files.py"
+beside credential_rights "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credential_rights.py"
+beside check_server "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/check_server.py"
+beside renewal "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/renewal.py"
+beside waiting "$top/test/with-service" -o "--bulk 5000" /usr/bin/python3 -B "$top/test/t/waiting.py"
+beside schedules "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/schedules.py" --schedules 120 --jobs 3
+start_beside
 for program in sigv4_test endpoint_test expiry_test retry_test rate_test session_name_test; do
 	tap "$program" "$unit/build/$program"
 done
@@ -136,33 +197,18 @@ tap layers /usr/bin/python3 -B "$top/test/tree/layers.py" "$top"
 tap places /usr/bin/python3 -B "$top/test/tree/places.py" "$top"
 tap release /usr/bin/python3 -B "$top/test/tree/release.py" "$top"
 tap format /usr/bin/python3 -B "$top/test/tree/format.py" "$top"
-tap fuzz bash "$top/test/fuzz/run.sh" 8
 tap service /usr/bin/python3 -B "$top/test/service/selftest.py"
 regression
 tap document_differential "$top/test/with-service" -o "--generated 1000" \
 	/usr/bin/python3 -B "$top/test/differential/documents.py"
-tap document_fuzz "$top/test/with-service" /usr/bin/python3 -B "$top/test/fuzz/documents.py" 2000
 tap proof "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/proof.py"
 tap queries "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/queries.py"
 tap planning "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/planning.py"
-tap query_differential "$top/test/with-service" \
-	/usr/bin/python3 -B "$top/test/differential/queries.py" --queries 2000
 tap async "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/async.py"
 tap faults "$top/test/with-service" -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py"
 tap change "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/change.py"
 tap rate "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/rate.py"
 tap cancel "$top/test/with-service" -o "--bulk 1000000" /usr/bin/python3 -B "$top/test/t/cancel.py"
-tap tls "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/tls.py"
-tap old_libcurl_faults with_old_libcurl -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py" connections
-tap old_libcurl_tls with_old_libcurl /usr/bin/python3 -B "$top/test/t/tls.py"
-tap proxy "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/proxy.py"
-tap credentials "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credentials.py"
-tap credential_files "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credential_files.py"
-tap credential_rights "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credential_rights.py"
-tap check_server "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/check_server.py"
-tap renewal "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/renewal.py"
-tap waiting "$top/test/with-service" -o "--bulk 5000" /usr/bin/python3 -B "$top/test/t/waiting.py"
-tap schedules "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/schedules.py" --schedules 120 --jobs 3
 tap refresh "$top/test/with-service" -o "--bulk 10000 --anchor $(date +%s)" /usr/bin/python3 -B "$top/test/t/refresh.py"
 tap rights "$top/test/with-service" -o "--anchor $(date +%s)" /usr/bin/python3 -B "$top/test/t/rights.py"
 tap stats "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/stats.py"
@@ -174,6 +220,7 @@ elif wanted cron; then
 fi
 tap docs "$top/test/with-service" /usr/bin/python3 -B "$top/test/tree/docs.py" ${accept:+--accept} "$unit/build/attribute_dump"
 tap load "$top/test/with-service" -o "--bulk 50000" /usr/bin/python3 -B "$top/test/t/load.py"
+end_beside
 tap secrets /usr/bin/python3 -B "$top/test/secrets.py" "$work/pg/log"
 
 for name in ${names[@]+"${names[@]}"}; do
