@@ -303,9 +303,12 @@ advance_window(JobStream *stream)
 static bool
 window_is_final(const JobStream *stream)
 {
-	return stream->source_done ||
-		(stream->walk != NULL && smf_walk_state(stream->walk) == SMF_WALK_FAILED) ||
-		(stream->spec.bound > 0 && !stream->spec.ramp && stream->nentries >= window_size(stream));
+	bool		no_more = stream->source_done ||
+		(stream->walk != NULL && smf_walk_state(stream->walk) == SMF_WALK_FAILED);
+	int			window = window_size(stream);
+
+	return (no_more && stream->nentries <= window) ||
+		(stream->spec.bound > 0 && !stream->spec.ramp && stream->nentries >= window);
 }
 
 /* Will none join them before the first one has left? */
