@@ -129,7 +129,7 @@ SELECT training_job_name FROM aws.training_jobs WHERE training_job_arn IN
 \set calls `$SAGEMAKER_FDW_CTL calls`
 \echo :calls
 \set answer `$SAGEMAKER_FDW_CTL delete MixedCase`
--- auto then lists, and says so; search is an error
+-- auto then describes; search is an error
 ALTER FOREIGN TABLE aws.training_jobs OPTIONS (ADD scan_api 'auto');
 SELECT count(role_arn) FROM aws.training_jobs WHERE training_job_status = 'Failed';
 \set calls `$SAGEMAKER_FDW_CTL calls`

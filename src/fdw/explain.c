@@ -180,9 +180,11 @@ explain_estimate(ForeignScanState *node, const ScanPlan *plan, ExplainState *es)
 static void
 explain_hint(const ScanPlan *plan, ExplainState *es)
 {
-	if (plan->calls_by_search > 0)
-		ExplainPropertyText("API Hint", psprintf("With scan_api 'auto' it would be about %.0f calls.",
-												 plan->calls_by_search), es);
+	if (plan->calls_by_search == 0)
+		return;
+	ExplainPropertyText("API Hint", es->costs ?
+						psprintf("With scan_api 'auto' it would take about %.0f calls.", plan->calls_by_search) :
+						"With scan_api 'auto' it would take far fewer calls.", es);
 }
 
 /* Where documents came from, where that is not told by the calls. */
@@ -240,10 +242,8 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 
 	/* Show what that is likely to cost, and where the calls go. */
 	if (es->costs)
-	{
 		explain_estimate(node, &plan, es);
-		explain_hint(&plan, es);
-	}
+	explain_hint(&plan, es);
 	if (es->verbose)
 	{
 		SmfSettings *settings = settings_of(node->ss.ss_currentRelation);
@@ -258,7 +258,7 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 		if (early != NIL)
 			ExplainPropertyInteger("Rows Removed Early", NULL, smf_early_removed(state->checks), es);
 		explain_costs(state, es);
-		if (plan.prove)
+		if (state->settings->scan_api == SMF_SCAN_AUTO && source == SMF_FROM_LIST && state->spec.want_document)
 			explain_documents(state, es);
 	}
 }

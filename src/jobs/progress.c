@@ -355,7 +355,7 @@ smf_progress_notify(ProgressNotices *notices, int64 njobs_read, int64 njobs_list
 			 notices->estimated > 0 ?
 			 errdetail("According to statistics there are about " INT64_FORMAT " jobs.", notices->estimated) : 0,
 			 notices->calls_by_search > 0 ?
-			 errhint("With scan_api 'auto' it would be about " INT64_FORMAT " calls.", notices->calls_by_search) : 0));
+			 errhint("With scan_api 'auto' it would take about " INT64_FORMAT " calls.", notices->calls_by_search) : 0));
 	notices->next_us = now_us + notices->interval_us;
 	return notices->next_us;
 }
