@@ -32,6 +32,7 @@ import generate
 import identity
 import jobs
 import operations
+import records
 import signature
 import store
 
@@ -53,6 +54,7 @@ CONFIG = {
     "jitter_seed": None,        # when it is set: what that is drawn from, again from the beginning
     "clock_offset_s": 0,        # the endpoint's clock is that far ahead
     "request_id": None,         # every answer's request id
+    "bulk_running": None,       # percent of the bulk jobs that are in progress, while all others have ended for good
     **operations.QUIRKS,
 }
 
@@ -72,23 +74,23 @@ class Account:
         return self.regions[name]
 
 
-def make_accounts(arguments):
+def make_accounts(arguments, settings, clock):
     """Access key id to Account, with the jobs as they are at the start."""
     def history(region):
         return store.Region("123456789012", region,
-                            jobs.history("123456789012", region, arguments.anchor))
+                            jobs.history("123456789012", region, arguments.anchor), clock)
 
     def generated(region):
         count = arguments.generated if region == DEFAULT_REGION else 0
         return store.Region("210987654321", region,
-                            generate.generated(arguments.seed, count, "210987654321", region))
+                            generate.generated(arguments.seed, count, "210987654321", region), clock)
 
     def bulk(region):
         count = arguments.bulk if region in (DEFAULT_REGION, SECOND_REGION) else 0
-        return store.BulkRegion(jobs.Bulk("345678901234", region, count, arguments.anchor))
+        return store.BulkRegion(jobs.Bulk("345678901234", region, count, arguments.anchor, settings), clock)
 
     def empty(region):
-        return store.Region("456789012345", region, [])
+        return store.Region("456789012345", region, [], clock)
 
     main = Account("123456789012", "secret/of+the/history/account000000000001", history)
     return {
@@ -117,8 +119,8 @@ class Service:
         self.reset()
 
     def reset(self):
-        self.accounts = make_accounts(self.arguments)
         self.config = dict(CONFIG)
+        self.accounts = make_accounts(self.arguments, self.config, self.now)
         self.faults = []
         self.buckets = {}
         self.requests = collections.deque(maxlen=REQUESTS_KEPT)
@@ -173,7 +175,7 @@ class Service:
         """More keys of an account; one that there is not yet has no jobs."""
         same = next((account for account in self.accounts.values() if account.account_id == account_id), None)
         self.accounts[key_id] = Account(
-            account_id, secret, same.region if same else lambda region: store.Region(account_id, region, []),
+            account_id, secret, same.region if same else lambda region: store.Region(account_id, region, [], self.now),
             session_token, bool(same and same.denied), expires_s)
 
     # -- an API call ---------------------------------------------------------
@@ -230,7 +232,7 @@ class Service:
             return 400, repr(problem).encode()
 
     def chosen_region(self, query):
-        """The jobs that a control request is about: by key, or account, and region."""
+        """The jobs that a control request, or a fault, is about: by key, or account, and region."""
         key = query.get("key", DEFAULT_KEY)
         if "account" in query:
             key = next((key for key, account in self.accounts.items()
@@ -260,7 +262,12 @@ class Service:
         unknown = sorted(settings.keys() - CONFIG.keys())
         if unknown:
             raise ValueError("no setting %s; there are %s" % (", ".join(unknown), ", ".join(sorted(CONFIG))))
+        if "search_records" in settings:
+            settings["search_records"] = [records.Rule(spec) for spec in settings["search_records"]]
         self.config.update(settings)
+        for account in self.accounts.values():
+            for region in account.regions.values():
+                region.found.clear()
         if settings.get("jitter_seed") is not None:
             self.jitter.seed(settings["jitter_seed"])
         return b"ok"

@@ -206,6 +206,20 @@ def expire(connection, spec, answer):
     connection.finished()
 
 
+@kind("documents")
+def change(connection, spec, answer):
+    """Jobs get other `documents` (name to document), or are deleted (null), then the right answer; whose jobs these are
+    say `key` or `account`, and `region`."""
+    region = connection.service.chosen_region(spec)
+    for name, document in spec["documents"].items():
+        if document is None:
+            region.delete(name)
+        else:
+            region.put(name, json.dumps(document).encode())
+    connection.send(answer())
+    connection.finished()
+
+
 # -- connections that break --------------------------------------------------------
 
 @kind()

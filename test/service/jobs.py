@@ -186,23 +186,46 @@ def history(account_id, region, anchor=DEFAULT_ANCHOR):
     return jobs
 
 
+def is_over(document):
+    """Has the job ended, and will nothing of it change any more?"""
+    return (document["TrainingJobStatus"] in ("Completed", "Failed", "Stopped") and
+            document.get("WarmPoolStatus", {}).get("Status") != "Available")
+
+
+def is_running(document):
+    return document["TrainingJobStatus"] == "InProgress" and "WarmPoolStatus" not in document
+
+
 class Bulk:
     """Many jobs of about 11 KB each, made when asked for: no memory a job.
 
     A few documents of the history's kind are cut to pieces at the name and at
     every timestamp; a job is the pieces of one of them, joined again.  Job 1 is
     the newest, and a minute lies between two jobs.
+
+    settings: with a bulk_running, so many percent of the jobs are in progress, spread
+    evenly, and all others have ended for good; without, they are as they come.
     """
 
-    VARIANTS = 8
+    VARIANTS = 8                # of each kind: as they come, and ended for good
     PREFIX = "bulk-"
     HOLES = re.compile(rb'@index@|"@at:(\d+)@"')
 
-    def __init__(self, account_id, region, count, anchor=DEFAULT_ANCHOR):
-        self.count, self.anchor = count, anchor
-        self.variants = [self.template(account_id, region, variant)
-                         for variant in range(self.VARIANTS)]
+    def __init__(self, account_id, region, count, anchor=DEFAULT_ANCHOR, settings=None):
+        self.count, self.anchor, self.settings = count, anchor, settings or {}
+        make = lambda variant, wanted: self.template_that(account_id, region, variant, wanted)
+        self.ended = [make(variant, is_over) for variant in range(self.VARIANTS)]
+        self.variants = ([self.template(account_id, region, variant) for variant in range(self.VARIANTS)] + self.ended +
+                         [make(0, is_running)])
         self.cuts = [self.cut(template) for template in self.variants]
+
+    def template_that(self, account_id, region, variant, wanted):
+        """The variant's template, or the next one that is as wanted."""
+        while True:
+            text = self.template(account_id, region, variant)
+            if wanted(read_spelled(text)):
+                return text
+            variant += self.VARIANTS
 
     def template(self, account_id, region, variant):
         rng = random.Random("bulk %d" % variant)
@@ -213,6 +236,13 @@ class Bulk:
         document["HyperParameters"] = {"parameter-%03d" % i: "value-%d-%s" % (i, "x" * 70)
                                        for i in range(90)}
         return render(document)
+
+    def variant(self, index):
+        """Which of the variants the job is made of."""
+        running = self.settings.get("bulk_running")
+        if running is None:
+            return index % self.VARIANTS
+        return 2 * self.VARIANTS if index * running % 100 < running else self.VARIANTS + index % self.VARIANTS
 
     def name(self, index):
         return "%s%06d" % (self.PREFIX, index)
@@ -245,4 +275,4 @@ class Bulk:
         return b"".join(filled)
 
     def document(self, index):
-        return self.fill(self.cuts[index % self.VARIANTS], index)
+        return self.fill(self.cuts[self.variant(index)], index)

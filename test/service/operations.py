@@ -10,15 +10,20 @@ endpoint.py does.
 import base64
 import calendar
 import hashlib
+import itertools
 import json
+import random
 import re
 import time
 
-from store import MODEL, SEARCH_MEMBERS, is_number, tag_list
+import records
+from jobs import read_spelled
+from store import MODEL, SEARCH_MEMBERS, is_number, tag_list, version_at
 
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 100
 MOST_FILTERS = 20
+LONGEST_VALUE = 1024
 SEARCHES_KEPT = 100
 
 # What tests may set, beside the endpoint's own settings.
@@ -27,6 +32,12 @@ QUIRKS = {
     "name_contains_any_case": False,    # does NameContains ignore case?
     "page_overlap": 0,                  # jobs of a page that the next one repeats (ListTrainingJobs)
     "list_tags_page": 50,               # tags in a page of ListTags
+    "search_late_s": 0,                 # Search knows the jobs as they were so long ago
+    "search_records": [],               # rules by which Search's records differ (records.py)
+    "search_in": True,                  # does Search know the operator In?
+    "search_order": None,               # of a page: "reversed", or "shuffled"
+    "search_page": 100,                 # results in a page of Search, whatever was asked
+    "search_unasked": 0,                # results of other jobs that a page of Search begins with
 }
 
 TUNING_MEMBERS = MODEL["list_for_tuning_job_summary"]
@@ -278,6 +289,9 @@ def values(below, path):
 
 def record_values(job, path):
     first, _, rest = path.partition(".")
+    if path == "TrainingJobName":
+        # not worth reading a document
+        return [job.name]
     if first == "Tags":
         return [job.tags[rest]] if rest in job.tags else []
     return list(values(job.facts, path)) if first in SEARCH_MEMBERS else []
@@ -319,6 +333,9 @@ def matches(job, condition):
         return not found
     if operator == "Contains":
         return any(text in str(value) for value in found)
+    if operator == "In" and name == "TrainingJobName":
+        # many names of many jobs
+        return job.name in text.split(",")
     if operator == "In":
         return any(left == right for value in found for left, right in
                    (comparable(name, value, part) for part in text.split(",")))
@@ -331,7 +348,7 @@ def matches_expression(job, expression):
     return (any if expression.get("Operator") == "Or" else all)(checks) if checks else True
 
 
-def check_expression(expression):
+def check_expression(expression, config):
     """The number of Contains; a Failure when the expression is not one."""
     unknown = expression.keys() - {"Filters", "SubExpressions", "Operator"}
     if unknown:
@@ -352,7 +369,7 @@ def check_expression(expression):
     for condition in filters:
         operator = condition.get("Operator", "Equals")
         first = str(condition.get("Name")).partition(".")[0]
-        if operator not in MODEL["search_operators"]:
+        if operator not in MODEL["search_operators"] or (operator == "In" and not config["search_in"]):
             raise invalid("1 validation error detected: Value '%s' at 'searchExpression.filters.1."
                           "member.operator' failed to satisfy constraint: Member must satisfy enum "
                           "value set: [%s]" % (operator, ", ".join(MODEL["search_operators"])))
@@ -360,11 +377,15 @@ def check_expression(expression):
             raise invalid("Unknown property name: %s." % condition.get("Name"))
         if not isinstance(condition.get("Value", ""), str):
             raise Failure("SerializationException", "Value is not a string")
+        if len(condition.get("Value", "")) > LONGEST_VALUE:
+            raise invalid("1 validation error detected: Value '%s' at 'searchExpression.filters.1.member.value' failed to "
+                          "satisfy constraint: Member must have length less than or equal to %d"
+                          % (condition["Value"], LONGEST_VALUE))
         if ("Value" in condition) == (operator in ("Exists", "NotExists")):
             raise invalid("Operator %s %s a value." % (
                 operator, "takes no" if "Value" in condition else "needs"))
     return (sum(condition.get("Operator") == "Contains" for condition in filters) +
-            sum(map(check_expression, expression.get("SubExpressions", []))))
+            sum(check_expression(below, config) for below in expression.get("SubExpressions", [])))
 
 
 def sort_key(job, path):
@@ -379,33 +400,90 @@ def search(region, body, config):
     if body["Resource"] != "TrainingJob":
         raise invalid("Only the resource TrainingJob is served here.")
     expression = body.get("SearchExpression", {})
-    if check_expression(expression) > 1:
+    if check_expression(expression, config) > 1:
         raise invalid("Only one Contains operator is allowed in a search expression.")
-    # found once for all the pages of a search
-    search_key = fingerprint(body)
-    found = region.found.get(search_key)
-    if found is None:
-        if len(region.found) >= SEARCHES_KEPT:
-            region.found.clear()
-        found = region.found[search_key] = find(region, body, expression)
-    page, token = cut_page(found, body, body.get("MaxResults", DEFAULT_PAGE))
-    return answer(b'{"Results":[', [b'{"TrainingJob":%s}' % region.job(position).record
-                                    for position in page], token,
+    if config["search_late_s"]:
+        found = find_late(region, body, expression, region.clock() - config["search_late_s"])
+    else:
+        # found once for all the pages of a search
+        search_key = fingerprint(body)
+        found = region.found.get(search_key)
+        if found is None:
+            if len(region.found) >= SEARCHES_KEPT:
+                region.found.clear()
+            found = region.found[search_key] = find(region, body, expression)
+    page, token = cut_page(found, body, min(body.get("MaxResults", DEFAULT_PAGE), config["search_page"]))
+    jobs = [region.job(one) if isinstance(one, int) else one for one in page]
+    jobs = others(region, jobs, config["search_unasked"]) + jobs
+    if config["search_order"] == "shuffled":
+        random.Random(1).shuffle(jobs)
+    elif config["search_order"] == "reversed":
+        jobs.reverse()
+    return answer(b'{"Results":[', [b'{"TrainingJob":%s}' % record for job in jobs for record in records_of(job, config)], token,
                   b',"TotalHits":{"Value":%d,"Relation":"EqualTo"}' % len(found))
 
 
-def find(region, body, expression):
-    """The positions of the jobs that a search finds, in its order."""
+def records_of(job, config):
+    """What Search gives of a job, each as bytes: its record, if no setting changes it."""
+    rules = [rule for rule in config["search_records"] if rule.chooses(job.name)]
+    if not rules:
+        return [job.record]
+    return [records.rendered(record) for record in records.changed(rules, read_spelled(job.record))]
+
+
+def others(region, jobs, count):
+    """So many of the newest jobs that are not among those."""
+    first, behind = region.created_between(None, None, False)
+    names = {job.name for job in jobs}
+    candidates = map(region.job, range(behind - 1, first - 1, -1))
+    return list(itertools.islice((job for job in candidates if job.name not in names), count))
+
+
+def candidates(region, expression):
+    """The positions of jobs among which all are that match: those that are named, or created in time."""
+    filters = expression.get("Filters", [])
+    either = expression.get("Operator") == "Or"
+    named = [condition["Value"].split(",") if condition["Operator"] == "In" else [condition["Value"]] for condition in filters
+             if condition["Name"] == "TrainingJobName" and condition.get("Operator") in ("In", "Equals")]
+    if named and not (either and (len(named) < len(filters) or expression.get("SubExpressions"))):
+        names = set().union(*named) if either else set(named[0])
+        return sorted(position for position in map(region.position, names) if position is not None)
+    after = before = None
+    for condition in filters if not either else []:
+        if condition["Name"] == "CreationTime" and condition.get("Operator") in ("GreaterThan", "GreaterThanOrEqualTo"):
+            after = comparable("CreationTime", 0, condition["Value"])[1]
+        elif condition["Name"] == "CreationTime" and condition.get("Operator") in ("LessThan", "LessThanOrEqualTo"):
+            before = comparable("CreationTime", 0, condition["Value"])[1]
+    return range(*region.created_between(after, before, False))
+
+
+def search_order(body):
+    """The attribute that a search sorts by."""
     sort_by = body.get("SortBy", "LastModifiedTime")
     first = sort_by.partition(".")[0]
     if first not in SEARCH_MEMBERS and first != "Tags":
         raise invalid("Unknown property name: %s." % sort_by)
-    found = range(*region.created_between(None, None, False))
+    return sort_by
+
+
+def find(region, body, expression):
+    """The positions of the jobs that a search finds, in its order."""
+    sort_by = search_order(body)
+    found = candidates(region, expression)
     if expression:
         found = [position for position in found
                  if matches_expression(region.job(position), expression)]
     if sort_by != "CreationTime":
         found = sorted(found, key=lambda position: sort_key(region.job(position), sort_by))
+    return found if in_order(body, "Descending") else found[::-1]
+
+
+def find_late(region, body, expression, at_s):
+    """The jobs that a search finds, in its order, each as it was at that time."""
+    sort_by = search_order(body)
+    jobs = [version_at(job, at_s) for job in [*map(region.job, candidates(region, expression)), *region.deleted_since(at_s)]]
+    found = [job for job in jobs if job is not None and (not expression or matches_expression(job, expression))]
+    found.sort(key=lambda job: (job.created, job.name) if sort_by == "CreationTime" else sort_key(job, sort_by))
     return found if in_order(body, "Descending") else found[::-1]
 
 

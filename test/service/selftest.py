@@ -695,6 +695,164 @@ def search_refuses_what_the_service_refuses():
     equal(search({**status, "Value": 7}).code, "SerializationException")
 
 
+def by_names(*lists, **more):
+    """The records of jobs that a request with filters of names finds, each a list."""
+    members = {"Resource": "TrainingJob", "MaxResults": 100, "SearchExpression": {"Operator": "Or", "Filters": [
+        {"Name": "TrainingJobName", "Operator": "In", "Value": ",".join(names)} for names in lists]}}
+    keys = more.pop("keys", HISTORY)
+    return [result["TrainingJob"] for result in flat(service.pages("Search", {**members, **more}, "Results", keys=keys))]
+
+
+def named(records):
+    return [record["TrainingJobName"] for record in records]
+
+
+@test
+def search_finds_jobs_by_lists_of_their_names():
+    names = service.names()
+    equal(named(by_names(names[:30], names[40:70], names[295:] + ["no-such-job"], SortBy="CreationTime")),
+          names[:30] + names[40:70] + names[295:])
+    equal(len(by_names(*[[name] for name in names[:20]], MaxResults=7)), 20)
+    narrowed = searched(("TrainingJobName", "In", ",".join(names[:20])), ("TrainingJobStatus", "Equals", "Failed"))
+    equal({record["TrainingJobStatus"] for record in narrowed}, {"Failed"})
+    assert 0 < len(narrowed) < 20, named(narrowed)
+    one = {"Name": "TrainingJobName", "Operator": "In", "Value": "x" * 1024}
+    for more, filters in (("", 20), ("x", 1), ("", 21)):
+        answer = service.call("Search", {"Resource": "TrainingJob", "SearchExpression": {
+            "Operator": "Or", "Filters": [{**one, "Value": one["Value"] + more}] * filters}})
+        equal((len(more), filters, answer.status), (len(more), filters, 400 if more or filters > 20 else 200))
+    bulk = ["bulk-%06d" % index for index in range(7, BULK_JOBS, 10)]
+    equal(named(by_names(bulk[:50], bulk[50:], keys=BULK, SortBy="CreationTime")), bulk)
+
+
+@test
+def search_need_not_know_in():
+    service.config(search_in=False)
+    name = {"Name": "TrainingJobName", "Operator": "In", "Value": "pytorch-ads-0300"}
+    search = lambda condition: service.call("Search", {"Resource": "TrainingJob", "SearchExpression": {"Filters": [condition]}})
+    refused(search(name), 400, "ValidationException", "1 validation error detected: Value 'In' at .*")
+    equal(search({**name, "Operator": "Equals"}).status, 200)
+
+
+@test
+def search_may_be_late():
+    names = service.names()
+    at_once = searched(SortBy="CreationTime")
+    document = service.describe(names[5]).json
+    service.control("POST", "document", {**document, "FailureReason": "changed"}, name=names[5])
+    service.control("POST", "document", {**document, "TrainingJobName": "new"}, name="new")
+    service.control("POST", "delete", name=names[6])
+    service.control("POST", "document", {**document, "TrainingJobName": names[6], "RoleArn": "again"}, name=names[6])
+    service.control("POST", "delete", name=names[7])
+    for change in (1, 2):
+        service.control("POST", "document", {**document, "TrainingJobName": names[8], "RoleArn": str(change)}, name=names[8])
+    service.config(search_late_s=600)
+    equal(searched(SortBy="CreationTime"), at_once)
+    equal(by_names(names[5:9], ["new"], SortBy="CreationTime"), at_once[5:9])
+    service.config(clock_offset_s=601)
+    members = {"Resource": "TrainingJob", "MaxResults": 100, "SortBy": "CreationTime"}
+    now = [result["TrainingJob"] for result in flat(service.pages("Search", members, "Results", shift_s=601))]
+    equal(sorted(named(now)), sorted([*names[:7], *names[8:], "new"]))
+    changed = {record["TrainingJobName"]: record for record in now}
+    equal([changed[names[5]]["FailureReason"], changed[names[6]]["RoleArn"], changed[names[8]]["RoleArn"]], ["changed", "again", "2"])
+    # those of the start came when they changed last
+    service.config(clock_offset_s=0, search_late_s=int(time.time()) - 1751284800 + 30 * 86400)
+    older = named(searched())
+    equal(set(older), {record["TrainingJobName"] for record in at_once if record["LastModifiedTime"] <= 1751284800 - 30 * 86400 + 1})
+    assert 0 < len(older) < 300, len(older)
+    equal([len(by_names(["bulk-%06d" % index for index in range(1, 81)], keys=BULK)), len(by_names(["bulk-000999"], keys=BULK))], [0, 0])
+
+
+def ruled(*rules, name="pytorch-ads-0300"):
+    """The records of a job under rules."""
+    service.config(search_records=list(rules))
+    return searched(("TrainingJobName", "Equals", name))
+
+
+@test
+def records_differ_as_rules_say():
+    name = next(record["TrainingJobName"] for record in searched() if record["TrainingJobStatus"] == "Completed" and
+                not float(record["CreationTime"]).is_integer())
+    [right] = ruled(name=name)
+    equal(ruled({"kind": "missing"}, name=name), [])
+    equal(ruled({"kind": "without", "attributes": ["RoleArn", "Tags"]}, name=name),
+          [{key: value for key, value in right.items() if key not in ("RoleArn", "Tags")}])
+    equal(ruled({"kind": "other", "members": {"RoleArn": "x", "BillableTimeInSeconds": 7, "Tags": []}}, name=name),
+          [{**right, "RoleArn": "x", "BillableTimeInSeconds": 7, "Tags": []}])
+    equal(ruled({"kind": "made_again"}, name=name), [{**right, "CreationTime": right["CreationTime"] - 86400}])
+    [older] = ruled({"kind": "older"}, name=name)
+    equal([older["TrainingJobStatus"], older["SecondaryStatus"], older["LastModifiedTime"], "TrainingEndTime" in older,
+           older["SecondaryStatusTransitions"][-1]["Status"], older["RoleArn"]],
+          ["InProgress", "Training", right["TrainingStartTime"], False, "Training", right["RoleArn"]])
+    equal(ruled({"kind": "older", "keep": ["LastModifiedTime", "TrainingEndTime"]}, name=name),
+          [{**older, "LastModifiedTime": right["LastModifiedTime"], "TrainingEndTime": right["TrainingEndTime"]}])
+    equal(ruled({"kind": "twice"}, name=name), [older, right])
+    equal(ruled({"kind": "twice", "newer_first": True}, name=name), [right, older])
+    equal(ruled({"kind": "large", "bytes": 1000}, name=name), [{**right, "Padding": "x" * 1000}])
+    [lower] = ruled({"kind": "lower_case", "attributes": ["TrainingJobStatus", "AlgorithmSpecification"]}, name=name)
+    equal([lower["TrainingJobStatus"], lower["AlgorithmSpecification"]["TrainingInputMode"], lower["SecondaryStatus"]],
+          ["completed", right["AlgorithmSpecification"]["TrainingInputMode"].lower(), "Completed"])
+    [lower] = ruled({"kind": "lower_case"}, name=name)
+    equal([lower["SecondaryStatus"], lower["CreationTime"], lower["TrainingJobArn"]],
+          ["completed", right["CreationTime"], right["TrainingJobArn"]])
+    [whole] = ruled({"kind": "whole_seconds"}, name=name)
+    equal([whole["CreationTime"], whole["SecondaryStatusTransitions"][0]["EndTime"], whole["FinalMetricDataList"][0]["Value"],
+           whole["HyperParameters"]],
+          [int(right["CreationTime"]), int(right["SecondaryStatusTransitions"][0]["EndTime"]),
+           right["FinalMetricDataList"][0]["Value"], right["HyperParameters"]])
+    [whole] = ruled({"kind": "whole_seconds", "attributes": ["CreationTime"]}, name=name)
+    equal([whole["CreationTime"], whole["TrainingStartTime"]], [int(right["CreationTime"]), right["TrainingStartTime"]])
+    service.control("POST", "document", {**service.describe(name).json, "HyperParameters": {"Depth": "A"}}, name=name)
+    equal(ruled({"kind": "lower_case_keys"}, name=name)[0]["HyperParameters"], {"depth": "A"})
+    # several
+    equal(ruled({"kind": "twice"}, {"kind": "without", "attributes": list(right.keys() - {"RoleArn"})}, name=name),
+          [{"RoleArn": right["RoleArn"]}] * 2)
+
+
+@test
+def rules_choose_records():
+    names = service.names()
+    service.config(search_records=[{"kind": "missing", "every": 20}])
+    lost = set(names) - set(named(searched()))
+    assert 5 < len(lost) < 30, len(lost)
+    equal(set(names) - set(named(searched())), lost)
+    service.config(search_records=[{"kind": "missing", "job": names[3], "skip": 1, "times": 2}])
+    equal([len(searched()) for _ in range(5)], [300, 299, 299, 300, 300])
+    service.config(search_records=[{"kind": "missing", "probability": 0.5}])
+    assert 100 < len(searched()) < 200
+    for rules in ([{"kind": "nonsense"}], [{"kind": "without"}], [7]):
+        equal(service.control("POST", "config", {"search_records": rules}).status, 400)
+
+
+@test
+def pages_of_search_may_be_odd():
+    names = service.names()
+    service.config(search_unasked=3)
+    members = {"Resource": "TrainingJob", "MaxResults": 100, "SortBy": "CreationTime"}
+    found = lambda: [result["TrainingJob"]["TrainingJobName"] for result in service.call("Search", members).json["Results"]]
+    equal(found(), names[100:103] + names[:100])
+    equal(named(by_names([names[7]])), names[:3] + [names[7]])
+    service.config(search_unasked=0, search_order="reversed")
+    equal(found(), names[99::-1])
+    service.config(search_order="shuffled")
+    equal((found() == names[:100], sorted(found())), (False, sorted(names[:100])))
+    service.config(search_order=None, search_page=30)
+    equal(found(), names[:30])
+    equal(len(flat(service.pages("Search", members, "Results"))), 300)
+
+
+@test
+def jobs_change_at_a_call():
+    names = service.names()
+    service.fault(kind="change", operation="Search", documents={names[2]: None, names[3]: None})
+    service.fault(kind="change", operation="ListTrainingJobs", documents={"new": {"TrainingJobName": "new", "CreationTime": 7}})
+    equal(len(by_names(names[:5])), 3)
+    equal(service.describe(names[3]).code, "ValidationException")
+    equal(service.describe("new").code, "ValidationException")
+    equal(names_of(service.listed({"MaxResults": 100}))[-1], "new")
+    equal(service.describe("new").json["CreationTime"], 7)
+
+
 @test
 def tags_of_a_job():
     name = service.names()[3]
@@ -730,6 +888,25 @@ def bulk_jobs_are_consistent():
     equal(flat(service.listed({"MaxResults": 100, "CreationTimeAfter": bound}, keys=BULK)), summaries[:100])
     for name in ("bulk-000000", "bulk-001001", "bulk-1"):
         equal(service.describe(name, keys=BULK).code, "ValidationException")
+
+
+@test
+def bulk_jobs_may_all_have_ended_or_some_of_them_be_running():
+    for percent in (0, 5, 7, 0, None):
+        service.config(bulk_running=percent)
+        listed = flat(service.listed({"MaxResults": 100}, keys=BULK))
+        lists = [["bulk-%06d" % index for index in range(begin, begin + 50)] for begin in (1, 51)]
+        found = by_names(*lists, keys=BULK, SortBy="CreationTime")
+        for summary, record in zip(listed, found):
+            document = service.describe(summary["TrainingJobName"], keys=BULK).json
+            equal(summary, {key: value for key, value in document.items() if key in summary})
+            equal({key: value for key, value in record.items() if key != "Tags"},
+                  {key: value for key, value in document.items() if key in record})
+        if percent is None:
+            continue
+        running = [summary["TrainingJobStatus"] not in ("Completed", "Failed", "Stopped") for summary in listed]
+        equal([sum(running[begin:begin + 100]) for begin in range(0, BULK_JOBS, 100)], [percent] * (BULK_JOBS // 100))
+        equal({summary.get("WarmPoolStatus", {}).get("Status") for summary in listed} <= {None, "Terminated", "Reused"}, True)
 
 
 # -- where credentials come from -----------------------------------------------------------

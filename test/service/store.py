@@ -5,6 +5,7 @@ that are kept (Region) and jobs that are made when asked for (BulkRegion) alike.
 """
 import bisect
 import json
+import time
 
 from generate import load_model
 from jobs import read_spelled, render
@@ -36,21 +37,35 @@ def tag_list(tags):
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
+def last_change(facts):
+    """When a job was last changed, as it says itself; 0 where it does not."""
+    return next((facts[name] for name in ("LastModifiedTime", "CreationTime") if is_number(facts.get(name))), 0)
+
+
+def version_at(job, at_s):
+    """The version of a job that was served at that time, or None."""
+    while job is not None and job.changed_s > at_s:
+        job = job.earlier
+    return job
+
+
 class Job:
     """A stored job: the bytes that Describe serves, and what lists know of it.
 
-    A body that is broken on purpose keeps the facts of the one before.
+    A body that is broken on purpose keeps the facts of the one before.  changed_s: since when it is served; without,
+    since its own time of the last change.  earlier: the version that was served before.
     """
 
-    __slots__ = ("name", "body", "tags", "facts", "created", "source", "_summary", "_record")
+    __slots__ = ("name", "body", "tags", "facts", "created", "source", "changed_s", "earlier", "_summary", "_record")
 
-    def __init__(self, name, body, tags, before=None):
-        self.name, self.body, self.tags = name, body, tags
+    def __init__(self, name, body, tags, before=None, changed_s=None, earlier=None):
+        self.name, self.body, self.tags, self.earlier = name, body, tags, earlier
         self.source, self.facts = body, readable(name, body)
         if self.facts is None:
             self.source, self.facts = before.source, before.facts
         created = self.facts.get("CreationTime")
         self.created = created if is_number(created) else before.created if before else 0
+        self.changed_s = last_change(self.facts) if changed_s is None else changed_s
         self._summary = self._record = None
 
     @property
@@ -71,11 +86,13 @@ class Job:
 
 
 class Region:
-    """The jobs of an account in one region."""
+    """The jobs of an account in one region.  clock: what time it is, in seconds."""
 
-    def __init__(self, account_id, region, jobs):
-        self.account_id, self.region = account_id, region
+    def __init__(self, account_id, region, jobs, clock=time.time):
+        self.account_id, self.region, self.clock = account_id, region, clock
         self.jobs = {name: Job(name, body, tags) for name, body, tags in jobs}
+        # (job, until when it was there)
+        self.deleted = []
         self.reorder()
 
     def reorder(self):
@@ -88,17 +105,19 @@ class Region:
 
     def put(self, name, body, tags=None):
         """Serve exactly this body for the job from now on."""
-        before = self.jobs.get(name)
+        before = earlier = self.jobs.get(name)
         if before is None:
             bare = {"TrainingJobName": name, "TrainingJobArn": self.arn(name), "CreationTime": 0,
                     "TrainingJobStatus": "Completed", "SecondaryStatus": "Completed"}
             before = Job(name, json.dumps(bare).encode(), {})
-        self.jobs[name] = Job(name, body, before.tags if tags is None else tags, before)
+        self.jobs[name] = Job(name, body, before.tags if tags is None else tags, before, self.clock(), earlier)
         self.reorder()
 
     def delete(self, name):
-        if self.jobs.pop(name, None) is None:
+        job = self.jobs.pop(name, None)
+        if job is None:
             raise ValueError("no job %r" % name)
+        self.deleted.append((job, self.clock()))
         self.reorder()
 
     # -- what the operations need -------------------------------------------
@@ -118,6 +137,15 @@ class Region:
 
     def job(self, position):
         return self.ordered[position]
+
+    def position(self, name):
+        """Where the job stands in the order, or None when there is no such job."""
+        job = self.jobs.get(name)
+        return None if job is None else bisect.bisect_left(self.keys, (job.created, name))
+
+    def deleted_since(self, at_s):
+        """The jobs that were there at that time, and are no more."""
+        return [job for job, until_s in self.deleted if until_s > at_s]
 
     def created_between(self, after, before, exclusive):
         """The positions of jobs created between the bounds: (first, behind the last)."""
@@ -140,6 +168,7 @@ class BulkJob:
 
     __slots__ = ("bulk", "index", "name")
     tags = BULK_TAGS
+    earlier = None
 
     def __init__(self, bulk, index):
         self.bulk, self.index = bulk, index
@@ -158,12 +187,16 @@ class BulkJob:
         return json.loads(self.record)
 
     @property
+    def changed_s(self):
+        return last_change(self.facts)
+
+    @property
     def summary(self):
-        return self.bulk.fill(self.bulk.summaries[self.index % self.bulk.VARIANTS], self.index)
+        return self.bulk.fill(self.bulk.summaries[self.bulk.variant(self.index)], self.index)
 
     @property
     def record(self):
-        return self.bulk.fill(self.bulk.records[self.index % self.bulk.VARIANTS], self.index)
+        return self.bulk.fill(self.bulk.records[self.bulk.variant(self.index)], self.index)
 
 
 class BulkRegion:
@@ -173,8 +206,8 @@ class BulkRegion:
     delete() changes what Describe serves, not what lists show.
     """
 
-    def __init__(self, bulk):
-        self.bulk = bulk
+    def __init__(self, bulk, clock=time.time):
+        self.bulk, self.clock = bulk, clock
         self.found = {}
         self.changed = {}
         spelled = [read_spelled(template) for template in bulk.variants]
@@ -183,7 +216,8 @@ class BulkRegion:
                         for one in spelled]
 
     def put(self, name, body, tags=None):
-        self.changed[name] = body
+        before = self.get(name) or self.plain(name)
+        self.changed[name] = Job(name, body, BULK_TAGS, before, self.clock(), before)
 
     def delete(self, name):
         self.changed[name] = None
@@ -196,10 +230,7 @@ class BulkRegion:
         return job if job is not None and job.facts.get("TrainingJobArn") == arn else None
 
     def get(self, name):
-        if name in self.changed:
-            body = self.changed[name]
-            return None if body is None else Job(name, body, BULK_TAGS, self.plain(name))
-        return self.plain(name)
+        return self.changed[name] if name in self.changed else self.plain(name)
 
     def plain(self, name):
         index = self.bulk.index(name)
@@ -210,6 +241,13 @@ class BulkRegion:
         if self.changed:
             return self.get(self.bulk.name(index)) or BulkJob(self.bulk, index)
         return BulkJob(self.bulk, index)
+
+    def position(self, name):
+        index = self.bulk.index(name)
+        return None if index is None else self.bulk.count - index
+
+    def deleted_since(self, at_s):
+        return []
 
     def created_between(self, after, before, exclusive):
         left, right = bisect.bisect_left, bisect.bisect_right
