@@ -69,7 +69,7 @@ static const Expectation expectations[] = {
 	{"BillableTimeInSeconds", NULL, "TrainingStartTime"},
 	{"FinalMetricDataList", "Completed", "AlgorithmSpecification.MetricDefinitions"},
 	{"DebugRuleEvaluationStatuses", NULL, "DebugRuleConfigurations"},
-	{"OutputModelPackageArn", "Completed", "ModelPackageConfig"}
+	{"OutputModelPackageArn", NULL, "ModelPackageConfig"}
 };
 
 /* ----- finding a value ----- */
@@ -686,14 +686,16 @@ is_proved(JsonbContainer *record, const SmfAttribute *attribute)
  *		May Search be asked for the job of a summary?
  *
  * "date_s" is when the service dated the page of the summary, in epoch seconds; negative
- * when it did not.  What has changed a short while ago Search may not have yet.
+ * when it did not.  What has changed a short while ago Search may not have yet, and of a job
+ * whose warm pool may yet change nothing would be proved.
  */
 bool
 smf_proof_may_ask(JsonbContainer *summary, int64 date_s)
 {
 	JsonbValue	time;
 
-	if (date_s < 0 || !member_is_one_of(summary, "TrainingJobStatus", ended_statuses))
+	if (date_s < 0 || !member_is_one_of(summary, "TrainingJobStatus", ended_statuses) ||
+		!warm_pool_ended(summary))
 		return false;
 	if (!find_member(summary, "LastModifiedTime", &time) || time.type != jbvNumeric ||
 		compare_number(time.val.numeric, date_s - MARGIN_S) > 0)

@@ -181,15 +181,10 @@ class Expected:
         return [json.loads(row)["n"] for row in self.rows(of, where, "training_job_name AS n")]
 
     def not_asked(self, of, where="true"):
-        """The names of jobs that have not ended."""
-        rows = map(json.loads, self.rows(of, where, "training_job_name, training_job_status"))
-        return {row["training_job_name"] for row in rows if row["training_job_status"] not in ENDED}
-
-    def not_proved(self, of, where="true"):
         """The names of jobs of which nothing can be proved: they have not ended, or their warm pools have not."""
-        rows = map(json.loads, self.rows(of, where, "training_job_name, warm_pool_status AS pool"))
-        return self.not_asked(of, where) | {row["training_job_name"] for row in rows if row["pool"] and
-                                            row["pool"]["Status"] not in ("Terminated", "Reused")}
+        rows = map(json.loads, self.rows(of, where, "training_job_name, training_job_status, warm_pool_status AS pool"))
+        return {row["training_job_name"] for row in rows if row["training_job_status"] not in ENDED or
+                row["pool"] and row["pool"]["Status"] not in ("Terminated", "Reused")}
 
     def forget(self):
         self.kept.clear()
@@ -266,7 +261,7 @@ def test_limits(session, tap, expected):
 def test_question(session, tap, expected):
     """What Search is asked: names of jobs that the summary's conditions want, and nothing else."""
     restore(expected)
-    names, not_asked, not_proved = expected.names(HISTORY), expected.not_asked(HISTORY), expected.not_proved(HISTORY)
+    names, not_asked, not_proved = expected.names(HISTORY), expected.not_asked(HISTORY), expected.not_asked(HISTORY)
     for where, wanted in (
             ("training_job_status = 'Failed'", lambda row: row["training_job_status"] == "Failed"),
             ("training_job_name LIKE '%7'", lambda row: row["training_job_name"].endswith("7")),
@@ -335,7 +330,7 @@ def test_described(session, tap, expected):
                   {"ListTrainingJobs": 3, "DescribeTrainingJob": 300},
                   "an attribute that is not known to be Search's is described: %s" % columns)
     read = case.read("true", "below")
-    tap.ok(read.calls["Search"] > 0 and read.calls["DescribeTrainingJob"] <= len(expected.not_proved(HISTORY)) + len(read.batches),
+    tap.ok(read.calls["Search"] > 0 and read.calls["DescribeTrainingJob"] <= len(expected.not_asked(HISTORY)) + len(read.batches),
            "... but not one that lies below an attribute of Search", read.calls)
     case.table = case.name + ".auto"
     names = expected.names(HISTORY)[:10]
@@ -393,7 +388,7 @@ def answers(tap, expected, title, settings, not_proved=None, of=BULK, jobs=300, 
     read = case.read(where, columns)
     control("config", AS_IT_IS)
     equal_rows(tap, read, rows, "rows are right when %s" % title)
-    needed = names if not_proved is None else expected.not_proved(of, where) | (not_proved & names)
+    needed = names if not_proved is None else expected.not_asked(of, where) | (not_proved & names)
     extra = collections.Counter(read.described) - collections.Counter(needed)
     tap.equal(sorted(needed - set(read.described)), [], "... what is not proved is described")
     tap.ok(all(sum(extra[name] for name in batch or extra) <= 1 for batch in read.batches) and
@@ -442,8 +437,8 @@ def test_answers(session, tap, expected):
     # the history has jobs of all kinds
     restore(expected)
     not_asked = expected.not_asked(HISTORY)
-    tap.ok(10 < len(not_asked) < len(expected.not_proved(HISTORY)) < 60, "some jobs of the history are running, and some keep a warm pool",
-           (not_asked, expected.not_proved(HISTORY)))
+    tap.ok(10 < len(not_asked) < len(expected.not_asked(HISTORY)) < 60, "some jobs of the history are running, and some keep a warm pool",
+           (not_asked, expected.not_asked(HISTORY)))
     read = answers(tap, expected, "there are jobs of all kinds", {}, set(), HISTORY)
     tap.equal(set(itertools.chain(*read.asked)) & not_asked, set(), "... for those in progress Search is not asked")
     answers(tap, expected, "there are jobs of all kinds, and nothing is proved", ruled("older"), None, HISTORY)
@@ -506,7 +501,8 @@ def full_documents(expected):
              "DebugRuleConfigurations": [rule], "DebugRuleEvaluationStatuses": [status],
              "WarmPoolStatus": {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 7, "ReusedByJob": "other"},
              "ProfilerConfig": {"S3OutputPath": "s3://profile/"}, "HyperParameters": {"Depth": "Four", "rate": "0.1"},
-             "ModelPackageConfig": {"ModelPackageGroupArn": "arn:aws:sagemaker:us-east-1:123456789012:model-package-group/g"},
+             "ModelPackageConfig":
+                 None if failed else {"ModelPackageGroupArn": "arn:aws:sagemaker:us-east-1:123456789012:model-package-group/g"},
              "ModelArtifacts": None if failed else base["ModelArtifacts"],
              "FinalMetricDataList": None if failed else base["FinalMetricDataList"],
              "OutputModelPackageArn": None if failed else "arn:aws:sagemaker:us-east-1:123456789012:model-package/g/7"})
