@@ -173,6 +173,7 @@ beside fuzz bash "$top/test/fuzz/run.sh" 8
 beside document_fuzz "$top/test/with-service" /usr/bin/python3 -B "$top/test/fuzz/documents.py" 2000
 beside query_differential "$top/test/with-service" \
 	/usr/bin/python3 -B "$top/test/differential/queries.py" --queries 2000
+beside auto "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/auto.py"
 beside tls "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/tls.py"
 beside old_libcurl_faults with_old_libcurl -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py" connections
 beside old_libcurl_tls with_old_libcurl /usr/bin/python3 -B "$top/test/t/tls.py"
@@ -204,7 +205,6 @@ tap document_differential "$top/test/with-service" -o "--generated 1000" \
 tap proof "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/proof.py"
 tap queries "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/queries.py"
 tap planning "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/planning.py"
-beside auto "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/auto.py"
 tap async "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/async.py"
 tap faults "$top/test/with-service" -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py"
 tap change "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/change.py"

@@ -437,8 +437,7 @@ def test_answers(session, tap, expected):
     # the history has jobs of all kinds
     restore(expected)
     not_asked = expected.not_asked(HISTORY)
-    tap.ok(10 < len(not_asked) < len(expected.not_asked(HISTORY)) < 60, "some jobs of the history are running, and some keep a warm pool",
-           (not_asked, expected.not_asked(HISTORY)))
+    tap.ok(10 < len(not_asked) < 60, "some jobs of the history are running, or keep a warm pool", not_asked)
     read = answers(tap, expected, "there are jobs of all kinds", {}, set(), HISTORY)
     tap.equal(set(itertools.chain(*read.asked)) & not_asked, set(), "... for those in progress Search is not asked")
     answers(tap, expected, "there are jobs of all kinds, and nothing is proved", ruled("older"), None, HISTORY)
