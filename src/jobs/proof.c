@@ -507,19 +507,21 @@ same_member(JsonbContainer *summary, JsonbContainer *other, const SmfAttribute *
 		same_time(listed.val.numeric, value.val.numeric);
 }
 
-/* Have summary and "other" the same values of all that the list tells? */
-static bool
-same_members(JsonbContainer *summary, JsonbContainer *other, bool (*same_time) (Numeric a, Numeric b))
+/* Of all that the list tells: what summary and "other" have different values of. */
+static AttributeSet
+disagreements(JsonbContainer *summary, JsonbContainer *other, bool (*same_time) (Numeric a, Numeric b))
 {
+	AttributeSet disagreeing = 0;
+
 	for (int i = 0; i < smf_nattributes; i++)
 	{
 		const SmfAttribute *attribute = &smf_attributes[i];
 
 		if (attribute->in_list && attribute->origin == SMF_ORIGIN_MEMBER &&
 			!same_member(summary, other, attribute, same_time))
-			return false;
+			disagreeing |= smf_attribute_bit(attribute);
 	}
-	return true;
+	return disagreeing;
 }
 
 /* Has the warm pool that the job may have left behind ended? */
@@ -714,7 +716,26 @@ smf_proof_may_ask(JsonbContainer *summary, int64 date_s)
 bool
 smf_proof_same_version(JsonbContainer *summary, JsonbContainer *document)
 {
-	return same_members(summary, document, same_second);
+	return disagreements(summary, document, same_second) == 0;
+}
+
+/*
+ * smf_proof_obstacles
+ *		Why a record of Search stands for nothing, if it does not: the attributes in which it is
+ *		not of the version that the summary names, or may change without another version.
+ */
+AttributeSet
+smf_proof_obstacles(JsonbContainer *summary, JsonbContainer *record)
+{
+	AttributeSet obstacles = disagreements(summary, record, same_number);
+
+	if (!warm_pool_ended(record))
+		obstacles |= smf_attribute_bit(smf_attribute_by_column("warm_pool_status"));
+	if (!transitions_complete(record))
+		obstacles |= smf_attribute_bit(smf_attribute_by_column("secondary_status_transitions"));
+	if (!rules_ended(record))
+		obstacles |= smf_attribute_bit(smf_attribute_by_column("debug_rule_evaluation_statuses"));
+	return obstacles;
 }
 
 /*
@@ -730,8 +751,7 @@ smf_proof_attributes(JsonbContainer *summary, JsonbContainer *record)
 {
 	AttributeSet proved = 0;
 
-	if (!same_members(summary, record, same_number) || !warm_pool_ended(record) ||
-		!transitions_complete(record) || !rules_ended(record))
+	if (smf_proof_obstacles(summary, record) != 0)
 		return 0;
 	for (int i = 0; i < smf_nattributes; i++)
 	{
@@ -801,4 +821,25 @@ smf_proof_differences(JsonbContainer *document, JsonbContainer *record, Attribut
 			differ |= smf_attribute_bit(attribute);
 	}
 	return differ;
+}
+
+/*
+ * smf_proof_present
+ *		The attributes, without tags, that a document or a record has: their columns would not
+ *		be NULL.
+ */
+AttributeSet
+smf_proof_present(JsonbContainer *job)
+{
+	AttributeSet present = 0;
+	JsonbValue	value;
+
+	for (int i = 0; i < smf_nattributes; i++)
+	{
+		const SmfAttribute *attribute = &smf_attributes[i];
+
+		if (attribute->kind < SMF_KIND_TAGS && find_attribute(job, attribute, &value))
+			present |= smf_attribute_bit(attribute);
+	}
+	return present;
 }

@@ -13,8 +13,10 @@
 
 extern bool smf_proof_may_ask(JsonbContainer *summary, int64 date_s);
 extern bool smf_proof_same_version(JsonbContainer *summary, JsonbContainer *document);
+extern AttributeSet smf_proof_obstacles(JsonbContainer *summary, JsonbContainer *record);
 extern AttributeSet smf_proof_attributes(JsonbContainer *summary, JsonbContainer *record);
 extern AttributeSet smf_proof_differences(JsonbContainer *document, JsonbContainer *record,
 										  AttributeSet compared);
+extern AttributeSet smf_proof_present(JsonbContainer *job);
 
 #endif							/* SMF_PROOF_H */
