@@ -24,8 +24,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "aws/call_error.h"
 #include "aws/json.h"
 #include "common/hashfn.h"
@@ -33,9 +31,7 @@
 #include "http/http.h"
 #include "jobs/batch.h"
 #include "jobs/document.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
 
 /* What Search may cost a batch before that is described. */
 #define ATTEMPTS_MAX 2
@@ -138,22 +134,6 @@ smf_batches_room(const JobBatches *batches, int n)
 	return !worth_asking(batches, n) || batches->resting > 0 || free_place(batches) >= 0;
 }
 
-/* When the entry's job was created, in whole epoch seconds. */
-static int64
-created_s(const JobEntry *entry)
-{
-	JsonbValue	created;
-	double		s;
-
-	/* who may be asked for has it, as a number */
-	if (!smf_document_member(&entry->listed->root, "CreationTime", &created) ||
-		created.type != jbvNumeric)
-		return 0;
-	s = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-										   NumericGetDatum(created.val.numeric)));
-	return (int64) floor(Min(Max(s, 0), SMF_LAST_SECOND));
-}
-
 /* Start the Search for entries, in the form that the service takes. */
 static void
 start_search(JobBatches *batches, JobBatch *batch, JobEntry **entries, int n)
@@ -163,6 +143,7 @@ start_search(JobBatches *batches, JobBatch *batch, JobEntry **entries, int n)
 	const char *names[SMF_SEARCH_JOBS_MAX];
 	int64		first_s = PG_INT64_MAX;
 	int64		last_s = PG_INT64_MIN;
+	int64		created_s;
 
 	batch->by_span = smf_trust_by_span(batches->trust);
 	for (int i = 0; i < n; i++)
@@ -170,8 +151,9 @@ start_search(JobBatches *batches, JobBatch *batch, JobEntry **entries, int n)
 		names[i] = entries[i]->name;
 		if (!batch->by_span)
 			continue;
-		first_s = Min(first_s, created_s(entries[i]));
-		last_s = Max(last_s, created_s(entries[i]) + 1);
+		created_s = smf_document_created(&entries[i]->listed->root);
+		first_s = Min(first_s, created_s);
+		last_s = Max(last_s, created_s + 1);
 	}
 	batch->call = batch->by_span ? smf_start_span_search(client, first_s, last_s, attempts) :
 		smf_start_names_search(client, names, n, attempts);
@@ -367,24 +349,6 @@ ask_for_fewer(JobBatches *batches, JobBatch *batch)
 	batch->state = BATCH_FREE;
 }
 
-/* Has the service answered that it does not know the operation, or does not take the question? */
-static bool
-not_taken(const AwsCall *call)
-{
-	static const char *const codes[] = {
-		"ValidationException", "UnknownOperationException", "UnknownOperation", "InvalidAction",
-		"SerializationException", "NotImplemented"
-	};
-	const char *code = smf_call_error(call)->code;
-
-	for (int i = 0; code != NULL && i < lengthof(codes); i++)
-	{
-		if (strcmp(code, codes[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Search has failed: what is to become of the batch? */
 static void
 take_failure(JobBatches *batches, JobBatch *batch)
@@ -396,7 +360,7 @@ take_failure(JobBatches *batches, JobBatch *batch)
 		ask_for_fewer(batches, batch);
 		return;
 	}
-	if (!denied && not_taken(batch->call))
+	if (!denied && smf_search_not_taken(smf_call_error(batch->call)))
 	{
 		/* another batch may have tried the other form meanwhile */
 		if (!batch->by_span &&

@@ -11,11 +11,16 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "aws/call_error.h"
 #include "aws/json.h"
 #include "compat/base.h"
 #include "compat/jobs.h"
 #include "jobs/document.h"
+#include "jobs/operation.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
 
 /* Raise that a response is not what the API documents; "what" completes "response ...". */
 smf_noreturn static void
@@ -220,4 +225,21 @@ smf_document_record_tags(Jsonb *record)
 	}
 	smf_push_jsonb(&tags_object, WJB_END_OBJECT, NULL);
 	return JsonbValueToJsonb(tags_object.result);
+}
+
+/*
+ * smf_document_created
+ *		When the job of a summary was created, in whole epoch seconds; 0 where it does not say.
+ */
+int64
+smf_document_created(JsonbContainer *summary)
+{
+	JsonbValue	created;
+	double		s;
+
+	if (!smf_document_member(summary, "CreationTime", &created) || created.type != jbvNumeric)
+		return 0;
+	s = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+										   NumericGetDatum(created.val.numeric)));
+	return (int64) floor(Min(Max(s, 0), SMF_LAST_SECOND));
 }

@@ -20,6 +20,7 @@ extern void smf_document_object(const AwsCall *call, JsonbContainer *object, con
 								JsonbValue *value);
 extern Jsonb *smf_document_record_tags(Jsonb *record);
 extern Jsonb *smf_document_tags(List *responses);
+extern int64 smf_document_created(JsonbContainer *summary);
 extern bool smf_document_member(JsonbContainer *object, const char *key, JsonbValue *value);
 
 #endif							/* SMF_DOCUMENT_H */

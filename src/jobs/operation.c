@@ -408,6 +408,27 @@ smf_job_not_found(const AwsError *error)
 	return false;
 }
 
+/*
+ * smf_search_not_taken
+ *		Does the error say that the service does not know Search, or does not take what it was
+ *		asked?
+ */
+bool
+smf_search_not_taken(const AwsError *error)
+{
+	static const char *const codes[] = {
+		"ValidationException", "UnknownOperationException", "UnknownOperation", "InvalidAction",
+		"SerializationException", "NotImplemented"
+	};
+
+	for (int i = 0; error->code != NULL && i < lengthof(codes); i++)
+	{
+		if (strcmp(error->code, codes[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* What aws/ is to know of calls about jobs. */
 const AwsTopic smf_job_topic = {
 	.noun = "training job",

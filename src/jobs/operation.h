@@ -96,6 +96,7 @@ extern AwsCall *smf_start_list_tags(AwsClient *client, const char *job_name, con
 extern const AwsTopic smf_job_topic;
 
 extern bool smf_job_not_found(const AwsError *error);
+extern bool smf_search_not_taken(const AwsError *error);
 
 extern bool smf_training_job_name_valid(const char *name);
 extern char *smf_training_job_arn_name(const char *arn, const char *region, const char *account_id);
