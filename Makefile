@@ -22,6 +22,7 @@ OBJS = \
 	src/option_check.o \
 	src/fdw/analyze.o \
 	src/fdw/check.o \
+	src/fdw/check_search.o \
 	src/fdw/column.o \
 	src/fdw/demand.o \
 	src/fdw/early.o \

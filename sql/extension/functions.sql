@@ -30,6 +30,19 @@ REVOKE EXECUTE ON FUNCTION @extschema@.sagemaker_fdw_check_server(name) FROM PUB
 COMMENT ON FUNCTION @extschema@.sagemaker_fdw_check_server(name) IS
 	'what works for a server and the current role, and what is missing: a row for each check';
 
+-- 45 calls for 20 jobs; not STRICT, since no rows would look like no differences.
+CREATE FUNCTION @extschema@.sagemaker_fdw_check_search(server name, jobs integer DEFAULT 20,
+	OUT attribute text, OUT compared integer, OUT same integer, OUT differs integer,
+	OUT only_describe integer, OUT only_search integer)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 1800000 ROWS 40;
+
+REVOKE EXECUTE ON FUNCTION @extschema@.sagemaker_fdw_check_search(name, integer) FROM PUBLIC;
+
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_check_search(name, integer) IS
+	'whether Search says of the newest jobs that have ended what DescribeTrainingJob says: a row for each attribute';
+
 CREATE FUNCTION @extschema@.sagemaker_fdw_disconnect(server name DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME'

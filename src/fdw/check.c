@@ -218,7 +218,8 @@ check_permission(Check *check, JobOperation operation, const AwsCall *made)
 	if (made == NULL)
 		put_row(check, name, false, error_text(check->error));
 	else if (!smf_call_failed(made) || smf_job_not_found(smf_call_error(made)))
-		put_row(check, name, true, "allowed");
+		put_row(check, name, true, operation != SMF_OP_SEARCH ? "allowed" :
+				"allowed; sagemaker_fdw_check_search tells whether it says what DescribeTrainingJob says");
 	else if (smf_call_denied(made))
 		put_row(check, name, false,
 				psprintf("Allow sagemaker:%s in the IAM policy. %s", smf_operation_name(operation),

@@ -201,6 +201,7 @@ def test_planted(session, tap):
     for what in ("sagemaker_fdw_stats", "sagemaker_fdw_progress", "sagemaker_fdw_refresh_status", "sagemaker_instance_groups(NULL::jsonb)",
                  "sagemaker_billable_instance_seconds(1, NULL::jsonb)", "sagemaker_retained_instance_seconds(NULL::jsonb, NULL::jsonb)",
                  "sagemaker_spot_savings_percent(500, 100)", "sagemaker_fdw_check_server('history'::name)",
+                 "sagemaker_fdw_check_search('history'::name, 1)",
                  "sagemaker_fdw_refresh_forget('reports.jobs'::pg_catalog.regclass, 'nobody'::name, NULL::text)"):
         tap.equal(other.ask("SELECT * FROM planted.%s" % what)[1], "00000", "%s runs none" % what)
     tap.equal(other.run("SELECT planted.sagemaker_primary_status(s::planted.sagemaker_secondary_status) "
@@ -608,8 +609,8 @@ def test_labels(session, tap):
     """COST, PARALLEL and volatility."""
     own = ("FROM pg_proc AS p JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e' "
            "JOIN pg_extension AS e ON e.oid = d.refobjid AND extname = 'sagemaker_fdw' ")
-    tap.equal(session.run("SELECT proname, procost >= 40000 " + own + "WHERE proname ~ 'describe_training_job|check_server|account_id' ORDER BY 1"),
-              ["sagemaker_describe_training_job|t", "sagemaker_fdw_account_id|t", "sagemaker_fdw_check_server|t"],
+    tap.equal(session.run("SELECT proname, procost >= 40000 " + own + "WHERE proname ~ 'describe_training_job|check_server|check_search|account_id' ORDER BY 1"),
+              ["sagemaker_describe_training_job|t", "sagemaker_fdw_account_id|t", "sagemaker_fdw_check_search|t", "sagemaker_fdw_check_server|t"],
               "functions that make calls cost what a call does")
     control("calls")
     tap.equal(session.run("SELECT count(*) FROM generate_series(1, 3) AS n WHERE sagemaker_describe_training_job('history', 'no-such-job') IS NULL AND n > 3"), ["0"],

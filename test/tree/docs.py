@@ -87,6 +87,7 @@ PAGES = {
                                                 for role in ("analyst", "auditor", "CURRENT_USER")), ""),
     "doc/options.md": (FRONT_PAGE, "", ""),
     "doc/pushdown.md": (FRONT_PAGE, "", ""),
+    "doc/search.md": (FRONT_PAGE, "", ""),
     "doc/operations.md": (TWO_ACCOUNTS, "", ""),
     "doc/problems.md": (FRONT_PAGE, "", ""),
 }
