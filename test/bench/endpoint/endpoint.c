@@ -10,10 +10,12 @@
  * CERTIFICATES is a file with its own certificate and those between it and a root.  It serves
  * ListTrainingJobs, DescribeTrainingJob, Search and ListTags for any number of jobs, made
  * from templates when they are asked for (templates.py), each region having the same ones:
- * job 1 is the newest, ANCHOR (epoch seconds) less a minute old, and a minute lies between
- * two jobs.  READY_FILE is written with two lines, the http and the https URL.
+ * job 1 is the newest, created a minute before ANCHOR (epoch seconds), and a minute lies between
+ * two jobs.  All have ended; where ANCHOR is a day ago, hours ago.  READY_FILE is written with two
+ * lines, the http and the https URL.
  *
  *	POST /_control/config?latency_ms=20&jobs=10000		before each answer; how many there are
+ *	POST /_control/config?calls_per_s=5		that each operation bears, as many being saved up; 0: any number
  *	POST /_control/change?jobs=50		so many, evenly spread, are modified a second later
  *	GET /_control/calls		the calls since this was last asked: "Search=3", or "none"
  *	POST /_control/close	ends all TLS connections, as a service does with idle ones
@@ -21,10 +23,10 @@
  *							resumed a session: "all=16 resumed=0"
  *
  * Not accounted for: signatures are not verified (the tests' own endpoint does that; the
- * region is taken from their scope), there are no faults and no throttling, requests are not
- * pipelined, and what a request may hold beside the page, its order and the bounds on creation
- * time is refused rather than overlooked.  A handshake that the socket has no room for ends the
- * connection.
+ * region is taken from their scope), there are no faults but throttling, requests are not
+ * pipelined, and what a request may hold beside the page, its order, the bounds on creation
+ * time and the names that Search is asked for is refused rather than overlooked.  A handshake
+ * that the socket has no room for ends the connection.
  *
  *-------------------------------------------------------------------------
  */
@@ -55,6 +57,9 @@
 #define REGION_MAX 32
 #define DEFAULT_PAGE 10
 #define LARGEST_PAGE 100
+#define VALUE_MAX 1024			/* of a filter */
+#define FILTERS_MAX 20
+#define NAMES_MAX 256
 #define SECONDS_BETWEEN_JOBS 60
 /* every job is created that far into its second */
 #define CREATED_MS 123
@@ -125,7 +130,17 @@ typedef struct Request
 	double		before;
 	bool		ascending;
 	char		name[512];		/* TrainingJobName, or the end of ResourceArn */
+	bool		by_name;		/* Search: only these jobs, those that exist of the names in the filters */
+	long		wanted[NAMES_MAX];
+	int			nwanted;
 } Request;
+
+/* What an operation may be called still: tokens, a call taking one. */
+typedef struct Bucket
+{
+	double		tokens;
+	int64_t		filled_us;		/* when they were counted */
+} Bucket;
 
 typedef struct Connection
 {
@@ -138,6 +153,7 @@ typedef struct Connection
 	size_t		out_sent;
 	Request		request;		/* that waits for its time */
 	const char *refused;		/* why it cannot be served, or NULL */
+	bool		throttled;		/* that is one call too many */
 	int64_t		due_us;
 	struct Connection *next;	/* in the queue of those that wait */
 } Connection;
@@ -151,6 +167,8 @@ static int	ntemplates;
 static int64_t anchor_s;
 static long njobs;
 static int64_t latency_us;
+static long calls_per_s;		/* that each operation bears; 0: any number */
+static Bucket buckets[OP_NONE];
 static uint8_t changes[JOBS_MAX + 1];	/* how often each job was modified */
 static long calls[OP_NONE];
 static int	epoll_fd;
@@ -399,6 +417,110 @@ read_string(const char **at, char *string, size_t size)
 	return true;
 }
 
+/* Skip the character if it comes next, and space around it; false when another does. */
+static bool
+skip(const char **at, char character)
+{
+	skip_space(at);
+	if (**at != character)
+		return false;
+	(*at)++;
+	skip_space(at);
+	return true;
+}
+
+/* Want the jobs that exist of those in a list of names; what is wrong with it, or NULL. */
+static const char *
+want_names(Request *request, char *list)
+{
+	char	   *rest = NULL;
+
+	for (char *name = strtok_r(list, ",", &rest); name != NULL; name = strtok_r(NULL, ",", &rest))
+	{
+		long		index = job_index(name);
+
+		if (index == 0)
+			continue;
+		if (request->nwanted == NAMES_MAX)
+			return "Too many names";
+		request->wanted[request->nwanted++] = index;
+	}
+	return NULL;
+}
+
+/* A filter of Search: names in a list, and no other; returns what is wrong with it, or NULL. */
+static const char *
+read_filter(Request *request, const char **at)
+{
+	char		key[64];
+	char		text[VALUE_MAX + 1];
+	char		list[VALUE_MAX + 1] = "";
+
+	if (!skip(at, '{'))
+		return "A filter is expected";
+	do
+	{
+		if (!read_string(at, key, sizeof(key)) || !skip(at, ':') || !read_string(at, text, sizeof(text)))
+			return "Not a member of a filter, or too long a value";
+		if (strcmp(key, "Value") == 0)
+			strcpy(list, text);
+		else if (!(strcmp(key, "Name") == 0 && strcmp(text, "TrainingJobName") == 0) &&
+				 !(strcmp(key, "Operator") == 0 && strcmp(text, "In") == 0))
+			return "Not served here";
+	} while (skip(at, ','));
+	return skip(at, '}') ? want_names(request, list) : "A filter is not closed";
+}
+
+/* Newest first. */
+static int
+compare_wanted(const void *a, const void *b)
+{
+	long		first = *(const long *) a;
+	long		second = *(const long *) b;
+
+	return (first > second) - (first < second);
+}
+
+/* The expression of Search: filters joined by Or; returns what is wrong with it, or NULL. */
+static const char *
+read_expression(Request *request, const char **at)
+{
+	char		key[64];
+	char		text[64] = "";
+	bool		joined_by_or = false;
+	int			nfilters = 0;
+
+	request->by_name = true;
+	if (!skip(at, '{'))
+		return "An expression is expected";
+	do
+	{
+		if (!read_string(at, key, sizeof(key)) || !skip(at, ':'))
+			return "A member of the expression is expected";
+		if (strcmp(key, "Operator") == 0 && read_string(at, text, sizeof(text)))
+		{
+			joined_by_or = strcmp(text, "Or") == 0;
+			continue;
+		}
+		if (strcmp(key, "Filters") != 0 || !skip(at, '['))
+			return "Not served here";
+		do
+		{
+			const char *problem = read_filter(request, at);
+
+			if (problem != NULL)
+				return problem;
+			nfilters++;
+		} while (skip(at, ','));
+		if (!skip(at, ']'))
+			return "The filters are not closed";
+	} while (skip(at, ','));
+	if (!skip(at, '}') || nfilters > FILTERS_MAX || (nfilters > 1 && !joined_by_or))
+		return "Not served here";
+	qsort(request->wanted, request->nwanted, sizeof(long), compare_wanted);
+	return NULL;
+}
+
 /* A member of the request; returns what is wrong with it, or NULL. */
 static const char *
 read_member(Request *request, const char *key, const char **at)
@@ -406,6 +528,8 @@ read_member(Request *request, const char *key, const char **at)
 	char		text[512];
 	char	   *end;
 
+	if (strcmp(key, "SearchExpression") == 0)
+		return read_expression(request, at);
 	if (**at == '{' || **at == '[')
 		return "Not served here";
 	if (**at != '"')
@@ -540,6 +664,29 @@ read_head(Request *request, const char *head)
 
 /* ----- answers ----- */
 
+/* What a page tells of a job; "first" of the page's. */
+static void
+put_listed(Buffer *body, const Request *request, Text text, long index, bool first)
+{
+	if (!first)
+		put(body, ",", 1);
+	if (text == TEXT_RECORD)
+		put_string(body, "{\"TrainingJob\":");
+	put_job(body, text, index, request->region);
+	if (text == TEXT_RECORD)
+		put(body, "}", 1);
+}
+
+/* The page ends, and with "next" another one follows that begins with it. */
+static void
+put_page_end(Buffer *body, long next)
+{
+	put(body, "]", 1);
+	if (next != 0)
+		put_format(body, ",\"NextToken\":\"%ld\"", next);
+	put(body, "}", 1);
+}
+
 /* A page of jobs; "text" is what is told of each. */
 static void
 put_page(Buffer *body, const Request *request, Text text)
@@ -557,26 +704,40 @@ put_page(Buffer *body, const Request *request, Text text)
 		at = request->next;
 	put_string(body, text == TEXT_SUMMARY ? "{\"TrainingJobSummaries\":[" : "{\"Results\":[");
 	for (int i = 0; i < request->max_results && (behind - at) * step > 0; i++, at += step)
+		put_listed(body, request, text, at, i == 0);
+	put_page_end(body, (behind - at) * step > 0 ? at : 0);
+}
+
+/* A page of the jobs that Search is asked for by name. */
+static void
+put_wanted(Buffer *body, const Request *request)
+{
+	long		step = request->ascending ? -1 : 1;
+	int			at = request->ascending ? request->nwanted - 1 : 0;
+	int			n = 0;
+
+	put_string(body, "{\"Results\":[");
+	for (; at >= 0 && at < request->nwanted && n < request->max_results; at += step)
 	{
-		if (i > 0)
-			put(body, ",", 1);
-		if (text == TEXT_RECORD)
-			put_string(body, "{\"TrainingJob\":");
-		put_job(body, text, at, request->region);
-		if (text == TEXT_RECORD)
-			put(body, "}", 1);
+		long		index = request->wanted[at];
+
+		if (request->next == 0 || (index - request->next) * step >= 0)
+			put_listed(body, request, TEXT_RECORD, index, n++ == 0);
 	}
-	put(body, "]", 1);
-	if ((behind - at) * step > 0)
-		put_format(body, ",\"NextToken\":\"%ld\"", at);
-	put(body, "}", 1);
+	put_page_end(body, at >= 0 && at < request->nwanted ? request->wanted[at] : 0);
 }
 
 /* The answer's status. */
 static int
-put_answer(Buffer *body, const Request *request, const char *refused)
+put_answer(Buffer *body, const Request *request, const char *refused, bool throttled)
 {
 	long		index = job_index(request->name);
+
+	if (throttled)
+	{
+		put_string(body, "{\"__type\":\"ThrottlingException\",\"message\":\"Rate exceeded\"}");
+		return 400;
+	}
 
 	if (refused == NULL && index == 0 &&
 		(request->operation == OP_DESCRIBE || request->operation == OP_LIST_TAGS))
@@ -593,7 +754,10 @@ put_answer(Buffer *body, const Request *request, const char *refused)
 			put_page(body, request, TEXT_SUMMARY);
 			break;
 		case OP_SEARCH:
-			put_page(body, request, TEXT_RECORD);
+			if (request->by_name)
+				put_wanted(body, request);
+			else
+				put_page(body, request, TEXT_RECORD);
 			break;
 		case OP_DESCRIBE:
 			put_job(body, TEXT_DOCUMENT, index, request->region);
@@ -703,7 +867,21 @@ flush(Connection *connection)
 }
 
 /* The head needs the body's length: room is left for it, and what is not needed skipped. */
-#define HEAD_ROOM 256
+#define HEAD_ROOM 320
+
+/* The time of day, as a header has it; it changes once a second. */
+static const char *
+date_header(void)
+{
+	static char text[64];
+	static time_t written_s;
+	time_t		now_s = time(NULL);
+
+	if (now_s != written_s)
+		strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", gmtime(&now_s));
+	written_s = now_s;
+	return text;
+}
 
 static void
 send_answer(Connection *connection, int (*fill) (Buffer *, Connection *))
@@ -718,10 +896,10 @@ send_answer(Connection *connection, int (*fill) (Buffer *, Connection *))
 	out->len = HEAD_ROOM;
 	status = fill(out, connection);
 	len = snprintf(head, sizeof(head),
-				   "HTTP/1.1 %d %s\r\nContent-Type: application/x-amz-json-1.1\r\n"
+				   "HTTP/1.1 %d %s\r\nContent-Type: application/x-amz-json-1.1\r\nDate: %s\r\n"
 				   "x-amzn-RequestId: 00000000-0000-4000-8000-000000000000\r\n"
 				   "Content-Length: %zu\r\n\r\n",
-				   status, status == 200 ? "OK" : "Bad Request", out->len - HEAD_ROOM);
+				   status, status == 200 ? "OK" : "Bad Request", date_header(), out->len - HEAD_ROOM);
 	connection->out_sent = HEAD_ROOM - len;
 	memcpy(out->data + connection->out_sent, head, len);
 	flush(connection);
@@ -730,10 +908,37 @@ send_answer(Connection *connection, int (*fill) (Buffer *, Connection *))
 static int
 fill_answer(Buffer *body, Connection *connection)
 {
-	return put_answer(body, &connection->request, connection->refused);
+	return put_answer(body, &connection->request, connection->refused, connection->throttled);
 }
 
 /* ----- control ----- */
+
+/* What is saved up at first is a second's calls. */
+static void
+fill_buckets(void)
+{
+	for (int i = 0; i < OP_NONE; i++)
+		buckets[i] = (Bucket) {calls_per_s, now_us()};
+}
+
+/* Is another call of the operation one too many? */
+static bool
+too_many(Operation operation)
+{
+	Bucket	   *bucket = &buckets[operation];
+	int64_t		now = now_us();
+
+	if (calls_per_s == 0)
+		return false;
+	bucket->tokens += (now - bucket->filled_us) / 1e6 * calls_per_s;
+	if (bucket->tokens > calls_per_s)
+		bucket->tokens = calls_per_s;
+	bucket->filled_us = now;
+	if (bucket->tokens < 1)
+		return true;
+	bucket->tokens--;
+	return false;
+}
 
 /* The number that a parameter of the path has, or "otherwise". */
 static long
@@ -754,8 +959,10 @@ fill_control(Buffer *body, Connection *connection)
 	{
 		latency_us = parameter(path, "latency_ms=", latency_us / 1000) * 1000;
 		njobs = parameter(path, "jobs=", njobs);
-		if (njobs < 0 || njobs >= JOBS_MAX || latency_us < 0)
+		calls_per_s = parameter(path, "calls_per_s=", calls_per_s);
+		if (njobs < 0 || njobs >= JOBS_MAX || latency_us < 0 || calls_per_s < 0)
 			return 400;
+		fill_buckets();
 	}
 	else if (strncmp(path, "change", 6) == 0)
 	{
@@ -857,6 +1064,7 @@ serve(Connection *connection, char *body)
 	Request    *request = &connection->request;
 
 	connection->refused = NULL;
+	connection->throttled = false;
 	read_head(request, connection->in);
 	if (strstr(connection->in, " /_control/") == strchr(connection->in, ' '))
 	{
@@ -866,6 +1074,7 @@ serve(Connection *connection, char *body)
 	if (request->operation != OP_NONE)
 	{
 		calls[request->operation]++;
+		connection->throttled = too_many(request->operation);
 		connection->refused = read_body(request, body);
 	}
 	if (latency_us > 0)
