@@ -1,11 +1,12 @@
 """What is done without the extension: boto3 in threads, and COPY through psql.
 
-    boto3_copy.py URL WORKLOAD JOBS THREADS [TABLE]
+    boto3_copy.py URL WORKLOAD JOBS THREADS [TABLE] [--adaptive]
 
 WORKLOAD is what is asked for: "lookup" (one job after another), "names" (so many jobs at once), "all"
 (the list, and each job of it), "summary" (the list), "newest" (the list's first page, and each job of
 it), or "search".  With TABLE, whose columns are the API's attributes in the API's order, rows are
-written as they come; without it they are thrown away.  Prints a line of JSON: rows, seconds, seconds to
+written as they come; without it they are thrown away.  With --adaptive, calls that are throttled
+slow the next ones down, and are tried often.  Prints a line of JSON: rows, seconds, seconds to
 the first row, seconds of this process's CPU, its peak memory in kB.
 
 The interpreter's start, imports, and the making of the client, which took one call already, are not
@@ -89,12 +90,15 @@ def documents(client, workload, jobs, threads):
 
 
 def main():
-    url, workload, jobs, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    table = sys.argv[5] if len(sys.argv) > 5 else None
+    adaptive = "--adaptive" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--adaptive"]
+    url, workload, jobs, threads = arguments[0], arguments[1], int(arguments[2]), int(arguments[3])
+    table = arguments[4] if len(arguments) > 4 else None
+    retries = {"mode": "adaptive", "total_max_attempts": 20} if adaptive else {"mode": "standard"}
     client = boto3.client(
         "sagemaker", region_name="us-east-1", endpoint_url=url, aws_access_key_id="AKIDBULK000000000001",
         aws_secret_access_key="secret/of+the/bulk/account00000000000001",
-        config=botocore.config.Config(max_pool_connections=threads, retries={"mode": "standard"}))
+        config=botocore.config.Config(max_pool_connections=threads, retries=retries))
     client.describe_training_job(TrainingJobName="bulk-000001")
 
     before = time.process_time()

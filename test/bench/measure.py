@@ -32,6 +32,12 @@ REFRESH = "CALL sagemaker_fdw_refresh('kept', 'aws.training_jobs', since => now(
 TIMES_BOTO3 = 15
 PATIENCE_S = 1800
 FDW, BOTO3, CLI, FLOOR = "sagemaker_fdw", "boto3 in threads", "AWS CLI", "bare libcurl"
+AUTO, DESCRIBE, SEARCH = ("sagemaker_fdw, scan_api '%s'" % api for api in ("auto", "describe", "search"))
+BOTO3_SEARCH = "boto3, Search"
+AUTO_CALLS = 240                # at most, for 10,000 jobs
+CALLS_PER_S = 5                 # of each operation, where calls are limited
+LIMITED_RUNS = 3                # of those that take seconds there; the others run once
+LEARNT, LIMITED = 30, 60        # jobs that are described there before, and while, it is measured
 
 
 # -- the endpoint --------------------------------------------------------------
@@ -41,8 +47,8 @@ def control(path, data=None):
         return answer.read().decode()
 
 
-def serve(jobs, latency_ms):
-    control("config?jobs=%d&latency_ms=%d" % (jobs, latency_ms), b"")
+def serve(jobs, latency_ms, calls_per_s=0):
+    control("config?jobs=%d&latency_ms=%d&calls_per_s=%d" % (jobs, latency_ms, calls_per_s), b"")
 
 
 def calls_made():
@@ -88,12 +94,21 @@ def explained(session, query):
     return json.loads("".join(ask(session, "EXPLAIN (ANALYZE, FORMAT JSON) " + query)))[0]
 
 
-def reading(query, schema="aws"):
+def reading(query, schema="aws", before=ONE_CALL):
     """A query whose rows are thrown away by the executor."""
     def work(session):
         plan = explained(session, query)["Plan"]
         return {"rows": plan["Actual Rows"], "first_s": plan["Actual Startup Time"] / 1000}
-    return lambda: in_session(work, ONE_CALL % schema)
+    return lambda: in_session(work, before % schema)
+
+
+def on_new_server(run, schema, api):
+    """The same, on a server of which nobody has learnt yet how many calls are borne."""
+    def anew():
+        prepare("DROP SERVER IF EXISTS {0} CASCADE; DROP SCHEMA IF EXISTS {0}".format(schema))
+        prepare(server(schema, HALF_CONCURRENCY, api=api))
+        return run()
+    return anew
 
 
 def look_ups_at_once(schema):
@@ -210,17 +225,21 @@ def connections_of_floor():
         lambda kept: floor("names" if kept else "fresh", calls, HALF_CONCURRENCY, TLS_URL)()["cpu_s"])
 
 
+def server(name, concurrency, url=URL, api=None):
+    """What makes a server, and its table in a schema of that name; with an "api" for scans, of the columns of Search."""
+    return ("CREATE SERVER {0} FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', endpoint_url '{1}', "
+            "max_concurrency '{2}'{3}); CREATE USER MAPPING FOR CURRENT_USER SERVER {0} OPTIONS (aws_access_key_id "
+            "'{4}', aws_secret_access_key '{5}'); CREATE SCHEMA {0}; IMPORT FOREIGN SCHEMA sagemaker FROM SERVER {0} "
+            "INTO {0}{6};").format(name, url, concurrency, ", scan_api '%s'" % api if api else "", *BULK,
+                                   " OPTIONS (attributes 'search')" if api else "")
+
+
 def make_schema(jobs):
     subprocess.run(["psql", "-X", "-q", "-d", "postgres", "-c", "CREATE DATABASE %s" % DATABASE], check=True)
-    server = ("CREATE SERVER {0} FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', endpoint_url '{1}', "
-              "max_concurrency '{2}'{3}); CREATE USER MAPPING FOR CURRENT_USER SERVER {0} OPTIONS (aws_access_key_id "
-              "'{4}', aws_secret_access_key '{5}'); CREATE SCHEMA {0}; IMPORT FOREIGN SCHEMA sagemaker FROM SERVER {0} "
-              "INTO {0}{6};")
     prepare("CREATE EXTENSION sagemaker_fdw; SET sagemaker_fdw.max_calls = 0;" +
-            server.format("aws", URL, CONCURRENCY, "", *BULK, "") +
-            server.format("searched", URL, CONCURRENCY, ", scan_api 'search'", *BULK, " OPTIONS (attributes 'search')") +
-            server.format("tls", TLS_URL, CONCURRENCY, "", *BULK, "") +
-            server.format("tls_half", TLS_URL, HALF_CONCURRENCY, "", *BULK, ""))
+            server("aws", CONCURRENCY) + server("tls", CONCURRENCY, TLS_URL) +
+            server("tls_half", HALF_CONCURRENCY, TLS_URL) +
+            "".join(server("by_" + api, HALF_CONCURRENCY, api=api) for api in ("auto", "describe", "search")))
     prepare("CREATE TABLE everywhere (LIKE aws.training_jobs) PARTITION BY LIST (region)")
     for number, region in enumerate(REGIONS):
         prepare("CREATE FOREIGN TABLE part_%d PARTITION OF everywhere FOR VALUES IN ('%s') SERVER aws OPTIONS "
@@ -231,15 +250,16 @@ def make_schema(jobs):
 
 # -- its peers -----------------------------------------------------------------
 
-def boto3(workload, jobs, table=None, like=None, url=URL, threads=CONCURRENCY):
+def boto3(workload, jobs, table=None, like=None, url=URL, threads=CONCURRENCY, adaptive=False):
     def run():
         if table:
             prepare("DROP TABLE IF EXISTS {0}; CREATE TABLE {0} AS SELECT {1} FROM {2} LIMIT 0".format(
                 table, columns(like, DERIVED), like))
         control("calls")
         done = subprocess.run([sys.executable, "-B", os.path.join(HERE, "boto3_copy.py"), url, workload, str(jobs),
-                               str(threads), *([table] if table else [])], check=True, stdout=subprocess.PIPE,
-                              encoding="utf-8", env={**os.environ, "PGDATABASE": DATABASE})
+                               str(threads), *([table] if table else []), *(["--adaptive"] if adaptive else [])],
+                              check=True, stdout=subprocess.PIPE, encoding="utf-8",
+                              env={**os.environ, "PGDATABASE": DATABASE})
         taken = json.loads(done.stdout)
         taken["warm_up"] = 1
         return taken
@@ -281,30 +301,50 @@ def command_line(jobs):
 # -- workloads -----------------------------------------------------------------
 
 class Workload:
-    """The same rows, by each of those that are compared."""
+    """The same rows, by each of those that are compared, of which the first is the one that the others stand beside.
 
-    def __init__(self, title, jobs, latency_ms, rows, calls, peers, served=None, connections=None):
+    "calls" is how many there are to be, or in which range; None where nobody knows, and by name where they differ.
+    "fewer" are the rows of those that read fewer, since they are slow; "most_runs" is how often a name runs at most.
+    """
+
+    def __init__(self, title, jobs, latency_ms, rows, calls, peers, served=None, connections=None, fewer=None,
+                 calls_per_s=0, most_runs=None):
         self.title, self.jobs, self.latency_ms, self.connections = title, jobs, latency_ms, connections
         self.rows, self.calls, self.peers = rows, calls, peers
         self.served = served or jobs
+        self.fewer, self.calls_per_s, self.most_runs = fewer or {}, calls_per_s, most_runs or {}
+        self.mine = next(iter(peers))
         self.runs = {name: [] for name in peers}
 
+    def rows_of(self, name):
+        return self.fewer.get(name, self.rows)
+
+    def check_calls(self, name, made):
+        calls = self.calls.get(name) if isinstance(self.calls, dict) else self.calls
+        if name == CLI or calls is None:
+            return
+        if made not in (calls if isinstance(calls, range) else [calls]):
+            sys.exit("%s, %s: %d calls, not %s" % (self.title, name, made, calls))
+
     def measure(self, runs):
-        serve(self.served, self.latency_ms)
-        for _ in range(runs):
+        for number in range(runs):
             for name, run in self.peers.items():
-                taken = run()
-                taken["calls"] = calls_made() - taken.pop("warm_up", 0)
-                if taken["rows"] != self.rows:
-                    sys.exit("%s, %s: %s rows, not %d" % (self.title, name, taken["rows"], self.rows))
-                if name != CLI and self.calls is not None and taken["calls"] != self.calls:
-                    sys.exit("%s, %s: %d calls, not %d" % (self.title, name, taken["calls"], self.calls))
-                if self.connections is not None and handshakes()[0] != self.connections:
-                    sys.exit("%s, %s: not %d new connections" % (self.title, name, self.connections))
-                taken["seconds"] = taken.pop("exact_s", taken["seconds"])
-                taken["rate"] = taken["rows"] / taken["seconds"]
-                taken["cpu_us"] = taken["cpu_s"] / taken["rows"] * 1e6 if taken.get("cpu_s") is not None else None
-                self.runs[name].append(taken)
+                if number < self.most_runs.get(name, runs):
+                    self.measure_one(name, run)
+
+    def measure_one(self, name, run):
+        serve(self.served, self.latency_ms, self.calls_per_s)
+        taken = run()
+        taken["calls"] = calls_made() - taken.pop("warm_up", 0)
+        if taken["rows"] != self.rows_of(name):
+            sys.exit("%s, %s: %s rows, not %d" % (self.title, name, taken["rows"], self.rows_of(name)))
+        self.check_calls(name, taken["calls"])
+        if self.connections is not None and handshakes()[0] != self.connections:
+            sys.exit("%s, %s: not %d new connections" % (self.title, name, self.connections))
+        taken["seconds"] = taken.pop("exact_s", taken["seconds"])
+        taken["rate"] = taken["rows"] / taken["seconds"]
+        taken["cpu_us"] = taken["cpu_s"] / taken["rows"] * 1e6 if taken.get("cpu_s") is not None else None
+        self.runs[name].append(taken)
 
     def figures(self, name, key):
         """(median, least, most), or None."""
@@ -316,12 +356,52 @@ class Workload:
         return figures and figures[0]
 
     def ratio(self, other, key="rate"):
-        mine, its = self.median(FDW, key), self.median(other, key)
+        mine, its = self.median(self.mine, key), self.median(other, key)
         return mine / its if mine and its else None
 
 
 def pages(jobs):
     return -(-jobs // 100)
+
+
+# columns that records of Search do not have, or not for one call
+NOT_SEARCHED = ("tags", "raw_response")
+
+
+def searching(largest, some, latencies):
+    """All that Search has, by each of those who can say it; (key, workload)."""
+    what = columns("by_auto.training_jobs", NOT_SEARCHED)
+    query = "SELECT %s FROM %s.training_jobs"
+    for latency_ms in (0, latencies[-1]):
+        peers = {AUTO: reading(query % (what, "by_auto"), "by_auto"),
+                 DESCRIBE: reading("%s LIMIT %d" % (query % (what, "by_describe"), some), "by_describe"),
+                 SEARCH: reading(query % (what, "by_search"), "by_search")}
+        if latency_ms:
+            peers[BOTO3_SEARCH] = boto3("search", largest, threads=HALF_CONCURRENCY)
+            peers[BOTO3] = boto3("all", some, threads=HALF_CONCURRENCY)
+            peers[FLOOR] = floor("search", largest)
+        yield "auto%d" % latency_ms, Workload(
+            "all columns of Search, %d at once" % HALF_CONCURRENCY, largest, latency_ms, largest,
+            {AUTO: range(AUTO_CALLS + 1), DESCRIBE: pages(some) + some,
+             SEARCH: pages(largest), BOTO3_SEARCH: pages(largest), BOTO3: pages(some) + some, FLOOR: pages(largest)},
+            peers, fewer={DESCRIBE: some, BOTO3: some})
+
+
+def limited(jobs):
+    """The same where each operation may be called a few times a second only."""
+    what = columns("by_auto.training_jobs", NOT_SEARCHED)
+    query = "SELECT %s FROM %s.training_jobs" % (what, "limited")
+    by_describe = reading("%s LIMIT %d" % (query, LIMITED), "limited",
+                          "SELECT count(role_arn) FROM (SELECT role_arn FROM %%s.training_jobs LIMIT %d) AS learnt" % LEARNT)
+    return Workload(
+        "all columns of Search, at most %d calls/s of each operation" % CALLS_PER_S, jobs, 0, jobs, None,
+        {AUTO: on_new_server(reading(query, "limited"), "limited", "auto"),
+         DESCRIBE: on_new_server(by_describe, "limited", "describe"),
+         SEARCH: on_new_server(reading(query, "limited"), "limited", "search"),
+         BOTO3_SEARCH: boto3("search", jobs, threads=HALF_CONCURRENCY, adaptive=True),
+         BOTO3: boto3("all", LIMITED, threads=HALF_CONCURRENCY, adaptive=True)},
+        fewer={DESCRIBE: LIMITED, BOTO3: LIMITED}, calls_per_s=CALLS_PER_S,
+        most_runs={DESCRIBE: 1, BOTO3: 1, AUTO: LIMITED_RUNS, SEARCH: LIMITED_RUNS, BOTO3_SEARCH: LIMITED_RUNS})
 
 
 def workloads(sizes, latencies):
@@ -356,10 +436,8 @@ def workloads(sizes, latencies):
         "the newest %d" % NEWEST, NEWEST, last_latency, NEWEST, NEWEST + 1,
         {FDW: reading("SELECT %s FROM aws.training_jobs ORDER BY creation_time DESC LIMIT %d" % (everything, NEWEST)),
          BOTO3: boto3("newest", NEWEST)}, served=largest)
-    yield "search", Workload(
-        "Search, all its columns", largest, last_latency, largest, pages(largest),
-        {FDW: reading("SELECT * FROM searched.training_jobs"), BOTO3: boto3("search", largest),
-         FLOOR: floor("search", largest)})
+    yield from searching(largest, some, latencies)
+    yield "limited", limited(2 * some)
     cost = ("SELECT count(cost) FROM (SELECT price * sagemaker_billable_instance_seconds(billable_time_in_seconds, "
             "resource_config) AS cost FROM price JOIN aws.training_jobs ON training_job_name = job%s) AS costs")
     yield "join", Workload(
@@ -420,7 +498,7 @@ def spread(figures, factor=1):
 
 def table(done):
     yield ("| workload | jobs | latency, ms | by | calls | jobs/s | CPU a job, µs | first row, ms | peak memory, MB "
-           "| jobs/s of sagemaker_fdw to this |")
+           "| jobs/s of the first to this |")
     yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     for workload in done.values():
         for name in workload.peers:
@@ -428,9 +506,9 @@ def table(done):
             # the kernel counts a backend's time in hundredths of a second
             if cpu is not None and workload.median(name, "cpu_s") < 0.1:
                 cpu = None
-            ratio = workload.ratio(name) if name != FDW else None
+            ratio = workload.ratio(name) if name != workload.mine else None
             yield "| %s | %s | %d | %s | %s | %s | %s | %s | %s | %s |" % (
-                workload.title, "{:,}".format(workload.jobs), workload.latency_ms, name,
+                workload.title, "{:,}".format(workload.rows_of(name)), workload.latency_ms, name,
                 "{:,.0f}".format(workload.median(name, "calls")), spread(workload.figures(name, "rate")),
                 spread(cpu), spread(workload.figures(name, "first_s"), 1000),
                 spread(workload.figures(name, "peak_kb"), 1 / 1024), number(ratio) if ratio else "")
@@ -459,6 +537,15 @@ def targets(done, costs, largest, latencies):
         yield ("50 ms a call, 32 at once: at least 0.95 of the jobs/s of bare libcurl", "%.3f" % ratio, ratio >= 0.95)
         ratio = done["tls50"].ratio(FLOOR)
         yield "… over TLS", "%.3f" % ratio, ratio >= 0.95
+        calls = done["auto50"].figures(AUTO, "calls")[2]
+        yield ("scan_api 'auto', 10,000 jobs that have ended: at most %d calls" % AUTO_CALLS, "%d calls" % calls,
+               calls <= AUTO_CALLS)
+        ratio = done["auto50"].ratio(DESCRIBE)
+        yield ("… 50 ms a call, %d at once: at least 4 times the jobs/s of 'describe'" % HALF_CONCURRENCY,
+               "%s times" % number(ratio), ratio >= 4)
+    ratio = done["limited"].ratio(DESCRIBE)
+    yield ("scan_api 'auto', {:,} jobs at {} calls/s of each operation: at least 30 times the jobs/s of 'describe'".format(
+        done["limited"].jobs, CALLS_PER_S), "%s times" % number(ratio), ratio >= 30)
     times = done["four"].median(FDW, "seconds") / done["one"].median(FDW, "seconds")
     yield "four asynchronous partitions take at most 1.3 times one", "%.2f times" % times, times <= 1.3
     times = done["tls_cold"].median(FDW, "first_s") / done["tls_cold"].median(FLOOR, "first_s")
@@ -528,7 +615,8 @@ def report(done, costs, arguments, runs, sizes, latencies, load):
     for note in arguments.note:
         yield "- " + note
     yield ""
-    yield from HOW.format(concurrency=CONCURRENCY, half=HALF_CONCURRENCY, rounds=ROUNDS, cli=CLI_JOBS).splitlines()
+    yield from HOW.format(concurrency=CONCURRENCY, half=HALF_CONCURRENCY, rounds=ROUNDS, cli=CLI_JOBS,
+                          calls_per_s=CALLS_PER_S, learnt=LEARNT, limited=LIMITED).splitlines()
 
 
 WHY_NOT = """\
@@ -558,6 +646,13 @@ is one of those that the system trusts, and all trust it by their default.
 - **CPU of a new TLS connection**: {rounds} times {half} look-ups on new connections, less the same on kept ones, by the
   scheduler's count of the process's time. The endpoint closes the extension's connections between the rounds, bare libcurl
   its own after each call.
+- **All columns of Search** are those but `tags` and `raw_response`, which each table of such a server has, on servers with
+  `max_concurrency` {half}. All jobs have ended hours ago. Each session is new, so that a job of each of its first 20 Searches
+  is described, too. Those who describe each job read fewer jobs: theirs is a rate, which does not depend on how many they are.
+- **At most {calls_per_s} calls/s of each operation**: the endpoint throttles what is more; {calls_per_s} calls are saved up at
+  first. Each run has a new server, of which nobody knows the limit. `describe` has read {learnt} jobs before, so that it has used
+  up what was saved and has learnt the limit, and is timed over the next {limited}, once; boto3, once, over {limited}, with what was saved.
+  boto3 has retries of mode "adaptive" there, and 20 attempts; elsewhere of mode "standard". `auto` and `search` have read one job before.
 - **AWS CLI**: `aws sagemaker describe-training-job` for {cli} jobs, one after another.
 
 CPU is left out where a run took less than a tenth of a second of it. A join by name is a nested loop, whose calls follow one
