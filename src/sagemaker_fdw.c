@@ -60,7 +60,7 @@ _PG_init(void)
 							PGC_USERSET, 0,
 							NULL, NULL, NULL);
 	DefineCustomBoolVariable("sagemaker_fdw.check_each_scan",
-							 "Checks the last of the documents that a scan takes from Search.",
+							 "Checks one of the documents of each Search that a scan makes.",
 							 "Otherwise Searches are checked that are drawn at random.",
 							 &smf_check_each_scan,
 							 false,

@@ -310,8 +310,8 @@ BEGIN
 END;
 $$;
 
--- Take the next window of the history into the target.  Where the source asks Search, the window ends with
--- a check; one that finds a difference has it read again, by Describe then.
+-- Take the next window of the history into the target.  Where the source asks Search, each Search of the window is
+-- checked; a check that finds a difference has the window read again, by Describe then.
 CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_fill(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, since timestamptz)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp

@@ -133,7 +133,7 @@ init_spec(JobScan *state, Relation relation)
 	state->spec.max_concurrency = state->settings->max_concurrency;
 	state->spec.attempts = state->attempts;
 	state->spec.documents = &state->documents;
-	state->spec.check_last = smf_check_each_scan;
+	state->spec.check_each = smf_check_each_scan;
 	state->spec.estimated = state->plan.has_statistics ? (int64) state->plan.estimated_jobs : -1;
 	state->spec.calls_by_search = (int64) state->plan.calls_by_search;
 }

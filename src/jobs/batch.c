@@ -174,10 +174,10 @@ describe_entries(JobEntry **entries, int n)
  *		Ask Search for the documents of entries that wait for it, at most a batch's size; or,
  *		where that is of no use, let them be described.
  *
- * There is room for a batch.  "last" is whether one of these is to be checked in any case.
+ * There is room for a batch.
  */
 void
-smf_batches_ask(JobBatches *batches, JobEntry **entries, int n, bool last)
+smf_batches_ask(JobBatches *batches, JobEntry **entries, int n)
 {
 	JobBatch   *batch;
 
@@ -203,7 +203,7 @@ smf_batches_ask(JobBatches *batches, JobEntry **entries, int n, bool last)
 	start_search(batches, batch, entries, n);
 
 	/* Draw the one that is checked before anybody knows what Search says of it. */
-	if (smf_trust_check_due(batches->trust) || last)
+	if (smf_trust_check_due(batches->trust) || batches->fetcher->spec->check_each)
 	{
 		batch->checked = entries[pg_prng_uint64_range(&pg_global_prng_state, 0, n - 1)];
 		batch->checked->checked = true;

@@ -67,7 +67,7 @@ extern void smf_batches_end(JobBatches *batches);
 
 extern void smf_batches_take(const JobBatches *batches, JobEntry *entry);
 extern bool smf_batches_room(const JobBatches *batches, int n);
-extern void smf_batches_ask(JobBatches *batches, JobEntry **entries, int n, bool last);
+extern void smf_batches_ask(JobBatches *batches, JobEntry **entries, int n);
 extern bool smf_batches_advance(JobBatches *batches);
 extern JobEntry *smf_batches_checked(const JobBatches *batches, int i);
 extern void smf_batches_leave(JobBatches *batches, JobEntry *entry);

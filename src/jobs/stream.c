@@ -330,13 +330,11 @@ ask_for_batch(JobStream *stream)
 {
 	int			window = Min(stream->nentries, window_size(stream));
 	JobEntry   *entries[SMF_SEARCH_JOBS_MAX];
-	bool		final = window_is_final(stream);
 	int			n = 0;
-	int			i;
 
 	/* Collect them. */
 	stream->batch_due = false;
-	for (i = 0; i < window && n < stream->batches.size; i++)
+	for (int i = 0; i < window && n < stream->batches.size; i++)
 	{
 		if (entry_at(stream, i)->state == ENTRY_ASKABLE)
 			entries[n++] = entry_at(stream, i);
@@ -345,7 +343,7 @@ ask_for_batch(JobStream *stream)
 	/* Is it time, and is there room? */
 	if (n == 0)
 		return false;
-	if (n < stream->batches.size && !final && stream->batches.asking &&
+	if (n < stream->batches.size && !window_is_final(stream) && stream->batches.asking &&
 		!(window_is_full(stream) && entry_at(stream, 0)->state == ENTRY_ASKABLE))
 		return false;
 	if (!smf_batches_room(&stream->batches, n))
@@ -355,7 +353,7 @@ ask_for_batch(JobStream *stream)
 		stream->batch_due = true;
 		return false;
 	}
-	smf_batches_ask(&stream->batches, entries, n, stream->spec.check_last && final && i == window);
+	smf_batches_ask(&stream->batches, entries, n);
 	return true;
 }
 

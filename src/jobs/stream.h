@@ -87,8 +87,8 @@ typedef struct JobStreamSpec
 	bool		prove;			/* may a record of Search stand for a document, once it is
 								 * proved? */
 	AttributeSet read;			/* prove: the attributes that are read, tags among them */
-	bool		check_last;		/* prove: is the last record that is searched for to be
-								 * checked in any case? */
+	bool		check_each;		/* prove: is one of each batch to be checked, even where
+								 * that is not due? */
 	JobCheck	check;			/* NULL: every job is wanted */
 	void	   *check_arg;
 	bool		check_tier[SMF_TIER_COMPLETE];	/* ask it there? */

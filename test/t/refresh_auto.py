@@ -1,0 +1,193 @@
+"""A kept table whose history Search fills, proved and checked: scan_api 'auto'.
+
+	refresh_auto.py [--kills N]
+
+In a long run it is killed 50 times.  Run below test/with-service --bulk 10000.  The cluster is the test's own.
+"""
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+
+from harness import BULK, Cluster, Session, Tap, control, make_server, wait_for
+from refresh import SINCE, calls, refresh
+
+JOBS = 10000
+REGIONS = {"east": "us-east-1", "west": "us-west-2"}
+HONEST = {"bulk_running": 0, "search_records": []}
+# jobs of a window of the history, as sagemaker_fdw_refresh_claim has it, and windows of a region
+LARGEST = 495
+WINDOWS = -(-JOBS // (LARGEST - 1))
+
+
+def make_source(session, name, scan_api):
+    """NAME.jobs, partitioned by region, of servers with that scan_api; columns are those that Search has."""
+    for region in REGIONS:
+        server = "%s_%s" % (name, region)
+        make_server(session, server, BULK, scan_api=scan_api)
+        session.run("ALTER SERVER %s OPTIONS (SET region '%s'); DROP FOREIGN TABLE %s.training_jobs; "
+                    "IMPORT FOREIGN SCHEMA sagemaker FROM SERVER %s INTO %s OPTIONS (attributes 'search')"
+                    % (server, REGIONS[region], server, server, server))
+    session.run("CREATE SCHEMA %s; CREATE TABLE %s.jobs (LIKE %s.training_jobs) PARTITION BY LIST (region)" % (name, name, server))
+    for region in REGIONS:
+        session.run("ALTER TABLE %s.jobs ATTACH PARTITION %s_%s.training_jobs FOR VALUES IN ('%s')" % (name, name, region, REGIONS[region]))
+
+
+def forget(session):
+    """Another session, which does not know what this one has found out of Search."""
+    session.close()
+    return Session()
+
+
+def described(running):
+    """The table that has the jobs as describe does while so many percent are in progress."""
+    return "described_%d" % running
+
+
+def keep_described(session, running, source):
+    """Make that table of a source."""
+    columns = session.run(
+        "SELECT string_agg(CASE WHEN typtype = 'e' THEN attname || '::text AS ' || attname ELSE attname END, ', ' ORDER BY attnum) "
+        "FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid WHERE attrelid = 'plain.jobs'::regclass AND attnum > 0 "
+        "AND attname NOT IN ('environment', 'raw_response')")[0]
+    control("config", {"bulk_running": running})
+    session.run("CREATE TABLE %s AS SELECT %s FROM %s" % (described(running), columns, source))
+    control("config", HONEST)
+
+
+def differences(session, target, running=0, where="true"):
+    """How many rows the target has otherwise than describe."""
+    table = described(running)
+    columns = session.run("SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = '%s'::regclass AND attnum > 0" % table)[0]
+    kept = "SELECT %s FROM %s WHERE deleted_at IS NULL" % (columns, target)
+    read = "SELECT %s FROM %s WHERE %s" % (columns, table, where)
+    return int(session.run("SELECT count(*) FROM ((%s EXCEPT ALL %s) UNION ALL (%s EXCEPT ALL %s)) AS d"
+                           % (kept, read, read, kept))[0])
+
+
+def test_fill(session, tap):
+    """All jobs have ended, and Search is right."""
+    calls(BULK)
+    numbers = refresh(session, "reports.filled", "auto.jobs")
+    made = calls(BULK)
+    tap.equal(numbers[:4], [2 * JOBS, 0, 0, 0], "a fill of %d jobs in two regions" % (2 * JOBS))
+    tap.equal(differences(session, "reports.filled"), 0, "... has them as describe does")
+    # a window begins a new page and a new batch
+    tap.ok(made["Search"] <= 2 * (JOBS // 100 + WINDOWS), "... Search is asked for a hundred jobs at a time", made)
+    tap.equal((made["DescribeTrainingJob"], made["ListTags"]), (made["Search"], made["Search"]),
+              "... and one of them is described, to be compared, whatever raw_response is read for")
+    tap.equal(sum(made.values()), numbers[4], "... which the summary counts")
+    tap.note("%d jobs in two regions: %d calls, %r" % (2 * JOBS, numbers[4], made))
+
+    # the statuses are read from raw_response
+    tap.equal(session.run("SELECT count(*) FROM reports.filled WHERE training_job_status IN ('Completed', 'Failed', 'Stopped') AND secondary_status IS NOT NULL"),
+              [str(2 * JOBS)], "... labels are there")
+    numbers = refresh(session, "reports.filled", "auto.jobs")
+    made = calls(BULK)
+    tap.equal((numbers[:2], made.get("Search", 0), made.get("DescribeTrainingJob", 0)), ([0, 0], 0, 0), "the next run asks for none of them")
+
+
+def test_running(session, tap):
+    """One job in twenty is in progress."""
+    control("config", {"bulk_running": 5})
+    numbers = refresh(session, "reports.running", "auto_east.training_jobs")
+    made = calls(BULK)
+    tap.equal((numbers[0], session.run("SELECT count(*) FROM reports.running WHERE training_job_status = 'InProgress'")),
+              (JOBS, [str(JOBS // 20)]), "a fill of jobs of which one in twenty runs")
+    tap.equal(made["DescribeTrainingJob"] - made["Search"], JOBS // 20, "... describes these, and one with each Search")
+    control("config", HONEST)
+    return made
+
+
+def test_lying(session, tap):
+    """Search gives of each job another role than it has: from the beginning, or from some window's first or a later Search on."""
+    # with 39 % in progress a window has 300 jobs for Search, and two that are too few for another batch
+    for number, (running, first) in enumerate(((0, 0), (0, 6 * LARGEST + 200), (39, 9 * 300), (39, 12 * 300 + 100))):
+        target = "reports.lied_to_%d" % number
+        session = forget(session)
+        control("config", {"bulk_running": running, "search_records": [{"kind": "other", "members": {"RoleArn": "arn:aws:iam::0:role/x"}, "skip": first}]})
+        calls(BULK)
+        numbers = refresh(session, target, "auto_east.training_jobs")
+        made = calls(BULK)
+        control("config", HONEST)
+        tap.equal(numbers[0], JOBS, "a fill with %d %% of the jobs in progress, when %d records of Search have been right" % (running, first))
+        tap.equal(differences(session, target, running, "region = 'us-east-1'"), 0, "... has all jobs as they are")
+        # those that came before, but for the window that was read twice
+        tap.ok(made["Search"] >= first // 100 + 1 and made["DescribeTrainingJob"] <= JOBS - first + 2 * LARGEST + made["Search"],
+               "... of which those that came before were taken from it", made)
+    return session
+
+
+def test_kills(session, tap, kills):
+    """A fill that is killed again and again."""
+    chance = random.Random(17)
+    call = "CALL sagemaker_fdw_refresh('reports.killed', 'auto.jobs', since => '%s')" % SINCE
+    searches = lambda: json.loads(control("counters", key=BULK[0]))["calls"].get("Search", 0)
+    # few more are made until the one that kills has its say
+    control("config", {"latency_ms": {"Search": 20}})
+    calls(BULK)
+    for number in range(kills):
+        victim = Session()
+        # a window takes five: some have one behind them, or several
+        until = searches() + chance.randrange(300 // kills + 5)
+        victim.send(call)
+        wait_for(lambda: searches() >= until, "the fill goes on", 60)
+        if number % 5 == 4:
+            os.kill(victim.pid, signal.SIGKILL)
+        else:
+            session.run("SELECT pg_terminate_backend(%d)" % victim.pid)
+        victim.receive_end()
+        victim.close()
+        if number % 5 == 4:
+            # the other sessions went with the one that crashed
+            session.close()
+            wait_for(lambda: subprocess.run(["psql", "-X", "-q", "-d", "postgres", "-c", ""], stderr=subprocess.DEVNULL,
+                                            check=False).returncode == 0, "the cluster has recovered")
+            session = Session()
+    control("config", {"latency_ms": 0})
+    left = session.run("SELECT count(*) FROM reports.killed")[0]
+    tap.ok(0 < int(left) < 2 * JOBS, "after %d kills a part of the history is there" % kills, left)
+    refresh(session, "reports.killed", "auto.jobs")
+    made = calls(BULK)
+    tap.equal(session.run("SELECT count(*), count(deleted_at) FROM reports.killed"), ["%d|0" % (2 * JOBS)], "... the next run ends it")
+    tap.equal(differences(session, "reports.killed"), 0, "... and all jobs are as they are")
+    # five Searches are a window's
+    tap.ok(made["Search"] <= 2 * (JOBS // 100 + WINDOWS) + 5 * kills and made["DescribeTrainingJob"] <= made["Search"],
+           "... for the calls of a fill, and of one window for each kill", made)
+    tap.note("%d kills, the last after %s jobs: %r" % (kills, left, made))
+    return session
+
+
+def test(session, tap, kills):
+    control("config", HONEST)
+    session.run("CREATE SCHEMA reports")
+    make_source(session, "auto", "auto")
+    make_source(session, "plain", "describe")
+    keep_described(session, 0, "plain.jobs")
+    keep_described(session, 39, "plain_east.training_jobs")
+    test_fill(session, tap)
+    test_running(session, tap)
+    session = test_lying(session, tap)
+    test_kills(session, tap, kills)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=5)
+    options = parser.parse_args()
+    tap = Tap()
+    cluster = Cluster()
+    try:
+        cluster.start()
+        session = Session()
+        session.run("CREATE EXTENSION sagemaker_fdw")
+        test(session, tap, options.kills)
+    finally:
+        cluster.remove()
+    tap.end()
+
+
+if __name__ == "__main__":
+    main()
