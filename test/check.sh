@@ -175,6 +175,7 @@ beside query_differential "$top/test/with-service" \
 	/usr/bin/python3 -B "$top/test/differential/queries.py" --queries 2000
 beside auto "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/auto.py"
 beside refresh_auto "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/refresh_auto.py"
+beside search_costs "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/search_costs.py"
 beside tls "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/tls.py"
 beside old_libcurl_faults with_old_libcurl -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py" connections
 beside old_libcurl_tls with_old_libcurl /usr/bin/python3 -B "$top/test/t/tls.py"
