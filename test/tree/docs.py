@@ -31,7 +31,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 # What is printed, as a regular expression; what is run in its place.
 SUBSTITUTIONS = [
     # a server that has no option which says where to go
-    (r"(FOREIGN DATA WRAPPER sagemaker_fdw\s+OPTIONS \(region '[a-z0-9-]+'(?:, scan_api 'search')?)\)",
+    (r"(FOREIGN DATA WRAPPER sagemaker_fdw\s+OPTIONS \(region '[a-z0-9-]+'(?:, scan_api '[a-z]+')?)\)",
      r"\1, endpoint_url '%s')" % URL),
     # the clock stays on the path
     (r'SET search_path = "\$user", public, sagemaker_fdw', "SET search_path = public, sagemaker_fdw, clock, pg_catalog"),
