@@ -652,7 +652,7 @@ def test_preloaded(tap, throttles_alone):
                (throttles, throttles_alone))
         tap.equal(session.run("SELECT name FROM pg_shmem_allocations WHERE name LIKE 'sagemaker_fdw%' ORDER BY 1"),
                   ["sagemaker_fdw ceilings 2", "sagemaker_fdw progress 2", "sagemaker_fdw rates 3",
-                   "sagemaker_fdw stats 3"], "shared memory has names with versions")
+                   "sagemaker_fdw stats 3", "sagemaker_fdw trust 1"], "shared memory has names with versions")
         test_figures(session, tap)
         test_roles(session, tap)
         test_full(session, tap, 1000)
