@@ -56,6 +56,7 @@ OBJS = \
 	src/jobs/trust.o \
 	src/jobs/walk.o \
 	src/aws/arn.o \
+	src/aws/call.o \
 	src/aws/call_error.o \
 	src/aws/client.o \
 	src/aws/config_file.o \

@@ -9,7 +9,7 @@
 
 #include <float.h>
 
-#include "aws/client.h"
+#include "aws/call.h"
 #include "aws/providers/process.h"
 #include "aws/pace.h"
 #include "aws/stats.h"

@@ -8,7 +8,7 @@
 #ifndef SMF_CALL_ERROR_H
 #define SMF_CALL_ERROR_H
 
-#include "aws/client.h"
+#include "aws/call.h"
 
 extern const AwsError *smf_call_error(const AwsCall *call);
 extern bool smf_call_refused(const AwsCall *call);

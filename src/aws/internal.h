@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * internal.h
- *		A client and its calls, as client.c and call_error.c know them.
+ *		A client and its calls, as client.c, call.c and call_error.c know them.
  *
- * client.c moves calls on; call_error.c reads from them why they have failed.
+ * call.c moves calls on; call_error.c reads from them why they have failed.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef SMF_AWS_INTERNAL_H
 #define SMF_AWS_INTERNAL_H
 
-#include "aws/client.h"
+#include "aws/call.h"
 #include "aws/endpoint.h"
 #include "aws/error_code.h"
 #include "aws/pace.h"
@@ -72,6 +72,11 @@ struct AwsCall
 	char	   *request_id;		/* the service's, of the last answer; or NULL */
 	char	   *transport_error;	/* libcurl's words; or NULL */
 };
+
+/* client.c */
+extern void smf_client_leave_queues(AwsCall *call);
+extern void smf_client_ask_for_credentials(AwsClient *client);
+extern void smf_client_count_request(AwsClient *client);
 
 /* call_error.c */
 extern void smf_call_read_error(AwsCall *call);

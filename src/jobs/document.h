@@ -8,7 +8,7 @@
 #ifndef SMF_DOCUMENT_H
 #define SMF_DOCUMENT_H
 
-#include "aws/client.h"
+#include "aws/call.h"
 #include "utils/jsonb.h"
 
 extern Jsonb *smf_document_parse(const AwsCall *call);

@@ -8,7 +8,7 @@
 #ifndef SMF_OPERATION_H
 #define SMF_OPERATION_H
 
-#include "aws/client.h"
+#include "aws/call.h"
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 

@@ -8,7 +8,7 @@
 #ifndef SMF_PROGRESS_H
 #define SMF_PROGRESS_H
 
-#include "aws/client.h"
+#include "aws/call.h"
 #include "datatype/timestamp.h"
 #include "jobs/operation.h"
 

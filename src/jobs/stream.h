@@ -8,7 +8,7 @@
 #ifndef SMF_STREAM_H
 #define SMF_STREAM_H
 
-#include "aws/client.h"
+#include "aws/call.h"
 #include "jobs/cache.h"
 #include "jobs/operation.h"
 #include "jobs/progress.h"

@@ -9,7 +9,7 @@
 #ifndef SMF_TRUST_H
 #define SMF_TRUST_H
 
-#include "aws/client.h"
+#include "aws/call.h"
 #include "jobs/proof.h"
 
 /* What a session knows of Search with one server's credentials in one region. */

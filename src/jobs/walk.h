@@ -8,7 +8,7 @@
 #ifndef SMF_WALK_H
 #define SMF_WALK_H
 
-#include "aws/client.h"
+#include "aws/call.h"
 #include "jobs/operation.h"
 #include "jobs/progress.h"
 #include "utils/jsonb.h"
