@@ -47,7 +47,6 @@ OBJS = \
 	src/jobs/cache.o \
 	src/jobs/document.o \
 	src/jobs/entry.o \
-	src/jobs/lookup.o \
 	src/jobs/operation.o \
 	src/jobs/progress.o \
 	src/jobs/proof.o \
@@ -55,6 +54,7 @@ OBJS = \
 	src/jobs/timestamp.o \
 	src/jobs/trust.o \
 	src/jobs/walk.o \
+	src/jobs/wanted.o \
 	src/aws/arn.o \
 	src/aws/call.o \
 	src/aws/call_error.o \
