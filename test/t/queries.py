@@ -142,7 +142,7 @@ QUERIES = [
     ("searched", "SELECT role_arn FROM {t} WHERE training_job_name = 'pytorch-ads-0001'", {DESCRIBE: 1}),
     ("searched", "SELECT training_job_name, role_arn FROM {t} ORDER BY creation_time DESC LIMIT 7", {SEARCH: 1}),
     ("searched", "SELECT instance_type, count(*) FROM {t} WHERE instance_count > 2 GROUP BY 1", {SEARCH: 1}),
-    ("auto", "SELECT training_job_name, role_arn FROM {t}", {SEARCH: 3}),
+    ("auto", "SELECT training_job_name, role_arn FROM {t}", {LIST: 3, SEARCH: 3, DESCRIBE: 34}),
     ("auto", "SELECT training_job_name FROM {t}", {LIST: 3}),
     ("auto", "SELECT role_arn FROM {t} WHERE training_job_name = 'pytorch-ads-0001'", {DESCRIBE: 1}),
 ]
