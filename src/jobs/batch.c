@@ -650,7 +650,11 @@ end_search(JobBatches *batches, JobBatch *batch)
 	else if (smf_call_failed(batch->call))
 		take_failure(batches, batch);
 	else
+	{
+		/* let the page that was asked for just now be on its way while a hundred records are read */
+		smf_http_poll();
 		take_records(batches, batch);
+	}
 }
 
 /* Move the batch on as far as it goes without waiting; true when it has moved. */
