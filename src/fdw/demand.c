@@ -163,12 +163,13 @@ typedef struct RawReads
 {
 	Index		relid;			/* the table's range table index */
 	Bitmapset  *columns;		/* those that are whole responses, as pull_varattnos has them */
+	Bitmapset  *computed;		/* generated ones, likewise: what they read of these is not looked at */
 	int			sublevels_up;	/* queries between the expression and the table */
 	AttributeSet members;		/* those that are read alone */
 	bool		whole;			/* is anything else read? */
 } RawReads;
 
-/* Is it a column that is a whole response, or one of the table's whole row? */
+/* Is it a column that is a whole response, one that may be computed from it, or the table's whole row? */
 static bool
 is_raw_response(Node *node, const RawReads *reads)
 {
@@ -176,7 +177,8 @@ is_raw_response(Node *node, const RawReads *reads)
 
 	return IsA(node, Var) && var->varno == reads->relid && var->varlevelsup == reads->sublevels_up &&
 		(var->varattno == 0 ||
-		 bms_is_member(var->varattno - FirstLowInvalidHeapAttributeNumber, reads->columns));
+		 bms_is_member(var->varattno - FirstLowInvalidHeapAttributeNumber, reads->columns) ||
+		 bms_is_member(var->varattno - FirstLowInvalidHeapAttributeNumber, reads->computed));
 }
 
 /* The text that a constant is, or its only element; NULL when it is neither. */
@@ -213,7 +215,8 @@ note_member(OpExpr *operation, RawReads *reads)
 	if ((operation->opfuncid != F_JSONB_OBJECT_FIELD && operation->opfuncid != F_JSONB_OBJECT_FIELD_TEXT &&
 		 operation->opfuncid != F_JSONB_EXTRACT_PATH && operation->opfuncid != F_JSONB_EXTRACT_PATH_TEXT) ||
 		list_length(operation->args) != 2 || !is_raw_response(linitial(operation->args), reads) ||
-		((Var *) linitial(operation->args))->varattno == 0)
+		!bms_is_member(((Var *) linitial(operation->args))->varattno - FirstLowInvalidHeapAttributeNumber,
+					   reads->columns))
 		return false;
 	key = only_key(lsecond(operation->args));
 	attribute = key ? smf_attribute_by_path(key, &rest) : NULL;
@@ -274,6 +277,9 @@ smf_demand_raw_members(PlannerInfo *root, RelOptInfo *rel, const TableRef *table
 			column->attribute->kind == SMF_KIND_RAW_RESPONSE)
 			reads.columns = bms_add_member(reads.columns,
 										   column->attnum - FirstLowInvalidHeapAttributeNumber);
+		else if (column->expression != NULL)
+			reads.computed = bms_add_member(reads.computed,
+											column->attnum - FirstLowInvalidHeapAttributeNumber);
 	}
 	if (reads.columns == NULL ||
 		query_tree_walker(root->parse, note_raw_reads, &reads, QTW_IGNORE_JOINALIASES) ||

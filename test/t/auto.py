@@ -324,6 +324,17 @@ def test_described(session, tap, expected):
                   "a query that reads %s, which Search lacks, describes its jobs" % column)
         case.table = described
         tap.equal(read.rows, case.read("training_job_status = 'Failed'", columns).rows, "... as describe does")
+    for scan_api in ("auto", "describe"):
+        case.session.run("CREATE FOREIGN TABLE {0}.computed_{1} (training_job_name text, raw_response jsonb, "
+                         "lower text GENERATED ALWAYS AS (lower(training_job_name)) STORED, "
+                         "secret text GENERATED ALWAYS AS (raw_response->>'MlflowConfig') STORED) SERVER {0}_{1}".format(case.name, scan_api))
+    columns = "training_job_name, lower, secret, raw_response->>'RoleArn' AS role"
+    case.table = case.name + ".computed_auto"
+    read = case.read("true", columns)
+    tap.equal(read.made("ListTrainingJobs", "DescribeTrainingJob"), {"ListTrainingJobs": 3, "DescribeTrainingJob": 300},
+              "what is computed from raw_response is described")
+    case.table = case.name + ".computed_describe"
+    tap.equal(read.rows, case.read("true", columns).rows, "... as describe does")
     case.table = case.name + ".odd"
     for columns in ("unknown", "below, unknown", "lower"):
         tap.equal(case.read("true", columns).made("ListTrainingJobs", "DescribeTrainingJob"),
