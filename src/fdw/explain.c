@@ -70,7 +70,8 @@ operations(const ScanPlan *plan, const TableRef *table, JobSource source)
 	names = list_concat(names, source_operation(source));
 	if (plan->prove && source == SMF_FROM_LIST)
 		names = lappend(names, operation(SMF_OP_SEARCH));
-	if (needs.document)
+	/* what Search is asked for, if it is tags alone, is checked, too */
+	if (needs.document || (plan->prove && source == SMF_FROM_LIST))
 		names = lappend(names, operation(SMF_OP_DESCRIBE_TRAINING_JOB));
 	if (needs.tags)
 		names = lappend(names, operation(SMF_OP_LIST_TAGS));

@@ -718,6 +718,8 @@ def test_tags(session, tap, expected):
     equal_rows(tap, read, rows, "tags are Search's")
     tap.equal(read.made("ListTrainingJobs", "Search", "DescribeTrainingJob", "ListTags"),
               {"ListTrainingJobs": 3, "Search": 3, "DescribeTrainingJob": 3, "ListTags": 3}, "... where a check asks for them, too")
+    operations = re.findall("API Operations: (.*)", "\n".join(case.session.run("EXPLAIN SELECT training_job_name, tags FROM " + case.table)))
+    tap.equal(operations, ["ListTrainingJobs, Search, DescribeTrainingJob, ListTags"], "EXPLAIN says so where nothing but tags is read")
     control("config", {"search_records": [{"kind": "other", "members": {"Tags": [{"Key": "team", "Value": "other"}]}}]})
     read = case.read(where, untagged)
     equal_rows(tap, read, others, "tags that differ are no matter where they are not read")
