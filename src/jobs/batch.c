@@ -265,14 +265,21 @@ release_checked(JobBatches *batches, JobBatch *batch)
 
 	batch->checked = NULL;
 	entry->checked = false;
+	if (entry->state == ENTRY_HELD)
+	{
+		smf_entry_take_document(batches->fetcher, entry);
+		let_go(batch, entry);
+		return;
+	}
+
+	/* its tags are to be had, as those of any other */
+	entry->tags_unknown = false;
 	if (denied && batches->asking && stands(batches, entry))
 	{
 		smf_entry_drop_failure(entry);
 		accept(batches, entry);
 		return;
 	}
-	if (entry->state == ENTRY_HELD)
-		smf_entry_take_document(batches->fetcher, entry);
 	let_go(batch, entry);
 }
 
@@ -560,24 +567,28 @@ check(JobBatches *batches, JobBatch *batch)
 static void
 doubt_records(JobBatches *batches, JobBatch *batch)
 {
-	JobDocuments *documents = batches->fetcher->spec->documents;
+	const JobFetcher *fetcher = batches->fetcher;
+	JobDocuments *documents = fetcher->spec->documents;
 
 	for (int i = 0; i < batch->n; i++)
 	{
 		JobEntry   *entry = batch->entries[i];
+		bool		held;
 
 		if (entry == NULL || entry->record == NULL || entry->checked)
 			continue;
+		held = entry->state == ENTRY_HELD;
+		if (fetcher->spec->want_tags && !fetcher->record_tags && !held)
+			smf_entry_forget_tags(entry);
 		if (batches->asking)
-		{
-			if (entry->state != ENTRY_HELD)
-				smf_entry_forget_tags(entry);
 			continue;
-		}
+		smf_entry_forget_record(entry);
+		/* one that its tags refuse stays as it is */
+		if (entry->state == ENTRY_GONE)
+			continue;
 		let_go(batch, entry);
-		if (documents != NULL && entry->state != ENTRY_HELD)
+		if (documents != NULL && !held)
 			documents->from_search--;
-		smf_entry_resume(entry);
 	}
 	if (batch->state == BATCH_HELD)
 		close_batch(batch);
@@ -615,12 +626,7 @@ take_repeated(JobBatches *batches, JobBatch *batch)
 	smf_call_free(batch->call);
 	batch->call = NULL;
 
-	/*
-	 * What differs twice is not trusted, by nobody.  What was mended meanwhile may be so
-	 * for this batch only.
-	 */
-	usable = (batch->differing & batches->read & ~batches->tags) == 0 &&
-		((batch->differing & batches->read) == 0 || !batches->fetcher->record_tags);
+	/* What differs twice is not trusted, by nobody. */
 	if (differing != 0)
 	{
 		count_rows(batches);
@@ -632,6 +638,10 @@ take_repeated(JobBatches *batches, JobBatch *batch)
 		for (int i = 0; i < SMF_BATCHES; i++)
 			doubt_records(batches, &batches->batches[i]);
 	}
+
+	/* What was mended meanwhile may be so for this job only; and tags are listed by now, or taken. */
+	usable = (batch->differing & batches->read & ~batches->tags) == 0 &&
+		((batch->differing & batches->read) == 0 || !batches->fetcher->record_tags);
 	release_batch(batches, batch, usable && batches->asking);
 }
 

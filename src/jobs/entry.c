@@ -128,6 +128,7 @@ still_wanted(JobFetcher *fetcher, JobEntry *entry, JobTier tier)
 static void
 check_entry(JobFetcher *fetcher, JobEntry *entry, JobTier tier)
 {
+	entry->decided[tier] = true;
 	if (still_wanted(fetcher, entry, tier))
 		return;
 	entry->state = ENTRY_GONE;
@@ -382,23 +383,57 @@ smf_entry_drop_failure(JobEntry *entry)
 	entry->state = ENTRY_IDLE;
 }
 
-/* The entry goes on, though it may have come to an end: more is to be asked for it. */
+/*
+ * smf_entry_complete
+ *		No call is next for the entry: it is complete, or gone by conditions that nobody has
+ *		decided yet.
+ *
+ * These are left open of a job that is to be compared, and that its batch lets go before.
+ */
 void
-smf_entry_resume(JobEntry *entry)
+smf_entry_complete(JobFetcher *fetcher, JobEntry *entry)
+{
+	entry->state = ENTRY_COMPLETE;
+	for (int tier = SMF_TIER_LISTED + 1; tier < SMF_TIER_COMPLETE; tier++)
+	{
+		if (entry->state == ENTRY_COMPLETE && !entry->decided[tier])
+			check_entry(fetcher, entry, tier);
+	}
+}
+
+/* The entry goes on, though it may have come to an end: more is to be asked for it. */
+static void
+resume(JobEntry *entry)
 {
 	if (entry->state == ENTRY_CALLING)
 		return;
+	if (entry->state == ENTRY_FAILED)
+		drop_call(entry);
 	entry->state = ENTRY_IDLE;
 	entry->unwanted = false;
 }
 
-/* The tags are not those of the record: ask for them. */
+/* The tags are not those of the record: ask for them, unless its document says that it is not wanted. */
 void
 smf_entry_forget_tags(JobEntry *entry)
 {
+	bool		by_document = entry->unwanted && !entry->decided[SMF_TIER_TAGGED];
+
 	entry->tags = NULL;
 	entry->tags_complete = false;
-	smf_entry_resume(entry);
+	entry->decided[SMF_TIER_TAGGED] = false;
+	if (!by_document)
+		resume(entry);
+}
+
+/* The record is not the document: ask for that, unless the tags say that the job is not wanted. */
+void
+smf_entry_forget_record(JobEntry *entry)
+{
+	if (entry->unwanted && entry->decided[SMF_TIER_TAGGED])
+		return;
+	entry->decided[SMF_TIER_DESCRIBED] = false;
+	resume(entry);
 }
 
 /* ----- answers of an entry's own calls ----- */

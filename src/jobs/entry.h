@@ -63,6 +63,9 @@ typedef struct JobEntry
 	/* what the cache is to remember */
 	bool		cached;			/* it had the job, or that there is none */
 	bool		unwanted;		/* the job is gone since it is not wanted */
+
+	bool		decided[SMF_TIER_COMPLETE]; /* conditions were, by JobTier, on what is known of
+								 * the job now */
 } JobEntry;
 
 /* What the entries of a stream share. */
@@ -94,8 +97,9 @@ extern void smf_entry_read_document(JobEntry *entry);
 extern void smf_entry_take_document(JobFetcher *fetcher, JobEntry *entry);
 extern void smf_entry_take_record(JobFetcher *fetcher, JobEntry *entry);
 extern void smf_entry_drop_failure(JobEntry *entry);
+extern void smf_entry_complete(JobFetcher *fetcher, JobEntry *entry);
 extern void smf_entry_forget_tags(JobEntry *entry);
-extern void smf_entry_resume(JobEntry *entry);
+extern void smf_entry_forget_record(JobEntry *entry);
 extern void smf_entry_rename(JobEntry *entry, const char *name);
 extern void smf_entry_read_job(JobFetcher *fetcher, JobEntry *entry, Job *job);
 

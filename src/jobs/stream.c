@@ -249,7 +249,12 @@ advance(JobStream *stream, JobEntry *entry)
 	if (entry->state == ENTRY_IDLE)
 	{
 		if (!smf_entry_next_operation(&stream->fetcher, entry, &operation))
-			entry->state = entry->checked ? ENTRY_HELD : ENTRY_COMPLETE;
+		{
+			if (entry->checked)
+				entry->state = ENTRY_HELD;
+			else
+				smf_entry_complete(&stream->fetcher, entry);
+		}
 		else if (calls_in_flight(stream) < limit)
 		{
 			smf_entry_start_call(&stream->fetcher, entry, operation);

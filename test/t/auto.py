@@ -733,7 +733,59 @@ def test_tags(session, tap, expected):
     case.close()
 
 
+def test_doubted(session, tap, expected):
+    """A check differs when records of another batch were taken, but have not left: what was decided on them is open again.
+
+    A session's 21st Search comes without a check, the 22nd with one; the first job, which is described, holds all up.
+    """
+    restore(expected)
+    control("config", {"bulk_running": 0})
+    tags = [{"Key": "team", "Value": "other"}]
+    for title, members, where, slow, made in (
+            ("tags and documents differ", {"RoleArn": "x", "Tags": tags}, "true", "DescribeTrainingJob", None),
+            ("tags differ, and documents refuse", {"Tags": tags}, "left(role_arn, 3) NOT IN (SELECT 'arn')", "DescribeTrainingJob",
+             {"ListTrainingJobs": 2, "Search": 3, "DescribeTrainingJob": 2, "ListTags": 1}),
+            ("documents differ, and tags refuse", {"RoleArn": "x"}, "tags->>'team' NOT IN (SELECT 'bulk')", "ListTags",
+             {"ListTrainingJobs": 2, "Search": 3, "DescribeTrainingJob": 1, "ListTags": 101})):
+        where, columns = "%s AND %s" % (newest(200), where), "training_job_name, role_arn, tags"
+        rows = expected.rows(BULK, where, columns)
+        case = Case(BULK)
+        tap.equal(case.read(newest(2000), columns).calls["Search"], 20, "a session has made 20 Searches")
+        control("config", {"search_records": [{"kind": "missing", "job": "bulk-000001"}, {"kind": "other", "members": members}]})
+        fault(**late(3000, operation=slow, contains="bulk-000001"))
+        read = case.read(where, columns)
+        control("clear", b"")
+        control("config", AS_IT_IS)
+        equal_rows(tap, read, rows, "rows that have not left are right when %s" % title)
+        tap.equal(len(read.batches), 2, "... of two batches")
+        if made is not None:
+            tap.equal(read.made(*made), made, "... for no call more than that takes")
+        case.close()
+
+
 # ----- Search in the way -----
+
+def test_let_go(session, tap, expected):
+    """Search fails while the job that is checked has one of its two answers: nothing is left undecided."""
+    restore(expected)
+    control("config", {"bulk_running": 0})
+    columns = "training_job_name, role_arn, tags"
+    for title, where, slow, faults in (
+            ("by tags", "tags->>'team' NOT IN (SELECT 'bulk')", "DescribeTrainingJob", []),
+            ("by documents", "left(role_arn, 3) NOT IN (SELECT 'arn')", "ListTags", []),
+            ("with tags that were denied once", "tags->>'team' IS NOT NULL", "DescribeTrainingJob", [denied(operation="ListTags", times=1)])):
+        where = "%s AND %s" % (newest(10), where)
+        rows = expected.rows(BULK, where, columns)
+        case = Case(BULK)
+        control("config", {"latency_ms": {slow: 3000}})
+        for spec in [broken(operation="Search"), *faults]:
+            fault(**spec)
+        read = case.read(where, columns)
+        control("clear", b"")
+        control("config", {"latency_ms": 0})
+        equal_rows(tap, read, rows, "a check that is given up leaves rows right, %s" % title)
+        case.close()
+
 
 def test_denied(session, tap, expected):
     for title, spec in (("denied", denied()), ("not known", dict(kind="error", status=404, code="UnknownOperationException", times=0)),
@@ -1015,7 +1067,7 @@ def test_shared(session, tap, expected):
 def test(session, tap):
     expected = Expected(session)
     for run in (test_limits, test_question, test_described, test_answers, test_random, test_members, test_changes, test_checks,
-                test_single_differences, test_warning, test_folded_keys, test_tags, test_denied, test_span, test_failing, test_large, test_rest,
+                test_single_differences, test_warning, test_folded_keys, test_tags, test_doubted, test_let_go, test_denied, test_span, test_failing, test_large, test_rest,
                 test_scans, test_partitions, test_analyze, test_refresh, test_shared, test_history):
         try:
             run(session, tap, expected)
