@@ -212,8 +212,9 @@ note_member(OpExpr *operation, RawReads *reads)
 	const char *rest;
 	char	   *key;
 
-	if ((operation->opfuncid != F_JSONB_OBJECT_FIELD && operation->opfuncid != F_JSONB_OBJECT_FIELD_TEXT &&
-		 operation->opfuncid != F_JSONB_EXTRACT_PATH && operation->opfuncid != F_JSONB_EXTRACT_PATH_TEXT) ||
+	/* as text: as jsonb a member that is null is another value than none */
+	if ((operation->opfuncid != F_JSONB_OBJECT_FIELD_TEXT &&
+		 operation->opfuncid != F_JSONB_EXTRACT_PATH_TEXT) ||
 		list_length(operation->args) != 2 || !is_raw_response(linitial(operation->args), reads) ||
 		!bms_is_member(((Var *) linitial(operation->args))->varattno - FirstLowInvalidHeapAttributeNumber,
 					   reads->columns))

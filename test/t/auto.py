@@ -316,7 +316,7 @@ def test_described(session, tap, expected):
                      "SERVER {0}_auto".format(case.name))
     lacking = ["profiler_rule_configurations", "profiler_rule_evaluation_statuses", "profiling_status", "remote_debug_config",
                "infra_check_config", "serverless_job_config", "mlflow_config", "mlflow_details", "progress_info", "billable_token_count"]
-    for column in lacking + ["raw_response"]:
+    for column in lacking + ["raw_response", "raw_response->'RoleArn' AS member"]:
         columns = "training_job_name, role_arn, " + column
         case.table = case.name + ".auto_all"
         read = case.read("training_job_status = 'Failed'", columns)
