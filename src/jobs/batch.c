@@ -37,6 +37,9 @@
 #define ATTEMPTS_MAX 2
 #define PATIENCE_US INT64CONST(5000000)
 
+/* Whoever looks so much later than that was away, as while a cursor is left open. */
+#define AWAY_US INT64CONST(1000000)
+
 /* So many batches in a row, with less than one job in so many proved, and Search is left alone for a while. */
 #define POOR_BATCHES 3
 #define POOR_SHARE 5
@@ -667,6 +670,25 @@ end_search(JobBatches *batches, JobBatch *batch)
 	}
 }
 
+/*
+ * Has Search had its time?  It gets more where that says nothing of Search: an answer that nobody
+ * has looked for may have come, and without credentials or a connection no job is described either.
+ */
+static bool
+is_overdue(JobBatch *batch)
+{
+	AwsCallState state = smf_call_state(batch->call);
+	int64		now_us = smf_http_now();
+
+	if (now_us < batch->deadline_us)
+		return false;
+	if (now_us - batch->deadline_us < AWAY_US && state != SMF_CALL_WAITS_FOR_CREDENTIALS &&
+		state != SMF_CALL_WAITS_FOR_CONNECTION)
+		return true;
+	batch->deadline_us = now_us + PATIENCE_US;
+	return false;
+}
+
 /* Move the batch on as far as it goes without waiting; true when it has moved. */
 static bool
 advance_batch(JobBatches *batches, JobBatch *batch)
@@ -678,7 +700,7 @@ advance_batch(JobBatches *batches, JobBatch *batch)
 			return false;
 		case BATCH_ASKED:
 		case BATCH_REPEATED:
-			if (!smf_call_done(batch->call) && smf_http_now() < batch->deadline_us)
+			if (!smf_call_done(batch->call) && !is_overdue(batch))
 				return false;
 			end_search(batches, batch);
 			return true;

@@ -892,6 +892,18 @@ def test_failing(session, tap, expected):
     tap.equal(read.calls["DescribeTrainingJob"], 100, "... all are described")
     tap.ok(took < 15, "... and it is not waited for", took)
     case.close()
+    # of 300 jobs two batches are on their way at first: the third one's answer comes while nobody looks
+    where = newest(300)
+    rows = expected.rows(BULK, where, columns)
+    case = Case(BULK)
+    control("config", {"latency_ms": {"Search": 200}})
+    read, _ = case.ask("BEGIN; SET LOCAL cursor_tuple_fraction = 1; DECLARE c CURSOR FOR %s; FETCH 110 FROM c; DO 'BEGIN PERFORM pg_sleep(7); END'; "
+                       "FETCH ALL FROM c; COMMIT" % select("{t}", where, columns))
+    control("config", {"latency_ms": 0})
+    equal_rows(tap, read, rows, "a cursor that is left open for 7 seconds gives the rows")
+    tap.equal(read.made("ListTrainingJobs", "Search", "DescribeTrainingJob"),
+              {"ListTrainingJobs": 3, "Search": 3, "DescribeTrainingJob": 3}, "... and takes the answer that came meanwhile")
+    case.close()
 
 
 def test_large(session, tap, expected):
