@@ -65,6 +65,13 @@ SOURCES = {
     "a program": (["ContainerCredentials"], (HOME,)),
     "the portal": (["SsoCredentials"], (HOME, OTHER)),
 }
+# Records that are not proved.  What differs and is proved is found by chance: it is a matter of auto.py.
+LIES = [{"kind": "missing"}, {"kind": "older"}, {"kind": "twice"}, {"kind": "twice", "newer_first": True},
+        {"kind": "whole_seconds", "attributes": ["LastModifiedTime"]}, {"kind": "made_again"}, {"kind": "made_again", "days": -1},
+        {"kind": "without", "attributes": ["TrainingJobStatus"]}, {"kind": "other", "members": {"TrainingJobStatus": "Stopped"}},
+        {"kind": "large", "bytes": 400000}]
+# How long a Search is waited for, and how few jobs it is asked for.
+PATIENCE_S, SEARCH_JOBS_MIN = 5, 5
 ISSUERS = ["AssumeRole", "AssumeRoleWithWebIdentity", "ContainerCredentials", "MetadataCredentials", "SsoCredentials"]
 ROLE = "arn:aws:iam::%s:role/reader"
 PROGRAM = r"""sleep "$1"
@@ -225,9 +232,11 @@ class Schedule:
     def __init__(self, world, seed):
         self.world, self.seed = world, seed
         self.random = random.Random("schedule %d" % seed)
+        self.search_s = 0
         self.draw_service()
         self.draw_servers()
         self.draw_faults()
+        self.draw_search()
         self.draw_session()
         self.cursors = 0
         self.prepared = 0
@@ -285,7 +294,7 @@ class Schedule:
             # libcurl's timer for a connect that is long over would wake whoever sleeps
             options = {"connect_timeout": 600, "max_attempts": MAX_ATTEMPTS, "region": place.region, "read_timeout": self.pick(1.5, 2, 60),
                        "max_concurrency": self.pick(1, 2, 4, 16, 16, 16, 32, 64), "retry_mode": self.pick("adaptive", "adaptive", "standard"),
-                       "scan_api": self.pick("describe", "describe", "describe", "search", "auto"),
+                       "scan_api": self.pick("describe", "describe", "describe", "search", "auto", "auto"),
                        "fetch_size": self.pick(1, 4, 10, 50, 100, 100), "max_calls_per_second": 0}
             if self.chance(0.1):
                 options["max_calls_per_second"] = self.pick(20, 60, 200)
@@ -422,6 +431,33 @@ class Schedule:
         if kind == "credentials":
             self.fault_s += 4
 
+    def draw_search(self):
+        """Where all that ask Search can do without: it is behind, wrong, late, or fails for good."""
+        self.config.update({"search_records": [], "search_order": None, "search_unasked": 0, "search_page": 100, "search_in": True,
+                            "search_late_s": 0})
+        if any(one["options"]["scan_api"] == "search" for one in self.servers) or self.chance(0.3):
+            return
+        if not any(one["options"]["scan_api"] == "auto" for one in self.servers):
+            return
+        if self.chance(0.6):
+            self.config["search_records"] = [
+                {**rule, "every": self.pick(1, 2, 5, 20), "probability": self.pick(1, 0.5), "seed": self.seed + number}
+                for number, rule in enumerate(self.random.sample(LIES, self.random.randrange(1, 4)))]
+        self.config.update({"search_order": self.pick(None, None, "reversed", "shuffled"), "search_unasked": self.pick(0, 0, 3, 100),
+                            "search_page": self.pick(100, 100, 40), "search_in": self.chance(0.9)})
+        if self.chance(0.5):
+            return
+        fault = self.pick(
+            {"kind": "error", "status": 500, "code": "InternalFailure"}, {"kind": "error", "code": "ThrottlingException"},
+            {"kind": "error", "code": "AccessDeniedException"}, {"kind": "error", "code": "ValidationException"}, {"kind": "close_before"},
+            {"kind": "reset_during"}, {"kind": "truncate"}, {"kind": "drip"}, {"kind": "delay", "delay_ms": self.pick(300, 4900, 5100, 8000)},
+            {"kind": "hang"}, {"kind": "body", "body": self.pick("", "<html>", "{}", '{"Results": 7}', '{"Results": [7, {}]}')})
+        fault = {**fault, "operation": "Search", "times": self.pick(0, 0, 1, 3), "skip": self.pick(0, 0, 1, 2), "seed": self.seed,
+                 "probability": self.pick(1, 1, 0.3)}
+        self.faults.append(fault)
+        # three batches in a row, the one that is checked again, and what each rest is followed by, in every scan
+        self.search_s = PATIENCE_S if fault["kind"] in ("hang", "delay", "drip") else 1
+
     # -- the session
 
     def draw_session(self):
@@ -450,7 +486,7 @@ class Schedule:
         if self.rate:
             seconds += step.calls / self.rate
         seconds += step.calls * (self.throttle_share + self.fault_share) / width
-        seconds += self.fault_s + self.chain_s
+        seconds += self.fault_s + self.chain_s + self.search_s * step.calls / SEARCH_JOBS_MIN
         seconds *= 1 + self.chain_s / max(0.5, self.life_s - self.chain_s)
         return (FACTOR * seconds + CONSTANT_S) * SLOWNESS
 
