@@ -319,7 +319,7 @@ SET sagemaker_fdw.check_each_scan = on
 AS $$
 DECLARE
 	window_from timestamptz := greatest(since, state.filled_from - state.window_width);
-	differences CONSTANT bigint := @extschema@.sagemaker_fdw_session_differences();
+	differences bigint;
 	statement text;
 	got record;
 BEGIN
@@ -332,14 +332,20 @@ BEGIN
 				  WHERE t.training_job_arn = s.training_job_arn AND t.creation_time = s.creation_time AND t.deleted_at IS NULL),
 				'-infinity')$sql$, state.target),
 		format('ORDER BY s.creation_time DESC LIMIT %s', state.batch));
-	BEGIN
-		EXECUTE statement INTO got USING window_from, state.filled_from;
-		IF @extschema@.sagemaker_fdw_session_differences() > differences THEN
+	-- what is not trusted any more may not be what is read, or be tags alone, so that Search is asked again
+	LOOP
+		BEGIN
+			differences := @extschema@.sagemaker_fdw_session_differences();
+			EXECUTE statement INTO got USING window_from, state.filled_from;
+			EXIT WHEN @extschema@.sagemaker_fdw_session_differences() = differences;
 			RAISE EXCEPTION 'Search differs' USING ERRCODE = 'SMF01';
-		END IF;
-	EXCEPTION WHEN SQLSTATE 'SMF01' THEN
-		EXECUTE statement INTO got USING window_from, state.filled_from;
-	END;
+		EXCEPTION WHEN SQLSTATE 'SMF01' THEN
+			-- a trigger of the target may raise anything
+			IF @extschema@.sagemaker_fdw_session_differences() = differences THEN
+				RAISE;
+			END IF;
+		END;
+	END LOOP;
 	state.inserted := state.inserted + got.inserted;
 	state.updated := state.updated + got.updated;
 	state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, got.arns);

@@ -120,6 +120,20 @@ def test_lying(session, tap):
     return session
 
 
+def test_lying_anew(session, tap):
+    """The tags of all jobs are wrong, which has a window read again, by Search still; then roles are, of one job at first."""
+    session = forget(session)
+    roles = [{"kind": "other", "job": "bulk-%06d" % number, "members": {"RoleArn": "arn:aws:iam::0:role/x"}, "skip": 1}
+             for number in (150, *range(301, 401))]
+    control("config", {"search_records": [{"kind": "other", "members": {"Tags": []}}, *roles]})
+    since = session.run("SELECT creation_time FROM %s WHERE region = 'us-east-1' ORDER BY 1 DESC OFFSET 479 LIMIT 1" % described(0))[0]
+    session.run("CALL sagemaker_fdw_refresh('reports.lied_to_anew', 'auto_east.training_jobs', since => '%s')" % since)
+    control("config", HONEST)
+    tap.equal(session.run("SELECT count(*), count(*) FILTER (WHERE role_arn LIKE '%:0:%') FROM reports.lied_to_anew"), ["480|0"],
+              "a window is read again as long as another difference is found")
+    return session
+
+
 def test_kills(session, tap, kills):
     """A fill that is killed again and again."""
     chance = random.Random(17)
@@ -170,6 +184,7 @@ def test(session, tap, kills):
     test_fill(session, tap)
     test_running(session, tap)
     session = test_lying(session, tap)
+    session = test_lying_anew(session, tap)
     test_kills(session, tap, kills)
 
 
