@@ -137,10 +137,16 @@ smf_batches_room(const JobBatches *batches, int n)
 	return !worth_asking(batches, n) || batches->resting > 0 || free_place(batches) >= 0;
 }
 
-/* Start the Search for entries, in the form that the service takes. */
+/*
+ * Start the batch's Search, in the form that the service takes: for all of its entries or, where
+ * that is what is repeated, for the one that is checked.
+ */
 static void
-start_search(JobBatches *batches, JobBatch *batch, JobEntry **entries, int n)
+start_search(JobBatches *batches, JobBatch *batch)
 {
+	bool		repeated = batch->state == BATCH_REPEATED;
+	JobEntry  **entries = repeated ? &batch->checked : batch->entries;
+	int			n = repeated ? 1 : batch->n;
 	AwsClient  *client = batches->fetcher->client;
 	int64	   *attempts = batches->fetcher->spec->attempts;
 	const char *names[SMF_SEARCH_JOBS_MAX];
@@ -203,7 +209,7 @@ smf_batches_ask(JobBatches *batches, JobEntry **entries, int n)
 		entries[i]->batch = batch;
 		entries[i]->place = i;
 	}
-	start_search(batches, batch, entries, n);
+	start_search(batches, batch);
 
 	/* Draw the one that is checked before anybody knows what Search says of it. */
 	if (smf_trust_check_due(batches->trust) || batches->fetcher->spec->check_each)
@@ -342,7 +348,7 @@ fail_batch(JobBatches *batches, JobBatch *batch)
 static void
 ask_for_fewer(JobBatches *batches, JobBatch *batch)
 {
-	batches->size = batch->n / 2;
+	batches->size = Min(batches->size, batch->n / 2);
 	smf_call_free(batch->call);
 	batch->call = NULL;
 	if (batch->checked != NULL)
@@ -376,11 +382,8 @@ take_failure(JobBatches *batches, JobBatch *batch)
 		if (!batch->by_span &&
 			(smf_trust_by_span(batches->trust) || smf_trust_try_span(batches->trust)))
 		{
-			JobEntry   *entries[SMF_SEARCH_JOBS_MAX];
-
-			memcpy(entries, batch->entries, sizeof(entries));
 			smf_call_free(batch->call);
-			start_search(batches, batch, entries, batch->n);
+			batch->call = NULL;
 			return;
 		}
 		denied = true;
@@ -557,10 +560,7 @@ check(JobBatches *batches, JobBatch *batch)
 	if (batch->differing == 0)
 		release_batch(batches, batch, true);
 	else
-	{
 		batch->state = BATCH_REPEATED;
-		start_search(batches, batch, &entry, 1);
-	}
 }
 
 /*
@@ -689,10 +689,19 @@ is_overdue(JobBatch *batch)
 	return false;
 }
 
+/* Is the batch's Search to be started, as soon as a call may? */
+static bool
+is_due(const JobBatch *batch)
+{
+	return batch->call == NULL && (batch->state == BATCH_ASKED || batch->state == BATCH_REPEATED);
+}
+
 /* Move the batch on as far as it goes without waiting; true when it has moved. */
 static bool
 advance_batch(JobBatches *batches, JobBatch *batch)
 {
+	if (is_due(batch))
+		return false;
 	switch (batch->state)
 	{
 		case BATCH_FREE:
@@ -725,6 +734,35 @@ smf_batches_advance(JobBatches *batches)
 	for (int i = 0; i < SMF_BATCHES; i++)
 		moved |= advance_batch(batches, &batches->batches[i]);
 	return moved;
+}
+
+/*
+ * smf_batches_due
+ *		Is a Search to be asked again: in another form, or for the job that is checked?
+ */
+bool
+smf_batches_due(const JobBatches *batches)
+{
+	for (int i = 0; i < SMF_BATCHES; i++)
+	{
+		if (is_due(&batches->batches[i]))
+			return true;
+	}
+	return false;
+}
+
+/* There is room for a call: start the first of these Searches. */
+void
+smf_batches_start_due(JobBatches *batches)
+{
+	for (int i = 0; i < SMF_BATCHES; i++)
+	{
+		if (is_due(&batches->batches[i]))
+		{
+			start_search(batches, &batches->batches[i]);
+			return;
+		}
+	}
 }
 
 /* The entry of the i-th batch that is described to be checked, wherever it stands; or NULL. */

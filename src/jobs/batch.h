@@ -32,7 +32,7 @@ typedef enum BatchState
 typedef struct JobBatch
 {
 	BatchState	state;
-	AwsCall    *call;			/* in flight or answered; or NULL */
+	AwsCall    *call;			/* in flight or answered; NULL: none yet, or no more */
 	bool		by_span;		/* it asks for a span of time, rather than for names */
 	int64		deadline_us;	/* smf_http_now() when the call is given up */
 	int			n;				/* jobs that were asked for */
@@ -69,6 +69,8 @@ extern void smf_batches_take(const JobBatches *batches, JobEntry *entry);
 extern bool smf_batches_room(const JobBatches *batches, int n);
 extern void smf_batches_ask(JobBatches *batches, JobEntry **entries, int n);
 extern bool smf_batches_advance(JobBatches *batches);
+extern bool smf_batches_due(const JobBatches *batches);
+extern void smf_batches_start_due(JobBatches *batches);
 extern JobEntry *smf_batches_checked(const JobBatches *batches, int i);
 extern void smf_batches_leave(JobBatches *batches, JobEntry *entry);
 

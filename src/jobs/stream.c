@@ -370,8 +370,11 @@ advance_batches(JobStream *stream)
 		return;
 	if (smf_batches_advance(&stream->batches))
 		stream->moved = true;
+	while (smf_batches_due(&stream->batches) && calls_in_flight(stream) < stream->spec.max_concurrency)
+		smf_batches_start_due(&stream->batches);
 	while (ask_for_batch(stream))
 		stream->moved = true;
+	stream->batch_due |= smf_batches_due(&stream->batches);
 }
 
 /* The first entry has come to an end, and leaves: true if with a job, which "job" is then. */

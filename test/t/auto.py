@@ -14,7 +14,7 @@ import re
 import time
 import zlib
 
-from harness import BULK, HISTORY, Cluster, Session, URL, another_session, control, fault, main
+from harness import BULK, HISTORY, Cluster, Session, URL, another_session, control, counters, fault, main
 from named_faults import broken, denied, late, throttled
 
 ACCOUNTS = {HISTORY: "123456789012", BULK: "345678901234"}
@@ -937,6 +937,25 @@ def test_rest(session, tap, expected):
     case.close()
 
 
+def test_one_call(session, tap, expected):
+    """max_concurrency holds for a Search that is asked again, and for one in another form."""
+    where, columns = newest(200), "training_job_name, role_arn"
+    for title, settings in (("a check differs", {"search_records": [{"kind": "other", "members": {"RoleArn": "other"}}]}),
+                            ("Search takes no names", {"search_in": False})):
+        restore(expected)
+        control("config", {"bulk_running": 0})
+        rows = expected.rows(BULK, where, columns)
+        control("reset", b"")
+        control("config", {"bulk_running": 0, "latency_ms": 5, **settings})
+        case = Case(BULK, max_concurrency=1)
+        read = case.read(where, columns)
+        most = counters()["most_in_flight"]
+        control("config", {"latency_ms": 0, **AS_IT_IS})
+        equal_rows(tap, read, rows, "rows are right when %s, one call at a time" % title)
+        tap.equal(most, 1, "... and there was one at a time")
+        case.close()
+
+
 # ----- kinds of scans -----
 
 def test_scans(session, tap, expected):
@@ -1079,7 +1098,7 @@ def test_shared(session, tap, expected):
 def test(session, tap):
     expected = Expected(session)
     for run in (test_limits, test_question, test_described, test_answers, test_random, test_members, test_changes, test_checks,
-                test_single_differences, test_warning, test_folded_keys, test_tags, test_doubted, test_let_go, test_denied, test_span, test_failing, test_large, test_rest,
+                test_single_differences, test_warning, test_folded_keys, test_tags, test_doubted, test_let_go, test_denied, test_span, test_failing, test_large, test_rest, test_one_call,
                 test_scans, test_partitions, test_analyze, test_refresh, test_shared, test_history):
         try:
             run(session, tap, expected)
