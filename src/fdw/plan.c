@@ -507,7 +507,6 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, bool prove,
 	return estimate;
 }
 
-
 /* ----- paths ----- */
 
 static void

@@ -225,7 +225,7 @@ check_limit(JobScan *state)
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("the scan would make about %.0f calls, more than the limit of %d",
 					calls, smf_max_calls),
-			 errhint("Bound creation_time, read fewer columns, use scan_api 'auto' or 'search', keep the jobs in a table with sagemaker_fdw_refresh, or raise sagemaker_fdw.max_calls.")));
+			 errhint("%s", smf_job_topic.limit_hint)));
 }
 
 /* From now on, and for all loops, others see how far the scan is. */

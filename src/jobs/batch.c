@@ -248,6 +248,21 @@ let_go(JobBatch *batch, JobEntry *entry)
 	entry->batch = NULL;
 }
 
+/* Entries of which Search has proved nothing go on without the batch, in that state. */
+static void
+let_asked_go(JobBatch *batch, EntryState state)
+{
+	for (int i = 0; i < batch->n; i++)
+	{
+		JobEntry   *entry = batch->entries[i];
+
+		if (entry == NULL || entry->state != ENTRY_ASKED)
+			continue;
+		let_go(batch, entry);
+		entry->state = state;
+	}
+}
+
 /* Nothing is open about the batch any more. */
 static void
 close_batch(JobBatch *batch)
@@ -353,15 +368,7 @@ ask_for_fewer(JobBatches *batches, JobBatch *batch)
 	batch->call = NULL;
 	if (batch->checked != NULL)
 		release_checked(batches, batch);
-	for (int i = 0; i < batch->n; i++)
-	{
-		JobEntry   *entry = batch->entries[i];
-
-		if (entry == NULL || entry->state != ENTRY_ASKED)
-			continue;
-		let_go(batch, entry);
-		entry->state = ENTRY_ASKABLE;
-	}
+	let_asked_go(batch, ENTRY_ASKABLE);
 	batch->state = BATCH_FREE;
 }
 
@@ -498,15 +505,7 @@ take_records(JobBatches *batches, JobBatch *batch)
 	smf_call_free(batch->call);
 	batch->call = NULL;
 	note_yield(batches, nproved, batch->n);
-	for (int i = 0; i < batch->n; i++)
-	{
-		JobEntry   *entry = batch->entries[i];
-
-		if (entry == NULL || entry->state != ENTRY_ASKED)
-			continue;
-		let_go(batch, entry);
-		entry->state = ENTRY_IDLE;
-	}
+	let_asked_go(batch, ENTRY_IDLE);
 	/* what is not asked for any more is not to be used either */
 	if (batch->checked == NULL || !batches->asking)
 		release_batch(batches, batch, batches->asking);

@@ -219,13 +219,23 @@ fill(JobStream *stream)
 
 /* ----- what is fetched for entries ----- */
 
+/*
+ * May another call for an entry be in flight?  One is left to a page and to a batch that are due:
+ * all jobs wait for them in the end.
+ */
+static bool
+has_room(const JobStream *stream)
+{
+	int			due = (next_page_size(stream) > 0) + stream->batch_due;
+
+	return calls_in_flight(stream) < Max(stream->spec.max_concurrency - due, 1);
+}
+
 /* Move an entry on as far as it goes without waiting; true when it has come to an end. */
 static bool
 advance(JobStream *stream, JobEntry *entry)
 {
-	/* a call is left to a page and to a batch that are due: all jobs wait for them in the end */
-	int			due = (next_page_size(stream) > 0) + stream->batch_due;
-	int			limit = Max(stream->spec.max_concurrency - due, 1);
+	bool		follows = false;
 	JobOperation operation;
 
 	/* The call that follows an answer takes the place of the one that has ended. */
@@ -233,7 +243,7 @@ advance(JobStream *stream, JobEntry *entry)
 	{
 		stream->in_flight--;
 		stream->moved = true;
-		limit = calls_in_flight(stream) + 1;
+		follows = true;
 		smf_entry_take_answer(&stream->fetcher, entry);
 	}
 
@@ -255,7 +265,7 @@ advance(JobStream *stream, JobEntry *entry)
 			else
 				smf_entry_complete(&stream->fetcher, entry);
 		}
-		else if (calls_in_flight(stream) < limit)
+		else if (follows || has_room(stream))
 		{
 			smf_entry_start_call(&stream->fetcher, entry, operation);
 			stream->in_flight++;
