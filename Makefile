@@ -30,6 +30,8 @@ OBJS = \
 	src/fdw/fragment.o \
 	src/fdw/functions.o \
 	src/fdw/import.o \
+	src/fdw/lookahead.o \
+	src/fdw/lookahead_plan.o \
 	src/fdw/lookup.o \
 	src/fdw/may_raise.o \
 	src/fdw/monitor.o \

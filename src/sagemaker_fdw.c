@@ -17,6 +17,7 @@
 #include "fdw/analyze.h"
 #include "fdw/explain.h"
 #include "fdw/import.h"
+#include "fdw/lookahead_plan.h"
 #include "fdw/plan.h"
 #include "fdw/role.h"
 #include "fdw/scan.h"
@@ -66,6 +67,13 @@ _PG_init(void)
 							 false,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
+	DefineCustomBoolVariable("sagemaker_fdw.enable_lookahead",
+							 "Enables the planner's use of joins that look jobs up ahead.",
+							 NULL,
+							 &smf_enable_lookahead,
+							 true,
+							 PGC_USERSET, GUC_EXPLAIN,
+							 NULL, NULL, NULL);
 	DefineCustomIntVariable("sagemaker_fdw.log_min_duration",
 							"Sets the time after which an AWS call is logged.",
 							"Minus one turns this off, zero logs all calls.",
@@ -95,6 +103,9 @@ _PG_init(void)
 							PGC_USERSET, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("sagemaker_fdw");
+
+	/* A part in the planning of joins. */
+	smf_lookahead_install();
 
 	/* Room in shared memory, where the library is preloaded. */
 	smf_stats_request();

@@ -206,6 +206,7 @@ tap document_differential "$top/test/with-service" -o "--generated 1000" \
 	/usr/bin/python3 -B "$top/test/differential/documents.py"
 tap proof "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/proof.py"
 tap queries "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/queries.py"
+tap lookahead "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/lookahead.py"
 tap planning "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/planning.py"
 tap async "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/async.py"
 tap faults "$top/test/with-service" -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py"

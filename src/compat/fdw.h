@@ -23,6 +23,7 @@
 #include "nodes/miscnodes.h"
 #endif
 #include "nodes/pathnodes.h"
+#include "optimizer/cost.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "parser/parsetree.h"
@@ -182,6 +183,51 @@ smf_estimate_array_length(PlannerInfo *root, Node *array)
 #else
 	return estimate_array_length(array);
 #endif
+}
+
+/*
+ * Would the join have to hand a value to its inner side that it cannot, since an outer join
+ * computes it?  From 18 on it can.
+ */
+static inline bool
+smf_dangerous_placeholder(PlannerInfo *root, Relids outer_relids, Relids inner_needs)
+{
+#if PG_VERSION_NUM >= 180000
+	return false;
+#else
+	return have_dangerous_phv(root, outer_relids, inner_needs);
+#endif
+}
+
+/* The outer side of a semijoin with each row once; NULL: that cannot be had. */
+static inline Path *
+smf_unique_outer_path(PlannerInfo *root, RelOptInfo *rel, Path *path, SpecialJoinInfo *join)
+{
+#if PG_VERSION_NUM >= 190000
+	/* it is a relation of its own, of which the path is */
+	return path;
+#else
+	return (Path *) create_unique_path(root, rel, path, join);
+#endif
+}
+
+/* Offer a nested loop of two paths, neither of which needs anything else. */
+static inline void
+smf_add_nestloop_path(PlannerInfo *root, RelOptInfo *joinrel, JoinType jointype,
+					  JoinPathExtraData *extra, Path *outer, Path *inner)
+{
+	JoinCostWorkspace workspace;
+
+#if PG_VERSION_NUM >= 190000
+	initial_cost_nestloop(root, &workspace, jointype, PGS_NESTLOOP_PLAIN | PGS_CONSIDER_NONPARTIAL,
+						  outer, inner, extra);
+#else
+	initial_cost_nestloop(root, &workspace, jointype, outer, inner, extra);
+#endif
+	add_path(joinrel, (Path *)
+			 create_nestloop_path(root, joinrel, jointype, &workspace, extra, outer, inner,
+								  extra->restrictlist,
+								  build_join_pathkeys(root, joinrel, jointype, outer->pathkeys), NULL));
 }
 
 #endif							/* SMF_COMPAT_FDW_H */

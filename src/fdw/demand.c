@@ -346,20 +346,21 @@ smf_demand_may_end(PlannerInfo *root, RelOptInfo *rel, double bound)
 }
 
 /*
- * The partition keys of all tables above a partition, as expressions of its own
- * columns.
+ * smf_demand_partition_keys
+ *		The partition keys of all tables above a partition, as expressions of its own
+ *		columns; NIL of a table that is none.
  */
-static List *
-partition_keys(PlannerInfo *root, Index relid)
+List *
+smf_demand_partition_keys(PlannerInfo *root, Index relid)
 {
-	AppendRelInfo *member = root->append_rel_array[relid];
+	AppendRelInfo *member = root->append_rel_array ? root->append_rel_array[relid] : NULL;
 	RelOptInfo *parent;
 	List	   *keys;
 
 	if (member == NULL)
 		return NIL;
 	parent = find_base_rel(root, member->parent_relid);
-	keys = partition_keys(root, parent->relid);
+	keys = smf_demand_partition_keys(root, parent->relid);
 	for (int i = 0; parent->part_scheme != NULL && i < parent->part_scheme->partnatts; i++)
 		keys = list_concat(keys, parent->partexprs[i]);
 	return (List *) adjust_appendrel_attrs(root, (Node *) keys, 1, &member);
@@ -437,7 +438,7 @@ smf_demand_from_parent(PlannerInfo *root, RelOptInfo *rel, const TableRef *table
 	if (rel->reloptkind != RELOPT_OTHER_MEMBER_REL || root->query_pathkeys == NIL ||
 		!pathkeys_contained_in(root->query_pathkeys, path->path.pathkeys))
 		return 0;
-	keys = partition_keys(root, rel->relid);
+	keys = smf_demand_partition_keys(root, rel->relid);
 	if (may_be_excluded(root, rel, keys))
 		return 0;
 	/* in the order of their key, partitions are read one after another */

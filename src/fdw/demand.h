@@ -14,6 +14,7 @@
 extern List *smf_demand_columns(PlannerInfo *root, RelOptInfo *rel, const TableRef *table,
 								List *clauses);
 extern AttributeSet smf_demand_raw_members(PlannerInfo *root, RelOptInfo *rel, const TableRef *table);
+extern List *smf_demand_partition_keys(PlannerInfo *root, Index relid);
 extern double smf_demand_rows(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path,
 							  bool all_known);
 extern bool smf_demand_may_end(PlannerInfo *root, RelOptInfo *rel, double bound);

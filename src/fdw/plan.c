@@ -30,8 +30,10 @@
 #include "fdw/plan.h"
 #include "fdw/pushdown.h"
 #include "fdw/scan_plan.h"
+#include "foreign/fdwapi.h"
 #include "jobs/batch.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
@@ -76,7 +78,8 @@ typedef struct FdwRelationInfo
 typedef enum PathPrivateIndex
 {
 	PATH_PRIVATE_SOURCE,		/* Integer: JobSource */
-	PATH_PRIVATE_OLDEST_FIRST	/* Boolean */
+	PATH_PRIVATE_OLDEST_FIRST,	/* Boolean */
+	PATH_PRIVATE_CALLS			/* Float, a whole number: the calls of one scan */
 } PathPrivateIndex;
 
 /* Conditions, by who decides them. */
@@ -527,7 +530,8 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, const CallEs
 	add_path(rel, (Path *)
 			 smf_create_foreignscan_path(root, rel, rows, startup_cost, total_cost, pathkeys,
 										 required_outer,
-										 list_make2(makeInteger(source), makeBoolean(oldest_first))));
+										 list_make3(makeInteger(source), makeBoolean(oldest_first),
+													makeFloat(psprintf("%.0f", total_calls(estimate))))));
 }
 
 /*
@@ -674,6 +678,93 @@ sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 				  rel->lateral_relids);
 	if (source != SMF_FROM_NAMES)
 		add_parameterized_paths(root, rel, attnums);
+}
+
+/*
+ * smf_is_our_table
+ *		Is the relation a foreign table of this wrapper?
+ */
+bool
+smf_is_our_table(const RelOptInfo *rel)
+{
+	return rel->fdwroutine != NULL && rel->fdwroutine->GetForeignPaths == sagemakerGetForeignPaths;
+}
+
+/* A walker: is there a value that only running the query gives? */
+static bool
+takes_parameter(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+		return true;
+	return expression_tree_walker(node, takes_parameter, context);
+}
+
+/*
+ * May Postgres leave the partition out for one row and not for another, where the scan
+ * itself, if it was started, would make calls?
+ */
+static bool
+may_be_pruned(PlannerInfo *root, const ForeignPath *path)
+{
+	RelOptInfo *rel = path->path.parent;
+	FdwRelationInfo *info = rel->fdw_private;
+	Bitmapset  *keys = NULL;
+	ListCell   *lc;
+
+	pull_varattnos((Node *) smf_demand_partition_keys(root, rel->relid), rel->relid, &keys);
+	if (keys == NULL || !enable_partition_pruning)
+		return false;
+	foreach(lc, path->path.param_info != NULL ?
+			list_concat_copy(path->path.param_info->ppi_clauses, rel->baserestrictinfo) : rel->baserestrictinfo)
+	{
+		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
+		Bitmapset  *read = NULL;
+
+		pull_varattnos((Node *) clause->clause, rel->relid, &read);
+		/* the scan decides for itself what is known before any call */
+		if (bms_overlap(read, keys) &&
+			(!bms_is_subset(clause->clause_relids, rel->relids) || takes_parameter((Node *) clause->clause, NULL)) &&
+			smf_early_tier((Node *) clause->clause, &info->table, SMF_FROM_NAMES) != EARLY_AT_START)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * smf_path_looks_up
+ *		Does the path look up the jobs that something names, and does it whenever a join runs
+ *		it?
+ */
+bool
+smf_path_looks_up(PlannerInfo *root, const ForeignPath *path)
+{
+	return smf_is_our_table(path->path.parent) &&
+		intVal(list_nth(path->fdw_private, PATH_PRIVATE_SOURCE)) == SMF_FROM_NAMES &&
+		!may_be_pruned(root, path);
+}
+
+/*
+ * smf_path_calls
+ *		The calls of one scan by the path, which is ours.
+ */
+double
+smf_path_calls(const ForeignPath *path)
+{
+	return floatVal(list_nth(path->fdw_private, PATH_PRIVATE_CALLS));
+}
+
+/*
+ * smf_path_concurrency
+ *		How many of so many calls of the path, which is ours, overlap if they may; at least 1.
+ */
+double
+smf_path_concurrency(const ForeignPath *path, double calls)
+{
+	FdwRelationInfo *info = path->path.parent->fdw_private;
+
+	return Max(Min(calls, info->settings->max_concurrency), 1);
 }
 
 /*

@@ -21,4 +21,9 @@ extern ForeignScan *sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, 
 											ForeignPath *best_path, List *tlist,
 											List *scan_clauses, Plan *outer_plan);
 
+extern bool smf_is_our_table(const RelOptInfo *rel);
+extern bool smf_path_looks_up(PlannerInfo *root, const ForeignPath *path);
+extern double smf_path_calls(const ForeignPath *path);
+extern double smf_path_concurrency(const ForeignPath *path, double calls);
+
 #endif							/* SMF_PLAN_H */

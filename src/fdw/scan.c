@@ -44,6 +44,9 @@ bool		smf_check_each_scan = false;
  */
 static dlist_head siblings = DLIST_STATIC_INIT(siblings);
 
+/* Scans that look jobs up once for each row of something else, of all queries that run. */
+static dlist_head loops = DLIST_STATIC_INIT(loops);
+
 static void
 leave_siblings(JobScan *state)
 {
@@ -80,8 +83,13 @@ close_wait_descriptor(JobScan *state)
 static void
 release_scan(void *arg)
 {
-	leave_siblings(arg);
-	close_wait_descriptor(arg);
+	JobScan    *state = arg;
+
+	leave_siblings(state);
+	if (state->in_loop)
+		dlist_delete(&state->loop);
+	state->in_loop = false;
+	close_wait_descriptor(state);
 }
 
 static void
@@ -184,9 +192,14 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	/* Prepare to ask the planned source. */
 	use_source(state, state->plan.source, state->plan.api_conditions);
 
-	/* Last, take what is not memory: a place among siblings, a descriptor to wait on. */
+	/* Last, take what is not memory: a place in lists, a descriptor to wait on. */
 	state->wait_fd = -1;
 	release_scan_with_memory(state);
+	if (state->cache != NULL)
+	{
+		dlist_push_head(&loops, &state->loop);
+		state->in_loop = true;
+	}
 	if (state->plan.from_parent > 0)
 	{
 		state->parent = plan->scan.scanrelid - state->plan.from_parent;
@@ -228,9 +241,12 @@ check_limit(JobScan *state)
 			 errhint("%s", smf_job_topic.limit_hint)));
 }
 
-/* From now on, and for all loops, others see how far the scan is. */
-static void
-show_progress(JobScan *state)
+/*
+ * smf_scan_show_progress
+ *		From now on, and for all loops, others see how far the scan is.
+ */
+void
+smf_scan_show_progress(JobScan *state)
 {
 	MemoryContext old = MemoryContextSwitchTo(state->node->ss.ps.state->es_query_cxt);
 
@@ -255,7 +271,7 @@ start_stream(JobScan *state)
 		smf_request_evaluate(state->request, state->node->ss.ps.ps_ExprContext, &state->spec))
 	{
 		check_limit(state);
-		show_progress(state);
+		smf_scan_show_progress(state);
 		state->stream = smf_stream_begin(state->client, &state->spec);
 	}
 	else
@@ -336,6 +352,25 @@ change_source(JobScan *state, JobStreamResult refused)
 	/* what it can be asked for was not planned: it is among what is decided early */
 	use_source(state, source, state->plan.early_conditions);
 	start_stream(state);
+}
+
+/*
+ * smf_scan_of_look_ups
+ *		The scan that runs the plan for the query, if it looks jobs up in a loop; else NULL.
+ */
+JobScan *
+smf_scan_of_look_ups(const EState *query, const Plan *plan)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &loops)
+	{
+		JobScan    *scan = dlist_container(JobScan, loop, iter.cur);
+
+		if (scan->node->ss.ps.state == query && scan->node->ss.ps.plan == plan)
+			return scan;
+	}
+	return NULL;
 }
 
 /*

@@ -47,6 +47,8 @@ typedef struct JobScan
 	dlist_node	sibling;		/* in it */
 	Index		parent;			/* these are children of one table in one plan: its
 								 * range table index */
+	bool		in_loop;		/* is in the list of those that look up in a loop */
+	dlist_node	loop;			/* in it */
 	int64		attempts[SMF_JOB_OPERATIONS];	/* requests, by operation, all loops */
 	JobDocuments documents;		/* where they came from, all loops */
 
@@ -57,6 +59,9 @@ typedef struct JobScan
 	uint64		told;			/* smf_http_told() then */
 	int64		waiting_since_us;	/* when the Append went to sleep */
 } JobScan;
+
+extern JobScan *smf_scan_of_look_ups(const EState *query, const Plan *plan);
+extern void smf_scan_show_progress(JobScan *state);
 
 extern void sagemakerBeginForeignScan(ForeignScanState *node, int eflags);
 extern TupleTableSlot *sagemakerIterateForeignScan(ForeignScanState *node);

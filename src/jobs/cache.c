@@ -7,6 +7,9 @@
  * started again need not call for what it has.  What was not asked for the longest
  * goes first when there is too much.
  *
+ * Who fetches jobs ahead has them pinned: what is found or added meanwhile stays until it
+ * is unpinned, whatever the bound.
+ *
  * Not accounted for: a job that changes while the scan runs is seen as it was.
  *
  *-------------------------------------------------------------------------
@@ -22,7 +25,7 @@
 /* One job, in a single allocation: the struct, then key, name, documents. */
 typedef struct CacheItem
 {
-	dlist_node	node;			/* in the cache's list */
+	dlist_node	node;			/* in one of the cache's lists */
 	const char *key;
 	size_t		size;			/* of the allocation */
 	CachedJob	job;
@@ -40,6 +43,8 @@ struct JobCache
 	MemoryContext context;		/* the cache and all it holds */
 	HTAB	   *slots;			/* CacheSlot by key */
 	dlist_head	items;			/* CacheItem, asked for last first */
+	dlist_head	pinned;			/* CacheItem that stay; none of these is in "items" */
+	bool		pinning;		/* does what is found or added go there? */
 	size_t		bytes;			/* of all items */
 	size_t		max_bytes;
 };
@@ -72,6 +77,7 @@ smf_cache_create(size_t max_bytes)
 										   ALLOCSET_DEFAULT_SIZES);
 	cache->max_bytes = max_bytes;
 	dlist_init(&cache->items);
+	dlist_init(&cache->pinned);
 	control.keysize = sizeof(const char *);
 	control.entrysize = sizeof(CacheSlot);
 	control.hash = key_hash;
@@ -94,7 +100,9 @@ smf_cache_find(JobCache *cache, const char *key)
 
 	if (slot == NULL)
 		return NULL;
-	dlist_move_head(&cache->items, &slot->item->node);
+	/* it was asked for last */
+	dlist_delete(&slot->item->node);
+	dlist_push_head(cache->pinning ? &cache->pinned : &cache->items, &slot->item->node);
 	return &slot->item->job;
 }
 
@@ -105,6 +113,14 @@ drop_item(JobCache *cache, CacheItem *item)
 	dlist_delete(&item->node);
 	cache->bytes -= item->size;
 	pfree(item);
+}
+
+/* Drop what was not asked for the longest, until so many more bytes are within the bound. */
+static void
+make_room(JobCache *cache, size_t size)
+{
+	while (cache->bytes + size > cache->max_bytes && !dlist_is_empty(&cache->items))
+		drop_item(cache, dlist_tail_element(CacheItem, node, &cache->items));
 }
 
 /* Copy to "at", aligned; returns where the copy is. */
@@ -140,10 +156,9 @@ smf_cache_add(JobCache *cache, const char *key, const CachedJob *job)
 	/* Make room, by dropping what was known before, and what was not asked for the longest. */
 	if (slot != NULL)
 		drop_item(cache, slot->item);
-	if (size > cache->max_bytes)
+	if (size > cache->max_bytes && !cache->pinning)
 		return;
-	while (cache->bytes + size > cache->max_bytes)
-		drop_item(cache, dlist_tail_element(CacheItem, node, &cache->items));
+	make_room(cache, size);
 
 	/* One allocation holds all of it. */
 	item = MemoryContextAllocZero(cache->context, size);
@@ -158,6 +173,29 @@ smf_cache_add(JobCache *cache, const char *key, const CachedJob *job)
 	slot = hash_search(cache->slots, &item->key, HASH_ENTER, NULL);
 	slot->key = item->key;
 	slot->item = item;
-	dlist_push_head(&cache->items, &item->node);
+	dlist_push_head(cache->pinning ? &cache->pinned : &cache->items, &item->node);
 	cache->bytes += size;
+}
+
+/*
+ * smf_cache_pin
+ *		From now on, what is found or added stays.
+ */
+void
+smf_cache_pin(JobCache *cache)
+{
+	cache->pinning = true;
+}
+
+/*
+ * smf_cache_unpin
+ *		What stayed may go, as soon as there is too much.
+ */
+void
+smf_cache_unpin(JobCache *cache)
+{
+	cache->pinning = false;
+	while (!dlist_is_empty(&cache->pinned))
+		dlist_push_head(&cache->items, dlist_pop_head_node(&cache->pinned));
+	make_room(cache, 0);
 }

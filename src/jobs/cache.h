@@ -23,5 +23,7 @@ typedef struct CachedJob
 extern JobCache *smf_cache_create(size_t max_bytes);
 extern const CachedJob *smf_cache_find(JobCache *cache, const char *key);
 extern void smf_cache_add(JobCache *cache, const char *key, const CachedJob *job);
+extern void smf_cache_pin(JobCache *cache);
+extern void smf_cache_unpin(JobCache *cache);
 
 #endif							/* SMF_CACHE_H */

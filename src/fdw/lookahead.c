@@ -1,0 +1,526 @@
+/*-------------------------------------------------------------------------
+ *
+ * lookahead.c
+ *		The node above the outer side of a join, which has jobs fetched ahead.
+ *
+ * It reads rows of the outer side in batches, computes for each row which jobs the inner
+ * side will look up, just as the inner scan does when it is started for that row, and has
+ * all of them fetched at once into the cache of look-ups.  Then it hands the rows on, in
+ * order.  Nobody relies on it: what is not in the cache is looked up as without it.
+ *
+ * A batch's jobs stay in the cache until its rows have been handed on, so that no call is
+ * made twice, whatever work_mem is.
+ *
+ * Not accounted for: the look-up of a row that the query never reaches may fail, and the
+ * query with it, though a nested loop alone would have ended before.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "compat/fdw.h"
+#include "executor/executor.h"
+#include "fdw/lookahead.h"
+#include "fdw/lookup.h"
+#include "fdw/scan.h"
+#include "http/http.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/memutils.h"
+
+/* Rows in a batch. */
+#define BATCH_ROWS 64
+
+/* A scan of the inner side. */
+typedef struct AheadScan
+{
+	JobScan    *scan;			/* looks jobs up, one row after another */
+	JobStreamSpec spec;			/* what is fetched ahead for it */
+	EarlyChecks *checks;		/* conditions that hold for every row; NULL: none are checked */
+	List	   *wanted;			/* WantedJob *: the batch's jobs */
+	JobStream  *stream;			/* fetches them; NULL: it has nothing (more) to fetch */
+} AheadScan;
+
+/* The node. */
+typedef struct LookAheadState
+{
+	CustomScanState css;		/* must be first */
+	bool		ramp;			/* may the query end early?  Then the first batches are small */
+	NestLoop   *join;			/* whose outer side this is; NULL: not known, nothing is
+								 * fetched ahead */
+	bool		searched;		/* was it looked for? */
+	List	   *scans;			/* AheadScan *, as they are met */
+
+	/* the batch */
+	MemoryContext context;		/* its rows and its jobs; reset with each */
+	MinimalTuple rows[BATCH_ROWS];	/* of the plan below */
+	int			nrows;
+	int			next;			/* the next to hand on */
+	int			size;			/* rows that it may have */
+	bool		ended;			/* the plan below has no more rows */
+
+	/* for EXPLAIN, over all loops */
+	int64		nbatches;		/* that had jobs to fetch */
+	int64		njobs;			/* jobs in them, each once in a batch */
+} LookAheadState;
+
+/* ----- the join ----- */
+
+static NestLoop *find_join(Plan *plan, const Plan *outer);
+
+/* The same in any of the plans. */
+static NestLoop *
+find_join_in(List *plans, const Plan *outer)
+{
+	NestLoop   *join = NULL;
+	ListCell   *lc;
+
+	foreach(lc, plans)
+	{
+		join = find_join(lfirst(lc), outer);
+		if (join != NULL)
+			break;
+	}
+	return join;
+}
+
+/* The nested loop, in the plan or below it, that has this outer side; NULL: there is none. */
+static NestLoop *
+find_join(Plan *plan, const Plan *outer)
+{
+	NestLoop   *join;
+
+	/* Is it this one, or below one of the usual two? */
+	if (plan == NULL)
+		return NULL;
+	if (IsA(plan, NestLoop) && outerPlan(plan) == outer)
+		return (NestLoop *) plan;
+	join = find_join(outerPlan(plan), outer);
+	if (join == NULL)
+		join = find_join(innerPlan(plan), outer);
+	if (join != NULL)
+		return join;
+
+	/* Some have their plans elsewhere. */
+	switch (nodeTag(plan))
+	{
+		case T_Append:
+			return find_join_in(((Append *) plan)->appendplans, outer);
+		case T_MergeAppend:
+			return find_join_in(((MergeAppend *) plan)->mergeplans, outer);
+		case T_SubqueryScan:
+			return find_join(((SubqueryScan *) plan)->subplan, outer);
+		case T_CustomScan:
+			return find_join_in(((CustomScan *) plan)->custom_plans, outer);
+		default:
+			return NULL;
+	}
+}
+
+/* The nested loop whose outer side the node is, or NULL. */
+static NestLoop *
+join_above(const PlanState *node)
+{
+	const PlannedStmt *statement = node->state->es_plannedstmt;
+	NestLoop   *join = find_join(statement->planTree, node->plan);
+
+	return join != NULL ? join : find_join_in(statement->subplans, node->plan);
+}
+
+/* Give the join's parameters the values that they will have for the row. */
+static void
+set_parameters(LookAheadState *state, TupleTableSlot *row)
+{
+	ParamExecData *params = state->css.ss.ps.state->es_param_exec_vals;
+	ListCell   *lc;
+
+	foreach(lc, state->join->nestParams)
+	{
+		NestLoopParam *nest = lfirst_node(NestLoopParam, lc);
+		ParamExecData *param = &params[nest->paramno];
+
+		param->value = slot_getattr(row, nest->paramval->varattno, &param->isnull);
+	}
+}
+
+/* ----- the inner side ----- */
+
+/* A walker: does it take a value that differs from row to row, or run a sub-select? */
+static bool
+depends_on_row(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
+		(IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC))
+		return true;
+	return expression_tree_walker(node, depends_on_row, context);
+}
+
+/*
+ * Say what may be fetched ahead for a scan: nothing that the scan itself would not ask for.
+ *
+ * Conditions on the document decide whether tags are asked for.  Where one depends on the
+ * row, tags are left to the scan.
+ */
+static void
+init_ahead(AheadScan *ahead)
+{
+	JobScan    *scan = ahead->scan;
+
+	ahead->spec = scan->spec;
+	ahead->spec.bound = 0;
+	ahead->spec.ramp = false;
+	ahead->spec.check = NULL;
+	memset(ahead->spec.check_tier, false, sizeof(ahead->spec.check_tier));
+	if (!scan->spec.check_tier[SMF_TIER_DESCRIBED])
+		return;
+	if (depends_on_row((Node *) scan->plan.early, NULL))
+		ahead->spec.want_tags = false;
+	else
+		ahead->checks = smf_early_create(scan->plan.early, &scan->table, scan->reader, scan->node,
+										 &ahead->spec);
+}
+
+/* What is fetched ahead for the scan. */
+static AheadScan *
+ahead_for(LookAheadState *state, JobScan *scan)
+{
+	AheadScan  *ahead;
+	MemoryContext old;
+	ListCell   *lc;
+
+	foreach(lc, state->scans)
+	{
+		ahead = lfirst(lc);
+		if (ahead->scan == scan)
+			return ahead;
+	}
+	old = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+	ahead = palloc0(sizeof(AheadScan));
+	ahead->scan = scan;
+	init_ahead(ahead);
+	state->scans = lappend(state->scans, ahead);
+	MemoryContextSwitchTo(old);
+	/* what it finds or adds from now on stays until its batch is through */
+	smf_cache_pin(scan->cache);
+	return ahead;
+}
+
+/* Note which jobs the scan would look up with the parameters as they are now. */
+static void
+note_jobs(LookAheadState *state, JobScan *scan)
+{
+	AheadScan  *ahead = ahead_for(state, scan);
+
+	if (smf_early_possible(scan->checks) &&
+		smf_request_evaluate(scan->request, scan->node->ss.ps.ps_ExprContext, &ahead->spec))
+		ahead->wanted = list_concat(ahead->wanted, ahead->spec.wanted);
+}
+
+/*
+ * Note the jobs that a part of the inner side would look up.  It is one of those that
+ * look_ups_of (lookahead_plan.c) has met, or stands below one; others are left alone.
+ */
+static void
+note_row(LookAheadState *state, Plan *inner)
+{
+	JobScan    *scan;
+	ListCell   *lc;
+
+	switch (nodeTag(inner))
+	{
+		case T_ForeignScan:
+			/* a partition that was excluded when the query began has none */
+			scan = smf_scan_of_look_ups(state->css.ss.ps.state, inner);
+			if (scan != NULL)
+				note_jobs(state, scan);
+			break;
+		case T_Append:
+			foreach(lc, ((Append *) inner)->appendplans)
+				note_row(state, lfirst(lc));
+			break;
+		case T_SubqueryScan:
+			note_row(state, ((SubqueryScan *) inner)->subplan);
+			break;
+		case T_Result:
+			/* a condition that is decided once may save all calls */
+			if (((Result *) inner)->resconstantqual == NULL && outerPlan(inner) != NULL)
+				note_row(state, outerPlan(inner));
+			break;
+		case T_Limit:
+		case T_Sort:
+		case T_Agg:
+			note_row(state, outerPlan(inner));
+			break;
+		default:
+			break;
+	}
+}
+
+/* ----- fetching ----- */
+
+/* Begin to fetch the batch's jobs. */
+static void
+begin_streams(LookAheadState *state)
+{
+	ListCell   *lc;
+	int64		njobs = 0;
+
+	foreach(lc, state->scans)
+	{
+		AheadScan  *ahead = lfirst(lc);
+
+		if (ahead->wanted == NIL)
+			continue;
+		ahead->spec.wanted = smf_wanted_distinct(ahead->wanted);
+		smf_scan_show_progress(ahead->scan);
+		ahead->spec.progress = ahead->scan->progress;
+		ahead->stream = smf_stream_begin(ahead->scan->client, &ahead->spec);
+		njobs += list_length(ahead->spec.wanted);
+	}
+	state->njobs += njobs;
+	state->nbatches += njobs > 0;
+}
+
+/* Take what has come, which goes to the cache; false when all is there. */
+static bool
+advance_streams(LookAheadState *state, AwsClient **client)
+{
+	bool		open = false;
+	ListCell   *lc;
+
+	foreach(lc, state->scans)
+	{
+		AheadScan  *ahead = lfirst(lc);
+		JobStreamResult result = SMF_STREAM_JOB;
+		Job			job;
+
+		while (ahead->stream != NULL && result == SMF_STREAM_JOB)
+		{
+			CHECK_FOR_INTERRUPTS();
+			result = smf_stream_try_next(ahead->stream, &job);
+		}
+		if (ahead->stream == NULL)
+			continue;
+		if (result == SMF_STREAM_END)
+		{
+			smf_stream_end(ahead->stream);
+			ahead->stream = NULL;
+			continue;
+		}
+		*client = ahead->scan->client;
+		open = true;
+	}
+	return open;
+}
+
+/* Fetch the batch's jobs. */
+static void
+fetch_jobs(LookAheadState *state)
+{
+	AwsClient  *client = NULL;
+	uint64		told;
+
+	begin_streams(state);
+	for (;;)
+	{
+		told = smf_http_told();
+		if (!advance_streams(state, &client))
+			break;
+		smf_client_wait(client, told);
+	}
+}
+
+/* ----- batches ----- */
+
+/* Forget the batch, and let go of its jobs. */
+static void
+forget_batch(LookAheadState *state)
+{
+	ListCell   *lc;
+
+	foreach(lc, state->scans)
+	{
+		AheadScan  *ahead = lfirst(lc);
+
+		ahead->wanted = NIL;
+		ahead->spec.wanted = NIL;
+		smf_cache_unpin(ahead->scan->cache);
+		smf_cache_pin(ahead->scan->cache);
+	}
+	MemoryContextReset(state->context);
+	state->nrows = 0;
+	state->next = 0;
+}
+
+/* The row as the node gives it: its slot is filled, since those above rely on its kind. */
+static TupleTableSlot *
+give(LookAheadState *state)
+{
+	PlanState  *node = &state->css.ss.ps;
+
+	if (node->ps_ProjInfo == NULL)
+		return state->css.ss.ss_ScanTupleSlot;
+	ResetExprContext(node->ps_ExprContext);
+	node->ps_ExprContext->ecxt_scantuple = state->css.ss.ss_ScanTupleSlot;
+	return ExecProject(node->ps_ProjInfo);
+}
+
+/* Give a row of the plan below, of which nothing is copied. */
+static TupleTableSlot *
+pass_through(LookAheadState *state)
+{
+	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+	TupleTableSlot *row = ExecProcNode(linitial(state->css.custom_ps));
+	int			natts = slot->tts_tupleDescriptor->natts;
+
+	ExecClearTuple(slot);
+	if (TupIsNull(row))
+		return slot;
+	slot_getallattrs(row);
+	memcpy(slot->tts_values, row->tts_values, natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, row->tts_isnull, natts * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
+	return give(state);
+}
+
+/* Put a row of the batch into the slot; it is the batch's. */
+static TupleTableSlot *
+give_row(LookAheadState *state, int row)
+{
+	ExecForceStoreMinimalTuple(state->rows[row], state->css.ss.ss_ScanTupleSlot, false);
+	return give(state);
+}
+
+/* Read the next batch of rows, no more than work_mem holds, and fetch their jobs. */
+static void
+read_batch(LookAheadState *state)
+{
+	size_t		bytes = 0;
+	MemoryContext old;
+
+	forget_batch(state);
+	while (state->nrows < state->size && bytes <= work_mem * (size_t) 1024)
+	{
+		/* what the plan below allocates is its own */
+		TupleTableSlot *row = ExecProcNode(linitial(state->css.custom_ps));
+		MinimalTuple tuple;
+
+		if (TupIsNull(row))
+		{
+			state->ended = true;
+			break;
+		}
+		old = MemoryContextSwitchTo(state->context);
+		tuple = ExecCopySlotMinimalTuple(row);
+		bytes += tuple->t_len;
+		state->rows[state->nrows++] = tuple;
+		set_parameters(state, give_row(state, state->nrows - 1));
+		note_row(state, innerPlan(state->join));
+		MemoryContextSwitchTo(old);
+	}
+
+	old = MemoryContextSwitchTo(state->context);
+	fetch_jobs(state);
+	MemoryContextSwitchTo(old);
+
+	/* The further the query reads, the more likely it is to read on. */
+	state->size = Min(2 * state->size, BATCH_ROWS);
+}
+
+static TupleTableSlot *
+exec_lookahead(CustomScanState *node)
+{
+	LookAheadState *state = (LookAheadState *) node;
+
+	if (!state->searched)
+		state->join = join_above(&node->ss.ps);
+	state->searched = true;
+
+	/* a row that has changed is checked again: it is one row, and no job is fetched for that */
+	if (state->join == NULL || node->ss.ps.state->es_epq_active != NULL)
+		return pass_through(state);
+	if (state->next >= state->nrows && !state->ended)
+		read_batch(state);
+	if (state->next >= state->nrows)
+		return ExecClearTuple(node->ss.ss_ScanTupleSlot);
+	return give_row(state, state->next++);
+}
+
+/* ----- beginning and end ----- */
+
+/* Begin a batch of the first size. */
+static void
+start_over(LookAheadState *state)
+{
+	forget_batch(state);
+	state->ended = false;
+	state->size = state->ramp ? 1 : BATCH_ROWS;
+}
+
+static void
+begin_lookahead(CustomScanState *node, EState *estate, int eflags)
+{
+	LookAheadState *state = (LookAheadState *) node;
+	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
+
+	node->custom_ps = list_make1(ExecInitNode(linitial(plan->custom_plans), estate, eflags));
+	state->ramp = boolVal(linitial(plan->custom_private));
+	state->context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw look-ahead",
+										   ALLOCSET_DEFAULT_SIZES);
+	start_over(state);
+}
+
+static void
+rescan_lookahead(CustomScanState *node)
+{
+	PlanState  *below = linitial(node->custom_ps);
+
+	start_over((LookAheadState *) node);
+	if (node->ss.ps.chgParam != NULL)
+		UpdateChangedParamSet(below, node->ss.ps.chgParam);
+	if (below->chgParam == NULL)
+		ExecReScan(below);
+}
+
+static void
+end_lookahead(CustomScanState *node)
+{
+	ExecEndNode(linitial(node->custom_ps));
+}
+
+static void
+explain_lookahead(CustomScanState *node, List *ancestors, ExplainState *es)
+{
+	LookAheadState *state = (LookAheadState *) node;
+
+	if (!es->analyze)
+		return;
+	ExplainPropertyInteger("Batches", NULL, state->nbatches, es);
+	ExplainPropertyInteger("Jobs", NULL, state->njobs, es);
+}
+
+static const CustomExecMethods exec_methods = {
+	.CustomName = "Job Look-ahead",
+	.BeginCustomScan = begin_lookahead,
+	.ExecCustomScan = exec_lookahead,
+	.EndCustomScan = end_lookahead,
+	.ReScanCustomScan = rescan_lookahead,
+	.ExplainCustomScan = explain_lookahead
+};
+
+static Node *
+create_state(CustomScan *scan)
+{
+	LookAheadState *state = palloc0(sizeof(LookAheadState));
+
+	NodeSetTag(state, T_CustomScanState);
+	state->css.methods = &exec_methods;
+	return (Node *) state;
+}
+
+const CustomScanMethods smf_lookahead_scan_methods = {
+	.CustomName = "Job Look-ahead",
+	.CreateCustomScanState = create_state
+};

@@ -1,0 +1,341 @@
+/*-------------------------------------------------------------------------
+ *
+ * lookahead_plan.c
+ *		Paths and plans of joins that look up many rows' jobs at once.
+ *
+ * A nested loop whose inner side looks up the jobs that its outer side names makes one
+ * call after another.  For each such join there is one more path: the same nested loop,
+ * with a node above its outer side that reads rows in batches and has the inner side
+ * fetch the jobs of a whole batch (lookahead.c).  It costs what the calls cost when they
+ * overlap, and add_path decides.
+ *
+ *		Nested Loop
+ *		  ->  Custom Scan (Job Look-ahead)
+ *				->  the outer side
+ *		  ->  Foreign Scan, for each row of the outer side
+ *
+ * The node changes nothing but when calls are made: join semantics stay Postgres's.
+ *
+ * Not accounted for: an inner side that is itself a join, and joins of one partition with
+ * one partition (enable_partitionwise_join), whose look-ups are parameterised by the whole
+ * table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "compat/fdw.h"
+#include "fdw/lookahead.h"
+#include "fdw/lookahead_plan.h"
+#include "fdw/plan.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+
+/* A share of a cost that add_path takes for less. */
+#define SLIGHTLY_LESS 0.95
+
+bool		smf_enable_lookahead = true;
+
+static set_join_pathlist_hook_type previous_hook = NULL;
+
+/* ----- the inner side ----- */
+
+/*
+ * The look-ups that the path makes whenever it is run: ForeignPath *, appended to the
+ * list.  A path that may do without them has none.
+ */
+static List *
+look_ups_of(PlannerInfo *root, Path *path, List *look_ups)
+{
+	ListCell   *lc;
+
+	switch (nodeTag(path))
+	{
+		case T_ForeignPath:
+			if (smf_path_looks_up(root, (ForeignPath *) path))
+				look_ups = lappend(look_ups, path);
+			break;
+		case T_AppendPath:
+			foreach(lc, ((AppendPath *) path)->subpaths)
+				look_ups = look_ups_of(root, lfirst(lc), look_ups);
+			break;
+
+			/* a sub-select that is LATERAL, and what may stand in it above the scan */
+		case T_SubqueryScanPath:
+			return look_ups_of(path->parent->subroot, ((SubqueryScanPath *) path)->subpath, look_ups);
+		case T_ProjectionPath:
+			return look_ups_of(root, ((ProjectionPath *) path)->subpath, look_ups);
+		case T_LimitPath:
+			return look_ups_of(root, ((LimitPath *) path)->subpath, look_ups);
+		case T_SortPath:
+			return look_ups_of(root, ((SortPath *) path)->subpath, look_ups);
+		case T_AggPath:
+			return look_ups_of(root, ((AggPath *) path)->subpath, look_ups);
+		default:
+			break;
+	}
+	return look_ups;
+}
+
+/* May the relation be one whose paths look jobs up?  Told by no more than its kind. */
+static bool
+may_look_up(const RelOptInfo *rel)
+{
+	if (rel->reloptkind != RELOPT_BASEREL && rel->reloptkind != RELOPT_OTHER_MEMBER_REL)
+		return false;
+	if (rel->rtekind == RTE_SUBQUERY)
+		return rel->lateral_relids != NULL;
+	return rel->rtekind == RTE_RELATION &&
+		(rel->fdwroutine != NULL ? smf_is_our_table(rel) : rel->nparts > 0);
+}
+
+/* The same path, which costs "share" of what it did. */
+static Path *
+cheaper_copy(Path *path, double share)
+{
+	Path	   *copy;
+
+	switch (nodeTag(path))
+	{
+		case T_ForeignPath:
+			copy = palloc(sizeof(ForeignPath));
+			*(ForeignPath *) copy = *(ForeignPath *) path;
+			break;
+		case T_AppendPath:
+			{
+				AppendPath *append = palloc(sizeof(AppendPath));
+				ListCell   *lc;
+
+				*append = *(AppendPath *) path;
+				append->subpaths = NIL;
+				foreach(lc, ((AppendPath *) path)->subpaths)
+					append->subpaths = lappend(append->subpaths, cheaper_copy(lfirst(lc), share));
+				copy = &append->path;
+				break;
+			}
+		case T_SubqueryScanPath:
+			copy = palloc(sizeof(SubqueryScanPath));
+			*(SubqueryScanPath *) copy = *(SubqueryScanPath *) path;
+			break;
+		default:
+			/* a partition of another kind is no dearer and no cheaper */
+			return path;
+	}
+	copy->startup_cost *= share;
+	copy->total_cost *= share;
+	return copy;
+}
+
+/* ----- the outer side ----- */
+
+/* How many different jobs "rows" rows of the outer side name, for each look-up of one. */
+static double
+distinct_rows(PlannerInfo *root, RelOptInfo *outerrel, Path *inner, double rows)
+{
+	List	   *vars = NIL;
+	ListCell   *lc;
+
+	foreach(lc, inner->param_info->ppi_clauses)
+	{
+		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
+		ListCell   *lc2;
+
+		foreach(lc2, pull_var_clause((Node *) clause->clause, PVC_RECURSE_AGGREGATES |
+									 PVC_RECURSE_WINDOWFUNCS | PVC_RECURSE_PLACEHOLDERS))
+		{
+			Var		   *var = lfirst_node(Var, lc2);
+
+			if (bms_is_member(var->varno, outerrel->relids))
+				vars = list_append_unique(vars, var);
+		}
+	}
+	if (vars == NIL)
+		return rows;
+	return Min(estimate_num_groups(root, vars, rows, NULL, NULL), rows);
+}
+
+/* The calls of one scan of each path in the list, ForeignPath *. */
+static double
+calls_of(List *paths)
+{
+	double		calls = 0;
+	ListCell   *lc;
+
+	foreach(lc, paths)
+		calls += smf_path_calls(lfirst(lc));
+	return calls;
+}
+
+/* The scans of ours that the path consists of, ForeignPath *; NIL where it is anything else, too. */
+static List *
+scans_of(Path *path)
+{
+	List	   *scans = NIL;
+	ListCell   *lc;
+
+	if (IsA(path, ForeignPath) && smf_is_our_table(path->parent))
+		return list_make1(path);
+	if (!IsA(path, AppendPath))
+		return NIL;
+	foreach(lc, ((AppendPath *) path)->subpaths)
+	{
+		List	   *some = scans_of(lfirst(lc));
+
+		if (some == NIL)
+			return NIL;
+		scans = list_concat(scans, some);
+	}
+	return scans;
+}
+
+static Plan *plan_lookahead(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
+							List *clauses, List *custom_plans);
+
+static const CustomPathMethods path_methods = {
+	.CustomName = "Job Look-ahead",
+	.PlanCustomPath = plan_lookahead
+};
+
+/* A path that reads the rows of another in batches: the same rows, in the same order. */
+static Path *
+lookahead_path(PlannerInfo *root, Path *outer)
+{
+	CustomPath *path = makeNode(CustomPath);
+	bool		may_end = root->limit_tuples >= 1 || root->tuple_fraction > 0;
+
+	path->path = *outer;
+	path->path.type = T_CustomPath;
+	path->path.pathtype = T_CustomScan;
+	path->path.parallel_aware = false;
+	path->path.parallel_safe = false;
+	path->path.parallel_workers = 0;
+	path->path.total_cost += cpu_tuple_cost * outer->rows;
+	path->custom_paths = list_make1(outer);
+	path->custom_private = list_make1(makeBoolean(may_end));
+	path->methods = &path_methods;
+	return &path->path;
+}
+
+/*
+ * What the look-ups of "distinct" rows cost, as a share of what as many rows cost when one
+ * call follows the other.
+ *
+ * Calls are what is scarce, and time comes second: that calls overlap counts where a scan
+ * without the outer side would make no fewer of them.  Else it counts just enough to
+ * prefer this to the same nested loop alone.
+ */
+static double
+cost_share(RelOptInfo *innerrel, List *look_ups, double distinct)
+{
+	List	   *scans = scans_of(innerrel->cheapest_total_path);
+
+	if (scans != NIL && calls_of(scans) < distinct * calls_of(look_ups))
+		return distinct >= 2 ? SLIGHTLY_LESS : 1;
+	return 1 / smf_path_concurrency(linitial(look_ups), distinct);
+}
+
+/* Add a nested loop of an outer path with look-ups, which are made ahead. */
+static void
+add_lookahead_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
+				   RelOptInfo *innerrel, Path *outer, Path *inner, List *look_ups,
+				   JoinType jointype, JoinPathExtraData *extra)
+{
+	double		rows = Max(outer->rows, 1);
+	double		distinct;
+
+	/* reading rows earlier is to make no difference */
+	if (contain_volatile_functions((Node *) outer->pathtarget->exprs))
+		return;
+	distinct = distinct_rows(root, outerrel, inner, rows);
+	smf_add_nestloop_path(root, joinrel, jointype, extra, lookahead_path(root, outer),
+						  cheaper_copy(inner, distinct / rows * cost_share(innerrel, look_ups, distinct)));
+}
+
+/*
+ * set_join_pathlist_hook: for each way to look up on the inner side what the outer side
+ * names, offer to look it up ahead.
+ */
+static void
+add_lookahead_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
+					RelOptInfo *innerrel, JoinType jointype, JoinPathExtraData *extra)
+{
+	ListCell   *lc;
+
+	if (previous_hook != NULL)
+		previous_hook(root, joinrel, outerrel, innerrel, jointype, extra);
+
+	/* Leave all joins alone whose inner side is not ours. */
+	if (!smf_enable_lookahead || !may_look_up(innerrel))
+		return;
+	if (jointype != JOIN_INNER && jointype != JOIN_LEFT && jointype != JOIN_SEMI &&
+		jointype != JOIN_ANTI && jointype != JOIN_UNIQUE_OUTER)
+		return;
+
+	foreach(lc, innerrel->cheapest_parameterized_paths)
+	{
+		Path	   *inner = lfirst(lc);
+		Relids		needed = PATH_REQ_OUTER(inner);
+		List	   *look_ups;
+		ListCell   *lc2;
+
+		/* Take those that need nothing but the outer side. */
+		if (needed == NULL || !bms_is_subset(needed, outerrel->relids) ||
+			smf_dangerous_placeholder(root, outerrel->relids, needed))
+			continue;
+		look_ups = look_ups_of(root, inner, NIL);
+		if (look_ups == NIL)
+			continue;
+
+		/* Of the outer side, take the cheapest path, and those that give an order. */
+		if (jointype == JOIN_UNIQUE_OUTER)
+		{
+			Path	   *outer = outerrel->cheapest_total_path;
+
+			if (outer->param_info == NULL)
+				outer = smf_unique_outer_path(root, outerrel, outer, extra->sjinfo);
+			if (outer != NULL && outer->param_info == NULL)
+				add_lookahead_path(root, joinrel, outerrel, innerrel, outer, inner, look_ups, JOIN_INNER, extra);
+			continue;
+		}
+		foreach(lc2, outerrel->pathlist)
+		{
+			Path	   *outer = lfirst(lc2);
+
+			if (outer->param_info == NULL &&
+				(outer == outerrel->cheapest_total_path || outer->pathkeys != NIL))
+				add_lookahead_path(root, joinrel, outerrel, innerrel, outer, inner, look_ups, jointype, extra);
+		}
+	}
+}
+
+/* ----- the plan ----- */
+
+/* CustomPathMethods: the plan node, whose rows are those of the plan below it. */
+static Plan *
+plan_lookahead(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses,
+			   List *custom_plans)
+{
+	CustomScan *scan = makeNode(CustomScan);
+
+	scan->scan.plan.targetlist = tlist;
+	scan->scan.scanrelid = 0;
+	scan->flags = path->flags;
+	scan->custom_plans = custom_plans;
+	/* what the plan below gives may be more than what is wanted from here */
+	scan->custom_scan_tlist = copyObject(((Plan *) linitial(custom_plans))->targetlist);
+	scan->custom_private = path->custom_private;
+	scan->methods = &smf_lookahead_scan_methods;
+	return &scan->scan.plan;
+}
+
+/*
+ * smf_lookahead_install
+ *		Take part in the planning of joins.  Called once, when the library is loaded.
+ */
+void
+smf_lookahead_install(void)
+{
+	RegisterCustomScanMethods(&smf_lookahead_scan_methods);
+	previous_hook = set_join_pathlist_hook;
+	set_join_pathlist_hook = add_lookahead_paths;
+}

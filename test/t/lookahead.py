@@ -1,0 +1,221 @@
+"""Joins that look jobs up ahead: the same rows, with no more calls, many of which overlap.
+
+Run below test/with-service --bulk 400.
+"""
+import json
+import re
+
+from harness import BULK, another_session, control, counters, fault, main, make_server, wait_for
+from named_faults import denied
+
+ROWS = 40
+REGIONS = ["us-east-1", "eu-west-1"]
+# max_concurrency, where nobody sets it
+AT_ONCE = 16
+
+
+def calls_of(session, query):
+    """(rows, calls, most calls in flight) of a query."""
+    control("calls", key=BULK[0])
+    lines, state = session.ask(query)
+    most = counters()["most_in_flight"]
+    return (sorted(lines) if state == "00000" else state), control("calls", key=BULK[0]).strip(), most
+
+
+def nodes(plan):
+    """The nodes of a plan in JSON."""
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def lookahead(session, query):
+    """(batches, jobs) of the query's look-ahead; None: it has none."""
+    plan = json.loads("\n".join(session.run("EXPLAIN (ANALYZE, FORMAT JSON) " + query)))[0]["Plan"]
+    found = [(node["Batches"], node["Jobs"]) for node in nodes(plan) if node.get("Custom Plan Provider") == "Job Look-ahead"]
+    return found[0] if len(found) == 1 else found or None
+
+
+def total(calls):
+    """How many calls the endpoint has counted."""
+    return sum(int(number) for number in re.findall(r"=(\d+)", calls))
+
+
+def described(number):
+    return "DescribeTrainingJob=%d" % number
+
+
+# (what it is, query, calls, batches and jobs); each is asked with and without the setting
+JOINS = [
+    ("an inner join by name", "SELECT job, role_arn FROM price JOIN aws.training_jobs ON training_job_name = job", described(ROWS), (1, ROWS)),
+    ("a left join", "SELECT job, role_arn FROM price LEFT JOIN aws.training_jobs ON training_job_name = job", described(ROWS), (1, ROWS)),
+    ("EXISTS", "SELECT job FROM price WHERE EXISTS (SELECT FROM aws.training_jobs WHERE training_job_name = job AND role_arn <> '')",
+     described(ROWS), (1, ROWS)),
+    ("NOT EXISTS", "SELECT job FROM price WHERE NOT EXISTS (SELECT FROM aws.training_jobs WHERE training_job_name = job AND role_arn = '')",
+     described(ROWS), (1, ROWS)),
+    ("a join by ARN", "SELECT job, role_arn FROM price JOIN aws.training_jobs ON training_job_arn = arn", described(ROWS), (1, ROWS)),
+    ("IN (SELECT ...)", "SELECT role_arn FROM aws.training_jobs WHERE training_job_name IN (SELECT job FROM price)", described(ROWS), (1, ROWS)),
+    ("= ANY (array of each row)", "SELECT n, training_job_name, role_arn FROM packs JOIN aws.training_jobs ON training_job_name = ANY (jobs)",
+     described(ROWS), (1, ROWS)),
+    ("a LATERAL sub-select", "SELECT job, r FROM price, LATERAL (SELECT role_arn AS r FROM aws.training_jobs WHERE training_job_name = job LIMIT 1) AS s",
+     described(ROWS), (1, ROWS)),
+    ("a LATERAL aggregate", "SELECT job, r FROM price, LATERAL (SELECT max(role_arn) AS r FROM aws.training_jobs WHERE training_job_name = job) AS s",
+     described(ROWS), (1, ROWS)),
+    ("an outer side that is a join", "SELECT a.job, role_arn FROM price a JOIN price b ON b.amount = a.amount JOIN aws.training_jobs ON training_job_name = b.job",
+     described(ROWS), (1, ROWS)),
+    ("the same names many times", "SELECT a.job, role_arn FROM price a CROSS JOIN generate_series(1, 25) JOIN aws.training_jobs ON training_job_name = a.job",
+     described(ROWS), (1, ROWS)),
+    ("NULLs and impossible names", "SELECT job, role_arn FROM odd_names LEFT JOIN aws.training_jobs ON training_job_name = job", described(4), (1, 4)),
+    ("no rows", "SELECT job, role_arn FROM (SELECT * FROM price OFFSET 100) p JOIN aws.training_jobs ON training_job_name = job", "none", None),
+    ("tags, too", "SELECT job, role_arn, tags FROM price JOIN aws.training_jobs ON training_job_name = job WHERE amount <= 8",
+     "DescribeTrainingJob=8 ListTags=8", (1, 8)),
+    ("tags of jobs that meet a condition", "SELECT job, tags FROM price JOIN aws.training_jobs ON training_job_name = job AND role_arn = 'none'",
+     described(ROWS), (1, ROWS)),
+    ("tags of jobs that meet a condition of the row", "SELECT job, tags FROM price JOIN aws.training_jobs ON training_job_name = job AND role_arn = arn",
+     described(ROWS), (1, ROWS)),
+    ("an order of the outer side", "SELECT job, role_arn FROM price JOIN aws.training_jobs ON training_job_name = job ORDER BY job", described(ROWS), (1, ROWS)),
+    ("two partitions", "SELECT job, p.role_arn FROM price JOIN parts.jobs p ON training_job_name = job", described(2 * ROWS), (1, 2 * ROWS)),
+    ("two partitions, one of which each row names",
+     "SELECT job, p.role_arn FROM price JOIN parts.jobs p ON training_job_name = job AND p.region = price.region", described(ROWS), (1, ROWS)),
+    ("two partitions, one excluded at start",
+     "SELECT job, p.role_arn FROM price JOIN parts.jobs p ON training_job_name = job AND p.region = (SELECT 'us-east-1')", described(ROWS), (1, ROWS)),
+    ("partitions by name", "SELECT job, p.role_arn FROM few JOIN hashed.jobs p ON training_job_name = job", described(2), None),
+    ("a join in a sub-select of each row",
+     "SELECT n, (SELECT count(role_arn) FROM price JOIN aws.training_jobs ON training_job_name = job WHERE amount <= n) FROM generate_series(1, 3) n",
+     described(3), (3, 6)),
+]
+
+
+def test_joins(session, tap):
+    for title, query, calls, ahead in JOINS:
+        session.run("SET sagemaker_fdw.enable_lookahead = off")
+        expected = calls_of(session, query)
+        session.run("RESET sagemaker_fdw.enable_lookahead")
+        got = calls_of(session, query)
+        tap.equal(got[0], expected[0], "%s: the rows are those of a nested loop alone" % title)
+        tap.equal(got[1], calls, "... with these calls")
+        tap.ok(total(expected[1]) >= total(calls), "... which are no more than without", expected[1])
+        found = lookahead(session, query)
+        tap.equal(found, ahead, "... in so many batches")
+
+
+def test_overlap(session, tap):
+    query = JOINS[0][1]
+    control("reset", b"")
+    control("config", {"latency_ms": 100})
+    session.run("SET sagemaker_fdw.enable_lookahead = off")
+    tap.equal(calls_of(session, query + " WHERE amount < 6")[1:], (described(5), 1), "without the node one call follows the other")
+    session.run("RESET sagemaker_fdw.enable_lookahead")
+    tap.equal(calls_of(session, query)[1:], (described(ROWS), AT_ONCE), "with it they overlap")
+    control("config", {"latency_ms": 0})
+
+
+def test_memory(session, tap):
+    """A batch's jobs stay until its rows are through."""
+    session.run("SET work_mem = '64kB'")
+    for title, query, calls, _ in JOINS:
+        if title in ("an inner join by name", "two partitions"):
+            tap.equal(calls_of(session, query)[1], calls, "with a small work_mem no call is made twice: %s" % title)
+    session.run("RESET work_mem")
+
+
+def test_limits(session, tap):
+    join = "SELECT job, role_arn FROM %s JOIN aws.training_jobs ON training_job_name = job"
+    tap.equal(calls_of(session, join % "price" + " LIMIT 3")[1], described(3), "LIMIT 3: so many calls")
+    tap.equal(calls_of(session, join % "price" + " AND amount % 2 = 0 LIMIT 3")[1], described(3), "... though a condition of the outer side drops rows")
+    tap.equal(calls_of(session, join % "price" + " AND (amount + length(role_arn) - length(role_arn)) % 2 = 0 LIMIT 3")[1],
+              described(7), "... and seven where the join drops half of them")
+    tap.equal(calls_of(session, join % "(SELECT job FROM price, generate_series(amount, amount + 25000)) AS p" + " LIMIT 3")[1], described(1),
+              "a million rows under a LIMIT are not read")
+    # a cursor that stops in the middle of a batch
+    control("calls", key=BULK[0])
+    session.run("BEGIN; DECLARE c CURSOR FOR %s" % (join % "price"))
+    tap.equal(len(session.run("FETCH 5 FROM c")), 5, "a cursor gives rows")
+    tap.equal(control("calls", key=BULK[0]).strip(), described(7), "... for which it has fetched few more")
+    tap.equal(session.run("CLOSE c; COMMIT"), [], "... and is closed in the middle of a batch")
+
+
+def test_failures(session, tap):
+    join = "SELECT job, role_arn FROM price JOIN aws.training_jobs ON training_job_name = job"
+    name = session.run("SELECT job FROM price ORDER BY amount OFFSET 20 LIMIT 1")[0]
+    fault(**denied(operation="DescribeTrainingJob", job=name))
+    tap.equal(calls_of(session, join)[0], "42501", "a job that is denied is an error")
+    tap.equal(len(calls_of(session, join + " LIMIT 3")[0]), 3, "... but not far beyond a LIMIT")
+    control("clear", b"")
+    control("config", {"latency_ms": {"DescribeTrainingJob": 60000}})
+    session.run("SET statement_timeout = '300ms'")
+    tap.equal(calls_of(session, join)[0], "57014", "a batch is cancelled")
+    session.run("RESET statement_timeout")
+    control("config", {"latency_ms": 0})
+    tap.equal(len(calls_of(session, join)[0]), ROWS, "... and the session goes on")
+
+
+def test_outer_sides(session, tap):
+    """What the outer side does while it is read ahead."""
+    session.run("CREATE SEQUENCE counted; CREATE TABLE seen (job text)")
+    query = ("SELECT count(role_arn), max(v) FROM (SELECT job, nextval('counted') AS v FROM price OFFSET 0) p "
+             "JOIN aws.training_jobs ON training_job_name = job")
+    tap.equal(calls_of(session, query)[:2], (["%d|%d" % (ROWS, ROWS)], described(ROWS)), "a volatile function of the outer side runs once a row")
+    query = ("WITH moved AS (DELETE FROM price WHERE amount <= 3 RETURNING job) "
+             "SELECT count(role_arn) FROM moved JOIN aws.training_jobs ON training_job_name = job")
+    tap.equal(calls_of(session, "BEGIN; %s; ROLLBACK" % query)[:2], (["3"], described(3)), "so do changes that give the outer rows")
+    tap.equal(calls_of(session, "SELECT job, role_arn FROM price JOIN aws.training_jobs ON training_job_name = job FOR UPDATE OF price")[1],
+              described(ROWS), "rows of the outer table are locked")
+
+
+def test_changed_rows(session, tap):
+    """A row that another session has changed is checked again, and read as it is now."""
+    other = another_session()
+    session.run("CREATE TABLE board AS SELECT job, amount FROM price WHERE amount <= 3; ANALYZE board")
+    other.run("BEGIN; UPDATE board SET amount = 100 WHERE amount = 2")
+    session.send("SELECT amount, role_arn IS NOT NULL FROM board JOIN aws.training_jobs ON training_job_name = job ORDER BY amount FOR UPDATE OF board")
+    wait_for(lambda: other.run("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %d" % session.pid) == ["t"],
+             "the query waits for a lock")
+    other.run("COMMIT")
+    tap.equal(session.receive(), (["1|t", "100|t", "3|t"], "00000"), "a row that was changed meanwhile is joined as it is")
+    other.close()
+
+
+def test_explain(session, tap):
+    query = "SELECT role_arn FROM price JOIN aws.training_jobs ON training_job_name = job"
+    tap.equal(session.run("EXPLAIN (COSTS OFF) " + query),
+              ["Nested Loop", "  ->  Custom Scan (Job Look-ahead)", "        ->  Seq Scan on price", "  ->  Foreign Scan on training_jobs",
+               "        Filter: (price.job = training_job_name)", "        API Operations: DescribeTrainingJob",
+               "        API Filter: ($0 = training_job_name)"], "EXPLAIN shows the node")
+    tap.equal([line.strip() for line in session.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) " + query) if "Batches" in line or "Jobs" in line],
+              ["Batches: 1", "Jobs: %d" % ROWS], "... and ANALYZE its batches and jobs")
+    session.run("SET sagemaker_fdw.enable_lookahead = off")
+    tap.ok(not [line for line in session.run("EXPLAIN " + query) if "Look-ahead" in line], "it can be turned off")
+    session.run("RESET sagemaker_fdw.enable_lookahead")
+    tap.equal([line for line in session.run("EXPLAIN SELECT 1 FROM price a JOIN price b USING (job)") if "Look-ahead" in line], [],
+              "a join of other tables has none")
+
+
+def test(session, tap):
+    make_server(session, "aws", keys=BULK)
+    session.run("CREATE TABLE price AS SELECT training_job_name AS job, training_job_arn AS arn, "
+                "row_number() OVER (ORDER BY training_job_name)::int AS amount, 'us-east-1' AS region "
+                "FROM (SELECT training_job_name, training_job_arn FROM aws.training_jobs ORDER BY 1 LIMIT %d) AS j; "
+                "CREATE TABLE packs AS SELECT amount / 10 AS n, array_agg(job) AS jobs FROM price GROUP BY 1; "
+                "CREATE TABLE few AS SELECT * FROM price WHERE amount <= 2; CREATE TABLE odd_names AS SELECT job FROM price WHERE amount < 4 UNION ALL "
+                "VALUES (NULL), ('no_such_name'), ('no-such-job'), (repeat('x', 64)), (''); "
+                "ANALYZE price, few, packs, odd_names, aws.training_jobs" % ROWS)
+    session.run("CREATE SCHEMA parts; CREATE TABLE parts.jobs (LIKE aws.training_jobs) PARTITION BY LIST (region)")
+    session.run("CREATE SCHEMA hashed; CREATE TABLE hashed.jobs (LIKE aws.training_jobs) PARTITION BY HASH (training_job_name)")
+    for number, region in enumerate(REGIONS):
+        session.run("CREATE FOREIGN TABLE parts.jobs_%d PARTITION OF parts.jobs FOR VALUES IN ('%s') SERVER aws OPTIONS (region '%s'); ANALYZE parts.jobs_%d"
+                    % (number, region, region, number))
+        session.run("CREATE FOREIGN TABLE hashed.jobs_%d PARTITION OF hashed.jobs FOR VALUES WITH (MODULUS 2, REMAINDER %d) SERVER aws; ANALYZE hashed.jobs_%d"
+                    % (number, number, number))
+    test_joins(session, tap)
+    test_overlap(session, tap)
+    test_memory(session, tap)
+    test_limits(session, tap)
+    test_failures(session, tap)
+    test_outer_sides(session, tap)
+    test_changed_rows(session, tap)
+    test_explain(session, tap)
+
+
+if __name__ == "__main__":
+    main(test)
