@@ -370,6 +370,29 @@ smf_pacer_answered(AwsPacer *pacer, int64 sent_us, bool throttled)
 }
 
 /*
+ * smf_pacer_rate
+ *		The calls a second that the service bears, as was learnt; 0: no limit has shown
+ *		itself, or what was learnt is too old.  Changes nothing, and raises no error.
+ */
+double
+smf_pacer_rate(const AwsPacer *pacer)
+{
+	double		now = now_s();
+	RatePayload *payload;
+	double		rate;
+
+	if (!pacer->terms.adaptive)
+		return 0;
+	payload = smf_table_lock_existing(&rates, &pacer->rate_key);
+	if (payload == NULL)
+		return 0;
+	SpinLockAcquire(&payload->mutex);
+	rate = now - payload->used_s > FORGET_S ? 0 : payload->rate.rate;
+	unlock_rate(payload);
+	return rate;
+}
+
+/*
  * smf_pacer_throttled_delay
  *		Seconds to wait after a call was throttled "throttles" times in a row.
  *

@@ -64,6 +64,7 @@ extern void smf_pacer_free_all(dlist_head *pacers);
 extern void smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn);
 extern void smf_pacer_leave(PaceTurn *turn);
 extern void smf_pacer_answered(AwsPacer *pacer, int64 sent_us, bool throttled);
+extern double smf_pacer_rate(const AwsPacer *pacer);
 extern double smf_pacer_throttled_delay(const AwsPacer *pacer, int throttles, double draw);
 
 #endif							/* SMF_PACE_H */

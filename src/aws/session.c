@@ -372,6 +372,41 @@ smf_session_release(AwsSession *session)
 	drop_if_unused(session);
 }
 
+/*
+ * smf_session_rate
+ *		The calls a second of the operation that the service was found to bear, by calls
+ *		of this process for the role on the server; 0: nothing is known.  A region that is
+ *		NULL is any.  Asks nobody, and raises no error.
+ */
+double
+smf_session_rate(Oid serverid, Oid userid, const char *region, const char *operation)
+{
+	double		least = 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &sessions)
+	{
+		AwsSession *session = dlist_container(AwsSession, node, iter.cur);
+		dlist_iter	iter2;
+
+		if (session->serverid != serverid || session->userid != userid)
+			continue;
+		dlist_foreach(iter2, &session->pacers)
+		{
+			AwsPacer   *pacer = dlist_container(AwsPacer, node, iter2.cur);
+			double		rate;
+
+			if (strcmp(pacer->key.operation, operation) != 0 ||
+				(region != NULL && strcmp(pacer->key.region, region) != 0))
+				continue;
+			rate = smf_pacer_rate(pacer);
+			if (rate > 0 && (least == 0 || rate < least))
+				least = rate;
+		}
+	}
+	return least;
+}
+
 /* ----- credentials ----- */
 
 /*

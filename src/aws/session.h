@@ -71,6 +71,8 @@ extern void smf_session_settings(const ForeignServer *server, Oid userid,
 								 AmbientSettings *settings);
 extern void smf_session_release(AwsSession *session);
 extern void smf_session_forget(Oid serverid);
+extern double smf_session_rate(Oid serverid, Oid userid, const char *region,
+							   const char *operation);
 
 extern bool smf_session_ready(const AwsSession *session);
 extern void smf_session_ask(AwsSession *session, const CredentialNetwork *network);

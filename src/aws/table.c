@@ -293,6 +293,26 @@ smf_table_lock(CallTable *table, const CallKey *key)
 }
 
 /*
+ * smf_table_lock_existing
+ *		The same, if there is one: else NULL, and nothing is to be unlocked.  It does not
+ *		count as use.
+ */
+void *
+smf_table_lock_existing(CallTable *table, const CallKey *key)
+{
+	TableEntry *entry;
+
+	smf_shared_lock(&table->part, LW_SHARED);
+	entry = find(table, table->part.body, key);
+	if (entry == NULL)
+	{
+		smf_shared_unlock(&table->part);
+		return NULL;
+	}
+	return payload_of(entry);
+}
+
+/*
  * smf_table_unlock
  *		Entries may go, and their payloads with them, from here on.
  */

@@ -49,6 +49,7 @@ extern void smf_table_request(CallTable *table);
 extern void smf_table_attach(CallTable *table);
 extern int	smf_table_capacity(CallTable *table);
 extern void *smf_table_lock(CallTable *table, const CallKey *key);
+extern void *smf_table_lock_existing(CallTable *table, const CallKey *key);
 extern void smf_table_unlock(CallTable *table);
 extern void smf_table_visit(CallTable *table, LWLockMode mode, CallTableVisit visit, void *arg);
 
