@@ -26,6 +26,7 @@ OBJS = \
 	src/fdw/column.o \
 	src/fdw/demand.o \
 	src/fdw/early.o \
+	src/fdw/estimate.o \
 	src/fdw/explain.o \
 	src/fdw/fragment.o \
 	src/fdw/functions.o \

@@ -228,10 +228,14 @@ static double
 cost_share(RelOptInfo *innerrel, List *look_ups, double distinct)
 {
 	List	   *scans = scans_of(innerrel->cheapest_total_path);
+	double		usable = smf_usable_concurrency(((ForeignPath *) linitial(look_ups))->path.parent);
+
+	/* where the rate is lower than what one call after the other takes, they cost that already */
+	double		overlap = Max(Min(usable, distinct), 1);
 
 	if (scans != NIL && calls_of(scans) < distinct * calls_of(look_ups))
-		return distinct >= 2 ? SLIGHTLY_LESS : 1;
-	return 1 / smf_path_concurrency(linitial(look_ups), distinct);
+		overlap = 1;
+	return distinct >= 2 ? Min(1 / overlap, SLIGHTLY_LESS) : 1;
 }
 
 /* Add a nested loop of an outer path with look-ups, which are made ahead. */

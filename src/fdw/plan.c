@@ -7,12 +7,14 @@
  * condition or another table gives, the children of a tuning job, Search, or the
  * list.  Conditions are sorted into what the source can be asked for, what is
  * decided early, on what is known of a job so far, and what Postgres checks; it
- * checks the others, too, on the row.
+ * checks the others, too, on the row.  Where conditions name jobs or a tuning job, the walk
+ * over all is offered, too: many names of few jobs are dearer to look up.
  *
  * What was recognised of each condition is kept while the query is planned, and goes
  * with the plan (scan_plan.c).
  *
- * Not accounted for: what calls are saved where an outer table repeats its values.
+ * Not accounted for: what calls are saved where an outer table repeats its values; and a
+ * sub-select, among the outer tables, of a table that nobody has counted.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,12 +28,14 @@
 #include "compat/fdw.h"
 #include "fdw/demand.h"
 #include "fdw/early.h"
+#include "fdw/estimate.h"
 #include "fdw/may_raise.h"
 #include "fdw/plan.h"
 #include "fdw/pushdown.h"
 #include "fdw/scan_plan.h"
 #include "foreign/fdwapi.h"
 #include "jobs/batch.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
@@ -48,6 +52,13 @@
 /* Rows of a table that nobody has estimated. */
 #define DEFAULT_JOBS 1000
 
+/*
+ * Jobs of such a table that a walk is taken to go over.  Histories are long, and a walk over
+ * one is dearer by far than look-ups that are bounded by what names the jobs: where nothing
+ * is known, that is what to guard against.
+ */
+#define LONG_HISTORY 100000
+
 /* Describes that scan_api 'auto' would save: fewer are not worth a hint. */
 #define WORTH_A_HINT 1000
 
@@ -60,6 +71,8 @@ typedef struct ClauseInfo
 	List	   *conditions;		/* Condition *: what the service might be asked, as
 								 * smf_clause_match has it; NIL: nothing */
 	bool		may_be_early;	/* may it be decided before Postgres decides any other? */
+	bool		asked_settled;	/* is the next field valid? */
+	SettledClause settled;		/* do the table's settings decide it? */
 } ClauseInfo;
 
 /* RelOptInfo.fdw_private: what planning one table needs more than once. */
@@ -69,6 +82,8 @@ typedef struct FdwRelationInfo
 	TableRef	table;			/* its columns */
 	bool		has_statistics; /* tuples is an estimate, and no guess */
 	bool		analyzed;		/* it is what ANALYZE found */
+	bool		none_match;		/* the table's settings say that no job meets the conditions */
+	Concurrency concurrency;	/* how many calls overlap */
 	AttributeSet raw_members;	/* all that the query reads of whole responses; 0: more than
 								 * is known */
 	List	   *clauses;		/* ClauseInfo *, of those that were looked at */
@@ -106,40 +121,9 @@ typedef struct CallEstimate
 	double		tag_lists;		/* ListTags, for a job each */
 	double		searches;		/* Search, for the documents of many jobs each */
 	double		jobs;			/* no calls, but jobs: those that the source names */
+	double		left;			/* and those of them that are not refused when they are named */
 	double		certain;		/* calls that are made whatever conditions refuse */
 } CallEstimate;
-
-/*
- * sagemakerGetForeignRelSize
- *		Estimate the rows; raises HV005 when a column is no attribute.
- */
-void
-sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
-{
-	FdwRelationInfo *info = palloc0(sizeof(FdwRelationInfo));
-	ForeignTable *table = GetForeignTable(relid);
-	Relation	relation = table_open(relid, NoLock);
-
-	info->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
-	info->table = smf_table_ref(relation, rel->relid, info->settings);
-	/* an empty table is one that was analyzed, too */
-	info->has_statistics = relation->rd_rel->reltuples >= 0;
-	if (info->has_statistics)
-		rel->tuples = relation->rd_rel->reltuples;
-	table_close(relation, NoLock);
-	rel->fdw_private = info;
-	info->raw_members = smf_demand_raw_members(root, rel, &info->table);
-
-	info->analyzed = info->has_statistics && info->settings->estimated_jobs < 0;
-	if (info->settings->estimated_jobs >= 0)
-	{
-		rel->tuples = info->settings->estimated_jobs;
-		info->has_statistics = true;
-	}
-	else if (!info->has_statistics)
-		rel->tuples = DEFAULT_JOBS;
-	set_baserel_size_estimates(root, rel);
-}
 
 /*
  * What there is to know about a condition of the table, whatever the source: matched
@@ -299,10 +283,94 @@ sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, JobSource source
 
 /* ----- estimates ----- */
 
+/* Do the table's settings decide the condition? */
+static SettledClause
+settled_clause(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *clause)
+{
+	FdwRelationInfo *info = rel->fdw_private;
+	ClauseInfo *found = clause_info(rel, clause);
+
+	if (!found->asked_settled)
+	{
+		found->asked_settled = true;
+		if (found->may_be_early)
+			found->settled = smf_settle_clause(root, (Node *) clause->clause, &info->table, info->settings);
+	}
+	return found->settled;
+}
+
+/* The share of jobs that meet the conditions: RestrictInfo. */
 static double
 selectivity(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 {
-	return clauselist_selectivity(root, clauses, rel->relid, JOIN_INNER, NULL);
+	List	   *open = NIL;
+	ListCell   *lc;
+
+	/* what the settings say is known, and nothing to be guessed at */
+	foreach(lc, clauses)
+	{
+		SettledClause settled = settled_clause(root, rel, lfirst_node(RestrictInfo, lc));
+
+		if (settled == CLAUSE_NEVER)
+			return 0;
+		if (settled == CLAUSE_OPEN)
+			open = lappend(open, lfirst(lc));
+	}
+	return clauselist_selectivity(root, open, rel->relid, JOIN_INNER, NULL);
+}
+
+/* Where the settings decide conditions, estimate the rows by that. */
+static void
+estimate_settled(PlannerInfo *root, RelOptInfo *rel)
+{
+	FdwRelationInfo *info = rel->fdw_private;
+	bool		any = false;
+	ListCell   *lc;
+
+	foreach(lc, rel->baserestrictinfo)
+	{
+		SettledClause settled = settled_clause(root, rel, lfirst_node(RestrictInfo, lc));
+
+		any |= settled != CLAUSE_OPEN;
+		info->none_match |= settled == CLAUSE_NEVER;
+	}
+	if (any)
+		rel->rows = clamp_row_est(rel->tuples * selectivity(root, rel, rel->baserestrictinfo));
+}
+
+/*
+ * sagemakerGetForeignRelSize
+ *		Estimate the rows; raises HV005 when a column is no attribute.
+ */
+void
+sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
+{
+	FdwRelationInfo *info = palloc0(sizeof(FdwRelationInfo));
+	ForeignTable *table = GetForeignTable(relid);
+	Relation	relation = table_open(relid, NoLock);
+
+	info->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
+	info->table = smf_table_ref(relation, rel->relid, info->settings);
+	/* an empty table is one that was analyzed, too */
+	info->has_statistics = relation->rd_rel->reltuples >= 0;
+	if (info->has_statistics)
+		rel->tuples = relation->rd_rel->reltuples;
+	table_close(relation, NoLock);
+	rel->fdw_private = info;
+	info->raw_members = smf_demand_raw_members(root, rel, &info->table);
+
+	info->analyzed = info->has_statistics && info->settings->estimated_jobs < 0;
+	if (info->settings->estimated_jobs >= 0)
+	{
+		rel->tuples = info->settings->estimated_jobs;
+		info->has_statistics = true;
+	}
+	else if (!info->has_statistics)
+		rel->tuples = DEFAULT_JOBS;
+	set_baserel_size_estimates(root, rel);
+	estimate_settled(root, rel);
+
+	info->concurrency = smf_concurrency(info->settings, OidIsValid(rel->userid) ? rel->userid : GetUserId());
 }
 
 /* How many elements the array has, as far as that can be estimated. */
@@ -443,12 +511,13 @@ count_searches(PlannerInfo *root, RelOptInfo *rel, CallEstimate *estimate)
 }
 
 /*
- * The calls of one scan.  "prove" is whether records of Search may stand for documents,
- * "bound" the number of jobs that are read at the most, 0 if it may be all.
+ * The calls of one scan of a table of so many jobs.  "prove" is whether records of Search
+ * may stand for documents, "bound" the number of jobs that are read at the most, 0 if it may
+ * be all.
  */
 static CallEstimate
-estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, bool prove, List *attnums,
-			   List *clauses, double bound)
+estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, double jobs, bool prove,
+			   List *attnums, List *clauses, double bound)
 {
 	FdwRelationInfo *info = rel->fdw_private;
 	CallEstimate estimate = {0};
@@ -458,11 +527,16 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, bool prove,
 	double		found;			/* jobs that they hold */
 	double		wanted;			/* of these, not refused on what is known */
 
+	/* What no job can meet is found before any call. */
+	if (info->none_match)
+		return estimate;
+
 	/* Look-ups have no pages, and each name is a call. */
 	if (source == SMF_FROM_NAMES)
 	{
 		wanted = names_looked_up(root, rel, clauses);
 		estimate.jobs = wanted;
+		estimate.left = wanted;
 		estimate.describes = wanted;
 		estimate.tag_lists = needs.tags ? wanted : 0;
 		return estimate;
@@ -470,10 +544,10 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, bool prove,
 
 	/* Estimate how many jobs there are at each step from the pages to the calls for a job. */
 	sort_clauses(root, rel, clauses, source, &sorted);
-	walked = rel->tuples * selectivity(root, rel, sorted.created);
+	walked = jobs * selectivity(root, rel, sorted.created);
 	found = walked * selectivity(root, rel, sorted.filters);
-	wanted = rel->tuples * selectivity(root, rel, list_union_ptr(list_concat_copy(sorted.created, sorted.filters),
-																 sorted.known));
+	wanted = jobs * selectivity(root, rel, list_union_ptr(list_concat_copy(sorted.created, sorted.filters),
+														  sorted.known));
 	/* filters leave the list as many pages; Search and a tuning job page what they find */
 	if (source != SMF_FROM_LIST)
 		walked = found;
@@ -490,6 +564,7 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, bool prove,
 	estimate.jobs = ceil(found - 1e-6);
 	estimate.pages = Max(ceil(walked / info->settings->fetch_size), 1);
 	wanted = ceil(wanted - 1e-6);
+	estimate.left = wanted;
 
 	/* Count a call for each job that is left; of two, the first may save the second. */
 	if (needs.tags)
@@ -512,20 +587,74 @@ estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, bool prove,
 
 /* ----- paths ----- */
 
+/*
+ * What conditions cost besides calls: those that are decided early for each job that the
+ * source names and, like all others, by Postgres for each that is left.
+ */
 static void
-add_scan_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, const CallEstimate *estimate,
-			  double rows, double concurrency, List *pathkeys, bool oldest_first,
-			  Relids required_outer)
+add_condition_costs(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *clauses,
+					const CallEstimate *estimate, Cost *startup_cost, Cost *total_cost)
 {
-	double		calls_a_job = (estimate->describes > 0) + (estimate->tag_lists > 0);
-	double		jobs_calls = estimate->describes + estimate->tag_lists + estimate->searches;
-	Cost		startup_cost = smf_call_cost * ((estimate->pages > 0) + calls_a_job);
-	Cost		total_cost;
+	SortedClauses sorted;
+	QualCost	early;
+	QualCost	local;
+
+	sort_clauses(root, rel, clauses, source, &sorted);
+	cost_qual_eval(&early, sorted.early, root);
+	cost_qual_eval(&local, sorted.local, root);
+	*startup_cost += early.startup + local.startup;
+	*total_cost += early.startup + early.per_tuple * estimate->jobs +
+		local.startup + local.per_tuple * estimate->left;
+}
+
+/* The operation that gives the source's pages. */
+static JobOperation
+page_operation(JobSource source)
+{
+	return source == SMF_FROM_SEARCH ? SMF_OP_SEARCH :
+		source == SMF_FROM_TUNING_JOB ? SMF_OP_LIST_FOR_TUNING_JOB : SMF_OP_LIST_TRAINING_JOBS;
+}
+
+/* What the calls cost if at most so many of an operation overlap. */
+static Cost
+calls_cost(const RelOptInfo *rel, JobSource source, const CallEstimate *estimate, double overlap)
+{
+	const double *usable = ((FdwRelationInfo *) rel->fdw_private)->concurrency.usable;
 
 	/* pages follow one another; the calls for their jobs overlap */
-	total_cost = smf_call_cost * (estimate->pages + jobs_calls / concurrency);
-	startup_cost = Min(startup_cost, smf_call_cost * total_calls(estimate));
-	total_cost = Max(total_cost, startup_cost) + cpu_tuple_cost * rows;
+	return smf_call_cost * (estimate->pages / Min(usable[page_operation(source)], 1) +
+							estimate->describes / Min(usable[SMF_OP_DESCRIBE_TRAINING_JOB], overlap) +
+							estimate->tag_lists / Min(usable[SMF_OP_LIST_TAGS], overlap) +
+							estimate->searches / Min(usable[SMF_OP_SEARCH], overlap));
+}
+
+/*
+ * Add a path.  At most "overlap" of its calls overlap, "nested" are the conditions that
+ * tables of required_outer give besides the table's own, and "times" is how much more often
+ * than is estimated the path may be run.
+ */
+static void
+add_scan_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, const CallEstimate *estimate,
+			  double rows, double overlap, List *nested, double times, List *pathkeys,
+			  bool oldest_first, Relids required_outer)
+{
+	CallEstimate first = {0};
+	Cost		startup_cost;
+	Cost		total_cost;
+
+	/* Cost the calls: those that the first row takes, and all. */
+	first.pages = Min(estimate->pages, 1);
+	first.describes = Min(estimate->describes, 1);
+	first.tag_lists = Min(estimate->tag_lists, 1);
+	startup_cost = calls_cost(rel, source, &first, 1) * times;
+	total_cost = Max(calls_cost(rel, source, estimate, overlap) * times, startup_cost);
+
+	/* Add what is computed. */
+	total_cost += cpu_tuple_cost * Max(estimate->jobs, rows);
+	add_condition_costs(root, rel, source, list_concat_copy(rel->baserestrictinfo, nested), estimate,
+						&startup_cost, &total_cost);
+	startup_cost += rel->reltarget->cost.startup;
+	total_cost += rel->reltarget->cost.startup + rel->reltarget->cost.per_tuple * rows;
 
 	add_path(rel, (Path *)
 			 smf_create_foreignscan_path(root, rel, rows, startup_cost, total_cost, pathkeys,
@@ -585,6 +714,26 @@ ec_member_is_lookup(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 }
 
 /*
+ * Do rows come from one of the tables, or of their partitions, whose jobs are ours and that
+ * nobody has counted?
+ */
+static bool
+any_uncounted(PlannerInfo *root, Relids tables)
+{
+	for (int i = 1; i < root->simple_rel_array_size; i++)
+	{
+		RelOptInfo *other = root->simple_rel_array[i];
+
+		if (other != NULL && other->fdw_private != NULL && smf_is_our_table(other) &&
+			!((FdwRelationInfo *) other->fdw_private)->has_statistics &&
+			!any_clause_used(other, SMF_FROM_NAMES, USE_LOOKUP) &&
+			bms_overlap(other->top_parent_relids ? other->top_parent_relids : other->relids, tables))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Paths that look up the jobs that other tables name, by join clauses or by
  * equivalence classes.
  */
@@ -629,24 +778,42 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
 		if (list_member_ptr(done, info))
 			continue;
 		done = lappend(done, info);
-		/* in a nested loop one call follows the other */
-		estimate = estimate_calls(root, rel, SMF_FROM_NAMES, false, attnums, list_make1(clause), 0);
-		add_scan_path(root, rel, SMF_FROM_NAMES, &estimate, estimate.describes, 1, NIL, false,
-					  required_outer);
+
+		/*
+		 * In a nested loop one call follows the other.  Where a long history is walked to
+		 * name the jobs, there are as many of them.
+		 */
+		estimate = estimate_calls(root, rel, SMF_FROM_NAMES, rel->tuples, false, attnums, list_make1(clause), 0);
+		add_scan_path(root, rel, SMF_FROM_NAMES, &estimate, Max(estimate.describes, 1), 1, info->ppi_clauses,
+					  any_uncounted(root, required_outer) ? LONG_HISTORY / DEFAULT_JOBS : 1,
+					  NIL, false, required_outer);
 	}
 }
 
-/* Where jobs come from, when no other table names them. */
-static JobSource
-choose_source(RelOptInfo *rel)
+/*
+ * Add the path of a source that other tables do not parameterise.  Sources that walk over
+ * all jobs are taken to walk far where nobody has counted them.
+ */
+static void
+add_source_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnums)
 {
 	FdwRelationInfo *info = rel->fdw_private;
+	bool		far = !info->has_statistics && (source == SMF_FROM_LIST || source == SMF_FROM_SEARCH);
+	AttributeSet read = 0;
+	bool		prove = info->settings->scan_api == SMF_SCAN_AUTO &&
+		may_prove(rel, source, attnums, &read);
+	CallEstimate estimate = estimate_calls(root, rel, source, far ? LONG_HISTORY : rel->tuples, prove, attnums,
+										   rel->baserestrictinfo, 0);
+	double		overlap = info->settings->max_concurrency;
+	List	   *pathkeys = NIL;
+	bool		oldest_first = false;
 
-	if (any_clause_used(rel, SMF_FROM_NAMES, USE_LOOKUP))
-		return SMF_FROM_NAMES;
-	if (any_clause_used(rel, SMF_FROM_TUNING_JOB, USE_TUNING_JOB))
-		return SMF_FROM_TUNING_JOB;
-	return info->settings->scan_api == SMF_SCAN_SEARCH ? SMF_FROM_SEARCH : SMF_FROM_LIST;
+	if (source == SMF_FROM_NAMES)
+		overlap = Max(Min(overlap, estimate.describes), 1);
+	else
+		pathkeys = order_offered(root, rel, &oldest_first);
+	add_scan_path(root, rel, source, &estimate, rel->rows, overlap, NIL, 1, pathkeys, oldest_first,
+				  rel->lateral_relids);
 }
 
 /*
@@ -658,25 +825,22 @@ sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	FdwRelationInfo *info = rel->fdw_private;
 	List	   *attnums = smf_demand_columns(root, rel, &info->table, rel->baserestrictinfo);
-	JobSource	source = choose_source(rel);
-	AttributeSet read = 0;
-	bool		prove = info->settings->scan_api == SMF_SCAN_AUTO &&
-		may_prove(rel, source, attnums, &read);
-	CallEstimate estimate = estimate_calls(root, rel, source, prove, attnums, rel->baserestrictinfo, 0);
-	double		concurrency = info->settings->max_concurrency;
-	List	   *pathkeys = NIL;
-	bool		oldest_first = false;
+	bool		named = any_clause_used(rel, SMF_FROM_NAMES, USE_LOOKUP);
 
-	if (source == SMF_FROM_NAMES)
+	/* Look up what the conditions name.  First: of paths that cost the same, it is bounded. */
+	if (named)
 	{
-		rel->rows = Max(Min(rel->rows, estimate.describes), 1);
-		concurrency = Max(Min(concurrency, estimate.describes), 1);
+		/* there are no more rows than names, whatever path gives them */
+		rel->rows = Max(Min(rel->rows, names_looked_up(root, rel, rel->baserestrictinfo)), 1);
+		add_source_path(root, rel, SMF_FROM_NAMES, attnums);
 	}
-	else
-		pathkeys = order_offered(root, rel, &oldest_first);
-	add_scan_path(root, rel, source, &estimate, rel->rows, concurrency, pathkeys, oldest_first,
-				  rel->lateral_relids);
-	if (source != SMF_FROM_NAMES)
+	if (any_clause_used(rel, SMF_FROM_TUNING_JOB, USE_TUNING_JOB))
+		add_source_path(root, rel, SMF_FROM_TUNING_JOB, attnums);
+
+	/* Walk over all jobs, or look up those that other tables name. */
+	add_source_path(root, rel, info->settings->scan_api == SMF_SCAN_SEARCH ? SMF_FROM_SEARCH : SMF_FROM_LIST,
+					attnums);
+	if (!named)
 		add_parameterized_paths(root, rel, attnums);
 }
 
@@ -756,15 +920,14 @@ smf_path_calls(const ForeignPath *path)
 }
 
 /*
- * smf_path_concurrency
- *		How many of so many calls of the path, which is ours, overlap if they may; at least 1.
+ * smf_usable_concurrency
+ *		How many look-ups of the table, which is ours, may overlap; less than 1 where the
+ *		rate of calls is that low.  Valid once its size is estimated.
  */
 double
-smf_path_concurrency(const ForeignPath *path, double calls)
+smf_usable_concurrency(const RelOptInfo *rel)
 {
-	FdwRelationInfo *info = path->path.parent->fdw_private;
-
-	return Max(Min(calls, info->settings->max_concurrency), 1);
+	return ((FdwRelationInfo *) rel->fdw_private)->concurrency.usable[SMF_OP_DESCRIBE_TRAINING_JOB];
 }
 
 /*
@@ -822,7 +985,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	plan.parameterized = best_path->path.param_info != NULL;
 
 	/* Estimate it again: the path knew nothing of a LIMIT. */
-	estimate = estimate_calls(root, rel, source, plan.prove, attnums, scan_clauses, plan.bound);
+	estimate = estimate_calls(root, rel, source, rel->tuples, plan.prove, attnums, scan_clauses, plan.bound);
 	plan.has_statistics = info->has_statistics || source == SMF_FROM_NAMES;
 	plan.estimated_jobs = estimate.jobs;
 	plan.estimated_calls = total_calls(&estimate);
@@ -830,7 +993,8 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	plan.calls_by_search = 0;
 	if (searchable && !plan.prove)
 	{
-		CallEstimate by_search = estimate_calls(root, rel, source, true, attnums, scan_clauses, plan.bound);
+		CallEstimate by_search = estimate_calls(root, rel, source, rel->tuples, true, attnums, scan_clauses,
+												plan.bound);
 
 		if (estimate.describes - by_search.describes > WORTH_A_HINT)
 			plan.calls_by_search = total_calls(&by_search);

@@ -24,6 +24,6 @@ extern ForeignScan *sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, 
 extern bool smf_is_our_table(const RelOptInfo *rel);
 extern bool smf_path_looks_up(PlannerInfo *root, const ForeignPath *path);
 extern double smf_path_calls(const ForeignPath *path);
-extern double smf_path_concurrency(const ForeignPath *path, double calls);
+extern double smf_usable_concurrency(const RelOptInfo *rel);
 
 #endif							/* SMF_PLAN_H */

@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ *
+ * estimate.c
+ *		What planning knows before any call: how many calls overlap, and which conditions
+ *		the table's settings decide.
+ *
+ * Calls are what is scarce.  A call is taken for a tenth of a second, so a rate of calls
+ * says how many of them can be under way: that many overlap, whatever a scan is allowed
+ * to have in flight, and below ten calls a second each call costs more than one.  The rate
+ * is the administrator's (max_calls_per_second), or the one that was learnt from throttles.
+ *
+ * Not accounted for: a rate that others have learnt, where this session has made no call
+ * to the operation yet.  Which account the calls are for, and so whose rate it is, shows
+ * only with credentials.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "aws/session.h"
+#include "catalog/pg_type.h"
+#include "fdw/early.h"
+#include "fdw/estimate.h"
+#include "fdw/may_raise.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "utils/builtins.h"
+
+/* How long a call is taken to last, in seconds. */
+#define CALL_S 0.1
+
+/* ----- calls at a time ----- */
+
+/*
+ * smf_concurrency
+ *		How many calls of each operation overlap when the role scans a table with such
+ *		settings, as far as that is known.  Makes no call, and needs no credentials.
+ */
+Concurrency
+smf_concurrency(const SmfSettings *settings, Oid userid)
+{
+	Concurrency concurrency;
+
+	for (int operation = 0; operation < SMF_JOB_OPERATIONS; operation++)
+	{
+		double		usable = settings->max_concurrency;
+		double		learnt = 0;
+
+		if (settings->max_calls_per_second > 0)
+			usable = Min(usable, settings->max_calls_per_second * CALL_S);
+		if (settings->retry_mode == SMF_RETRY_ADAPTIVE)
+			learnt = smf_session_rate(settings->serverid, userid, settings->region,
+									  smf_operation_name(operation));
+		if (learnt > 0)
+			usable = Min(usable, learnt * CALL_S);
+		concurrency.usable[operation] = usable;
+	}
+	return concurrency;
+}
+
+/* ----- conditions on what the settings say ----- */
+
+/* What settle_columns knows. */
+typedef struct SettleContext
+{
+	const TableRef *table;		/* whose columns are replaced */
+	const SmfSettings *settings;	/* which say their values */
+} SettleContext;
+
+/* The value that the settings give a column that is settled; NULL if they give none. */
+static const char *
+settled_value(const SmfColumn *column, const SmfSettings *settings)
+{
+	if (column->name == NULL || column->attribute == NULL)
+		return NULL;
+	if (column->attribute->kind == SMF_KIND_REGION)
+		return settings->region;
+	if (column->attribute->kind == SMF_KIND_ACCOUNT_ID)
+		return settings->account_id;
+	return NULL;
+}
+
+/* The expression, with the columns replaced whose values the settings say. */
+static Node *
+settle_columns(Node *node, void *context)
+{
+	const TableRef *table = ((SettleContext *) context)->table;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+		const char *value = NULL;
+
+		if (var->varno == table->varno && var->varlevelsup == 0 && var->varattno > 0 &&
+			var->varattno <= table->natts && var->vartype == TEXTOID)
+			value = settled_value(&table->columns[var->varattno - 1],
+								  ((SettleContext *) context)->settings);
+		if (value == NULL)
+			return (Node *) copyObject(var);
+		return (Node *) makeConst(TEXTOID, -1, var->varcollid, -1, CStringGetTextDatum(value), false, false);
+	}
+	return expression_tree_mutator(node, settle_columns, context);
+}
+
+/*
+ * smf_settle_clause
+ *		Do the table's settings decide the condition, which may be decided early?
+ *
+ * They do where it compares nothing but the region or the account with what is constant
+ * while planning: the scan decides it before any call, in the same way.  A stable function
+ * may give another value then, so this is no more than an estimate.  A condition that may
+ * raise an error is left alone, since planning is not the time for that.
+ */
+SettledClause
+smf_settle_clause(PlannerInfo *root, Node *clause, const TableRef *table,
+				  const SmfSettings *settings)
+{
+	SettleContext context = {table, settings};
+	Node	   *value;
+
+	if (smf_early_tier(clause, table, SMF_FROM_LIST) != EARLY_AT_START ||
+		smf_may_raise(clause, root->glob->subplans))
+		return CLAUSE_OPEN;
+	value = estimate_expression_value(root, settle_columns(clause, &context));
+	if (!IsA(value, Const))
+		return CLAUSE_OPEN;
+	return !((Const *) value)->constisnull && DatumGetBool(((Const *) value)->constvalue) ?
+		CLAUSE_ALWAYS : CLAUSE_NEVER;
+}
