@@ -96,7 +96,7 @@ start_beside() {
 	) &
 	beside_pid=$!
 	set +m
-	trap 'kill -- "-$beside_pid" 2>/dev/null || true; cleanup' EXIT
+	trap 'status=$?; kill -- "-$beside_pid" 2>/dev/null || true; cleanup "$status"' EXIT
 }
 
 # Wait for them, and count their results.

@@ -168,6 +168,18 @@ def check_habits(sources):
           "functions that other files call have a comment")
 
 
+def check_exits(files):
+    """What a script does when it ends must not change how it ends: a command in the trap would."""
+    wrong = []
+    for path, data in files.items():
+        if data.startswith(b"#!/usr/bin/env bash") or path.endswith(".sh"):
+            for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+                found = re.search(r"trap '(.*)' .*EXIT", line)
+                if found and ";" in found[1] and not found[1].startswith("status=$?;"):
+                    wrong.append("%s:%d: %s" % (path, number, line.strip()))
+    check(wrong, "scripts that clean up end with the status that they had")
+
+
 def type_names(texts):
     names = set(TYPES)
     for text in texts:
@@ -231,6 +243,7 @@ def check_indentation(sources):
 def main():
     files = dict(tree())
     check_files(files)
+    check_exits(files)
     sources = {path: data.decode() for path, data in files.items() if path.endswith((".c", ".h"))}
     check_habits(sources)
     check_labels(sources)
