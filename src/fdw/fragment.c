@@ -79,6 +79,29 @@ smf_fragment_of_like(const char *pattern)
 }
 
 /*
+ * smf_text_of_like
+ *		The only text that meets a LIKE pattern, palloc'ed; NULL when others may, or when the
+ *		pattern ends with an escape, which is an error.
+ */
+char *
+smf_text_of_like(const char *pattern)
+{
+	char	   *text = pstrdup(pattern);
+	char	   *to = text;
+
+	for (const char *from = pattern; *from; from++)
+	{
+		if (*from == '%' || *from == '_')
+			return NULL;
+		if (*from == '\\' && *++from == '\0')
+			return NULL;
+		*to++ = *from;
+	}
+	*to = '\0';
+	return text;
+}
+
+/*
  * smf_fragment_of_regex
  *		What a regular expression begins with, palloc'ed: letters, digits and hyphens
  *		behind "^" that stand for themselves.  NULL when that is not clear.

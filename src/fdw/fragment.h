@@ -11,6 +11,7 @@
 
 extern char *smf_fragment_of_text(const char *text);
 extern char *smf_fragment_of_like(const char *pattern);
+extern char *smf_text_of_like(const char *pattern);
 extern char *smf_fragment_of_regex(const char *pattern);
 
 #endif							/* SMF_FRAGMENT_H */

@@ -11,7 +11,8 @@
  * operators count that compare the attribute's own type as the service does, and
  * collations under which equal means equal bytes.  Of types with a modifier these
  * are times, timestamptz(0) for instance: the column's value is the attribute's,
- * rounded, so that bounds are widened by what it may be rounded by.
+ * rounded, so that bounds are widened by what it may be rounded by; so are those of times
+ * that the clause cuts to a day or another unit.
  *
  * Not accounted for: conditions on columns of other types than IMPORT gives them,
  * and on members of structures other than hyperparameters and tags.
@@ -22,12 +23,16 @@
 
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
+#include "fdw/fragment.h"
 #include "fdw/pushdown.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "parser/scansup.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
@@ -37,6 +42,27 @@
 #define TEXT_PREFIX_OPERATOR		3877	/* text ^@ text */
 #define JSONB_FIELD_TEXT_OPERATOR	3477	/* jsonb ->> text */
 #define INT4_GREATER_OPERATOR		521 /* integer > integer */
+
+/* What date_trunc cuts times to. */
+static const struct
+{
+	int			unit;			/* as DecodeUnits names it */
+	int64		us;				/* the longest that it can be */
+}			units[] = {
+	{DTK_MICROSEC, 1},
+	{DTK_MILLISEC, 1000},
+	{DTK_SECOND, USECS_PER_SEC},
+	{DTK_MINUTE, USECS_PER_MINUTE},
+	{DTK_HOUR, USECS_PER_HOUR},
+	{DTK_DAY, USECS_PER_DAY},
+	{DTK_WEEK, 7 * USECS_PER_DAY},
+	{DTK_MONTH, 31 * USECS_PER_DAY},
+	{DTK_QUARTER, 92 * USECS_PER_DAY},
+	{DTK_YEAR, 366 * USECS_PER_DAY},
+	{DTK_DECADE, 10 * 366 * USECS_PER_DAY},
+	{DTK_CENTURY, 100 * 366 * USECS_PER_DAY},
+	{DTK_MILLENNIUM, 1000 * 366 * USECS_PER_DAY}
+};
 
 /* What the walker find_varno has to know. */
 typedef struct VarnoContext
@@ -125,14 +151,25 @@ smf_column_rounded_us(const SmfColumn *column)
 	return unit / 2;
 }
 
+/* The node without what only gives a text another collation. */
+static Node *
+without_collation(Node *node)
+{
+	while (IsA(node, RelabelType) && exprType(node) == TEXTOID &&
+		   exprType((Node *) ((RelabelType *) node)->arg) == TEXTOID)
+		node = (Node *) ((RelabelType *) node)->arg;
+	return node;
+}
+
 /*
  * smf_is_column_of
- *		Is the node the table's column for the attribute, of the attribute's type?
+ *		Is the node the table's column for the attribute, of the attribute's type?  In any
+ *		collation.
  */
 bool
 smf_is_column_of(Node *node, const TableRef *table, const char *attribute)
 {
-	const SmfColumn *column = column_of(node, table);
+	const SmfColumn *column = column_of(without_collation(node), table);
 
 	return column != NULL && strcmp(column->attribute->api_name, attribute) == 0 &&
 		own_type(column->attribute, exprType(node));
@@ -142,8 +179,8 @@ smf_is_column_of(Node *node, const TableRef *table, const char *attribute)
 static bool
 match_subject(Node *node, const TableRef *table, Condition *condition)
 {
-	OpExpr	   *op = (OpExpr *) node;
-	const SmfColumn *column = column_of(node, table);
+	OpExpr	   *op = (OpExpr *) without_collation(node);
+	const SmfColumn *column = column_of((Node *) op, table);
 	Const	   *key;
 
 	condition->column = column;
@@ -167,6 +204,86 @@ match_subject(Node *node, const TableRef *table, Condition *condition)
 	condition->key = TextDatumGetCString(key->constvalue);
 	/* the empty key has no name of its own */
 	return condition->key[0] != '\0';
+}
+
+/*
+ * smf_unit_us
+ *		How much later the times may be that date_trunc cuts to the same one, in microseconds
+ *		of their time zone's clock: the longest that the unit, DTK_DAY and so on, can be.
+ *		Negative if there is no such unit.
+ */
+int64
+smf_unit_us(int unit)
+{
+	for (int i = 0; i < lengthof(units); i++)
+	{
+		if (units[i].unit == unit)
+			return units[i].us;
+	}
+	return -1;
+}
+
+/* The string that the node always is; NULL if it may be another. */
+static char *
+constant_string(Node *node)
+{
+	Const	   *constant = (Const *) node;
+
+	return IsA(node, Const) && !constant->constisnull && constant->consttype == TEXTOID ?
+		TextDatumGetCString(constant->constvalue) : NULL;
+}
+
+/* A time that is cut before it is compared: time::date, date_trunc(unit, time, zone) */
+static bool
+match_cut_time(FuncExpr *function, const TableRef *table, Condition *condition)
+{
+	Node	   *time;
+	char	   *unit;
+
+	if (!IsA(function, FuncExpr))
+		return false;
+	condition->zone = NULL;
+	switch (function->funcid)
+	{
+		case F_DATE_TIMESTAMPTZ:
+			condition->unit = DTK_DAY;
+			time = linitial(function->args);
+			break;
+		case F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT:
+			condition->zone = constant_string(lthird(function->args));
+			if (condition->zone == NULL)
+				return false;
+			/* FALLTHROUGH */
+		case F_DATE_TRUNC_TEXT_TIMESTAMPTZ:
+			/* units have the names that date_trunc knows */
+			unit = constant_string(linitial(function->args));
+			if (unit == NULL ||
+				DecodeUnits(0, downcase_truncate_identifier(unit, strlen(unit), false), &condition->unit) != UNITS ||
+				smf_unit_us(condition->unit) < 0)
+				return false;
+			time = lsecond(function->args);
+			break;
+		default:
+			return false;
+	}
+	return match_subject(time, table, condition) && condition->key == NULL &&
+		condition->column->attribute->kind == SMF_KIND_TIMESTAMP;
+}
+
+/* What is compared: a subject, or a time that is cut. */
+static bool
+match_compared(Node *node, const TableRef *table, Condition *condition)
+{
+	condition->unit = 0;
+	return match_subject(node, table, condition) ||
+		match_cut_time((FuncExpr *) node, table, condition);
+}
+
+static bool
+is_attribute(const Condition *condition, const char *attribute)
+{
+	return condition->key == NULL &&
+		strcmp(condition->column->attribute->api_name, attribute) == 0;
 }
 
 static bool
@@ -193,12 +310,13 @@ strategy_of(Oid operator, Oid subject_type, Oid *value_type)
 	switch (subject_type)
 	{
 		case TEXTOID:
-			return *value_type == TEXTOID ? strategy : 0;
+			return *value_type == TEXTOID || *value_type == NAMEOID ? strategy : 0;
 		case INT4OID:
 		case INT8OID:
 			return *value_type == INT2OID || *value_type == INT4OID || *value_type == INT8OID ?
 				strategy : 0;
 		case TIMESTAMPTZOID:
+		case DATEOID:
 			return *value_type == TIMESTAMPTZOID || *value_type == TIMESTAMPOID ||
 				*value_type == DATEOID ? strategy : 0;
 		default:
@@ -208,26 +326,26 @@ strategy_of(Oid operator, Oid subject_type, Oid *value_type)
 
 /* subject < <= = >= > value, either way round */
 static bool
-match_comparison(OpExpr *op, const TableRef *table, Condition *condition)
+match_comparison(Node *left, Node *right, Oid operator, Oid collation, const TableRef *table,
+				 Condition *condition)
 {
-	Node	   *subject = linitial(op->args);
-	Node	   *value = lsecond(op->args);
-	Oid			operator = op->opno;
+	Node	   *subject = left;
+	Node	   *value = right;
 
-	if (!match_subject(subject, table, condition))
+	if (!match_compared(subject, table, condition))
 	{
-		subject = lsecond(op->args);
-		value = linitial(op->args);
+		subject = right;
+		value = left;
 		operator = get_commutator(operator);
-		if (!OidIsValid(operator) || !match_subject(subject, table, condition))
+		if (!OidIsValid(operator) || !match_compared(subject, table, condition))
 			return false;
 	}
 	condition->strategy = strategy_of(operator, exprType(subject), &condition->value_type);
-	if (condition->strategy == 0 || !deterministic(op->inputcollid) || !is_value(value, table))
+	if (condition->strategy == 0 || !deterministic(collation) || !is_value(value, table))
 		return false;
 	/* which of two texts or labels comes first is for Postgres to say */
 	if (condition->strategy != BTEqualStrategyNumber && exprType(subject) != TIMESTAMPTZOID &&
-		exprType(subject) != INT4OID && exprType(subject) != INT8OID)
+		exprType(subject) != DATEOID && exprType(subject) != INT4OID && exprType(subject) != INT8OID)
 		return false;
 	condition->kind = CONDITION_COMPARE;
 	condition->value = (Expr *) value;
@@ -249,6 +367,24 @@ match_text(Node *subject, Node *value, ConditionKind kind, Oid collation,
 	return true;
 }
 
+/* subject LIKE value: an equality, if the value is known and has no wildcard */
+static bool
+match_like(Node *subject, Node *value, Oid collation, const TableRef *table, Condition *condition)
+{
+	char	   *pattern = constant_string(value);
+	char	   *text = pattern != NULL ? smf_text_of_like(pattern) : NULL;
+
+	if (!match_text(subject, value, CONDITION_LIKE, collation, table, condition))
+		return false;
+	if (text != NULL)
+	{
+		condition->kind = CONDITION_COMPARE;
+		condition->strategy = BTEqualStrategyNumber;
+		condition->value = (Expr *) makeConst(TEXTOID, -1, collation, -1, CStringGetTextDatum(text), false, false);
+	}
+	return true;
+}
+
 static bool
 match_operator(OpExpr *op, const TableRef *table, Condition *condition)
 {
@@ -265,7 +401,7 @@ match_operator(OpExpr *op, const TableRef *table, Condition *condition)
 	switch (op->opno)
 	{
 		case OID_TEXT_LIKE_OP:
-			return match_text(left, right, CONDITION_LIKE, op->inputcollid, table, condition);
+			return match_like(left, right, op->inputcollid, table, condition);
 		case OID_TEXT_REGEXEQ_OP:
 			return match_text(left, right, CONDITION_REGEX, op->inputcollid, table, condition);
 		case TEXT_PREFIX_OPERATOR:
@@ -281,10 +417,10 @@ match_operator(OpExpr *op, const TableRef *table, Condition *condition)
 					DatumGetInt32(zero->constvalue) == 0)
 					return match_text(linitial(function->args), lsecond(function->args), CONDITION_HOLDS,
 									  function->inputcollid, table, condition);
-				return match_comparison(op, table, condition);
+				return match_comparison(left, right, op->opno, op->inputcollid, table, condition);
 			}
 		default:
-			return match_comparison(op, table, condition);
+			return match_comparison(left, right, op->opno, op->inputcollid, table, condition);
 	}
 }
 
@@ -295,11 +431,12 @@ match_any(ScalarArrayOpExpr *op, const TableRef *table, Condition *condition)
 	Node	   *subject = linitial(op->args);
 	Node	   *array = lsecond(op->args);
 
-	if (!op->useOr || !match_subject(subject, table, condition) ||
+	if (!op->useOr || !match_compared(subject, table, condition) ||
 		strategy_of(op->opno, exprType(subject), &condition->value_type) != BTEqualStrategyNumber ||
 		!deterministic(op->inputcollid) || !is_value(array, table))
 		return false;
 	condition->kind = CONDITION_ANY;
+	condition->strategy = BTEqualStrategyNumber;
 	condition->value = (Expr *) array;
 	return true;
 }
@@ -314,6 +451,64 @@ match_boolean(Node *subject, bool wanted, const TableRef *table, Condition *cond
 	condition->strategy = BTEqualStrategyNumber;
 	condition->value = (Expr *) makeBoolConst(wanted, false);
 	condition->value_type = BOOLOID;
+	return true;
+}
+
+/*
+ * A boolean column IS TRUE, IS FALSE, IS UNKNOWN, IS NOT UNKNOWN.  The others are met by NULL
+ * and one value, which no single filter is.
+ */
+static bool
+match_boolean_test(BooleanTest *test, const TableRef *table, Condition *condition)
+{
+	bool		wanted = test->booltesttype == IS_TRUE;
+
+	switch (test->booltesttype)
+	{
+		case IS_TRUE:
+		case IS_FALSE:
+			return match_boolean((Node *) test->arg, wanted, table, condition);
+		case IS_UNKNOWN:
+		case IS_NOT_UNKNOWN:
+			condition->kind = test->booltesttype == IS_UNKNOWN ? CONDITION_NULL : CONDITION_NOT_NULL;
+			return IsA(test->arg, Var) && match_subject((Node *) test->arg, table, condition);
+		case IS_NOT_TRUE:
+		case IS_NOT_FALSE:
+			return false;
+	}
+	pg_unreachable();
+}
+
+/*
+ * subject IS NOT DISTINCT FROM value, as an equality: of names, which no job lacks, or where
+ * the value is known not to be NULL.
+ */
+static bool
+match_not_distinct(DistinctExpr *distinct, const TableRef *table, Condition *condition)
+{
+	Const	   *value;
+
+	if (!match_comparison(linitial(distinct->args), lsecond(distinct->args), distinct->opno,
+						  distinct->inputcollid, table, condition))
+		return false;
+	value = (Const *) condition->value;
+	return is_attribute(condition, "TrainingJobName") || (IsA(value, Const) && !value->constisnull);
+}
+
+/*
+ * (subject, ...) < (value, ...): what the rows' first columns say, which may be equal.  NULL
+ * there meets nothing, as in other comparisons.
+ */
+static bool
+match_row_comparison(RowCompareExpr *rows, const TableRef *table, Condition *condition)
+{
+	if (!match_comparison(linitial(rows->largs), linitial(rows->rargs), linitial_oid(rows->opnos),
+						  linitial_oid(rows->inputcollids), table, condition))
+		return false;
+	if (condition->strategy == BTLessStrategyNumber)
+		condition->strategy = BTLessEqualStrategyNumber;
+	else if (condition->strategy == BTGreaterStrategyNumber)
+		condition->strategy = BTGreaterEqualStrategyNumber;
 	return true;
 }
 
@@ -355,20 +550,22 @@ match_condition(Expr *clause, const TableRef *table, Condition *condition)
 			{
 				BoolExpr   *boolean = (BoolExpr *) clause;
 
-				/* or NOT one */
-				return boolean->boolop == NOT_EXPR &&
-					match_boolean(linitial(boolean->args), false, table, condition);
+				/* or NOT one; IS NOT DISTINCT FROM is the negation, too */
+				if (boolean->boolop != NOT_EXPR)
+					return false;
+				if (IsA(linitial(boolean->args), DistinctExpr))
+					return match_not_distinct(linitial(boolean->args), table, condition);
+				return match_boolean(linitial(boolean->args), false, table, condition);
 			}
+		case T_BooleanTest:
+			/* a boolean attribute and NULL */
+			return match_boolean_test((BooleanTest *) clause, table, condition);
+		case T_RowCompareExpr:
+			/* a comparison of rows */
+			return match_row_comparison((RowCompareExpr *) clause, table, condition);
 		default:
 			return false;
 	}
-}
-
-static bool
-is_attribute(const Condition *condition, const char *attribute)
-{
-	return condition->key == NULL &&
-		strcmp(condition->column->attribute->api_name, attribute) == 0;
 }
 
 static bool
@@ -384,12 +581,20 @@ is_equality(const Condition *condition)
 	return condition->kind == CONDITION_COMPARE && condition->strategy == BTEqualStrategyNumber;
 }
 
+/* Does it leave a range of the time? */
+static bool
+is_bound_of(const Condition *condition, const char *attribute)
+{
+	return (condition->kind == CONDITION_COMPARE || condition->kind == CONDITION_ANY) &&
+		is_attribute(condition, attribute);
+}
+
 static ConditionUse
 use_in_list(const Condition *condition)
 {
-	if (condition->kind == CONDITION_COMPARE && is_attribute(condition, "CreationTime"))
+	if (is_bound_of(condition, "CreationTime"))
 		return USE_CREATED;
-	if (condition->kind == CONDITION_COMPARE && is_attribute(condition, "LastModifiedTime"))
+	if (is_bound_of(condition, "LastModifiedTime"))
 		return USE_FILTER;
 	if (is_equality(condition) && is_attribute(condition, "TrainingJobStatus"))
 		return USE_FILTER;
@@ -418,14 +623,11 @@ use_in_search(const Condition *condition)
 	/* which strings are equal is clear, which come before others or hold what is not */
 	if (condition->key != NULL)
 		return is_equality(condition) ? USE_FILTER : USE_NONE;
-	if (condition->kind == CONDITION_COMPARE && is_attribute(condition, "CreationTime"))
+	if (is_bound_of(condition, "CreationTime"))
 		return USE_CREATED;
 	/* a label that the type lacks is there, and read as NULL */
 	if ((condition->kind == CONDITION_NULL || condition->kind == CONDITION_NOT_NULL) &&
 		attribute->kind == SMF_KIND_ENUM)
-		return USE_NONE;
-	/* Search's operator In compares strings */
-	if (condition->kind == CONDITION_ANY && attribute->kind == SMF_KIND_TIMESTAMP)
 		return USE_NONE;
 	return USE_FILTER;
 }
@@ -453,33 +655,106 @@ smf_condition_use(const Condition *condition, JobSource source)
 	pg_unreachable();
 }
 
+/* ----- clauses ----- */
+
+/*
+ * Conditions of which one holds for every row that meets the clause, each a look-up: those of
+ * each arm of an OR, or of one of ANDed terms.  NIL: there are none.
+ */
+static List *
+match_lookups(Expr *clause, const TableRef *table)
+{
+	BoolExpr   *boolean = (BoolExpr *) clause;
+	Condition  *condition;
+	List	   *fewest = NIL;
+	List	   *all = NIL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (!IsA(boolean, BoolExpr) || boolean->boolop == NOT_EXPR)
+	{
+		condition = palloc(sizeof(Condition));
+		return match_condition(clause, table, condition) &&
+			smf_condition_use(condition, SMF_FROM_NAMES) == USE_LOOKUP ? list_make1(condition) : NIL;
+	}
+	foreach(lc, boolean->args)
+	{
+		List	   *found = match_lookups(lfirst(lc), table);
+
+		if (boolean->boolop == OR_EXPR && found == NIL)
+			return NIL;
+		all = list_concat(all, found);
+		if (found != NIL && (fewest == NIL || list_length(found) < list_length(fewest)))
+			fewest = found;
+	}
+	return boolean->boolop == OR_EXPR ? all : fewest;
+}
+
+/* The terms of an AND, or the clause alone. */
+static List *
+terms_of(Expr *clause)
+{
+	return is_andclause(clause) ? ((BoolExpr *) clause)->args : list_make1(clause);
+}
+
+/*
+ * Conditions that leave a range of the time in each arm of an OR.  NIL: one arm does not.
+ */
+static List *
+match_bounds(BoolExpr *or, const TableRef *table, const char *attribute)
+{
+	List	   *conditions = NIL;
+	ListCell   *lc;
+	int			arm = 0;
+
+	foreach(lc, or->args)
+	{
+		ListCell   *lc2;
+		bool		found = false;
+
+		foreach(lc2, terms_of(lfirst(lc)))
+		{
+			Condition  *condition = palloc(sizeof(Condition));
+
+			if (!match_condition(lfirst(lc2), table, condition) || !is_bound_of(condition, attribute))
+				continue;
+			condition->arm = arm;
+			conditions = lappend(conditions, condition);
+			found = true;
+		}
+		if (!found)
+			return NIL;
+		arm++;
+	}
+	return conditions;
+}
+
 /*
  * smf_clause_match
  *		What does the clause say of the table's attributes?
  *
- * A list of Condition *, of which one holds for every row that meets the clause: a
- * single one, or the arms of an OR if each says which jobs there may be, by name or ARN.
- * NIL if it says nothing that the service could be asked.  What the clause reads besides
- * columns of "table" may be columns of other tables.
+ * A list of Condition *: a single one, which holds for every row that meets the clause; or,
+ * of an OR, look-ups by name or ARN of which one holds; or bounds of one time, of which those
+ * of one arm hold.  NIL if it says nothing that the service could be asked.  What the clause
+ * reads besides columns of "table" may be columns of other tables.
  */
 List *
 smf_clause_match(Expr *clause, const TableRef *table)
 {
-	BoolExpr   *or = (BoolExpr *) clause;
-	bool		is_or = IsA(or, BoolExpr) && or->boolop == OR_EXPR;
-	List	   *conditions = NIL;
-	ListCell   *lc;
+	Condition  *condition;
+	List	   *conditions;
 
-	foreach(lc, is_or ? or->args : list_make1(clause))
+	if (is_orclause(clause))
 	{
-		Condition  *condition = palloc(sizeof(Condition));
-
-		if (!match_condition(lfirst(lc), table, condition) ||
-			(is_or && smf_condition_use(condition, SMF_FROM_NAMES) != USE_LOOKUP))
-			return NIL;
-		conditions = lappend(conditions, condition);
+		conditions = match_lookups(clause, table);
+		if (conditions == NIL)
+			conditions = match_bounds((BoolExpr *) clause, table, "CreationTime");
+		if (conditions == NIL)
+			conditions = match_bounds((BoolExpr *) clause, table, "LastModifiedTime");
+		return conditions;
 	}
-	return conditions;
+	condition = palloc(sizeof(Condition));
+	return match_condition(clause, table, condition) ? list_make1(condition) : NIL;
 }
 
 /*
@@ -492,8 +767,9 @@ smf_clause_use(List *conditions, JobSource source)
 {
 	if (conditions == NIL)
 		return USE_NONE;
-	/* each of several is a look-up: only together they leave no job out */
-	if (list_length(conditions) > 1)
-		return source == SMF_FROM_NAMES ? USE_LOOKUP : USE_NONE;
+	/* several are all look-ups, or all bounds of one time: together they leave no job out */
+	if (list_length(conditions) > 1 && source != SMF_FROM_NAMES &&
+		smf_condition_use(linitial(conditions), SMF_FROM_NAMES) == USE_LOOKUP)
+		return USE_NONE;
 	return smf_condition_use(linitial(conditions), source);
 }

@@ -36,6 +36,11 @@ typedef struct Condition
 	StrategyNumber strategy;	/* CONDITION_COMPARE: as B-trees number them */
 	Expr	   *value;			/* without columns of the table; NULL for tests of NULL */
 	Oid			value_type;		/* of it, or of its elements */
+	int			arm;			/* of an OR of ANDs: the conditions of an arm all hold, or
+								 * those of another arm do */
+	int			unit;			/* a time: DTK_DAY and so on, what it is cut to before it is
+								 * compared; 0: it is not */
+	const char *zone;			/* unit: the time zone in which it is cut; NULL: the session's */
 	int64		rounded_us;		/* a time: how far the column's value may be from the
 								 * attribute's */
 } Condition;
@@ -54,6 +59,7 @@ extern List *smf_clause_match(Expr *clause, const TableRef *table);
 extern ConditionUse smf_clause_use(List *conditions, JobSource source);
 extern ConditionUse smf_condition_use(const Condition *condition, JobSource source);
 
+extern int64 smf_unit_us(int unit);
 extern int64 smf_column_rounded_us(const SmfColumn *column);
 extern bool smf_is_column_of(Node *node, const TableRef *table, const char *attribute);
 

@@ -31,6 +31,9 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+/* Later than this clocks change as they did before: 2100-01-01, epoch seconds. */
+#define LAST_CLOCK_CHANGE_S INT64CONST(4102444800)
+
 /* A condition whose value can be computed. */
 typedef struct BoundCondition
 {
@@ -45,6 +48,8 @@ struct ScanRequest
 	const char *account_id;		/* of the jobs; NULL: any */
 	List	   *lookups;		/* of List of BoundCondition *: of each list, one
 								 * condition holds for every job */
+	List	   *bounds;			/* of List of BoundCondition *: bounds of one time in the
+								 * arms of an OR; of each list, one arm holds */
 	List	   *conditions;		/* of BoundCondition *: all of them hold */
 };
 
@@ -103,9 +108,11 @@ smf_request_create(List *conditions, JobSource source, const SmfSettings *settin
 			one->value = ExecInitExpr(one->condition.value, parent);
 			bound = lappend(bound, one);
 		}
-		/* of a look-up one is enough; the others all hold */
+		/* of a look-up one is enough, of bounds one arm; the others all hold */
 		if (use == USE_LOOKUP)
 			request->lookups = lappend(request->lookups, bound);
+		else if (list_length(bound) > 1)
+			request->bounds = lappend(request->bounds, bound);
 		else
 			request->conditions = list_concat(request->conditions, bound);
 	}
@@ -152,6 +159,12 @@ as_timestamptz(Datum value, Oid type)
 	}
 }
 
+static char *
+as_string(Datum value, Oid type)
+{
+	return type == NAMEOID ? pstrdup(NameStr(*DatumGetName(value))) : TextDatumGetCString(value);
+}
+
 static int64
 as_integer(Datum value, Oid type)
 {
@@ -191,7 +204,7 @@ wanted_by(Evaluation *evaluation, List *bounds, ExprContext *econtext)
 			elements_of(value, bound->condition.value_type);
 		foreach(lc2, values)
 			wanted = smf_wanted_add(wanted, attribute,
-									TextDatumGetCString(PointerGetDatum(lfirst(lc2))),
+									as_string(PointerGetDatum(lfirst(lc2)), bound->condition.value_type),
 									request->region, request->account_id);
 	}
 	return smf_wanted_distinct(wanted);
@@ -254,24 +267,83 @@ moved_time(int64 time, int64 by_us)
 }
 
 /*
- * Cut from the attribute's range what the comparison excludes.  Where the column's type
- * rounds a time, the bound is moved outward by as much.
+ * How much a time zone's clock has been put back or forward in all, in microseconds.
+ * Postgres's clocks are within a week of UTC; what is not known as a zone may be the name of
+ * an offset, or of several.
+ */
+static int64
+zone_range_us(const pg_tz *zone)
+{
+	pg_time_t	time = 0;		/* no job is from before 1970 */
+	long		least = 0;
+	long		most = 0;
+	bool		first = true;
+	int			found;
+
+	if (zone == NULL)
+		return 14 * USECS_PER_DAY;
+	do
+	{
+		pg_time_t	boundary = time;
+		long		before = 0;
+		long		after = 0;
+		int			before_dst;
+		int			after_dst;
+
+		found = pg_next_dst_boundary(&time, &before, &before_dst, &boundary, &after, &after_dst, zone);
+		if (found < 0)
+			return 14 * USECS_PER_DAY;
+		if (found == 0)
+			after = before;
+		least = first ? Min(before, after) : Min(least, Min(before, after));
+		most = first ? Max(before, after) : Max(most, Max(before, after));
+		first = false;
+		time = boundary;
+	} while (found > 0 && time < LAST_CLOCK_CHANGE_S);
+	return (most - least) * USECS_PER_SEC;
+}
+
+/*
+ * By how much the attribute's time may be before and after what is compared in its place:
+ * because the column's type rounds it, or because it is cut to a unit by a clock.
+ *
+ * A clock that is put forward or back while a unit lasts makes it as much shorter or longer.
  */
 static void
-narrow_range(Evaluation *evaluation, const Condition *condition, int64 value)
+moves_of(const Condition *condition, int64 *before_us, int64 *after_us)
 {
-	Range	   *range = range_of(evaluation, condition->column->attribute);
-	int64		low = moved_time(value, -condition->rounded_us);
-	int64		high = moved_time(value, condition->rounded_us);
+	int64		clock_us;
+
+	*before_us = *after_us = condition->rounded_us;
+	if (condition->unit == 0)
+		return;
+	/* where a zone is named, its name may be known from the session's zone */
+	clock_us = zone_range_us(session_timezone);
+	if (condition->zone != NULL)
+		clock_us = Max(clock_us, zone_range_us(pg_tzset(condition->zone)));
+	*before_us += clock_us;
+	*after_us += clock_us + smf_unit_us(condition->unit);
+}
+
+/*
+ * Cut from the range what the comparison excludes.  Returns whether anything is left.
+ *
+ * Where the attribute's time is not what is compared, the bound is moved outward.
+ */
+static bool
+narrow_range(Range *range, const Condition *condition, int64 value, int64 before_us, int64 after_us)
+{
+	int64		low = moved_time(value, -before_us);
+	int64		high = moved_time(value, after_us);
+	bool		exact = condition->unit == 0;
 
 	/* Values are whole, so that "less than" is "at most" the one before. */
 	switch (condition->strategy)
 	{
 		case BTLessStrategyNumber:
 			if (value == PG_INT64_MIN)
-				evaluation->impossible = true;
-			else
-				range->high = Min(range->high, high == PG_INT64_MAX ? high : high - 1);
+				return false;
+			range->high = Min(range->high, high == PG_INT64_MAX || !exact ? high : high - 1);
 			break;
 		case BTLessEqualStrategyNumber:
 			range->high = Min(range->high, high);
@@ -285,9 +357,8 @@ narrow_range(Evaluation *evaluation, const Condition *condition, int64 value)
 			break;
 		case BTGreaterStrategyNumber:
 			if (value == PG_INT64_MAX)
-				evaluation->impossible = true;
-			else
-				range->low = Max(range->low, low == PG_INT64_MIN ? low : low + 1);
+				return false;
+			range->low = Max(range->low, low == PG_INT64_MIN || !exact ? low : low + 1);
 			break;
 		default:
 			break;
@@ -296,7 +367,87 @@ narrow_range(Evaluation *evaluation, const Condition *condition, int64 value)
 	/* No value is left, or none that a job can have: no job has an infinite time. */
 	if (condition->column->attribute->kind == SMF_KIND_TIMESTAMP &&
 		(range->low == DT_NOEND || range->high == DT_NOBEGIN))
-		evaluation->impossible = true;
+		return false;
+	return range->low <= range->high;
+}
+
+/* A value of a time or a number as ranges have it. */
+static int64
+as_range_value(const Condition *condition, Datum value)
+{
+	return condition->column->attribute->kind == SMF_KIND_TIMESTAMP ?
+		as_timestamptz(value, condition->value_type) : as_integer(value, condition->value_type);
+}
+
+/* Extend a range, at first empty, to one that holds another one, too. */
+static void
+extend_range(Range *range, const Range *other)
+{
+	range->low = Min(range->low, other->low);
+	range->high = Max(range->high, other->high);
+}
+
+/* Cut from the range what the condition excludes.  Returns whether anything is left. */
+static bool
+narrow_by_condition(Range *range, const Condition *condition, Datum value)
+{
+	Range		hull = {range->attribute, PG_INT64_MAX, PG_INT64_MIN};
+	int64		before_us;
+	int64		after_us;
+	ListCell   *lc;
+
+	moves_of(condition, &before_us, &after_us);
+	if (condition->kind == CONDITION_COMPARE)
+		return narrow_range(range, condition, as_range_value(condition, value), before_us, after_us);
+	/* of a list, what is between the least and the greatest is left */
+	foreach(lc, elements_of(value, condition->value_type))
+	{
+		Range		one = *range;
+
+		if (narrow_range(&one, condition, as_range_value(condition, PointerGetDatum(lfirst(lc))),
+						 before_us, after_us))
+			extend_range(&hull, &one);
+	}
+	*range = hull;
+	return range->low <= range->high;
+}
+
+/* One arm of the bounds holds: what is between the earliest and the latest of all is left. */
+static void
+evaluate_bounds(Evaluation *evaluation, List *bounds, ExprContext *econtext)
+{
+	const SmfAttribute *attribute = ((BoundCondition *) linitial(bounds))->condition.column->attribute;
+	Range		hull = {attribute, PG_INT64_MAX, PG_INT64_MIN};
+	Range		one = hull;
+	Range	   *range = range_of(evaluation, attribute);
+	bool		possible = false;
+	int			arm = -1;
+	ListCell   *lc;
+
+	/* Of each arm, all conditions hold. */
+	foreach(lc, bounds)
+	{
+		BoundCondition *bound = lfirst(lc);
+		bool		isnull;
+		Datum		value = ExecEvalExprSwitchContext(bound->value, econtext, &isnull);
+
+		if (bound->condition.arm != arm)
+		{
+			if (possible)
+				extend_range(&hull, &one);
+			arm = bound->condition.arm;
+			one.low = PG_INT64_MIN;
+			one.high = PG_INT64_MAX;
+			possible = true;
+		}
+		possible = possible && !isnull && narrow_by_condition(&one, &bound->condition, value);
+	}
+	if (possible)
+		extend_range(&hull, &one);
+
+	/* Cut from the attribute's range what no arm allows. */
+	range->low = Max(range->low, hull.low);
+	range->high = Min(range->high, hull.high);
 	if (range->low > range->high)
 		evaluation->impossible = true;
 }
@@ -469,14 +620,14 @@ filter_value(const Condition *condition, Datum value)
 
 	if (condition->key != NULL || attribute->kind == SMF_KIND_STRING)
 	{
-		string = TextDatumGetCString(value);
+		string = as_string(value, condition->value_type);
 		return is_verbatim(string) && (condition->key == NULL || is_verbatim(condition->key)) ?
 			string : NULL;
 	}
 	switch (attribute->kind)
 	{
 		case SMF_KIND_ENUM:
-			string = condition->value_type == TEXTOID ? TextDatumGetCString(value) :
+			string = !type_is_enum(condition->value_type) ? as_string(value, condition->value_type) :
 				DatumGetCString(OidFunctionCall1(F_ENUM_OUT, value));
 			return smf_attribute_has_label(attribute, string) ? string : NULL;
 		case SMF_KIND_INTEGER:
@@ -525,13 +676,12 @@ evaluate_comparison(Evaluation *evaluation, const Condition *condition, Datum va
 	const SmfAttribute *attribute = condition->column->attribute;
 	const char *string;
 
-	if (condition->key == NULL && attribute->kind == SMF_KIND_TIMESTAMP)
-		narrow_range(evaluation, condition, as_timestamptz(value, condition->value_type));
-	else if (condition->key == NULL &&
-			 (attribute->kind == SMF_KIND_INTEGER || attribute->kind == SMF_KIND_LONG))
-		narrow_range(evaluation, condition, as_integer(value, condition->value_type));
+	if (condition->key == NULL &&
+		(attribute->kind == SMF_KIND_TIMESTAMP || attribute->kind == SMF_KIND_INTEGER ||
+		 attribute->kind == SMF_KIND_LONG))
+		evaluation->impossible |= !narrow_by_condition(range_of(evaluation, attribute), condition, value);
 	else if (smf_condition_use(condition, evaluation->request->source) == USE_TUNING_JOB)
-		ask_for_tuning_job(evaluation, TextDatumGetCString(value));
+		ask_for_tuning_job(evaluation, as_string(value, condition->value_type));
 	else
 	{
 		string = filter_value(condition, value);
@@ -603,7 +753,10 @@ evaluate_condition(Evaluation *evaluation, BoundCondition *bound, ExprContext *e
 			evaluate_comparison(evaluation, condition, value);
 			break;
 		case CONDITION_ANY:
-			evaluate_any(evaluation, condition, value);
+			if (condition->column->attribute->kind == SMF_KIND_TIMESTAMP)
+				evaluate_comparison(evaluation, condition, value);
+			else
+				evaluate_any(evaluation, condition, value);
 			break;
 		case CONDITION_NULL:
 			add_filter(evaluation, condition->column->attribute, filter_name(condition), "NotExists", NULL);
@@ -638,6 +791,8 @@ smf_request_evaluate(ScanRequest *request, ExprContext *econtext, JobStreamSpec 
 	spec->query.oldest_first = oldest_first;
 	if (request->lookups != NIL)
 		evaluate_lookups(&evaluation, econtext);
+	foreach(lc, request->bounds)
+		evaluate_bounds(&evaluation, lfirst(lc), econtext);
 	foreach(lc, request->conditions)
 		evaluate_condition(&evaluation, lfirst(lc), econtext);
 	send_ranges(&evaluation);

@@ -107,6 +107,12 @@ node_to_member(MemberKind kind, Node *node, void *member)
 	}
 }
 
+static String *
+string_or_null(const char *string)
+{
+	return string ? makeString(unconstify(char *, string)) : NULL;
+}
+
 /*
  * What clauses say, a list of Condition * for each, as nodes; the values are appended to
  * *values.
@@ -125,11 +131,13 @@ pack_conditions(List *clauses, List **values)
 		foreach(lc2, (List *) lfirst(lc))
 		{
 			Condition  *condition = lfirst(lc2);
-			List	   *numbers = list_make4_int(condition->kind, condition->column->attnum,
-												 condition->strategy, (int) condition->value_type);
-			String	   *key = condition->key ? makeString(unconstify(char *, condition->key)) : NULL;
+			List	   *numbers = list_make5_int(condition->kind, condition->column->attnum,
+												 condition->strategy, (int) condition->value_type,
+												 condition->arm);
 
-			clause = lappend(clause, list_make2(numbers, key));
+			numbers = lappend_int(numbers, condition->unit);
+			clause = lappend(clause, list_make3(numbers, string_or_null(condition->key),
+												string_or_null(condition->zone)));
 			*values = lappend(*values, condition->value);
 		}
 		packed = lappend(packed, clause);
@@ -155,12 +163,19 @@ unpack_conditions(List *packed, List *values, const SmfColumn *columns)
 			Condition  *condition = palloc(sizeof(Condition));
 			List	   *numbers = linitial(lfirst(lc2));
 			String	   *key = lsecond(lfirst(lc2));
+			String	   *zone = lthird(lfirst(lc2));
 
+			/* the numbers, in pack_conditions' order */
 			condition->kind = linitial_int(numbers);
 			condition->column = &columns[lsecond_int(numbers) - 1];
 			condition->strategy = lthird_int(numbers);
 			condition->value_type = (Oid) lfourth_int(numbers);
+			condition->arm = list_nth_int(numbers, 4);
+			condition->unit = list_nth_int(numbers, 5);
+
+			/* what else there is, and what the column says again */
 			condition->key = key ? strVal(key) : NULL;
+			condition->zone = zone ? strVal(zone) : NULL;
 			condition->rounded_us = smf_column_rounded_us(condition->column);
 			condition->value = lfirst(value);
 			clause = lappend(clause, condition);
