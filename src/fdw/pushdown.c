@@ -233,39 +233,46 @@ constant_string(Node *node)
 		TextDatumGetCString(constant->constvalue) : NULL;
 }
 
+/* A unit that date_trunc knows, written as a constant; false if it is none. */
+static bool
+match_unit(Node *node, int *unit)
+{
+	char	   *name = constant_string(node);
+
+	return name != NULL &&
+		DecodeUnits(0, downcase_truncate_identifier(name, strlen(name), false), unit) == UNITS &&
+		smf_unit_us(*unit) >= 0;
+}
+
 /* A time that is cut before it is compared: time::date, date_trunc(unit, time, zone) */
 static bool
 match_cut_time(FuncExpr *function, const TableRef *table, Condition *condition)
 {
 	Node	   *time;
-	char	   *unit;
 
 	if (!IsA(function, FuncExpr))
 		return false;
 	condition->zone = NULL;
-	switch (function->funcid)
+	if (function->funcid == F_DATE_TIMESTAMPTZ)
 	{
-		case F_DATE_TIMESTAMPTZ:
-			condition->unit = DTK_DAY;
-			time = linitial(function->args);
-			break;
-		case F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT:
+		condition->unit = DTK_DAY;
+		time = linitial(function->args);
+	}
+	else if (function->funcid == F_DATE_TRUNC_TEXT_TIMESTAMPTZ ||
+			 function->funcid == F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT)
+	{
+		if (!match_unit(linitial(function->args), &condition->unit))
+			return false;
+		time = lsecond(function->args);
+		if (list_length(function->args) == 3)
+		{
 			condition->zone = constant_string(lthird(function->args));
 			if (condition->zone == NULL)
 				return false;
-			/* FALLTHROUGH */
-		case F_DATE_TRUNC_TEXT_TIMESTAMPTZ:
-			/* units have the names that date_trunc knows */
-			unit = constant_string(linitial(function->args));
-			if (unit == NULL ||
-				DecodeUnits(0, downcase_truncate_identifier(unit, strlen(unit), false), &condition->unit) != UNITS ||
-				smf_unit_us(condition->unit) < 0)
-				return false;
-			time = lsecond(function->args);
-			break;
-		default:
-			return false;
+		}
 	}
+	else
+		return false;
 	return match_subject(time, table, condition) && condition->key == NULL &&
 		condition->column->attribute->kind == SMF_KIND_TIMESTAMP;
 }
