@@ -89,11 +89,29 @@ may_look_up(const RelOptInfo *rel)
 		(rel->fdwroutine != NULL ? smf_is_our_table(rel) : rel->nparts > 0);
 }
 
-/* The same path, which costs "share" of what it did. */
-static Path *
-cheaper_copy(Path *path, double share)
+/* What the calls of the look-ups cost in one loop, where each waits for the one before. */
+static Cost
+calls_cost(List *look_ups)
 {
+	Cost		cost = 0;
+	ListCell   *lc;
+
+	foreach(lc, look_ups)
+	{
+		ForeignPath *path = lfirst(lc);
+
+		cost += smf_call_cost * smf_path_calls(path) / Min(smf_usable_concurrency(path->path.parent), 1);
+	}
+	return cost;
+}
+
+/* The same path, whose look-ups cost "share" of what they did. */
+static Path *
+cheaper_copy(PlannerInfo *root, Path *path, double share)
+{
+	Cost		saved = (1 - share) * calls_cost(look_ups_of(root, path, NIL));
 	Path	   *copy;
+	ListCell   *lc;
 
 	switch (nodeTag(path))
 	{
@@ -102,17 +120,13 @@ cheaper_copy(Path *path, double share)
 			*(ForeignPath *) copy = *(ForeignPath *) path;
 			break;
 		case T_AppendPath:
-			{
-				AppendPath *append = palloc(sizeof(AppendPath));
-				ListCell   *lc;
-
-				*append = *(AppendPath *) path;
-				append->subpaths = NIL;
-				foreach(lc, ((AppendPath *) path)->subpaths)
-					append->subpaths = lappend(append->subpaths, cheaper_copy(lfirst(lc), share));
-				copy = &append->path;
-				break;
-			}
+			copy = palloc(sizeof(AppendPath));
+			*(AppendPath *) copy = *(AppendPath *) path;
+			((AppendPath *) copy)->subpaths = NIL;
+			foreach(lc, ((AppendPath *) path)->subpaths)
+				((AppendPath *) copy)->subpaths = lappend(((AppendPath *) copy)->subpaths,
+														  cheaper_copy(root, lfirst(lc), share));
+			break;
 		case T_SubqueryScanPath:
 			copy = palloc(sizeof(SubqueryScanPath));
 			*(SubqueryScanPath *) copy = *(SubqueryScanPath *) path;
@@ -121,8 +135,8 @@ cheaper_copy(Path *path, double share)
 			/* a partition of another kind is no dearer and no cheaper */
 			return path;
 	}
-	copy->startup_cost *= share;
-	copy->total_cost *= share;
+	copy->startup_cost -= Min(saved, copy->startup_cost);
+	copy->total_cost -= Min(saved, copy->total_cost);
 	return copy;
 }
 
@@ -252,7 +266,7 @@ add_lookahead_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 		return;
 	distinct = distinct_rows(root, outerrel, inner, rows);
 	smf_add_nestloop_path(root, joinrel, jointype, extra, lookahead_path(root, outer),
-						  cheaper_copy(inner, distinct / rows * cost_share(innerrel, look_ups, distinct)));
+						  cheaper_copy(root, inner, distinct / rows * cost_share(innerrel, look_ups, distinct)));
 }
 
 /*

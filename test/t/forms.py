@@ -153,7 +153,7 @@ def test_clocks(session, tap):
     """Days and other units begin when the session's clock says so, which may be put back or forward."""
     subjects = ["creation_time::date", "second::date"]
     subjects += ["date_trunc('%s', creation_time)" % unit for unit in UNITS]
-    subjects += ["date_trunc('%s', creation_time, '%s')" % (unit, zone) for unit in ("day", "month") for zone in ZONES + ["MSK", "EST"]]
+    subjects += ["date_trunc('%s', creation_time, '%s')" % (unit, zone) for unit in ("day", "month") for zone in ("Pacific/Apia", ZONES[5], "MSK")]
     for zone in ZONES:
         session.run("SET timezone = '%s'" % zone)
         differs = []
@@ -165,7 +165,7 @@ def test_clocks(session, tap):
             conditions = " UNION ALL ".join(
                 "SELECT $${0} {1}$$, count(*), sum(hashtext(training_job_name)) FROM JOBS WHERE {2} {0} {1}".format(
                     operator, written % value, subject)
-                for value in values[:6] for operator in ("<", "<=", "=", ">=", ">"))
+                for value in values[:2] for operator in ("<", "=", ">="))
             found, copied = [ask(session, conditions, table) for table in ("forms.jobs", "forms.copy_of_jobs")]
             if found != copied or found[1] != "00000":
                 differs.append((subject, [pair for pair in zip(found[0], copied[0]) if pair[0] != pair[1]], found[1]))

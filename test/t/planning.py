@@ -88,6 +88,7 @@ def test_repeated(session, tap):
     session.run("CREATE TABLE again AS SELECT n, name FROM generate_series(1, 4) AS n, "
                 "unnest('{pytorch-ads-0001,xgboost-ads-0011,no-such-job}'::text[]) AS name; ANALYZE again")
     query = "SELECT n, role_arn FROM again JOIN aws.training_jobs ON training_job_name = name"
+    session.run("SET sagemaker_fdw.enable_lookahead = off")
     for memoize in ("on", "off"):
         session.run("SET enable_memoize = %s" % memoize)
         types = [node["Node Type"] for node in nodes(explained(session, query))]
@@ -114,7 +115,7 @@ def test_repeated(session, tap):
 
 def test_cache(session, tap):
     """Ten documents of 11 KB, asked for in turn, do not fit into 64 kB."""
-    session.run("SET enable_memoize = off; CREATE TABLE turns AS SELECT round, training_job_name AS name, role_arn "
+    session.run("SET enable_memoize = off; SET sagemaker_fdw.enable_lookahead = off; CREATE TABLE turns AS SELECT round, training_job_name AS name, role_arn "
                 "FROM (SELECT * FROM bulk.training_jobs ORDER BY creation_time DESC LIMIT 10) AS jobs, generate_series(1, 2) AS round")
     query = ("SELECT round, name, jobs.role_arn = turns.role_arn FROM (SELECT * FROM turns ORDER BY round, name OFFSET 0) AS turns, "
              "LATERAL (SELECT role_arn FROM bulk.training_jobs WHERE training_job_name = name OFFSET 0) AS jobs")
@@ -123,7 +124,7 @@ def test_cache(session, tap):
         session.run("SET work_mem = '%s'" % work_mem)
         tap.equal(calls_of(session, query, BULK[0]), (expected, "DescribeTrainingJob=%d" % calls),
                   "with work_mem %s, 20 look-ups of 10 jobs make %d calls" % (work_mem, calls))
-    session.run("RESET work_mem; RESET enable_memoize")
+    session.run("RESET work_mem; RESET enable_memoize; RESET sagemaker_fdw.enable_lookahead")
 
 
 def test_odd_texts(session, tap):
