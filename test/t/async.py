@@ -7,7 +7,7 @@ import json
 import os
 import re
 
-from harness import BULK, HISTORY, another_session, control, counters, fault, main, make_server, wait_for
+from harness import BULK, HISTORY, another_session, control, counters, explained, fault, main, make_server, wait_for
 from named_faults import broken, denied, silent, throttled
 
 PARTITIONS = [("123456789012", "us-east-1", HISTORY, 300), ("123456789012", "eu-west-1", HISTORY, 40),
@@ -75,8 +75,7 @@ def test_concurrency(session, tap):
     tap.equal(session.run("SELECT count(role_arn) FROM aws.jobs"), ["%d" % ROWS], "few connections give all rows")
     tap.ok(counters()["connections"] - before <= 5, "and no more than those are opened", counters())
     session.run("RESET sagemaker_fdw.max_session_connections")
-    lines = json.loads("".join(session.run("EXPLAIN (ANALYZE, FORMAT JSON) SELECT role_arn FROM aws.jobs")))
-    scans = lines[0]["Plan"]["Plans"]
+    scans = explained(session, "SELECT role_arn FROM aws.jobs", "ANALYZE, ")["Plans"]
     tap.equal(sorted(scan["Actual Rows"] for scan in scans), [40, 300, 400], "EXPLAIN ANALYZE has each partition's rows")
     tap.ok(all(scan["API Wait Time"] > 0 for scan in scans), "and the time that each was waited for", scans)
     control("config", {"latency_ms": 0})

@@ -2,9 +2,7 @@
 
 Run below test/with-service.
 """
-import json
-
-from harness import control, main, make_server
+from harness import control, explained, main, make_server, nodes
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 
@@ -16,18 +14,13 @@ def calls_of(session, query):
     return lines, control("calls").strip()
 
 
-def plan_of(session, query):
-    return json.loads("\n".join(session.run("EXPLAIN (FORMAT JSON) " + query)))[0]["Plan"]
-
-
 def scans(plan):
-    """The foreign scans of a plan in JSON."""
-    own = [plan] if plan["Node Type"] == "Foreign Scan" else []
-    return own + [scan for child in plan.get("Plans", []) for scan in scans(child)]
+    """The foreign scans of a plan."""
+    return [node for node in nodes(plan) if node["Node Type"] == "Foreign Scan"]
 
 
 def operations(session, query):
-    return [scan["API Operations"] for scan in scans(plan_of(session, query))]
+    return [scan["API Operations"] for scan in scans(explained(session, query))]
 
 
 def expect(session, tap, query, rows, calls, title):
@@ -62,8 +55,8 @@ def test_names(session, tap):
     tap.equal(calls_of(session, "SELECT count(*) FROM aws.training_jobs WHERE training_job_arn = ANY (%s)" % arns),
               (["300"], "ListTrainingJobs=3"), "500 ARNs, by the list")
     # all paths give as many rows
-    tap.equal([scan["Plan Rows"] for scan in scans(plan_of(session, listed % names_of(20, known[:20])))], [20], "rows of 20 names")
-    rows = [[scan["Plan Rows"] for scan in scans(plan_of(session, listed % names_of(500, known) + more))]
+    tap.equal([scan["Plan Rows"] for scan in scans(explained(session, listed % names_of(20, known[:20])))], [20], "rows of 20 names")
+    rows = [[scan["Plan Rows"] for scan in scans(explained(session, listed % names_of(500, known) + more))]
             for more in ("", " AND role_arn <> ''")]
     tap.ok(rows[0] == rows[1] and 200 < rows[0][0] <= 300, "rows of 500 names", rows)
 
@@ -87,7 +80,7 @@ def test_tuning_jobs(session, tap):
 
 
 def total_cost(session, query):
-    return plan_of(session, query)["Total Cost"]
+    return explained(session, query)["Total Cost"]
 
 
 def test_rate(session, tap):
@@ -128,7 +121,7 @@ def test_no_statistics(session, tap):
         expect(session, tap, "SELECT name FROM " + join, names, "DescribeTrainingJob=20", "20 names are looked up: %s" % join)
     tap.equal(calls_of(session, "SELECT count(*) FROM fresh.training_jobs AS a JOIN fresh.training_jobs AS b USING (training_job_name)"),
               (["300"], "ListTrainingJobs=6"), "the jobs of a list that may be long are not looked up one by one")
-    scan = plan_of(session, "SELECT training_job_name FROM fresh.training_jobs")
+    scan = explained(session, "SELECT training_job_name FROM fresh.training_jobs")
     tap.equal((scan["Plan Rows"], scan["Estimated API Calls"]), (1000, "10 (no statistics)"), "what EXPLAIN tells is no more than a guess")
 
 
@@ -147,7 +140,7 @@ def test_settled(session, tap):
             ("(region = 'eu-west-1' OR account_id = '123456789012')", True),
             ("region = lower('US-EAST-1')", True), ("region = current_setting('timezone')", False)):
         for server, expected in (("own", (300, 303, 3 + 300 / 16)), ("own_too", (1000, "1010 (no statistics)", 1000 + 100000 / 16))):
-            plan = plan_of(session, query % (server, condition))
+            plan = explained(session, query % (server, condition))
             if plan["Node Type"] == "Result":
                 tap.ok(not rows, "no scan at all: %s" % condition)
                 continue
@@ -159,7 +152,7 @@ def test_settled(session, tap):
     # what a job says, too, and what may raise an error
     for condition in ("region = training_job_name", "(region = 'eu-west-1' OR training_job_status = 'Failed')",
                       "length(region) / (length(region) - 9) = 1"):
-        tap.ok(scans(plan_of(session, query % ("own", condition)))[0]["Estimated API Calls"] > 0, "not known when planning: %s" % condition)
+        tap.ok(scans(explained(session, query % ("own", condition)))[0]["Estimated API Calls"] > 0, "not known when planning: %s" % condition)
     for server in ("own", "own_too"):
         rows, calls = calls_of(session, "SELECT role_arn FROM twenty LEFT JOIN %s.training_jobs "
                                "ON training_job_name = name AND region = 'eu-west-1'" % server)
@@ -183,7 +176,7 @@ def test_conditions(session, tap):
     tap.equal(round(total_cost(session, query + " WHERE training_job_name = 'x' AND dear(training_job_name)") / per_job), 2,
               "of a look-up as well")
     session.run("SET enable_hashjoin = off; SET enable_mergejoin = off")
-    scan = scans(plan_of(session, "SELECT name FROM twenty JOIN aws.training_jobs ON training_job_name = name WHERE dear(role_arn)"))[0]
+    scan = scans(explained(session, "SELECT name FROM twenty JOIN aws.training_jobs ON training_job_name = name WHERE dear(role_arn)"))[0]
     tap.equal((scan["API Operations"], round(scan["Total Cost"] / per_job)), (["DescribeTrainingJob"], 2), "... and in a nested loop")
     session.run("RESET enable_hashjoin; RESET enable_mergejoin")
 

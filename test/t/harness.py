@@ -203,6 +203,18 @@ def make_server(session, name, keys=HISTORY, url=URL, **options):
                 % (name, url, more, name, keys[0], keys[1], name, name, name))
 
 
+def explained(session, query, options=""):
+    """The plan of a query, in JSON."""
+    return json.loads("\n".join(session.run("EXPLAIN (%sFORMAT JSON) %s" % (options, query))))[0]["Plan"]
+
+
+def nodes(plan):
+    """The nodes of such a plan."""
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
 class Cluster:
     """A Postgres cluster of the test's own, in a temporary directory.
 

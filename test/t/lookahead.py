@@ -2,10 +2,9 @@
 
 Run below test/with-service --bulk 400.
 """
-import json
 import re
 
-from harness import BULK, another_session, control, counters, fault, main, make_server, wait_for
+from harness import BULK, another_session, control, counters, explained, fault, main, make_server, nodes, wait_for
 from named_faults import denied
 
 ROWS = 40
@@ -22,16 +21,9 @@ def calls_of(session, query):
     return (sorted(lines) if state == "00000" else state), control("calls", key=BULK[0]).strip(), most
 
 
-def nodes(plan):
-    """The nodes of a plan in JSON."""
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from nodes(child)
-
-
 def lookahead(session, query):
     """(batches, jobs) of the query's look-ahead; None: it has none."""
-    plan = json.loads("\n".join(session.run("EXPLAIN (ANALYZE, FORMAT JSON) " + query)))[0]["Plan"]
+    plan = explained(session, query, "ANALYZE, ")
     found = [(node["Batches"], node["Jobs"]) for node in nodes(plan) if node.get("Custom Plan Provider") == "Job Look-ahead"]
     return found[0] if len(found) == 1 else found or None
 

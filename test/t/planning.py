@@ -7,7 +7,7 @@ import math
 import re
 import urllib.parse
 
-from harness import BULK, HISTORY, URL, another_session, control, counters, fault, main, make_server, wait_for
+from harness import BULK, HISTORY, URL, another_session, control, counters, explained, fault, main, make_server, nodes, wait_for
 from named_faults import denied
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job/"
@@ -27,17 +27,6 @@ def calls_of(session, query, key=HISTORY[0]):
 def serve(name, members):
     control("document?name=%s" % name, ('{"TrainingJobName": "%s", "TrainingJobArn": "%s%s", %s}'
                                         % (name, ARN, name.lower(), members)).encode())
-
-
-def nodes(plan):
-    """The nodes of a plan in JSON."""
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from nodes(child)
-
-
-def explained(session, query, options=""):
-    return json.loads("\n".join(session.run("EXPLAIN (%sFORMAT JSON) %s" % (options, query))))[0]["Plan"]
 
 
 # ----- rows -----

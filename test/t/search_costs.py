@@ -3,10 +3,9 @@ ANALYZE takes its sample so.
 
 Run below test/with-service --bulk 10000.
 """
-import json
 import re
 
-from harness import BULK, HISTORY, another_session, control, fault, main, make_server
+from harness import BULK, HISTORY, another_session, control, explained, fault, main, make_server
 from named_faults import denied, late
 
 JOBS = 10000
@@ -38,7 +37,7 @@ def fresh(sql):
 
 def scan_of(session, query):
     """The plan's node of the foreign table."""
-    plan = json.loads("\n".join(session.run("EXPLAIN (FORMAT JSON) " + query)))[0]["Plan"]
+    plan = explained(session, query)
     while "API Operations" not in plan:
         plan = plan["Plans"][0]
     return plan

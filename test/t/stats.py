@@ -10,7 +10,7 @@ import re
 import signal
 import time
 
-from harness import HISTORY, URL, Cluster, Died, Session, Tap, control, fault, make_server, wait_for
+from harness import HISTORY, URL, Cluster, Died, Session, Tap, control, explained, fault, make_server, wait_for
 from named_faults import broken, denied, expired, silent, throttled
 
 JOB = "pytorch-ads-0001"
@@ -86,7 +86,7 @@ def figures(session):
 def counted(session, query):
     """What a query costs, as figures() gives it; (what it says itself)."""
     session.run("SELECT sagemaker_fdw_stats_reset()")
-    plan = json.loads("".join(session.run("EXPLAIN (ANALYZE, FORMAT JSON) " + query)))[0]["Plan"]
+    plan = explained(session, query, "ANALYZE, ")
     while plan["Node Type"] != "Foreign Scan":
         plan = plan["Plans"][0]
     return figures(session), plan

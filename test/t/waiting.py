@@ -8,7 +8,7 @@ import json
 import os
 import time
 
-from harness import BULK, HISTORY, URL, Cluster, Died, Session, Tap, control, counters, fault, wait_for
+from harness import BULK, HISTORY, URL, Cluster, Died, Session, Tap, control, counters, explained, fault, nodes, wait_for
 from named_faults import late, role_denied, silent
 
 SLOWNESS = float(os.environ.get("SAGEMAKER_FDW_TEST_SLOWNESS", "1"))
@@ -197,14 +197,10 @@ def test_nothing_to_ask(session, tap):
     tap.equal(session.ask("SELECT role_arn FROM far.training_jobs LIMIT 1")[1], "28000", "where a call is needed there are no credentials")
 
 
-def scans(node):
+def scans(plan):
     """The foreign scans of a plan: relation to (loops, calls)."""
-    found = {}
-    if node["Node Type"] == "Foreign Scan":
-        found[node["Relation Name"]] = (node["Actual Loops"], node.get("API Calls", 0))
-    for child in node.get("Plans", []):
-        found.update(scans(child))
-    return found
+    return {node["Relation Name"]: (node["Actual Loops"], node.get("API Calls", 0))
+            for node in nodes(plan) if node["Node Type"] == "Foreign Scan"}
 
 
 def test_pruned_partitions(session, tap):
@@ -223,7 +219,7 @@ def test_pruned_partitions(session, tap):
                "%s reads the partition that is left" % title, (state, lines))
         tap.equal(made()[1], {}, "... without the other one's credentials")
         control("clear", b"")
-        plan = json.loads("".join(session.run("EXPLAIN (ANALYZE, FORMAT JSON) " + query)))[0]["Plan"]
+        plan = explained(session, query, "ANALYZE, ")
         node = "Merge Append" if title.endswith("MergeAppend") else "Append"
         tap.ok('"Node Type": "%s"' % node in json.dumps(plan), "... the plan is %s" % title, plan)
         tap.equal(scans(plan).get("far"), (0, 0), "... which is never executed, and makes no call")
