@@ -190,12 +190,8 @@ only_key(Node *node)
 	bool	   *isnull;
 	int			n;
 
-	if (!IsA(node, Const) || constant->constisnull)
-		return NULL;
-	if (constant->consttype == TEXTOID)
-		return TextDatumGetCString(constant->constvalue);
-	if (constant->consttype != TEXTARRAYOID)
-		return NULL;
+	if (!IsA(node, Const) || constant->constisnull || constant->consttype != TEXTARRAYOID)
+		return smf_constant_text(node);
 	deconstruct_array(DatumGetArrayTypeP(constant->constvalue), TEXTOID, -1, false, TYPALIGN_INT,
 					  &elements, &isnull, &n);
 	return n == 1 && !isnull[0] ? TextDatumGetCString(elements[0]) : NULL;
@@ -331,6 +327,17 @@ gives_all_rows(PlannerInfo *root, RelOptInfo *rel)
 }
 
 /*
+ * smf_demand_query_may_end
+ *		May the query end before it has read all rows: under a LIMIT, in an EXISTS, for a
+ *		cursor?
+ */
+bool
+smf_demand_query_may_end(const PlannerInfo *root)
+{
+	return root->limit_tuples >= 1 || root->tuple_fraction > 0;
+}
+
+/*
  * smf_demand_may_end
  *		May the query end before it has read all rows that it may read, of which there
  *		are "bound" at the most?
@@ -341,8 +348,7 @@ gives_all_rows(PlannerInfo *root, RelOptInfo *rel)
 bool
 smf_demand_may_end(PlannerInfo *root, RelOptInfo *rel, double bound)
 {
-	return (bound == 0 || !gives_all_rows(root, rel)) &&
-		(root->limit_tuples >= 1 || root->tuple_fraction > 0);
+	return (bound == 0 || !gives_all_rows(root, rel)) && smf_demand_query_may_end(root);
 }
 
 /*
@@ -366,16 +372,20 @@ smf_demand_partition_keys(PlannerInfo *root, Index relid)
 	return (List *) adjust_appendrel_attrs(root, (Node *) keys, 1, &member);
 }
 
-/* A walker: does it take a value that only running the query gives? */
-static bool
-awaits_value(Node *node, void *context)
+/*
+ * smf_demand_awaits_value
+ *		A walker: does it take a value that only running the query gives?  The context is not
+ *		used.
+ */
+bool
+smf_demand_awaits_value(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
 		(IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC))
 		return true;
-	return expression_tree_walker(node, awaits_value, context);
+	return expression_tree_walker(node, smf_demand_awaits_value, context);
 }
 
 /* A walker: does it compare one of the columns with such a value? */
@@ -394,7 +404,7 @@ compares_with_awaited(Node *node, void *context)
 	if (IsA(node, ScalarArrayOpExpr) && !IsA(lsecond(((ScalarArrayOpExpr *) node)->args), ArrayExpr))
 		return false;
 	pull_varattnos(node, set->relid, &read);
-	return bms_overlap(read, set->columns) && awaits_value(node, NULL);
+	return bms_overlap(read, set->columns) && smf_demand_awaits_value(node, NULL);
 }
 
 /*

@@ -17,8 +17,11 @@ extern AttributeSet smf_demand_raw_members(PlannerInfo *root, RelOptInfo *rel, c
 extern List *smf_demand_partition_keys(PlannerInfo *root, Index relid);
 extern double smf_demand_rows(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path,
 							  bool all_known);
+extern bool smf_demand_query_may_end(const PlannerInfo *root);
 extern bool smf_demand_may_end(PlannerInfo *root, RelOptInfo *rel, double bound);
 extern int	smf_demand_from_parent(PlannerInfo *root, RelOptInfo *rel, const TableRef *table,
 								   const ForeignPath *path);
+
+extern bool smf_demand_awaits_value(Node *node, void *context);
 
 #endif							/* SMF_DEMAND_H */

@@ -43,18 +43,7 @@ table_of(ForeignScanState *node)
 static List *
 source_operation(JobSource source)
 {
-	switch (source)
-	{
-		case SMF_FROM_NAMES:
-			break;
-		case SMF_FROM_LIST:
-			return list_make1(operation(SMF_OP_LIST_TRAINING_JOBS));
-		case SMF_FROM_TUNING_JOB:
-			return list_make1(operation(SMF_OP_LIST_FOR_TUNING_JOB));
-		case SMF_FROM_SEARCH:
-			return list_make1(operation(SMF_OP_SEARCH));
-	}
-	return NIL;
+	return source == SMF_FROM_NAMES ? NIL : list_make1(operation(smf_source_operation(source)));
 }
 
 /*

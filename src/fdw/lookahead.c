@@ -20,12 +20,12 @@
 
 #include "compat/fdw.h"
 #include "executor/executor.h"
+#include "fdw/demand.h"
 #include "fdw/lookahead.h"
 #include "fdw/lookup.h"
 #include "fdw/scan.h"
 #include "http/http.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/memutils.h"
 
 /* Rows in a batch. */
@@ -49,7 +49,7 @@ typedef struct LookAheadState
 	NestLoop   *join;			/* whose outer side this is; NULL: not known, nothing is
 								 * fetched ahead */
 	bool		searched;		/* was it looked for? */
-	List	   *scans;			/* AheadScan *, as they are met */
+	List	   *scans;			/* AheadScan *: of its inner side */
 
 	/* the batch */
 	MemoryContext context;		/* its rows and its jobs; reset with each */
@@ -145,18 +145,6 @@ set_parameters(LookAheadState *state, TupleTableSlot *row)
 
 /* ----- the inner side ----- */
 
-/* A walker: does it take a value that differs from row to row, or run a sub-select? */
-static bool
-depends_on_row(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
-		(IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC))
-		return true;
-	return expression_tree_walker(node, depends_on_row, context);
-}
-
 /*
  * Say what may be fetched ahead for a scan: nothing that the scan itself would not ask for.
  *
@@ -175,55 +163,30 @@ init_ahead(AheadScan *ahead)
 	memset(ahead->spec.check_tier, false, sizeof(ahead->spec.check_tier));
 	if (!scan->spec.check_tier[SMF_TIER_DESCRIBED])
 		return;
-	if (depends_on_row((Node *) scan->plan.early, NULL))
+	if (smf_demand_awaits_value((Node *) scan->plan.early, NULL))
 		ahead->spec.want_tags = false;
 	else
 		ahead->checks = smf_early_create(scan->plan.early, &scan->table, scan->reader, scan->node,
 										 &ahead->spec);
 }
 
-/* What is fetched ahead for the scan. */
-static AheadScan *
-ahead_for(LookAheadState *state, JobScan *scan)
+/* Fetch ahead for a scan. */
+static void
+add_scan(LookAheadState *state, JobScan *scan)
 {
-	AheadScan  *ahead;
-	MemoryContext old;
-	ListCell   *lc;
+	AheadScan  *ahead = palloc0(sizeof(AheadScan));
 
-	foreach(lc, state->scans)
-	{
-		ahead = lfirst(lc);
-		if (ahead->scan == scan)
-			return ahead;
-	}
-	old = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
-	ahead = palloc0(sizeof(AheadScan));
 	ahead->scan = scan;
 	init_ahead(ahead);
 	state->scans = lappend(state->scans, ahead);
-	MemoryContextSwitchTo(old);
-	/* what it finds or adds from now on stays until its batch is through */
-	smf_cache_pin(scan->cache);
-	return ahead;
-}
-
-/* Note which jobs the scan would look up with the parameters as they are now. */
-static void
-note_jobs(LookAheadState *state, JobScan *scan)
-{
-	AheadScan  *ahead = ahead_for(state, scan);
-
-	if (smf_early_possible(scan->checks) &&
-		smf_request_evaluate(scan->request, scan->node->ss.ps.ps_ExprContext, &ahead->spec))
-		ahead->wanted = list_concat(ahead->wanted, ahead->spec.wanted);
 }
 
 /*
- * Note the jobs that a part of the inner side would look up.  It is one of those that
- * look_ups_of (lookahead_plan.c) has met, or stands below one; others are left alone.
+ * Fetch ahead for the scans of a part of the inner side.  It is one of those that look_ups_of
+ * (lookahead_plan.c) has met, or stands below one; others are left alone.
  */
 static void
-note_row(LookAheadState *state, Plan *inner)
+add_scans(LookAheadState *state, Plan *inner)
 {
 	JobScan    *scan;
 	ListCell   *lc;
@@ -234,27 +197,57 @@ note_row(LookAheadState *state, Plan *inner)
 			/* a partition that was excluded when the query began has none */
 			scan = smf_scan_of_look_ups(state->css.ss.ps.state, inner);
 			if (scan != NULL)
-				note_jobs(state, scan);
+				add_scan(state, scan);
 			break;
 		case T_Append:
 			foreach(lc, ((Append *) inner)->appendplans)
-				note_row(state, lfirst(lc));
+				add_scans(state, lfirst(lc));
 			break;
 		case T_SubqueryScan:
-			note_row(state, ((SubqueryScan *) inner)->subplan);
+			add_scans(state, ((SubqueryScan *) inner)->subplan);
 			break;
 		case T_Result:
 			/* a condition that is decided once may save all calls */
 			if (((Result *) inner)->resconstantqual == NULL && outerPlan(inner) != NULL)
-				note_row(state, outerPlan(inner));
+				add_scans(state, outerPlan(inner));
 			break;
 		case T_Limit:
 		case T_Sort:
 		case T_Agg:
-			note_row(state, outerPlan(inner));
+			add_scans(state, outerPlan(inner));
 			break;
 		default:
 			break;
+	}
+}
+
+/* Find the join whose outer side this is, and the scans of its inner side, all begun by now. */
+static void
+find_scans(LookAheadState *state)
+{
+	MemoryContext old = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+
+	state->join = join_above(&state->css.ss.ps);
+	if (state->join != NULL)
+		add_scans(state, innerPlan(state->join));
+	state->searched = true;
+	MemoryContextSwitchTo(old);
+}
+
+/* Note which jobs the scans would look up with the parameters as they are now. */
+static void
+note_row(LookAheadState *state)
+{
+	ListCell   *lc;
+
+	foreach(lc, state->scans)
+	{
+		AheadScan  *ahead = lfirst(lc);
+		JobScan    *scan = ahead->scan;
+
+		if (smf_early_possible(scan->checks) &&
+			smf_request_evaluate(scan->request, scan->node->ss.ps.ps_ExprContext, &ahead->spec))
+			ahead->wanted = list_concat(ahead->wanted, ahead->spec.wanted);
 	}
 }
 
@@ -334,7 +327,7 @@ fetch_jobs(LookAheadState *state)
 
 /* ----- batches ----- */
 
-/* Forget the batch, and let go of its jobs. */
+/* Forget the batch, and let go of its jobs: what scans find or add from now on is the next one's. */
 static void
 forget_batch(LookAheadState *state)
 {
@@ -417,7 +410,7 @@ read_batch(LookAheadState *state)
 		bytes += tuple->t_len;
 		state->rows[state->nrows++] = tuple;
 		set_parameters(state, give_row(state, state->nrows - 1));
-		note_row(state, innerPlan(state->join));
+		note_row(state);
 		MemoryContextSwitchTo(old);
 	}
 
@@ -435,8 +428,7 @@ exec_lookahead(CustomScanState *node)
 	LookAheadState *state = (LookAheadState *) node;
 
 	if (!state->searched)
-		state->join = join_above(&node->ss.ps);
-	state->searched = true;
+		find_scans(state);
 
 	/* a row that has changed is checked again: it is one row, and no job is fetched for that */
 	if (state->join == NULL || node->ss.ps.state->es_epq_active != NULL)

@@ -25,6 +25,7 @@
 #include "postgres.h"
 
 #include "compat/fdw.h"
+#include "fdw/demand.h"
 #include "fdw/lookahead.h"
 #include "fdw/lookahead_plan.h"
 #include "fdw/plan.h"
@@ -105,31 +106,40 @@ calls_cost(List *look_ups)
 	return cost;
 }
 
-/* The same path, whose look-ups cost "share" of what they did. */
+/* The same path, whose look-ups, all of which are in the list, cost "share" of what they did. */
 static Path *
-cheaper_copy(PlannerInfo *root, Path *path, double share)
+cheaper_copy(Path *path, List *look_ups, double share)
 {
-	Cost		saved = (1 - share) * calls_cost(look_ups_of(root, path, NIL));
 	Path	   *copy;
+	Cost		saved = 0;
 	ListCell   *lc;
 
 	switch (nodeTag(path))
 	{
 		case T_ForeignPath:
+			if (!list_member_ptr(look_ups, path))
+				return path;
 			copy = palloc(sizeof(ForeignPath));
 			*(ForeignPath *) copy = *(ForeignPath *) path;
+			saved = (1 - share) * calls_cost(list_make1(path));
 			break;
 		case T_AppendPath:
 			copy = palloc(sizeof(AppendPath));
 			*(AppendPath *) copy = *(AppendPath *) path;
 			((AppendPath *) copy)->subpaths = NIL;
 			foreach(lc, ((AppendPath *) path)->subpaths)
-				((AppendPath *) copy)->subpaths = lappend(((AppendPath *) copy)->subpaths,
-														  cheaper_copy(root, lfirst(lc), share));
+			{
+				Path	   *subpath = lfirst(lc);
+				Path	   *cheaper = cheaper_copy(subpath, look_ups, share);
+
+				((AppendPath *) copy)->subpaths = lappend(((AppendPath *) copy)->subpaths, cheaper);
+				saved += subpath->total_cost - cheaper->total_cost;
+			}
 			break;
 		case T_SubqueryScanPath:
 			copy = palloc(sizeof(SubqueryScanPath));
 			*(SubqueryScanPath *) copy = *(SubqueryScanPath *) path;
+			saved = (1 - share) * calls_cost(look_ups);
 			break;
 		default:
 			/* a partition of another kind is no dearer and no cheaper */
@@ -215,7 +225,6 @@ static Path *
 lookahead_path(PlannerInfo *root, Path *outer)
 {
 	CustomPath *path = makeNode(CustomPath);
-	bool		may_end = root->limit_tuples >= 1 || root->tuple_fraction > 0;
 
 	path->path = *outer;
 	path->path.type = T_CustomPath;
@@ -225,7 +234,7 @@ lookahead_path(PlannerInfo *root, Path *outer)
 	path->path.parallel_workers = 0;
 	path->path.total_cost += cpu_tuple_cost * outer->rows;
 	path->custom_paths = list_make1(outer);
-	path->custom_private = list_make1(makeBoolean(may_end));
+	path->custom_private = list_make1(makeBoolean(smf_demand_query_may_end(root)));
 	path->methods = &path_methods;
 	return &path->path;
 }
@@ -266,7 +275,7 @@ add_lookahead_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 		return;
 	distinct = distinct_rows(root, outerrel, inner, rows);
 	smf_add_nestloop_path(root, joinrel, jointype, extra, lookahead_path(root, outer),
-						  cheaper_copy(root, inner, distinct / rows * cost_share(innerrel, look_ups, distinct)));
+						  cheaper_copy(inner, look_ups, distinct / rows * cost_share(innerrel, look_ups, distinct)));
 }
 
 /*

@@ -607,22 +607,17 @@ add_condition_costs(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *
 		local.startup + local.per_tuple * estimate->left;
 }
 
-/* The operation that gives the source's pages. */
-static JobOperation
-page_operation(JobSource source)
-{
-	return source == SMF_FROM_SEARCH ? SMF_OP_SEARCH :
-		source == SMF_FROM_TUNING_JOB ? SMF_OP_LIST_FOR_TUNING_JOB : SMF_OP_LIST_TRAINING_JOBS;
-}
-
 /* What the calls cost if at most so many of an operation overlap. */
 static Cost
 calls_cost(const RelOptInfo *rel, JobSource source, const CallEstimate *estimate, double overlap)
 {
 	const double *usable = ((FdwRelationInfo *) rel->fdw_private)->concurrency.usable;
+	double		pages = 0;
 
 	/* pages follow one another; the calls for their jobs overlap */
-	return smf_call_cost * (estimate->pages / Min(usable[page_operation(source)], 1) +
+	if (source != SMF_FROM_NAMES)
+		pages = estimate->pages / Min(usable[smf_source_operation(source)], 1);
+	return smf_call_cost * (pages +
 							estimate->describes / Min(usable[SMF_OP_DESCRIBE_TRAINING_JOB], overlap) +
 							estimate->tag_lists / Min(usable[SMF_OP_LIST_TAGS], overlap) +
 							estimate->searches / Min(usable[SMF_OP_SEARCH], overlap));

@@ -175,13 +175,26 @@ smf_is_column_of(Node *node, const TableRef *table, const char *attribute)
 		own_type(column->attribute, exprType(node));
 }
 
+/*
+ * smf_constant_text
+ *		The text that the node always is, palloc'ed; NULL if it may be another, or NULL.
+ */
+char *
+smf_constant_text(Node *node)
+{
+	Const	   *constant = (Const *) node;
+
+	return IsA(node, Const) && !constant->constisnull && constant->consttype == TEXTOID ?
+		TextDatumGetCString(constant->constvalue) : NULL;
+}
+
 /* What a condition is on: a column, or a key below one.  False if it is on neither. */
 static bool
 match_subject(Node *node, const TableRef *table, Condition *condition)
 {
 	OpExpr	   *op = (OpExpr *) without_collation(node);
 	const SmfColumn *column = column_of((Node *) op, table);
-	Const	   *key;
+	char	   *key;
 
 	condition->column = column;
 	condition->key = NULL;
@@ -195,13 +208,13 @@ match_subject(Node *node, const TableRef *table, Condition *condition)
 	if (!IsA(op, OpExpr) || op->opno != JSONB_FIELD_TEXT_OPERATOR)
 		return false;
 	column = column_of(linitial(op->args), table);
-	key = lsecond(op->args);
-	if (column == NULL || !IsA(key, Const) || key->constisnull ||
+	key = smf_constant_text(lsecond(op->args));
+	if (column == NULL || key == NULL ||
 		exprType(linitial(op->args)) != JSONBOID ||
 		(column->attribute->kind != SMF_KIND_MAP && column->attribute->kind != SMF_KIND_TAGS))
 		return false;
 	condition->column = column;
-	condition->key = TextDatumGetCString(key->constvalue);
+	condition->key = key;
 	/* the empty key has no name of its own */
 	return condition->key[0] != '\0';
 }
@@ -223,21 +236,11 @@ smf_unit_us(int unit)
 	return -1;
 }
 
-/* The string that the node always is; NULL if it may be another. */
-static char *
-constant_string(Node *node)
-{
-	Const	   *constant = (Const *) node;
-
-	return IsA(node, Const) && !constant->constisnull && constant->consttype == TEXTOID ?
-		TextDatumGetCString(constant->constvalue) : NULL;
-}
-
 /* A unit that date_trunc knows, written as a constant; false if it is none. */
 static bool
 match_unit(Node *node, int *unit)
 {
-	char	   *name = constant_string(node);
+	char	   *name = smf_constant_text(node);
 
 	return name != NULL &&
 		DecodeUnits(0, downcase_truncate_identifier(name, strlen(name), false), unit) == UNITS &&
@@ -266,7 +269,7 @@ match_cut_time(FuncExpr *function, const TableRef *table, Condition *condition)
 		time = lsecond(function->args);
 		if (list_length(function->args) == 3)
 		{
-			condition->zone = constant_string(lthird(function->args));
+			condition->zone = smf_constant_text(lthird(function->args));
 			if (condition->zone == NULL)
 				return false;
 		}
@@ -378,7 +381,7 @@ match_text(Node *subject, Node *value, ConditionKind kind, Oid collation,
 static bool
 match_like(Node *subject, Node *value, Oid collation, const TableRef *table, Condition *condition)
 {
-	char	   *pattern = constant_string(value);
+	char	   *pattern = smf_constant_text(value);
 	char	   *text = pattern != NULL ? smf_text_of_like(pattern) : NULL;
 
 	if (!match_text(subject, value, CONDITION_LIKE, collation, table, condition))

@@ -59,6 +59,7 @@ extern List *smf_clause_match(Expr *clause, const TableRef *table);
 extern ConditionUse smf_clause_use(List *conditions, JobSource source);
 extern ConditionUse smf_condition_use(const Condition *condition, JobSource source);
 
+extern char *smf_constant_text(Node *node);
 extern int64 smf_unit_us(int unit);
 extern int64 smf_column_rounded_us(const SmfColumn *column);
 extern bool smf_is_column_of(Node *node, const TableRef *table, const char *attribute);

@@ -88,6 +88,13 @@ smf_cache_create(size_t max_bytes)
 	return cache;
 }
 
+/* The item was asked for last. */
+static void
+push_item(JobCache *cache, CacheItem *item)
+{
+	dlist_push_head(cache->pinning ? &cache->pinned : &cache->items, &item->node);
+}
+
 /*
  * smf_cache_find
  *		What is known for the key, or NULL when nothing is.  The cache's own,
@@ -100,9 +107,8 @@ smf_cache_find(JobCache *cache, const char *key)
 
 	if (slot == NULL)
 		return NULL;
-	/* it was asked for last */
 	dlist_delete(&slot->item->node);
-	dlist_push_head(cache->pinning ? &cache->pinned : &cache->items, &slot->item->node);
+	push_item(cache, slot->item);
 	return &slot->item->job;
 }
 
@@ -173,7 +179,7 @@ smf_cache_add(JobCache *cache, const char *key, const CachedJob *job)
 	slot = hash_search(cache->slots, &item->key, HASH_ENTER, NULL);
 	slot->key = item->key;
 	slot->item = item;
-	dlist_push_head(cache->pinning ? &cache->pinned : &cache->items, &item->node);
+	push_item(cache, item);
 	cache->bytes += size;
 }
 

@@ -416,9 +416,13 @@ take_first(JobStream *stream, Job *job)
 
 /* ----- the stream ----- */
 
-/* The operation whose pages say which jobs there are. */
-static JobOperation
-list_operation(JobSource source)
+/*
+ * smf_source_operation
+ *		The operation whose pages say which jobs there are.  Not for SMF_FROM_NAMES, which
+ *		has none.
+ */
+JobOperation
+smf_source_operation(JobSource source)
 {
 	switch (source)
 	{
@@ -441,7 +445,7 @@ begin_walk(JobStream *stream)
 	const JobStreamSpec *spec = &stream->spec;
 	JobWalkSpec walk = {0};
 
-	stream->list_operation = list_operation(spec->source);
+	stream->list_operation = smf_source_operation(spec->source);
 	walk.operation = stream->list_operation;
 	walk.query = spec->query;
 	walk.page_size = spec->fetch_size;

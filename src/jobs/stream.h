@@ -125,6 +125,8 @@ typedef enum JobStreamResult
 
 typedef struct JobStream JobStream;
 
+extern JobOperation smf_source_operation(JobSource source);
+
 extern JobStream *smf_stream_begin(AwsClient *client, const JobStreamSpec *spec);
 extern void smf_stream_start(JobStream *stream);
 extern JobStreamResult smf_stream_next(JobStream *stream, Job *job);
