@@ -178,6 +178,8 @@ add_scan(LookAheadState *state, JobScan *scan)
 
 	ahead->scan = scan;
 	init_ahead(ahead);
+	/* its jobs are counted when they are fetched */
+	scan->spec.counted = true;
 	state->scans = lappend(state->scans, ahead);
 }
 

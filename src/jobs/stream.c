@@ -162,7 +162,8 @@ fill_from_lookups(JobStream *stream)
 			stream->source_done = true;
 			break;
 		}
-		smf_progress_count(stream->spec.progress, SMF_PROGRESS_SEEN, 1);
+		if (!stream->spec.counted)
+			smf_progress_count(stream->spec.progress, SMF_PROGRESS_SEEN, 1);
 		smf_entry_begin_wanted(&stream->fetcher, entry_at(stream, stream->nentries), wanted, cached);
 		if (wanted->summary != NULL)
 			smf_batches_take(&stream->batches, entry_at(stream, stream->nentries));
@@ -487,7 +488,8 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	if (spec->source == SMF_FROM_NAMES)
 	{
 		stream->lookups = smf_lookups_begin(client, &stream->spec);
-		smf_progress_source(spec->progress, SMF_OP_DESCRIBE_TRAINING_JOB, list_length(spec->wanted));
+		if (!spec->counted)
+			smf_progress_source(spec->progress, SMF_OP_DESCRIBE_TRAINING_JOB, list_length(spec->wanted));
 	}
 	else
 	{

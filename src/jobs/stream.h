@@ -107,6 +107,8 @@ typedef struct JobStreamSpec
 	int64	   *attempts;		/* requests sent, by JobOperation; counted up */
 	JobDocuments *documents;	/* counted up; NULL: they are not counted */
 	Progress   *progress;		/* what others see of it; NULL: nothing */
+	bool		counted;		/* SMF_FROM_NAMES: others see the jobs already, since they were
+								 * fetched ahead */
 	int64		estimated;		/* jobs that the source names, as far as is known;
 								 * negative: it is not */
 	int64		calls_by_search;	/* for progress notices: calls if documents came from Search;
