@@ -284,7 +284,13 @@ is_searched(const JobEntry *entry)
 		(entry->record != NULL && entry->state == ENTRY_COMPLETE);
 }
 
-/* Move the entries in the window on; true when the first one has come to an end. */
+/*
+ * Move the entries in the window on; true when the first one has come to an end.
+ *
+ * The window may end before entries whose calls are in flight, where those before them were to
+ * have their documents from Search and do not.  What has begun is followed through: a call that
+ * has ended is in flight until somebody takes its answer.
+ */
 static bool
 advance_window(JobStream *stream)
 {
@@ -301,11 +307,14 @@ advance_window(JobStream *stream)
 			(void) advance(stream, checked);
 	}
 
-	for (int i = 0; i < window && ndescribed < most_described(stream); i++)
+	for (int i = 0; i < stream->nentries; i++)
 	{
 		JobEntry   *entry = entry_at(stream, i);
-		bool		ended = advance(stream, entry);
+		bool		ended;
 
+		if ((i >= window || ndescribed >= most_described(stream)) && entry->state != ENTRY_CALLING)
+			continue;
+		ended = advance(stream, entry);
 		if (i == 0)
 			first_ended = ended;
 		ndescribed += !is_searched(entry);

@@ -66,8 +66,11 @@ class Read:
         self.messages = "\n".join(messages)
         self.calls = collections.Counter({name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", calls)})
         self.bodies = collections.defaultdict(list)
+        self.calls_for_jobs = []
         for request in requests:
             self.bodies[request["operation"]].append(json.loads(request["body"]))
+            if request["operation"] in ("DescribeTrainingJob", "ListTags"):
+                self.calls_for_jobs.append(self.bodies[request["operation"]][-1])
 
     @property
     def filters(self):
@@ -763,6 +766,26 @@ def test_doubted(session, tap, expected):
         case.close()
 
 
+def test_followed(session, tap, expected):
+    """A check differs while jobs behind its batch are described: those before them need calls again, and these still go on."""
+    restore(expected)
+    control("config", {"bulk_running": 0})
+    where, columns = newest(200), "training_job_name, role_arn, tags"
+    rows = expected.rows(BULK, where, columns)
+    case = Case(BULK, max_concurrency=4)
+    control("config", {"latency_ms": 20, "search_records": [
+        {"kind": "other", "members": {"Tags": [{"Key": "team", "Value": "other"}]}},
+        *({"kind": "missing", "job": name} for name in bulk(101, 200))]})
+    read = case.read(where, columns)
+    control("config", {"latency_ms": 0, **AS_IT_IS})
+    equal_rows(tap, read, rows, "jobs whose tags are in doubt have their own")
+    made = [body.get("TrainingJobName") or body["ResourceArn"].rsplit("/")[-1] for body in read.calls_for_jobs]
+    apart = {name: len(made) - 1 - made[::-1].index(name) - made.index(name) for name in bulk(101, 200)}
+    # all jobs before them would be some eighty
+    tap.ok(max(apart.values()) <= 16, "... and no call that has ended counts as one in flight until they have left", apart)
+    case.close()
+
+
 # ----- Search in the way -----
 
 def test_let_go(session, tap, expected):
@@ -1098,7 +1121,8 @@ def test_shared(session, tap, expected):
 def test(session, tap):
     expected = Expected(session)
     for run in (test_limits, test_question, test_described, test_answers, test_random, test_members, test_changes, test_checks,
-                test_single_differences, test_warning, test_folded_keys, test_tags, test_doubted, test_let_go, test_denied, test_span, test_failing, test_large, test_rest, test_one_call,
+                test_single_differences, test_warning, test_folded_keys, test_tags, test_doubted, test_followed, test_let_go,
+                test_denied, test_span, test_failing, test_large, test_rest, test_one_call,
                 test_scans, test_partitions, test_analyze, test_refresh, test_shared, test_history):
         try:
             run(session, tap, expected)

@@ -10,6 +10,9 @@ from harness import BULK, Cluster, Session, another_session, control, counters, 
 from named_faults import denied, silent, throttled
 
 SCANS = 1000
+# A kilobyte a scan would show.
+FLAT_KB = 512
+ROUNDS = 4
 WARM_UP = 200
 CANCELS = 200
 CANCEL_WARM_UP = 50
@@ -19,14 +22,30 @@ JOBS_EACH = 500
 CALLS_PER_SECOND = 200
 
 
+def least_growth(session, repeat):
+    """How many kB the backend grows by in the flattest of some rounds.
+
+    A leak shows in every round; the allocator's own slack, which may be a block of
+    megabytes, shows in one and not in the next.
+    """
+    least_kb = None
+    for _ in range(ROUNDS):
+        before_kb = session.kb("VmRSS")
+        repeat()
+        grown_kb = session.kb("VmRSS") - before_kb
+        least_kb = grown_kb if least_kb is None else min(least_kb, grown_kb)
+        if least_kb < FLAT_KB:
+            break
+    return least_kb
+
+
 def test_many_scans(session, tap, title, body):
     """The loop's body runs as often as its argument says; memory and descriptors stay."""
     session.run("DO $$ BEGIN FOR i IN 1..%d LOOP %s END LOOP; END $$" % (WARM_UP, body))
-    fds, rss_kb = session.descriptors(), session.kb("VmRSS")
-    session.run("DO $$ BEGIN FOR i IN 1..%d LOOP %s END LOOP; END $$" % (SCANS, body))
-    grown_kb = session.kb("VmRSS") - rss_kb
-    # the allocator's own slack moves by some pages; a kilobyte a scan would show
-    tap.ok(grown_kb < 512, "%d %s: resident memory is flat" % (SCANS, title), "%d kB" % grown_kb)
+    fds = session.descriptors()
+    grown_kb = least_growth(session, lambda: session.run(
+        "DO $$ BEGIN FOR i IN 1..%d LOOP %s END LOOP; END $$" % (SCANS, body)))
+    tap.ok(grown_kb < FLAT_KB, "%d %s: resident memory is flat" % (SCANS, title), "%d kB" % grown_kb)
     grown_fds = session.descriptors() - fds
     tap.equal(grown_fds, 0, "... and so are open descriptors")
     tap.note("%d %s: resident memory grew by %d kB, descriptors by %d" % (SCANS, title, grown_kb, grown_fds))
@@ -88,11 +107,10 @@ def test_cancels(session, tap):
             fault(**spec)
         control("config", {"latency_ms": 0 if faults else 2})
         states = cancel(session, query, CANCEL_WARM_UP)
-        fds, threads, rss_kb = session.descriptors(), session.threads(), session.kb("VmRSS")
-        states |= cancel(session, query, CANCELS)
+        fds, threads = session.descriptors(), session.threads()
+        grown_kb = least_growth(session, lambda: states.update(cancel(session, query, CANCELS)))
         tap.equal(states, {"57014"}, "%d %s" % (CANCELS, title))
-        grown_kb = session.kb("VmRSS") - rss_kb
-        tap.ok(grown_kb < 512, "... resident memory is flat", "%d kB" % grown_kb)
+        tap.ok(grown_kb < FLAT_KB, "... resident memory is flat", "%d kB" % grown_kb)
         grown = (session.descriptors() - fds, session.threads() - threads)
         tap.equal(grown, (0, 0), "... and so are open descriptors and threads")
         tap.note("%d %s: resident memory grew by %d kB, descriptors by %d, threads by %d"
