@@ -206,6 +206,20 @@ explain_costs(const JobScan *state, ExplainState *es)
 		ExplainPropertyFloat("API Wait Time", "ms", stats->wait_us / 1000.0, 3, es);
 }
 
+/* How many jobs were refused early, in all loops, whatever they were read from. */
+static int64
+removed_early(const JobScan *state)
+{
+	int64		removed = 0;
+
+	for (int source = 0; source < SMF_SOURCES; source++)
+	{
+		if (state->sources[source].prepared)
+			removed += smf_early_removed(state->sources[source].checks);
+	}
+	return removed;
+}
+
 /*
  * sagemakerExplainForeignScan
  *		The plan's calls; with VERBOSE where they go, with ANALYZE their number.
@@ -246,7 +260,7 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 	if (es->analyze && state != NULL)
 	{
 		if (early != NIL)
-			ExplainPropertyInteger("Rows Removed Early", NULL, smf_early_removed(state->checks), es);
+			ExplainPropertyInteger("Rows Removed Early", NULL, removed_early(state), es);
 		explain_costs(state, es);
 		if (state->settings->scan_api == SMF_SCAN_AUTO && source == SMF_FROM_LIST && state->spec.want_document)
 			explain_documents(state, es);

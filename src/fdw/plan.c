@@ -729,18 +729,15 @@ any_uncounted(PlannerInfo *root, Relids tables)
 }
 
 /*
- * Paths that look up the jobs that other tables name, by join clauses or by
- * equivalence classes.
+ * Conditions that columns of other tables may turn into one on the table alone: join clauses,
+ * and equivalence classes of one of the "n" attributes.
  */
-static void
-add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
+static List *
+movable_clauses(PlannerInfo *root, RelOptInfo *rel, const char *const *attributes, int n)
 {
-	static const char *const keys[] = {"TrainingJobName", "TrainingJobArn"};
 	List	   *clauses = NIL;
-	List	   *done = NIL;
 	ListCell   *lc;
 
-	/* Collect the conditions that may name jobs by columns of other tables. */
 	foreach(lc, rel->joininfo)
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
@@ -748,40 +745,99 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
 		if (join_clause_is_movable_to(clause, rel))
 			clauses = lappend(clauses, clause);
 	}
-	for (int i = 0; rel->has_eclass_joins && i < lengthof(keys); i++)
+	for (int i = 0; rel->has_eclass_joins && i < n; i++)
 		clauses = list_concat(clauses,
 							  generate_implied_equalities_for_column(root, rel, ec_member_is_lookup,
-																	 unconstify(char *, keys[i]),
+																	 unconstify(char *, attributes[i]),
 																	 rel->lateral_referencers));
+	return clauses;
+}
 
-	/* Add a path for each set of tables that such a condition needs. */
-	foreach(lc, clauses)
+/*
+ * A way to run a path for each row of other tables: what parameterises it, where the clause
+ * is used so by the source, and there is none in the list "done" yet; else NULL.
+ */
+static ParamPathInfo *
+new_parameters(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *clause, JobSource source,
+			   ConditionUse use, Relids *required_outer, List **done)
+{
+	ParamPathInfo *info;
+
+	if (clause_use(rel, clause, source) != use)
+		return NULL;
+	*required_outer = bms_union(clause->clause_relids, rel->lateral_relids);
+	*required_outer = bms_del_member(*required_outer, rel->relid);
+	if (bms_is_empty(*required_outer))
+		return NULL;
+	/* clauses that need the same tables make the same path */
+	info = get_baserel_parampathinfo(root, rel, *required_outer);
+	if (list_member_ptr(*done, info))
+		return NULL;
+	*done = lappend(*done, info);
+	return info;
+}
+
+/* How much more often than is estimated a path may be run for each row of the tables. */
+static double
+loops_factor(PlannerInfo *root, Relids tables)
+{
+	/* where a long history is walked to name the jobs, there are as many rows */
+	return any_uncounted(root, tables) ? LONG_HISTORY / DEFAULT_JOBS : 1;
+}
+
+/*
+ * Paths that look up the jobs that other tables name, by join clauses or by
+ * equivalence classes.
+ */
+static void
+add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
+{
+	static const char *const keys[] = {"TrainingJobName", "TrainingJobArn"};
+	List	   *done = NIL;
+	ListCell   *lc;
+
+	foreach(lc, movable_clauses(root, rel, keys, lengthof(keys)))
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
 		Relids		required_outer;
-		ParamPathInfo *info;
+		ParamPathInfo *info = new_parameters(root, rel, clause, SMF_FROM_NAMES, USE_LOOKUP,
+											 &required_outer, &done);
 		CallEstimate estimate;
 
-		if (clause_use(rel, clause, SMF_FROM_NAMES) != USE_LOOKUP)
+		if (info == NULL)
 			continue;
-		required_outer = bms_union(clause->clause_relids, rel->lateral_relids);
-		required_outer = bms_del_member(required_outer, rel->relid);
-		if (bms_is_empty(required_outer))
-			continue;
-		/* clauses that need the same tables make the same path */
-		info = get_baserel_parampathinfo(root, rel, required_outer);
-		if (list_member_ptr(done, info))
-			continue;
-		done = lappend(done, info);
-
-		/*
-		 * In a nested loop one call follows the other.  Where a long history is walked to
-		 * name the jobs, there are as many of them.
-		 */
+		/* in a nested loop one call follows the other */
 		estimate = estimate_calls(root, rel, SMF_FROM_NAMES, rel->tuples, false, attnums, list_make1(clause), 0);
 		add_scan_path(root, rel, SMF_FROM_NAMES, &estimate, Max(estimate.describes, 1), 1, info->ppi_clauses,
-					  any_uncounted(root, required_outer) ? LONG_HISTORY / DEFAULT_JOBS : 1,
-					  NIL, false, required_outer);
+					  loops_factor(root, required_outer), NIL, false, required_outer);
+	}
+}
+
+/* Paths that list the children of each tuning job that other tables name. */
+static void
+add_tuning_job_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
+{
+	static const char *const keys[] = {"TuningJobArn"};
+	FdwRelationInfo *relation_info = rel->fdw_private;
+	List	   *done = NIL;
+	ListCell   *lc;
+
+	foreach(lc, movable_clauses(root, rel, keys, lengthof(keys)))
+	{
+		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
+		Relids		required_outer;
+		ParamPathInfo *info = new_parameters(root, rel, clause, SMF_FROM_TUNING_JOB, USE_TUNING_JOB,
+											 &required_outer, &done);
+		CallEstimate estimate;
+
+		if (info == NULL)
+			continue;
+		/* the calls for the children of one tuning job overlap */
+		estimate = estimate_calls(root, rel, SMF_FROM_TUNING_JOB, rel->tuples, false, attnums,
+								  list_concat_copy(info->ppi_clauses, rel->baserestrictinfo), 0);
+		add_scan_path(root, rel, SMF_FROM_TUNING_JOB, &estimate, info->ppi_rows,
+					  relation_info->settings->max_concurrency, info->ppi_clauses,
+					  loops_factor(root, required_outer), NIL, false, required_outer);
 	}
 }
 
@@ -836,7 +892,10 @@ sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	add_source_path(root, rel, info->settings->scan_api == SMF_SCAN_SEARCH ? SMF_FROM_SEARCH : SMF_FROM_LIST,
 					attnums);
 	if (!named)
+	{
 		add_parameterized_paths(root, rel, attnums);
+		add_tuning_job_paths(root, rel, attnums);
+	}
 }
 
 /*

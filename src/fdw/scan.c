@@ -103,27 +103,45 @@ release_scan_with_memory(JobScan *state)
 }
 
 /*
- * Prepare to read from the source: the plan's, or one to fall back to.  "conditions" are
- * what it may be asked for: a list of Condition * for each clause.
+ * Prepare to read from the source, once: a loop that falls back to it may be followed by
+ * others.  "conditions" are what it may be asked for: a list of Condition * for each clause.
  */
 static void
-use_source(JobScan *state, JobSource source, List *conditions)
+prepare_source(JobScan *state, JobSource source, List *conditions)
 {
+	SourceState *prepared = &state->sources[source];
+	JobStreamSpec *spec = &prepared->spec;
 	SmfNeeds	needs = smf_needs(state->table.columns, state->plan.attnums, source);
 	MemoryContext old = MemoryContextSwitchTo(state->node->ss.ps.state->es_query_cxt);
 
-	state->spec.source = source;
-	state->spec.want_document = needs.document;
-	state->spec.want_tags = needs.tags;
-	state->spec.prove = state->plan.prove && source == SMF_FROM_LIST;
-	state->spec.read = state->plan.read;
-	state->spec.may_refuse = source == SMF_FROM_TUNING_JOB ||
+	*spec = state->spec;
+	spec->source = source;
+	spec->want_document = needs.document;
+	spec->want_tags = needs.tags;
+	spec->prove = state->plan.prove && source == SMF_FROM_LIST;
+	spec->read = state->plan.read;
+	spec->may_refuse = source == SMF_FROM_TUNING_JOB ||
 		(source == SMF_FROM_SEARCH && state->fall_back);
-	state->request = smf_request_create(conditions, source, state->settings,
-										&state->node->ss.ps);
-	state->checks = smf_early_create(state->plan.early, &state->table, state->reader, state->node,
-									 &state->spec);
+	prepared->request = smf_request_create(conditions, source, state->settings,
+										   &state->node->ss.ps);
+	prepared->checks = smf_early_create(state->plan.early, &state->table, state->reader, state->node,
+										spec);
+	prepared->prepared = true;
 	MemoryContextSwitchTo(old);
+}
+
+/* Read from the source from now on: the plan's, or one to fall back to. */
+static void
+use_source(JobScan *state, JobSource source, List *conditions)
+{
+	SourceState *prepared = &state->sources[source];
+
+	if (!prepared->prepared)
+		prepare_source(state, source, conditions);
+	state->spec = prepared->spec;
+	state->spec.progress = state->progress;
+	state->request = prepared->request;
+	state->checks = prepared->checks;
 }
 
 /* Tell the stream what does not depend on the source. */
@@ -458,6 +476,13 @@ sagemakerReScanForeignScan(ForeignScanState *node)
 		smf_stream_end(state->stream);
 	state->stream = NULL;
 	state->exhausted = false;
+
+	/* that one tuning job is gone says nothing of the next one; a denial is for all */
+	if (state->fall_back)
+	{
+		state->fall_back = false;
+		use_source(state, state->plan.source, state->plan.api_conditions);
+	}
 }
 
 /*

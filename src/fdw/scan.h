@@ -20,6 +20,15 @@ extern int	smf_progress_interval_ms;
 /* Setting sagemaker_fdw.check_each_scan. */
 extern bool smf_check_each_scan;
 
+/* What is prepared to read from a source. */
+typedef struct SourceState
+{
+	bool		prepared;		/* what follows is */
+	JobStreamSpec spec;			/* but for what a loop puts there */
+	ScanRequest *request;
+	EarlyChecks *checks;
+} SourceState;
+
 /* ForeignScanState.fdw_state; everything lives in the query's memory context. */
 typedef struct JobScan
 {
@@ -35,6 +44,7 @@ typedef struct JobScan
 	JobStreamSpec spec;			/* as the plan has it, or as it is after a fall-back */
 	ScanRequest *request;		/* what the source is asked for */
 	EarlyChecks *checks;		/* conditions that are decided early */
+	SourceState sources[SMF_SOURCES];	/* by JobSource: the plan's, and those fallen back to */
 
 	MemoryContext row_context;	/* the values in the slot; reset for each row */
 	MemoryContext request_context;	/* what the stream is asked for; reset when it
@@ -42,7 +52,8 @@ typedef struct JobScan
 	JobStream  *stream;			/* NULL until the first row is asked for, and
 								 * after a rescan */
 	bool		exhausted;		/* there is nothing (more) to read */
-	bool		fall_back;		/* to the list, where Search is denied */
+	bool		fall_back;		/* this loop asks Search for what the plan's source does not
+								 * know; to the list, where that is denied */
 	bool		with_siblings;	/* is in the list of those that start together */
 	dlist_node	sibling;		/* in it */
 	Index		parent;			/* these are children of one table in one plan: its

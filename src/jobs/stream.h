@@ -24,6 +24,9 @@ typedef enum JobSource
 	SMF_FROM_SEARCH				/* pages of Search, which hold whole records */
 } JobSource;
 
+/* So many sources there are. */
+#define SMF_SOURCES (SMF_FROM_SEARCH + 1)
+
 /* How much is known of a job, in the order in which it becomes known. */
 typedef enum JobTier
 {

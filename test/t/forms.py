@@ -275,6 +275,22 @@ def test_joins(session, tap):
                 % condition, LIST + str(calls))
 
 
+def test_tuning_jobs(session, tap):
+    """A join lists the children of each tuning job; Search knows those of one that is gone, and is asked for no other's."""
+    gone = "arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/gone"
+    session.run("CREATE TABLE forms.tuned AS SELECT DISTINCT tuning_job_arn AS arn FROM forms.copy_of_jobs WHERE tuning_job_arn LIKE '%s'; "
+                "INSERT INTO forms.tuned VALUES (NULL), ('no-arn'); ANALYZE forms.tuned" % "%ads")
+    pages = "ListTrainingJobsForHyperParameterTuningJob="
+    compare(session, tap, "SELECT arn, training_job_name FROM forms.tuned JOIN JOBS ON tuning_job_arn = arn", pages + "1")
+    compare(session, tap, "SELECT arn, training_job_name FROM forms.tuned LEFT JOIN JOBS ON tuning_job_arn = arn "
+            "AND training_job_status = 'Completed'", pages + "1")
+    session.run("INSERT INTO forms.tuned SELECT DISTINCT tuning_job_arn FROM forms.copy_of_jobs WHERE tuning_job_arn LIKE '%s'" % "%search")
+    compare(session, tap, "SELECT arn, training_job_name FROM forms.tuned JOIN JOBS ON tuning_job_arn = arn", pages + "2")
+    session.run("CREATE TABLE forms.ordered AS SELECT '%s' AS arn UNION ALL SELECT * FROM forms.tuned; ANALYZE forms.ordered" % gone)
+    compare(session, tap, "SELECT arn, training_job_name FROM forms.ordered JOIN JOBS ON tuning_job_arn = arn", pages + "3 Search=1")
+    compare(session, tap, "SELECT arn, (SELECT count(*) FROM JOBS WHERE tuning_job_arn = arn) FROM forms.ordered", pages + "3 Search=1")
+
+
 def test(session, tap):
     make_tables(session)
     test_ranges(session, tap)
@@ -283,6 +299,7 @@ def test(session, tap):
     test_no_lookups(session, tap)
     test_search(session, tap)
     test_joins(session, tap)
+    test_tuning_jobs(session, tap)
     control("reset", b"")
 
 
