@@ -150,6 +150,7 @@ init_spec(Sampling *sampling, JobStreamSpec *spec, JobSource source)
 	smf_job_query_init(&spec->query);
 	spec->want_document = needs.document;
 	spec->want_tags = needs.tags;
+	spec->read_tags = needs.read_tags;
 	spec->tags_optional = true;
 	spec->label = RelationGetRelationName(sampling->relation);
 	spec->notice_us = smf_progress_interval_ms * INT64CONST(1000);

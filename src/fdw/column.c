@@ -210,13 +210,14 @@ smf_column_is_tags(const SmfColumn *column)
 SmfNeeds
 smf_needs(const SmfColumn *columns, List *attnums, JobSource source)
 {
-	SmfNeeds	needs = {source == SMF_FROM_NAMES, false};
+	SmfNeeds	needs = {.document = source == SMF_FROM_NAMES};
 	ListCell   *lc;
 
 	foreach(lc, attnums)
 	{
 		const SmfColumn *column = &columns[lfirst_int(lc) - 1];
 
+		needs.read_tags |= smf_column_is_tags(column);
 		if (smf_column_known(column, source))
 			continue;
 		if (smf_column_is_tags(column))

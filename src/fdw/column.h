@@ -47,6 +47,7 @@ typedef struct SmfNeeds
 {
 	bool		document;		/* Describe */
 	bool		tags;			/* ListTags */
+	bool		read_tags;		/* tags are read, wherever they come from */
 } SmfNeeds;
 
 extern SmfColumn *smf_table_columns(Oid relid, TupleDesc tupdesc,

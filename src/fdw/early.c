@@ -360,7 +360,7 @@ smf_early_create(List *clauses, const TableRef *table, RowReader *reader,
 {
 	EarlyChecks *checks = palloc0(sizeof(EarlyChecks));
 	PlanState  *parent = &node->ss.ps;
-	SmfNeeds	needs = {spec->want_document, spec->want_tags};
+	SmfNeeds	needs = {.document = spec->want_document, .tags = spec->want_tags};
 	SortedChecks sorted;
 
 	/* Find out when each condition is decided, and whether tags come first. */

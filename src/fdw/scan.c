@@ -118,6 +118,7 @@ prepare_source(JobScan *state, JobSource source, List *conditions)
 	spec->source = source;
 	spec->want_document = needs.document;
 	spec->want_tags = needs.tags;
+	spec->read_tags = needs.read_tags;
 	spec->prove = state->plan.prove && source == SMF_FROM_LIST;
 	spec->read = state->plan.read;
 	spec->may_refuse = source == SMF_FROM_TUNING_JOB ||

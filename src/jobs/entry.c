@@ -88,7 +88,7 @@ smf_entry_read_job(JobFetcher *fetcher, JobEntry *entry, Job *job)
 	bool		searched = fetcher->spec->source == SMF_FROM_SEARCH;
 
 	smf_entry_read_document(entry);
-	if (searched && entry->tags == NULL)
+	if (searched && fetcher->spec->read_tags && entry->tags == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(entry->context);
 

@@ -85,6 +85,7 @@ typedef struct JobStreamSpec
 	bool		ordered;		/* the order of creation is promised to somebody */
 	bool		want_document;	/* Describe each job */
 	bool		want_tags;		/* list each job's tags */
+	bool		read_tags;		/* SMF_FROM_SEARCH: records' tags are read */
 	bool		tags_optional;	/* where they are denied, jobs come without */
 	bool		tags_first;		/* before the document, where the ARN is known */
 	bool		prove;			/* may a record of Search stand for a document, once it is
