@@ -37,6 +37,7 @@ OBJS = \
 	src/fdw/may_raise.o \
 	src/fdw/monitor.o \
 	src/fdw/plan.o \
+	src/fdw/plan_tree.o \
 	src/fdw/procedure.o \
 	src/fdw/pushdown.o \
 	src/fdw/request.o \

@@ -9,6 +9,7 @@
 
 #include "compat/fdw.h"
 #include "fdw/explain.h"
+#include "fdw/plan_tree.h"
 #include "fdw/pushdown.h"
 #include "fdw/role.h"
 #include "fdw/scan.h"
@@ -140,7 +141,8 @@ is_in_loop(ForeignScanState *node, const ScanPlan *plan, const ExplainState *es)
 
 	if (es->analyze && node->ss.ps.instrument != NULL)
 		return node->ss.ps.instrument->nloops > 1;
-	if (plan->parameterized)
+	if (plan->parameterized ||
+		smf_runs_again(node->ss.ps.state->es_plannedstmt, node->ss.ps.plan))
 		return true;
 	foreach(lc, node->ss.ps.state->es_subplanstates)
 	{

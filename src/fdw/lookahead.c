@@ -23,6 +23,7 @@
 #include "fdw/demand.h"
 #include "fdw/lookahead.h"
 #include "fdw/lookup.h"
+#include "fdw/plan_tree.h"
 #include "fdw/scan.h"
 #include "http/http.h"
 #include "miscadmin.h"
@@ -66,65 +67,16 @@ typedef struct LookAheadState
 
 /* ----- the join ----- */
 
-static NestLoop *find_join(Plan *plan, const Plan *outer);
-
-/* The same in any of the plans. */
-static NestLoop *
-find_join_in(List *plans, const Plan *outer)
-{
-	NestLoop   *join = NULL;
-	ListCell   *lc;
-
-	foreach(lc, plans)
-	{
-		join = find_join(lfirst(lc), outer);
-		if (join != NULL)
-			break;
-	}
-	return join;
-}
-
-/* The nested loop, in the plan or below it, that has this outer side; NULL: there is none. */
-static NestLoop *
-find_join(Plan *plan, const Plan *outer)
-{
-	NestLoop   *join;
-
-	/* Is it this one, or below one of the usual two? */
-	if (plan == NULL)
-		return NULL;
-	if (IsA(plan, NestLoop) && outerPlan(plan) == outer)
-		return (NestLoop *) plan;
-	join = find_join(outerPlan(plan), outer);
-	if (join == NULL)
-		join = find_join(innerPlan(plan), outer);
-	if (join != NULL)
-		return join;
-
-	/* Some have their plans elsewhere. */
-	switch (nodeTag(plan))
-	{
-		case T_Append:
-			return find_join_in(((Append *) plan)->appendplans, outer);
-		case T_MergeAppend:
-			return find_join_in(((MergeAppend *) plan)->mergeplans, outer);
-		case T_SubqueryScan:
-			return find_join(((SubqueryScan *) plan)->subplan, outer);
-		case T_CustomScan:
-			return find_join_in(((CustomScan *) plan)->custom_plans, outer);
-		default:
-			return NULL;
-	}
-}
-
 /* The nested loop whose outer side the node is, or NULL. */
 static NestLoop *
 join_above(const PlanState *node)
 {
-	const PlannedStmt *statement = node->state->es_plannedstmt;
-	NestLoop   *join = find_join(statement->planTree, node->plan);
+	List	   *above = smf_plans_above(node->state->es_plannedstmt, node->plan);
+	Plan	   *parent = list_length(above) > 1 ? lsecond(above) : NULL;
 
-	return join != NULL ? join : find_join_in(statement->subplans, node->plan);
+	if (parent == NULL || !IsA(parent, NestLoop) || outerPlan(parent) != node->plan)
+		return NULL;
+	return (NestLoop *) parent;
 }
 
 /* Give the join's parameters the values that they will have for the row. */

@@ -624,7 +624,12 @@ def test_explain(session, tap):
              "1 (for each loop)", "1 (for each loop)"),
             ("SELECT (SELECT role_arn FROM aws.training_jobs WHERE training_job_name = name) FROM outer_jobs LIMIT 1",
              "1 (for each loop)", 1),
+            ("SELECT training_job_name FROM outer_jobs, LATERAL (SELECT training_job_name FROM aws.training_jobs WHERE creation_time < at "
+             "ORDER BY creation_time LIMIT 1) AS j", "1 (for each loop)", "1 (for each loop)"),
+            ("WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM r, LATERAL (SELECT training_job_name FROM aws.training_jobs "
+             "ORDER BY i LIMIT 1) AS j WHERE i < 3) TABLE r", "3 (for each loop) (at most)", "3 (for each loop) (at most)"),
             # once
+            ("SELECT count(*) FROM outer_jobs, aws.training_jobs WHERE training_job_name <> name", 3, 3),
             ("SELECT 1 WHERE 'x' < (SELECT max(training_job_name) FROM aws.training_jobs "
              "WHERE role_arn > (SELECT min(name) FROM outer_jobs))", 303, 303),
             ("SELECT name IN (SELECT role_arn FROM aws.training_jobs) FROM outer_jobs", "303 (at most)", "303 (at most)"),
