@@ -170,7 +170,9 @@ def test_changed_rows(session, tap):
 
 def test_explain(session, tap):
     query = "SELECT role_arn FROM price JOIN aws.training_jobs ON training_job_name = job"
-    tap.equal(session.run("EXPLAIN (COSTS OFF) " + query),
+    # which side of an equality comes first differs between Postgres's versions
+    lines = [re.sub(r"\((training_job_name) = ([^)]*)\)", r"(\2 = \1)", line) for line in session.run("EXPLAIN (COSTS OFF) " + query)]
+    tap.equal(lines,
               ["Nested Loop", "  ->  Custom Scan (Job Look-ahead)", "        ->  Seq Scan on price", "  ->  Foreign Scan on training_jobs",
                "        Filter: (price.job = training_job_name)", "        API Operations: DescribeTrainingJob",
                "        API Filter: ($0 = training_job_name)"], "EXPLAIN shows the node")
