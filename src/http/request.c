@@ -355,8 +355,11 @@ was_sent(const HttpRequest *request)
 	return request->sent_us != 0;
 #else
 	curl_off_t	us = 0;
+	long		size = 0;
 
-	return curl_easy_getinfo(request->easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK && us > 0;
+	/* later releases name a time for a connect that has failed, too; a proxy is sent something before */
+	return curl_easy_getinfo(request->easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK && us > 0 &&
+		curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &size) == CURLE_OK && size > 0;
 #endif
 }
 

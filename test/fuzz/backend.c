@@ -15,6 +15,7 @@
  */
 #include "backend.h"
 
+#include <limits.h>
 #include <signal.h>
 
 #include <time.h>
