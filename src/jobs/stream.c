@@ -296,6 +296,7 @@ advance_window(JobStream *stream)
 {
 	int			window = Min(stream->nentries, window_size(stream));
 	int			ndescribed = 0;
+	int			ncalling = 0;	/* entries that were met, and have a call in flight */
 	bool		first_ended = false;
 
 	/* Those that are checked come at once, wherever they stand: others wait for them. */
@@ -310,14 +311,18 @@ advance_window(JobStream *stream)
 	for (int i = 0; i < stream->nentries; i++)
 	{
 		JobEntry   *entry = entry_at(stream, i);
+		bool		beyond = i >= window || ndescribed >= most_described(stream);
 		bool		ended;
 
-		if ((i >= window || ndescribed >= most_described(stream)) && entry->state != ENTRY_CALLING)
+		if (beyond && ncalling == stream->in_flight)
+			break;
+		if (beyond && entry->state != ENTRY_CALLING)
 			continue;
 		ended = advance(stream, entry);
 		if (i == 0)
 			first_ended = ended;
 		ndescribed += !is_searched(entry);
+		ncalling += entry->state == ENTRY_CALLING;
 	}
 	return first_ended;
 }
