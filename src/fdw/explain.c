@@ -216,7 +216,7 @@ removed_early(const JobScan *state)
 
 	for (int source = 0; source < SMF_SOURCES; source++)
 	{
-		if (state->sources[source].prepared)
+		if (state->sources[source].checks != NULL)
 			removed += smf_early_removed(state->sources[source].checks);
 	}
 	return removed;

@@ -728,12 +728,25 @@ any_uncounted(PlannerInfo *root, Relids tables)
 	return false;
 }
 
+/* How columns of other tables may say which jobs a scan reads. */
+typedef struct JoinWay
+{
+	JobSource	source;			/* where jobs come from then */
+	ConditionUse use;			/* that it makes of such a condition */
+	const char *attributes[2];	/* of the columns that are compared; NULL: no more */
+} JoinWay;
+
+static const JoinWay join_ways[] = {
+	{SMF_FROM_NAMES, USE_LOOKUP, {"TrainingJobName", "TrainingJobArn"}},
+	{SMF_FROM_TUNING_JOB, USE_TUNING_JOB, {"TuningJobArn"}}
+};
+
 /*
  * Conditions that columns of other tables may turn into one on the table alone: join clauses,
- * and equivalence classes of one of the "n" attributes.
+ * and equivalence classes of one of the way's attributes.
  */
 static List *
-movable_clauses(PlannerInfo *root, RelOptInfo *rel, const char *const *attributes, int n)
+movable_clauses(PlannerInfo *root, RelOptInfo *rel, const JoinWay *way)
 {
 	List	   *clauses = NIL;
 	ListCell   *lc;
@@ -745,99 +758,58 @@ movable_clauses(PlannerInfo *root, RelOptInfo *rel, const char *const *attribute
 		if (join_clause_is_movable_to(clause, rel))
 			clauses = lappend(clauses, clause);
 	}
-	for (int i = 0; rel->has_eclass_joins && i < n; i++)
+	for (int i = 0; rel->has_eclass_joins && i < lengthof(way->attributes) && way->attributes[i] != NULL; i++)
 		clauses = list_concat(clauses,
 							  generate_implied_equalities_for_column(root, rel, ec_member_is_lookup,
-																	 unconstify(char *, attributes[i]),
+																	 unconstify(char *, way->attributes[i]),
 																	 rel->lateral_referencers));
 	return clauses;
 }
 
 /*
- * A way to run a path for each row of other tables: what parameterises it, where the clause
- * is used so by the source, and there is none in the list "done" yet; else NULL.
- */
-static ParamPathInfo *
-new_parameters(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *clause, JobSource source,
-			   ConditionUse use, Relids *required_outer, List **done)
-{
-	ParamPathInfo *info;
-
-	if (clause_use(rel, clause, source) != use)
-		return NULL;
-	*required_outer = bms_union(clause->clause_relids, rel->lateral_relids);
-	*required_outer = bms_del_member(*required_outer, rel->relid);
-	if (bms_is_empty(*required_outer))
-		return NULL;
-	/* clauses that need the same tables make the same path */
-	info = get_baserel_parampathinfo(root, rel, *required_outer);
-	if (list_member_ptr(*done, info))
-		return NULL;
-	*done = lappend(*done, info);
-	return info;
-}
-
-/* How much more often than is estimated a path may be run for each row of the tables. */
-static double
-loops_factor(PlannerInfo *root, Relids tables)
-{
-	/* where a long history is walked to name the jobs, there are as many rows */
-	return any_uncounted(root, tables) ? LONG_HISTORY / DEFAULT_JOBS : 1;
-}
-
-/*
- * Paths that look up the jobs that other tables name, by join clauses or by
- * equivalence classes.
+ * Paths that are run for each row of other tables: they look up the jobs, or list the children
+ * of the tuning job, that the row names, by join clauses or by equivalence classes.
  */
 static void
-add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
+add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, const JoinWay *way, List *attnums)
 {
-	static const char *const keys[] = {"TrainingJobName", "TrainingJobArn"};
-	List	   *done = NIL;
-	ListCell   *lc;
-
-	foreach(lc, movable_clauses(root, rel, keys, lengthof(keys)))
-	{
-		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
-		Relids		required_outer;
-		ParamPathInfo *info = new_parameters(root, rel, clause, SMF_FROM_NAMES, USE_LOOKUP,
-											 &required_outer, &done);
-		CallEstimate estimate;
-
-		if (info == NULL)
-			continue;
-		/* in a nested loop one call follows the other */
-		estimate = estimate_calls(root, rel, SMF_FROM_NAMES, rel->tuples, false, attnums, list_make1(clause), 0);
-		add_scan_path(root, rel, SMF_FROM_NAMES, &estimate, Max(estimate.describes, 1), 1, info->ppi_clauses,
-					  loops_factor(root, required_outer), NIL, false, required_outer);
-	}
-}
-
-/* Paths that list the children of each tuning job that other tables name. */
-static void
-add_tuning_job_paths(PlannerInfo *root, RelOptInfo *rel, List *attnums)
-{
-	static const char *const keys[] = {"TuningJobArn"};
 	FdwRelationInfo *relation_info = rel->fdw_private;
+	bool		named = way->source == SMF_FROM_NAMES;
 	List	   *done = NIL;
 	ListCell   *lc;
 
-	foreach(lc, movable_clauses(root, rel, keys, lengthof(keys)))
+	/* Add a path for each set of tables that such a condition needs. */
+	foreach(lc, movable_clauses(root, rel, way))
 	{
 		RestrictInfo *clause = lfirst_node(RestrictInfo, lc);
 		Relids		required_outer;
-		ParamPathInfo *info = new_parameters(root, rel, clause, SMF_FROM_TUNING_JOB, USE_TUNING_JOB,
-											 &required_outer, &done);
+		ParamPathInfo *info;
 		CallEstimate estimate;
 
-		if (info == NULL)
+		if (clause_use(rel, clause, way->source) != way->use)
 			continue;
-		/* the calls for the children of one tuning job overlap */
-		estimate = estimate_calls(root, rel, SMF_FROM_TUNING_JOB, rel->tuples, false, attnums,
+		required_outer = bms_union(clause->clause_relids, rel->lateral_relids);
+		required_outer = bms_del_member(required_outer, rel->relid);
+		if (bms_is_empty(required_outer))
+			continue;
+		/* clauses that need the same tables make the same path */
+		info = get_baserel_parampathinfo(root, rel, required_outer);
+		if (list_member_ptr(done, info))
+			continue;
+		done = lappend(done, info);
+
+		/*
+		 * In a nested loop one look-up follows the other; the calls for the children of one
+		 * tuning job overlap.  Where a long history is walked to name the jobs, there are as
+		 * many rows.
+		 */
+		estimate = estimate_calls(root, rel, way->source, rel->tuples, false, attnums,
+								  named ? list_make1(clause) :
 								  list_concat_copy(info->ppi_clauses, rel->baserestrictinfo), 0);
-		add_scan_path(root, rel, SMF_FROM_TUNING_JOB, &estimate, info->ppi_rows,
-					  relation_info->settings->max_concurrency, info->ppi_clauses,
-					  loops_factor(root, required_outer), NIL, false, required_outer);
+		add_scan_path(root, rel, way->source, &estimate, named ? Max(estimate.describes, 1) : info->ppi_rows,
+					  named ? 1 : relation_info->settings->max_concurrency, info->ppi_clauses,
+					  any_uncounted(root, required_outer) ? LONG_HISTORY / DEFAULT_JOBS : 1,
+					  NIL, false, required_outer);
 	}
 }
 
@@ -891,11 +863,8 @@ sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	/* Walk over all jobs, or look up those that other tables name. */
 	add_source_path(root, rel, info->settings->scan_api == SMF_SCAN_SEARCH ? SMF_FROM_SEARCH : SMF_FROM_LIST,
 					attnums);
-	if (!named)
-	{
-		add_parameterized_paths(root, rel, attnums);
-		add_tuning_job_paths(root, rel, attnums);
-	}
+	for (int i = 0; !named && i < lengthof(join_ways); i++)
+		add_parameterized_paths(root, rel, &join_ways[i], attnums);
 }
 
 /*

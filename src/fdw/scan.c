@@ -127,7 +127,6 @@ prepare_source(JobScan *state, JobSource source, List *conditions)
 										   &state->node->ss.ps);
 	prepared->checks = smf_early_create(state->plan.early, &state->table, state->reader, state->node,
 										spec);
-	prepared->prepared = true;
 	MemoryContextSwitchTo(old);
 }
 
@@ -137,7 +136,7 @@ use_source(JobScan *state, JobSource source, List *conditions)
 {
 	SourceState *prepared = &state->sources[source];
 
-	if (!prepared->prepared)
+	if (prepared->request == NULL)
 		prepare_source(state, source, conditions);
 	state->spec = prepared->spec;
 	state->spec.progress = state->progress;

@@ -23,10 +23,9 @@ extern bool smf_check_each_scan;
 /* What is prepared to read from a source. */
 typedef struct SourceState
 {
-	bool		prepared;		/* what follows is */
 	JobStreamSpec spec;			/* but for what a loop puts there */
-	ScanRequest *request;
-	EarlyChecks *checks;
+	ScanRequest *request;		/* NULL: nothing is prepared yet */
+	EarlyChecks *checks;		/* the same */
 } SourceState;
 
 /* ForeignScanState.fdw_state; everything lives in the query's memory context. */
