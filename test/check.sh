@@ -211,6 +211,7 @@ tap planning "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/
 tap costs "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/costs.py"
 tap forms "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/forms.py"
 tap async "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/async.py"
+tap may_end "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/may_end.py"
 tap faults "$top/test/with-service" -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py"
 tap change "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/change.py"
 tap rate "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/rate.py"

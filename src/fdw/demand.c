@@ -431,20 +431,67 @@ may_be_excluded(PlannerInfo *root, RelOptInfo *rel, List *keys)
 }
 
 /*
- * smf_demand_from_parent
- *		Is the scan certain to be asked for its first row when its siblings are?  If so,
- *		how far behind the parent it stands in the range table, else 0.
+ * Are all rows read before the query has its first one?  An aggregate of the whole does
+ * that, and so does the sort, or the hash table, that an order of the only table needs
+ * unless the path begins with it.
+ */
+static bool
+all_come_first(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
+{
+	Query	   *query = root->parse;
+	Relids		table = rel->top_parent_relids ? rel->top_parent_relids : rel->relids;
+	int			nsorted;
+
+	if (query->hasAggs && query->groupClause == NIL && query->groupingSets == NIL)
+		return true;
+	if (root->query_pathkeys == NIL || !bms_equal(root->all_baserels, table))
+		return false;
+	(void) pathkeys_count_contained_in(root->query_pathkeys, path->path.pathkeys, &nsorted);
+	return nsorted == 0;
+}
+
+/*
+ * smf_demand_in_turn
+ *		Is the partition better asked after its siblings than beside them, since the query may
+ *		end at a row of theirs?
  *
- * It is where the partitions of a table are merged in an order that each of them gives,
+ * It is where the siblings have few rows each, so that nobody waits long for its turn:
+ * "looked_up" is whether the path looks up jobs by name, "filtered" whether conditions of the
+ * table may refuse jobs of a list.
+ */
+bool
+smf_demand_in_turn(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool looked_up, bool filtered)
+{
+	/* a page of a list gives the rows that a small LIMIT wants, but for what is refused */
+	if (!looked_up && (filtered || root->limit_tuples > SMF_PAGE_SIZE_MAX ||
+					   smf_demand_rows(root, rel, path, true) == 0))
+		return false;
+	return rel->reloptkind == RELOPT_OTHER_MEMBER_REL && enable_async_append &&
+		path->path.pathkeys == NIL &&
+		smf_demand_query_may_end(root) && !gives_all_rows(root, rel) &&
+		!all_come_first(root, rel, path) &&
+		!may_be_excluded(root, rel, smf_demand_partition_keys(root, rel->relid));
+}
+
+/*
+ * smf_demand_from_parent
+ *		Is the scan certain to be asked for its first row when its siblings are, or do they
+ *		begin in turn?  If so, how far behind the parent it stands in the range table, else 0.
+ *
+ * It is certain where the partitions of a table are merged in an order that each of them gives,
  * and none is left out.  The executor's range table has the same distance.
  */
 int
 smf_demand_from_parent(PlannerInfo *root, RelOptInfo *rel, const TableRef *table,
-					   const ForeignPath *path)
+					   const ForeignPath *path, bool in_turn)
 {
+	int			distance;
 	List	   *keys;
 	ListCell   *lc;
 
+	distance = rel->top_parent_relids ? (int) rel->relid - bms_singleton_member(rel->top_parent_relids) : 0;
+	if (in_turn)
+		return distance;
 	if (rel->reloptkind != RELOPT_OTHER_MEMBER_REL || root->query_pathkeys == NIL ||
 		!pathkeys_contained_in(root->query_pathkeys, path->path.pathkeys))
 		return 0;
@@ -457,5 +504,5 @@ smf_demand_from_parent(PlannerInfo *root, RelOptInfo *rel, const TableRef *table
 		if (smf_is_column_of(lfirst(lc), table, "CreationTime"))
 			return 0;
 	}
-	return (int) rel->relid - bms_singleton_member(rel->top_parent_relids);
+	return distance;
 }

@@ -20,7 +20,9 @@ extern double smf_demand_rows(PlannerInfo *root, RelOptInfo *rel, const ForeignP
 extern bool smf_demand_query_may_end(const PlannerInfo *root);
 extern bool smf_demand_may_end(PlannerInfo *root, RelOptInfo *rel, double bound);
 extern int	smf_demand_from_parent(PlannerInfo *root, RelOptInfo *rel, const TableRef *table,
-								   const ForeignPath *path);
+								   const ForeignPath *path, bool in_turn);
+extern bool smf_demand_in_turn(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path,
+							   bool looked_up, bool filtered);
 
 extern bool smf_demand_awaits_value(Node *node, void *context);
 

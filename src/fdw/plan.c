@@ -94,7 +94,8 @@ typedef enum PathPrivateIndex
 {
 	PATH_PRIVATE_SOURCE,		/* Integer: JobSource */
 	PATH_PRIVATE_OLDEST_FIRST,	/* Boolean */
-	PATH_PRIVATE_CALLS			/* Float, a whole number: the calls of one scan */
+	PATH_PRIVATE_CALLS,			/* Float, a whole number: the calls of one scan */
+	PATH_PRIVATE_IN_TURN		/* Boolean: ScanPlan.in_turn */
 } PathPrivateIndex;
 
 /* Conditions, by who decides them. */
@@ -633,9 +634,12 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, const CallEs
 			  double rows, double overlap, List *nested, double times, List *pathkeys,
 			  bool oldest_first, Relids required_outer)
 {
+	FdwRelationInfo *info = rel->fdw_private;
 	CallEstimate first = {0};
+	ForeignPath *path;
 	Cost		startup_cost;
 	Cost		total_cost;
+	bool		in_turn;
 
 	/* Cost the calls: those that the first row takes, and all. */
 	first.pages = Min(estimate->pages, 1);
@@ -651,11 +655,15 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, const CallEs
 	startup_cost += rel->reltarget->cost.startup;
 	total_cost += rel->reltarget->cost.startup + rel->reltarget->cost.per_tuple * rows;
 
-	add_path(rel, (Path *)
-			 smf_create_foreignscan_path(root, rel, rows, startup_cost, total_cost, pathkeys,
-										 required_outer,
-										 list_make3(makeInteger(source), makeBoolean(oldest_first),
-													makeFloat(psprintf("%.0f", total_calls(estimate))))));
+	path = smf_create_foreignscan_path(root, rel, rows, startup_cost, total_cost, pathkeys,
+									   required_outer,
+									   list_make3(makeInteger(source), makeBoolean(oldest_first),
+												  makeFloat(psprintf("%.0f", total_calls(estimate)))));
+	in_turn = info->settings->async_capable &&
+		smf_demand_in_turn(root, rel, path, source == SMF_FROM_NAMES,
+						   rel->baserestrictinfo != NIL || nested != NIL);
+	path->fdw_private = lappend(path->fdw_private, makeBoolean(in_turn));
+	add_path(rel, (Path *) path);
 }
 
 /*
@@ -962,7 +970,8 @@ sagemakerIsForeignPathAsyncCapable(ForeignPath *path)
 {
 	FdwRelationInfo *info = path->path.parent->fdw_private;
 
-	return info->settings->async_capable;
+	return info->settings->async_capable &&
+		!boolVal(list_nth(path->fdw_private, PATH_PRIVATE_IN_TURN));
 }
 
 /* ----- plans ----- */
@@ -1004,7 +1013,8 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	plan.narrowed = sorted.filters != NIL || sorted.known != NIL;
 	plan.bound = smf_demand_rows(root, rel, best_path, sorted.all_known && source != SMF_FROM_NAMES);
 	plan.ramp = smf_demand_may_end(root, rel, plan.bound);
-	plan.from_parent = smf_demand_from_parent(root, rel, &info->table, best_path);
+	plan.in_turn = boolVal(list_nth(best_path->fdw_private, PATH_PRIVATE_IN_TURN));
+	plan.from_parent = smf_demand_from_parent(root, rel, &info->table, best_path, plan.in_turn);
 	plan.parameterized = best_path->path.param_info != NULL;
 
 	/* Estimate it again: the path knew nothing of a LIMIT. */

@@ -280,7 +280,9 @@ start_stream(JobScan *state)
 {
 	MemoryContext old;
 
-	leave_siblings(state);
+	/* those that begin in turn do so in each loop */
+	if (!state->plan.in_turn)
+		leave_siblings(state);
 	if (state->stream != NULL || state->exhausted)
 		return;
 	MemoryContextReset(state->request_context);
@@ -297,27 +299,74 @@ start_stream(JobScan *state)
 	MemoryContextSwitchTo(old);
 }
 
+/* Make the scan's first calls. */
+static void
+begin(JobScan *state)
+{
+	start_stream(state);
+	if (state->stream != NULL)
+		smf_stream_start(state->stream);
+}
+
+/* Do both scans read children of one table, in one query? */
+static bool
+is_sibling(const JobScan *state, const JobScan *other)
+{
+	return other->node->ss.ps.state == state->node->ss.ps.state && other->parent == state->parent;
+}
+
+/* Has the scan begun in this loop? */
+static bool
+has_begun(const JobScan *state)
+{
+	return (state->stream != NULL || state->exhausted) && state->node->ss.ps.chgParam == NULL;
+}
+
 /*
- * Start the scans that are certain to be asked for rows: those that are merged with this
- * one.  Others of the query may depend on parameters that are not computed yet.
+ * Start the scans that are to be asked for rows with this one.  They are certain to be if
+ * they are merged.  Those of an Append that may end early begin in turn, and this one's turn
+ * has come because those before it have no more rows: it begins, and as many with it as have
+ * begun before, so that the last of n partitions does not wait for n - 1 others.  All others
+ * of the query may depend on parameters that are not computed yet.
  */
 static void
-start_siblings(JobScan *state)
+start_with_siblings(JobScan *state)
 {
+	int			nbegun = 0;
+	int			nmore = INT_MAX;
 	dlist_mutable_iter iter;
 
+	if (has_begun(state))
+		return;
+
+	/* See how many are to begin. */
+	if (state->plan.in_turn)
+	{
+		dlist_foreach_modify(iter, &siblings)
+			nbegun += is_sibling(state, dlist_container(JobScan, sibling, iter.cur)) &&
+				has_begun(dlist_container(JobScan, sibling, iter.cur));
+		nmore = nbegun;
+	}
+
+	/* Start this one first, and then, in the order of the plan, the others. */
+	begin(state);
 	dlist_foreach_modify(iter, &siblings)
 	{
 		JobScan    *sibling = dlist_container(JobScan, sibling, iter.cur);
 
-		if (sibling->node->ss.ps.state != state->node->ss.ps.state || sibling->parent != state->parent)
+		if (nmore == 0)
+			break;
+		if (!is_sibling(state, sibling) || has_begun(sibling))
 			continue;
-		/* it will be started again, with other parameters, when it is asked for its first row */
 		if (sibling->node->ss.ps.chgParam != NULL)
-			continue;
-		start_stream(sibling);
-		if (sibling->stream != NULL)
-			smf_stream_start(sibling->stream);
+		{
+			/* it will be started again, with other parameters, when it is asked for its first row */
+			if (!state->plan.in_turn)
+				continue;
+			ExecReScan(&sibling->node->ss.ps);
+		}
+		begin(sibling);
+		nmore--;
 	}
 }
 
@@ -406,7 +455,7 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 	ExecClearTuple(slot);
 	state->blocked = false;
 	if (state->with_siblings)
-		start_siblings(state);
+		start_with_siblings(state);
 	start_stream(state);
 
 	/* Read jobs until one meets all conditions that are decided here. */

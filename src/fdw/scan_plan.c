@@ -55,6 +55,7 @@ static const struct
 	{MEMBER_DOUBLE, offsetof(ScanPlan, bound)},
 	{MEMBER_BOOL, offsetof(ScanPlan, ramp)},
 	{MEMBER_INT, offsetof(ScanPlan, from_parent)},
+	{MEMBER_BOOL, offsetof(ScanPlan, in_turn)},
 	{MEMBER_BOOL, offsetof(ScanPlan, parameterized)},
 	{MEMBER_BOOL, offsetof(ScanPlan, has_statistics)},
 	{MEMBER_DOUBLE, offsetof(ScanPlan, estimated_jobs)},

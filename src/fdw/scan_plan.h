@@ -37,8 +37,9 @@ typedef struct ScanPlan
 								 * be all */
 	bool		ramp;			/* may the query end before it has read all jobs? */
 	int			from_parent;	/* its range table index less the parent's, if its
-								 * first page is to be asked for when that of another
+								 * first call is to be made when that of another
 								 * child is; else 0 */
+	bool		in_turn;		/* from_parent: is that so only once others have no row? */
 	bool		parameterized;	/* is it run for each row of other tables? */
 
 	/* estimates, in whole calls and jobs */

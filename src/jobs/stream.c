@@ -528,6 +528,7 @@ void
 smf_stream_start(JobStream *stream)
 {
 	fill(stream);
+	(void) advance_window(stream);
 }
 
 /* Let others see what the stream waits for: the job that leaves next, or a page of more. */
