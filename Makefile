@@ -88,6 +88,7 @@ OBJS = \
 	src/aws/endpoint.o \
 	src/aws/error_code.o \
 	src/aws/json.o \
+	src/aws/json_build.o \
 	src/aws/pace.o \
 	src/aws/rate.o \
 	src/aws/retry.o \

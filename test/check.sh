@@ -204,6 +204,7 @@ tap service /usr/bin/python3 -B "$top/test/service/selftest.py"
 regression
 tap document_differential "$top/test/with-service" -o "--generated 1000" \
 	/usr/bin/python3 -B "$top/test/differential/documents.py"
+tap json_build "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/json_build.py"
 tap proof "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/proof.py"
 tap queries "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/queries.py"
 tap lookahead "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/lookahead.py"

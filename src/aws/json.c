@@ -13,6 +13,8 @@
  *		\uXXXX beyond ASCII						-> the character itself
  *		what the database encoding lacks		-> ?
  *
+ * In a UTF-8 database json_build.c takes nearly every text before that, to the same result.
+ *
  * Two things the parser would accept are rejected here, since a few bytes of
  * them cost the backend much memory or stack: deep nesting and huge exponents.
  *
@@ -23,54 +25,14 @@
 #include "postgres.h"
 
 #include "aws/json.h"
+#include "aws/json_build.h"
+#include "aws/json_text.h"
 #include "catalog/namespace.h"
 #include "common/string.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-
-/* U+FFFD in UTF-8, which stands in for what is no character. */
-#define REPLACEMENT "\xEF\xBF\xBD"
-#define REPLACEMENT_LEN 3
-
-#define NO_CODE_UNIT UINT32_MAX
-
-static inline bool
-is_high_surrogate(uint32 unit)
-{
-	return unit >= 0xD800 && unit <= 0xDBFF;
-}
-
-static inline bool
-is_low_surrogate(uint32 unit)
-{
-	return unit >= 0xDC00 && unit <= 0xDFFF;
-}
-
-/* The UTF-16 code unit of the escape \uXXXX at "at", or NO_CODE_UNIT. */
-static uint32
-code_unit_at(const char *at, const char *end)
-{
-	uint32		unit = 0;
-
-	if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
-		return NO_CODE_UNIT;
-	for (int i = 2; i < 6; i++)
-	{
-		char		c = at[i];
-
-		if (c >= '0' && c <= '9')
-			unit = unit * 16 + (c - '0');
-		else if (c >= 'a' && c <= 'f')
-			unit = unit * 16 + (c - 'a' + 10);
-		else if (c >= 'A' && c <= 'F')
-			unit = unit * 16 + (c - 'A' + 10);
-		else
-			return NO_CODE_UNIT;
-	}
-	return unit;
-}
 
 static void
 append_character(StringInfo out, uint32 character)
@@ -89,6 +51,8 @@ static const char *
 clean_escape(StringInfo out, const char *at, const char *end)
 {
 	uint32		unit = code_unit_at(at, end);
+	uint32		character;
+	int			len;
 
 	if (unit == NO_CODE_UNIT)
 	{
@@ -96,37 +60,28 @@ clean_escape(StringInfo out, const char *at, const char *end)
 		 * A short escape, or a broken one that the parser will reject.  What stands
 		 * behind the backslash then may need cleaning itself.
 		 */
-		int			len = end - at > 1 && at[1] != '\0' && !IS_HIGHBIT_SET(at[1]) ? 2 : 1;
+		len = end - at > 1 && at[1] != '\0' && !IS_HIGHBIT_SET(at[1]) ? 2 : 1;
 
 		appendBinaryStringInfo(out, at, len);
 		return at + len;
 	}
-	if (is_high_surrogate(unit))
-	{
-		uint32		low = code_unit_at(at + 6, end);
-
-		if (low != NO_CODE_UNIT && is_low_surrogate(low))
-		{
-			append_character(out, 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00));
-			return at + 12;
-		}
-	}
-	if (unit == 0 || is_high_surrogate(unit) || is_low_surrogate(unit))
+	character = escaped_character(at, end, unit, &len);
+	if (character == 0)
 		appendBinaryStringInfo(out, REPLACEMENT, REPLACEMENT_LEN);
-	else if (unit < 0x80)
-		appendBinaryStringInfo(out, at, 6);
+	else if (character < 0x80)
+		appendBinaryStringInfo(out, at, len);
 	else
-		append_character(out, unit);
-	return at + 6;
+		append_character(out, character);
+	return at + len;
 }
 
 /* Copy the character at "at", no ASCII or NUL, if it is one; return what follows. */
 static const char *
 clean_character(StringInfo out, const char *at, const char *end)
 {
-	int			len = pg_utf_mblen((const unsigned char *) at);
+	int			len = *at != '\0' ? utf8_character_len(at, end) : 0;
 
-	if (*at != '\0' && len <= end - at && pg_utf8_islegal((const unsigned char *) at, len))
+	if (len > 0)
 	{
 		appendBinaryStringInfo(out, at, len);
 		return at + len;
@@ -302,15 +257,11 @@ smf_text_from_utf8(const char *text, size_t len)
 }
 
 /*
- * smf_json_parse
- *		A JSON text from the service as jsonb, in the current memory context.
- *
- * Returns NULL when it is no JSON, or JSON that is rejected, and then *reason
- * says why, fit for an error's detail.  Raises only what has nothing to do with
- * the text, such as a cancelled query or no memory.
+ * A JSON text as jsonb, made fit and parsed by Postgres; NULL, and the reason, when it is
+ * rejected.
  */
-Jsonb *
-smf_json_parse(const char *text, size_t len, const char **reason)
+static Jsonb *
+parse_cleaned(const char *text, size_t len, const char **reason)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext scratch = AllocSetContextCreate(caller, "sagemaker_fdw JSON", ALLOCSET_DEFAULT_SIZES);
@@ -356,6 +307,25 @@ smf_json_parse(const char *text, size_t len, const char **reason)
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
 	return result;
+}
+
+/*
+ * smf_json_parse
+ *		A JSON text from the service as jsonb, in the current memory context.
+ *
+ * Returns NULL when it is no JSON, or JSON that is rejected, and then *reason
+ * says why, fit for an error's detail.  Raises only what has nothing to do with
+ * the text, such as a cancelled query or no memory.
+ */
+Jsonb *
+smf_json_parse(const char *text, size_t len, const char **reason)
+{
+	Jsonb	   *built = NULL;
+
+	*reason = NULL;
+	if (GetDatabaseEncoding() == PG_UTF8)
+		built = smf_json_build(text, len);
+	return built ? built : parse_cleaned(text, len, reason);
 }
 
 /*

@@ -343,8 +343,11 @@ start_with_siblings(JobScan *state)
 	if (state->plan.in_turn)
 	{
 		dlist_foreach_modify(iter, &siblings)
-			nbegun += is_sibling(state, dlist_container(JobScan, sibling, iter.cur)) &&
-				has_begun(dlist_container(JobScan, sibling, iter.cur));
+		{
+			const JobScan *sibling = dlist_container(JobScan, sibling, iter.cur);
+
+			nbegun += is_sibling(state, sibling) && has_begun(sibling);
+		}
 		nmore = nbegun;
 	}
 

@@ -159,6 +159,11 @@ MemoryContextDelete(MemoryContext context)
 {
 }
 
+void
+MemoryContextReset(MemoryContext context)
+{
+}
+
 /* Free everything. */
 void
 fuzz_reset(void)
@@ -759,6 +764,47 @@ jsonb_in(PG_FUNCTION_ARGS)
 	return PointerGetDatum(jsonb);
 }
 
+/* Put a value that was made of JsonbValues into a tree. */
+static void
+add_value(Parse *parse, const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvObject:
+			begin_container(parse, JB_FOBJECT);
+			for (int i = 0; i < value->val.object.nPairs; i++)
+			{
+				const JsonbPair *pair = &value->val.object.pairs[i];
+
+				parse->top->key = pnstrdup(pair->key.val.string.val, pair->key.val.string.len);
+				add_value(parse, &pair->value);
+			}
+			parse->top = parse->top->parent;
+			break;
+		case jbvArray:
+			begin_container(parse, JB_FARRAY);
+			for (int i = 0; i < value->val.array.nElems; i++)
+				add_value(parse, &value->val.array.elems[i]);
+			parse->top = parse->top->parent;
+			break;
+		default:
+			if (parse->top == NULL)
+				add_member(make_tree(parse, JB_FARRAY | JB_FSCALAR), value);
+			else
+				add_member(parse->top, value);
+			break;
+	}
+}
+
+Jsonb *
+JsonbValueToJsonb(JsonbValue *value)
+{
+	Parse		parse = {0};
+
+	add_value(&parse, value);
+	return (Jsonb *) parse.root;
+}
+
 static char *
 number_chars(Datum number)
 {
@@ -778,6 +824,22 @@ int64_to_numeric(int64 number)
 
 	snprintf(text, sizeof(text), INT64_FORMAT, number);
 	return make_number(text);
+}
+
+/* number / 10 ^ scale */
+Numeric
+int64_div_fast_to_numeric(int64 number, int scale)
+{
+	char		text[64];
+
+	snprintf(text, sizeof(text), INT64_FORMAT "e-%d", number, scale);
+	return make_number(decimal_of(text));
+}
+
+Datum
+numeric_in(PG_FUNCTION_ARGS)
+{
+	return NumericGetDatum(make_number(decimal_of(PG_GETARG_CSTRING(0))));
 }
 
 /* As strcmp, of decimals without a sign. */
@@ -853,6 +915,19 @@ DirectFunctionCall2Coll(PGFunction func, Oid collation, Datum arg1, Datum arg2)
 	fcinfo->nargs = 2;
 	fcinfo->args[0].value = arg1;
 	fcinfo->args[1].value = arg2;
+	return func(fcinfo);
+}
+
+Datum
+DirectFunctionCall3Coll(PGFunction func, Oid collation, Datum arg1, Datum arg2, Datum arg3)
+{
+	LOCAL_FCINFO(fcinfo, 3);
+
+	memset(fcinfo, 0, SizeForFunctionCallInfo(3));
+	fcinfo->nargs = 3;
+	fcinfo->args[0].value = arg1;
+	fcinfo->args[1].value = arg2;
+	fcinfo->args[2].value = arg3;
 	return func(fcinfo);
 }
 
@@ -960,4 +1035,45 @@ JsonbIteratorNext(JsonbIterator **iterator, JsonbValue *value, bool skipNested)
 			return iterate_value(iterator, value, WJB_VALUE);
 	}
 	pg_unreachable();
+}
+
+static bool
+same_value(const JsonbValue *a, const JsonbValue *b)
+{
+	if (a->type != b->type)
+		return false;
+	switch (a->type)
+	{
+		case jbvString:
+			return a->val.string.len == b->val.string.len &&
+				memcmp(a->val.string.val, b->val.string.val, a->val.string.len) == 0;
+		case jbvNumeric:
+			return strcmp(number_chars(NumericGetDatum(a->val.numeric)),
+						  number_chars(NumericGetDatum(b->val.numeric))) == 0;
+		case jbvBool:
+			return a->val.boolean == b->val.boolean;
+		case jbvBinary:
+			return fuzz_same_json(a->val.binary.data, b->val.binary.data);
+		default:
+			return true;
+	}
+}
+
+/* Are both the same, in the same order? */
+bool
+fuzz_same_json(JsonbContainer *a, JsonbContainer *b)
+{
+	Tree	   *tree_a = TREE_OF(a);
+	Tree	   *tree_b = TREE_OF(b);
+
+	if (tree_a->header != tree_b->header)
+		return false;
+	for (int i = 0; i < tree_a->nmembers; i++)
+	{
+		if ((tree_a->header & JB_FOBJECT) != 0 && strcmp(tree_a->members[i].key, tree_b->members[i].key) != 0)
+			return false;
+		if (!same_value(&tree_a->members[i].value, &tree_b->members[i].value))
+			return false;
+	}
+	return true;
 }

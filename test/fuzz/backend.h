@@ -46,6 +46,7 @@ extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 extern void fuzz_reset(void);
 extern bool fuzz_raises(void (*function) (void *arg), void *arg);
+extern bool fuzz_same_json(JsonbContainer *a, JsonbContainer *b);
 extern JsonParseErrorType fuzz_parse_json(const char *text, size_t len, int encoding, Jsonb **parsed);
 
 extern uint8_t fuzz_byte(FuzzInput *input);

@@ -9,6 +9,8 @@
  */
 #include "backend.h"
 
+#include <time.h>
+
 #include "aws/providers/provider.c"
 
 static AwsCredentials kept;

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * document_fuzz.c
- *		The pass over JSON from the service, before Postgres's parser sees it.
+ *		The pass over JSON from the service, before Postgres's parser sees it, and the
+ *		builder that does without both.
  *
  * Input: a byte that chooses the database encoding, then the text.
  *
@@ -48,6 +49,37 @@ check_pass(const char *text, size_t len)
 		FUZZ_CHECK(fuzz_parse_json(once.data, once.len, PG_UTF8, &parsed) == JSON_SUCCESS);
 }
 
+/* What may be left to Postgres's parser, though that takes it: long numbers, and what gets longer. */
+static bool
+may_be_left(const char *text, size_t len)
+{
+	size_t		ndigits = 0;
+
+	if (pg_encoding_verifymbstr(PG_UTF8, text, len) != len || memchr(text, '\0', len) != NULL)
+		return true;
+	for (size_t i = 0; i < len; i++)
+	{
+		ndigits = strchr("0123456789.eE+-", text[i]) != NULL ? ndigits + 1 : 0;
+		if (ndigits > 1000)
+			return true;
+	}
+	return false;
+}
+
+/* Both ways make the same of a text. */
+static void
+check_build(const char *text, size_t len)
+{
+	const char *reason;
+	Jsonb	   *built = smf_json_build(text, len);
+	Jsonb	   *parsed = parse_cleaned(text, len, &reason);
+
+	if (built != NULL)
+		FUZZ_CHECK(parsed != NULL && fuzz_same_json(&built->root, &parsed->root));
+	else
+		FUZZ_CHECK(parsed == NULL || may_be_left(text, len));
+}
+
 static void
 check_parse(const char *text, size_t len)
 {
@@ -90,6 +122,8 @@ check(void *arg)
 	Text	   *text = arg;
 
 	check_pass(text->bytes, text->len);
+	if (fuzz_encoding == PG_UTF8)
+		check_build(text->bytes, text->len);
 	check_parse(text->bytes, text->len);
 	check_text(text->bytes, text->len);
 }

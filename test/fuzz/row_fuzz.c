@@ -9,6 +9,8 @@
  */
 #include "backend.h"
 
+#include <time.h>
+
 #include "fdw/row.c"
 #include "fdw/value.c"
 

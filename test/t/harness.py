@@ -363,6 +363,18 @@ def main(test):
     tap.end()
 
 
+def build_library(directory, name, sources):
+    """Make a library of functions of SQL from sources of the project; its path."""
+    include = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--includedir-server"], check=True,
+                             capture_output=True, encoding="utf-8").stdout.strip()
+    library = os.path.join(directory, name + ".so")
+    subprocess.run(["cc", "-std=gnu99", "-O2", "-g", "-shared", "-fPIC", "-Wall", "-Werror", "-D_GNU_SOURCE",
+                    "-I", "src", "-I", include, "-o", library, *sources], check=True,
+                   cwd=os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+    os.chmod(directory, 0o755)
+    return library
+
+
 def another_session():
     return Session(os.environ["SAGEMAKER_FDW_TEST_DATABASE"])
 

@@ -4,13 +4,11 @@ What is tested is src/jobs/proof.c, by SQL functions of a library that is made h
 """
 import copy
 import json
-import os
 import pathlib
 import re
-import subprocess
 import tempfile
 
-from harness import main
+from harness import build_library, main
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 MODEL = json.loads((TOP / "test/service/training_job.json").read_text(encoding="utf-8"))
@@ -371,18 +369,6 @@ def jsonb(job):
     return "'%s'::jsonb" % text.replace("'", "''")
 
 
-def build(directory):
-    """Make the library, and return its path."""
-    include = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--includedir-server"], check=True,
-                             capture_output=True, encoding="utf-8").stdout.strip()
-    library = os.path.join(directory, "proof.so")
-    sources = ["test/t/proof_functions.c", "src/jobs/proof.c", "src/jobs/attribute.c", "src/jobs/timestamp.c"]
-    subprocess.run(["cc", "-std=gnu99", "-O2", "-g", "-shared", "-fPIC", "-Wall", "-Werror", "-D_GNU_SOURCE",
-                    "-I", "src", "-I", include, "-o", library, *sources], check=True, cwd=TOP)
-    os.chmod(directory, 0o755)
-    return library
-
-
 def create_functions(session, library):
     for name, arguments, result in [("proof_may_ask", "jsonb, bigint", "boolean"),
                                     ("proof_same_version", "jsonb, jsonb", "boolean"),
@@ -447,7 +433,8 @@ def test_differences(session, tap):
 
 def test(session, tap):
     with tempfile.TemporaryDirectory(prefix="sagemaker_fdw.", dir="/tmp") as directory:
-        create_functions(session, build(directory))
+        create_functions(session, build_library(directory, "proof", [
+            "test/t/proof_functions.c", "src/jobs/proof.c", "src/jobs/attribute.c", "src/jobs/timestamp.c"]))
         test_may_ask(session, tap)
         test_same_version(session, tap)
         test_proof(session, tap)

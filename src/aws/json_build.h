@@ -1,0 +1,15 @@
+/*-------------------------------------------------------------------------
+ *
+ * json_build.h
+ *		JSON from the service as jsonb, in one pass.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMF_JSON_BUILD_H
+#define SMF_JSON_BUILD_H
+
+#include "utils/jsonb.h"
+
+extern Jsonb *smf_json_build(const char *text, size_t len);
+
+#endif							/* SMF_JSON_BUILD_H */

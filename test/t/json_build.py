@@ -1,0 +1,124 @@
+"""The builder of jsonb: what it makes of a text is what Postgres's parser makes, to the last byte.
+
+	json_build.py [TEXTS [SEED]]
+
+What is tested is src/aws/json_build.c, by SQL functions of a library that is made here
+(json_build_functions.c): by a table of cases, and on TEXTS texts (100,000) that are changed at random.
+Run below test/with-service.
+"""
+import json
+import sys
+import tempfile
+
+from harness import build_library, control, main
+
+SEED = 1900
+
+# What is taken as it is: it is valid, and Postgres's parser is asked what it makes of it.
+TAKEN = [
+    ("an empty object", b"{}"),
+    ("an empty array with space", b" [ \t\r\n ] "),
+    ("a string alone", b'"text"'),
+    ("words and numbers", b'[true, false, null, 0, -1, 12.50, 1e3, 1E-3, -0, -0.0, 0.0, 1.0e+2]'),
+    ("eighteen digits and more", b"[999999999999999999, -999999999999999999, 0.999999999999999999, 9999999999999999999,"
+                                 b"0.0000000000000000001, 123456789.1234567890, 100000000000000000000000000000001]"),
+    ("exponents up to 400", b"[1e400, 1e-400, 1.5E+0400, 0e400]"),
+    ("epoch seconds", b'{"CreationTime": 1719900000.123, "TrainingEndTime": 1719900000, "Other": 1.719900000E9}'),
+    ("escapes", br'["\"\\\/\b\f\n\r\t\u0041\u00e9\u20ac\ud83d\ude00"]'),
+    ("characters that are no ASCII", "[\"é€😀\", \"\x7f\"]".encode()),
+    ("what is no character", b'["\x80\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\x00b", "\xf0\x9f\x98"]'),
+    ("NUL and halves of pairs", br'["\u0000", "\ud83d", "\ude00\ud83d", "\ud83d\u0041", "\ud83d\ud83d\ude00"]'),
+    ("bytes that are none", b'["' + b"\xff" * 50 + b'", {"' + b"\xfe" * 3 + b'": 1}]'),
+    ("equal keys: the last one counts", br'{"a": 1, "b": 2, "a": null, "\u0062": {"a": 1, "a": [2]}}'),
+    ("keys by length, then bytes", b'{"bb": 1, "a": 2, "b": 3, "aaa": 4, "": 5, "\xc3\xa9": 6}'),
+    ("thirteen keys, in jsonb's order", json.dumps({"k%02d" % i: i for i in range(13)}).encode()),
+    ("thirteen keys, the other way round", json.dumps({"k%02d" % i: i for i in reversed(range(13))}).encode()),
+    ("ten thousand keys, each of them twice",
+     b"{" + b",".join(b'"%d": %d' % (i * 7919 % 10000, i) for i in range(20000)) + b"}"),
+    ("ten thousand elements", json.dumps(list(range(10000))).encode()),
+    ("512 levels", b"[" * 512 + b"]" * 512),
+    ("512 levels of objects", b'{"a":' * 511 + b"{}" + b"}" * 511),
+    ("a string of 300 kB", b'["' + b"x" * 300000 + br'\n"]'),
+]
+
+# What is not taken, and what Postgres's way says of it: rejected, or jsonb.
+LEFT = [
+    ("nothing", b"", False),
+    ("space", b"  ", False),
+    ("513 levels", b"[" * 513 + b"]" * 513, False),
+    ("an exponent of 401", b"[1e401]", False),
+    ("an exponent that no integer holds", b"[1e99999999999999999999]", False),
+    ("a number of 1,001 digits", b"[" + b"1" * 1001 + b"]", True),
+    ("a text of 16 MB and more", b'["' + b"x" * (16 * 1024 * 1024) + b'"]', True),
+    ("more bytes that are no characters than there is room for", b'["' + b"\xff" * 1000 + b'"]', True),
+    ("an open string", b'["a', False),
+    ("an open escape", b'["\\', False),
+    ("an escape that is none", br'["\x"]', False),
+    ("an escape of NUL itself", b'["\\\x00"]', False),
+    ("an escape with three digits", br'["\u12G4"]', False),
+    ("a control character", b'["\x1f"]', False),
+    ("a line break in a string", b'["\n"]', False),
+    ("a form feed as space", b"[\f1]", False),
+    ("NUL behind it", b"{}\x00", False),
+    ("text behind it", b"{} {}", False),
+    ("a comma at the end", b"[1,]", False),
+    ("a comma at the end of an object", b'{"a": 1,}', False),
+    ("two commas", b"[1,,2]", False),
+    ("a key that is no string", b"{a: 1}", False),
+    ("no colon", b'{"a" 1}', False),
+    ("no value", b'{"a":}', False),
+    ("the other bracket", b'{"a": 1]', False),
+    ("a leading zero", b"[01]", False),
+    ("a sign", b"[+1]", False),
+    ("a sign alone", b"[-]", False),
+    ("no digits behind the point", b"[1.]", False),
+    ("no digits before the point", b"[.5]", False),
+    ("no digits in the exponent", b"[1e]", False),
+    ("a longer word", b"[nulll]", False),
+    ("a shorter word", b"[tru]", False),
+    ("letters behind a number", b"[1x]", False),
+]
+
+
+def literal(text):
+    return "'\\x%s'::bytea" % text.hex()
+
+
+def test_cases(session, tap):
+    for title, text in TAKEN:
+        tap.equal(session.run("SELECT json_both(%s)" % literal(text)), ["built, the same"], "built: " + title)
+    for title, text, parsed in LEFT:
+        tap.equal(session.run("SELECT json_both(%s)" % literal(text)), ["left, " + ("parsed" if parsed else "rejected")],
+                  "left to Postgres's parser: " + title)
+
+
+def corpus():
+    """Documents of jobs as the endpoint serves them, and those cases that are not large, nor left for their size."""
+    names = json.loads(control("names"))
+    documents = [control("document?name=" + name) for name in names[::max(len(names) // 40, 1)]]
+    return [document if isinstance(document, bytes) else document.encode() for document in documents] + [
+        text for text in [text for _, text in TAKEN] + [text for _, text, parsed in LEFT if not parsed] if len(text) < 5000]
+
+
+def test_changed(session, tap, texts, seed):
+    session.run("CREATE TABLE corpus AS SELECT ARRAY[%s] AS texts" % ", ".join(map(literal, corpus())))
+    answer = session.run("SELECT json_compare(texts, %d, %d) FROM corpus" % (seed, texts))
+    built, rejected = (int(part.split()[0]) for part in answer[0].split(", "))
+    tap.equal(built + rejected, texts, "both ways make the same of %d texts, seed %d: %s" % (texts, seed, answer[0]))
+    tap.ok(built > texts / 5 and rejected > texts / 5, "... of which each a fifth and more are built, and rejected", answer[0])
+
+
+def test(session, tap):
+    texts = int(sys.argv[1]) if len(sys.argv) > 1 else 100000
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else SEED
+    with tempfile.TemporaryDirectory(prefix="sagemaker_fdw.", dir="/tmp") as directory:
+        library = build_library(directory, "json_build", ["test/t/json_build_functions.c", "src/aws/json_build.c"])
+        for declaration in ("json_both(bytea) RETURNS text", "json_compare(bytea[], bigint, bigint) RETURNS text",
+                            "json_time(bytea, integer, boolean) RETURNS void"):
+            session.run("CREATE FUNCTION %s LANGUAGE C STRICT AS '%s'" % (declaration, library))
+        test_cases(session, tap)
+        test_changed(session, tap, texts, seed)
+
+
+if __name__ == "__main__":
+    main(test)
