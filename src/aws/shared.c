@@ -21,8 +21,6 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
-#define MAX_PARTS 3
-
 /* What stands before a part's body in shared memory. */
 typedef struct SharedHead
 {
@@ -32,8 +30,7 @@ typedef struct SharedHead
 
 #define HEAD_SIZE MAXALIGN(sizeof(SharedHead))
 
-static SharedPart *parts[MAX_PARTS];
-static int	nparts = 0;
+static SharedPart *parts = NULL;	/* all that were asked for */
 static shmem_request_hook_type next_request_hook = NULL;
 static shmem_startup_hook_type next_startup_hook = NULL;
 
@@ -76,8 +73,8 @@ request_segments(void)
 {
 	if (next_request_hook != NULL)
 		next_request_hook();
-	for (int i = 0; i < nparts; i++)
-		RequestAddinShmemSpace(segment_size(parts[i]));
+	for (SharedPart *part = parts; part != NULL; part = part->next)
+		RequestAddinShmemSpace(segment_size(part));
 }
 
 /* Runs when the cluster starts, and again when it does after a backend has crashed. */
@@ -87,14 +84,14 @@ make_segments(void)
 	if (next_startup_hook != NULL)
 		next_startup_hook();
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	for (int i = 0; i < nparts; i++)
+	for (SharedPart *part = parts; part != NULL; part = part->next)
 	{
 		bool		found;
-		void	   *segment = ShmemInitStruct(parts[i]->name, segment_size(parts[i]), &found);
+		void	   *segment = ShmemInitStruct(part->name, segment_size(part), &found);
 
 		if (!found)
-			init_segment(parts[i], segment);
-		use_segment(parts[i], segment);
+			init_segment(part, segment);
+		use_segment(part, segment);
 	}
 	LWLockRelease(AddinShmemInitLock);
 }
@@ -107,9 +104,11 @@ make_segments(void)
 void
 smf_shared_request(SharedPart *part)
 {
-	Assert(nparts < MAX_PARTS);
-	parts[nparts++] = part;
-	if (!process_shared_preload_libraries_in_progress || nparts > 1)
+	bool		first = parts == NULL;
+
+	part->next = parts;
+	parts = part;
+	if (!process_shared_preload_libraries_in_progress || !first)
 		return;
 	next_request_hook = shmem_request_hook;
 	shmem_request_hook = request_segments;

@@ -21,6 +21,9 @@ typedef struct SharedPart
 	size_t		(*size) (const struct SharedPart *part, bool shared);	/* bytes */
 	void		(*init) (const struct SharedPart *part, void *body, bool shared);
 
+	/* the next one that was asked for; NULL: none */
+	struct SharedPart *next;
+
 	/* what smf_shared_attach finds */
 	bool		shared;			/* with other sessions? */
 	void	   *body;			/* the user's; NULL: not attached yet */
