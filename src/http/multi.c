@@ -192,7 +192,7 @@ smf_multi_close(void)
 	smf_http.started = false;
 }
 
-/* ----- calls that can start a thread ----- */
+/* ----- easy handles: without a multi handle they start no thread ----- */
 
 /*
  * smf_multi_take_handle
@@ -202,13 +202,7 @@ smf_multi_close(void)
 CURL *
 smf_multi_take_handle(void)
 {
-	sigset_t	before;
-	CURL	   *easy;
-
-	block_signals(&before);
-	easy = nidle > 0 ? idle[--nidle] : curl_easy_init();
-	restore_signals(&before);
-	return easy;
+	return nidle > 0 ? idle[--nidle] : curl_easy_init();
 }
 
 /*
@@ -218,9 +212,6 @@ smf_multi_take_handle(void)
 void
 smf_multi_give_back_handle(CURL *easy)
 {
-	sigset_t	before;
-
-	block_signals(&before);
 	if (nidle < IDLE_HANDLES_MAX)
 	{
 		curl_easy_reset(easy);
@@ -228,8 +219,9 @@ smf_multi_give_back_handle(CURL *easy)
 	}
 	else
 		curl_easy_cleanup(easy);
-	restore_signals(&before);
 }
+
+/* ----- calls that can start a thread ----- */
 
 /*
  * smf_multi_add

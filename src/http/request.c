@@ -24,7 +24,7 @@
 /* All response headers of one request together, in bytes. */
 #define HEADERS_MAX (64 * 1024)
 
-/* The first allocations for a response: its body, if no length is announced, and its headers. */
+/* The first allocations for a response: its body, if its length is not announced, and its headers. */
 #define BODY_INITIAL (16 * 1024)
 #define HEAD_INITIAL 1024
 
@@ -33,13 +33,13 @@
 
 /* ----- buffers ----- */
 
-/* Overwrite and free a buffer; NULL is ignored. */
+/* Overwrite what a buffer holds, and free it; NULL is ignored. */
 static void
-forget(char *buffer, size_t size)
+forget(char *buffer, size_t len)
 {
 	if (buffer == NULL)
 		return;
-	OPENSSL_cleanse(buffer, size);
+	OPENSSL_cleanse(buffer, len);
 	free(buffer);
 }
 
@@ -60,7 +60,7 @@ reserve(char **buffer, size_t *size, size_t len, size_t more, size_t initial)
 		return false;
 	if (*buffer != NULL)
 		memcpy(grown, *buffer, len);
-	forget(*buffer, *size);
+	forget(*buffer, len);
 	*buffer = grown;
 	*size = want;
 	return true;
@@ -77,6 +77,18 @@ sent_callback(void *arg, char *peer, char *local, int peer_port, int local_port)
 }
 #endif
 
+/* What is to be allocated for the body at first: all of it, if its length is announced. */
+static size_t
+initial_size(const HttpRequest *request)
+{
+	curl_off_t	announced = 0;
+
+	if (curl_easy_getinfo(request->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced) != CURLE_OK ||
+		announced <= 0 || announced > request->max_response_size)
+		return BODY_INITIAL;
+	return announced + 1;
+}
+
 /* A piece of the body has come. */
 static size_t
 body_callback(char *data, size_t one, size_t len, void *arg)
@@ -89,7 +101,8 @@ body_callback(char *data, size_t one, size_t len, void *arg)
 		request->failure_text = "the body is larger than max_response_size";
 		return 0;
 	}
-	if (!reserve(&request->body, &request->body_size, request->body_len, len, BODY_INITIAL))
+	if (!reserve(&request->body, &request->body_size, request->body_len, len,
+				 request->body ? 0 : initial_size(request)))
 	{
 		request->failure = SMF_HTTP_NO_MEMORY;
 		return 0;
@@ -98,6 +111,15 @@ body_callback(char *data, size_t one, size_t len, void *arg)
 	request->body_len += len;
 	request->body[request->body_len] = '\0';
 	return len;
+}
+
+/* What came of headers so far counts no more. */
+static void
+forget_head(HttpRequest *request)
+{
+	if (request->head != NULL)
+		OPENSSL_cleanse(request->head, request->head_len);
+	request->head_len = 0;
 }
 
 /* A line of the headers has come. */
@@ -109,7 +131,7 @@ header_callback(char *data, size_t one, size_t len, void *arg)
 
 	/* A status line begins a new response: 100-continue came before it. */
 	if (len >= 5 && memcmp(data, "HTTP/", 5) == 0)
-		request->head_len = 0;
+		forget_head(request);
 
 	/* The cap is for all that comes, so that 1xx responses without end are too many. */
 	request->head_seen += len;
@@ -291,8 +313,8 @@ smf_http_request_delete(HttpRequest *request)
 #if !KEEPS_CERTIFICATES
 	free(request->ca_bundle);
 #endif
-	forget(request->body, request->body_size);
-	forget(request->head, request->head_size);
+	forget(request->body, request->body_len);
+	forget(request->head, request->head_len);
 	free(request);
 }
 
@@ -308,10 +330,10 @@ smf_http_request_reset(HttpRequest *request)
 	request->failure = SMF_HTTP_PENDING;
 	request->failure_text = NULL;
 	request->status = 0;
-	request->body_len = 0;
 	if (request->body != NULL)
-		request->body[0] = '\0';
-	request->head_len = 0;
+		OPENSSL_cleanse(request->body, request->body_len);
+	request->body_len = 0;
+	forget_head(request);
 	request->head_seen = 0;
 	request->error[0] = '\0';
 }
