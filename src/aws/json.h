@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json.h
- *		JSON from the service, made fit for Postgres and parsed by it.
+ *		JSON from the service as jsonb.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +17,7 @@
 #define SMF_JSON_EXPONENT_MAX 400
 
 extern Jsonb *smf_json_parse(const char *text, size_t len, const char **reason);
+extern Jsonb *smf_json_parse_secrets(const char *text, size_t len, const char **reason);
 extern char *smf_json_member(const Jsonb *object, const char *key);
 extern char *smf_text_from_utf8(const char *text, size_t len);
 

@@ -13,8 +13,9 @@
  * U+FFFD.  Of equal keys the last one counts.  A number is the numeric that numeric_in
  * makes of it.
  *
- * Not accounted for: large texts, whose jsonb might be larger than Postgres allows, and
- * numbers of more than a thousand digits.
+ * Not accounted for: texts that are larger than any of the service's, and numbers of more
+ * than a thousand digits.  What was read stays in memory until the next text is: this is
+ * not for secrets.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,8 +29,8 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
-/* Longest text; a jsonb has at most ten times its size. */
-#define TEXT_MAX (16 * 1024 * 1024)
+/* Longest text: what is needed on the way can be allocated then. */
+#define TEXT_MAX (32 * 1024 * 1024)
 
 /* Memory that is kept for the next text. */
 #define ARENA_KEPT (256 * 1024)
@@ -135,10 +136,13 @@ decode_string(Builder *builder, const char *start, JsonbValue *value)
 		builder->decoded_at = builder->decoded;
 		builder->decoded_end = builder->decoded + size;
 	}
+
+	/* Copy what was read of it. */
 	decoded = builder->decoded_at;
 	if (!put(builder, start, builder->at - start))
 		return false;
 
+	/* Copy the rest in runs, and what stands between them decoded, or replaced. */
 	for (;;)
 	{
 		const char *run = builder->at;
@@ -170,6 +174,8 @@ decode_string(Builder *builder, const char *start, JsonbValue *value)
 		else
 			return false;		/* a control character */
 	}
+
+	/* It ends with its quote. */
 	value->val.string.val = decoded;
 	value->val.string.len = builder->decoded_at - decoded;
 	builder->at++;
@@ -536,6 +542,12 @@ build_text(const char *text, size_t len)
 	return builder.at == builder.end ? JsonbValueToJsonb(&value) : NULL;
 }
 
+static Jsonb *
+copy_of(const Jsonb *json)
+{
+	return memcpy(palloc(VARSIZE(json)), json, VARSIZE(json));
+}
+
 /*
  * smf_json_build
  *		A JSON text from the service as jsonb, in the current memory context; NULL if it is to
@@ -549,8 +561,7 @@ smf_json_build(const char *text, size_t len)
 	/* What was needed for one text is used for the next. */
 	static MemoryContext arena = NULL;
 	MemoryContext caller = CurrentMemoryContext;
-	Jsonb	   *built;
-	Jsonb	   *result = NULL;
+	Jsonb	   *volatile built = NULL;
 
 	if (len > TEXT_MAX)
 		return NULL;
@@ -558,16 +569,26 @@ smf_json_build(const char *text, size_t len)
 		arena = AllocSetContextCreate(TopMemoryContext, "sagemaker_fdw JSON",
 									  ARENA_KEPT, ARENA_KEPT, ALLOCSET_DEFAULT_MAXSIZE);
 
-	/* an error may have left something there */
+	/* Build it in the arena, where an error may have left something. */
 	MemoryContextReset(arena);
-	MemoryContextSwitchTo(arena);
-	built = build_text(text, len);
-	MemoryContextSwitchTo(caller);
-	if (built != NULL)
+	PG_TRY();
 	{
-		result = palloc(VARSIZE(built));
-		memcpy(result, built, VARSIZE(built));
+		MemoryContextSwitchTo(arena);
+		built = build_text(text, len);
 	}
+	PG_CATCH();
+	{
+		/* no room on the stack, or in a jsonb, is json.c's to say */
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_TO_CATEGORY(ERRCODE_PROGRAM_LIMIT_EXCEEDED))
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+
+	/* Hand it up in memory of its size. */
+	if (built != NULL)
+		built = copy_of(built);
 	MemoryContextReset(arena);
-	return result;
+	return built;
 }

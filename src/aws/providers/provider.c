@@ -455,7 +455,7 @@ smf_provider_read_json(const char *body, size_t len, const char *below,
 					   const char *const *names, char **values, int nvalues)
 {
 	const char *reason;
-	Jsonb	   *json = smf_json_parse(body, len, &reason);
+	Jsonb	   *json = smf_json_parse_secrets(body, len, &reason);
 	JsonbContainer *object = json && JB_ROOT_IS_OBJECT(json) ? &json->root : NULL;
 	JsonbValue	value;
 
