@@ -35,6 +35,7 @@
 #include "fdw/analyze.h"
 #include "fdw/role.h"
 #include "fdw/scan.h"
+#include "jobs/stream.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"

@@ -21,7 +21,6 @@
 #include "http/http.h"
 #include "jobs/document.h"
 #include "jobs/operation.h"
-#include "jobs/stream.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"

@@ -11,7 +11,7 @@
 #include "access/attnum.h"
 #include "access/tupdesc.h"
 #include "jobs/attribute.h"
-#include "jobs/stream.h"
+#include "jobs/job.h"
 #include "nodes/bitmapset.h"
 #include "nodes/nodes.h"
 #include "option.h"

@@ -14,7 +14,6 @@
 #include "http/http.h"
 #include "jobs/document.h"
 #include "jobs/operation.h"
-#include "jobs/stream.h"
 #include "jobs/trust.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"

@@ -9,7 +9,7 @@
 #define SMF_LOOKUP_H
 
 #include "jobs/attribute.h"
-#include "jobs/stream.h"
+#include "jobs/job.h"
 
 extern List *smf_wanted_add(List *wanted, const SmfAttribute *attribute, char *value,
 							const char *region, const char *account_id);

@@ -477,8 +477,8 @@ ended_share(PlannerInfo *root, RelOptInfo *rel)
 
 		if (column->name != NULL && column->attribute != NULL &&
 			strcmp(column->attribute->api_name, "TrainingJobStatus") == 0 && type_is_enum(column->type_id))
-			return 1 - Min(status_share(root, rel, column, "InProgress") +
-						   status_share(root, rel, column, "Stopping"), 1);
+			return Min(status_share(root, rel, column, "Completed") + status_share(root, rel, column, "Failed") +
+					   status_share(root, rel, column, "Stopped"), 1);
 	}
 	return 1;
 }

@@ -10,7 +10,7 @@
 
 #include "access/stratnum.h"
 #include "fdw/column.h"
-#include "jobs/stream.h"
+#include "jobs/job.h"
 #include "nodes/primnodes.h"
 
 /* The form of a condition. */

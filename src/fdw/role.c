@@ -15,7 +15,6 @@
 #include "fdw/role.h"
 #include "fdw/scan.h"
 #include "foreign/fdwapi.h"
-#include "jobs/stream.h"
 #include "miscadmin.h"
 
 int			smf_max_calls = 100000;

@@ -9,7 +9,7 @@
 #define SMF_ROW_H
 
 #include "fdw/column.h"
-#include "jobs/stream.h"
+#include "jobs/job.h"
 #include "nodes/bitmapset.h"
 #include "option.h"
 

@@ -12,6 +12,7 @@
 #include "fdw/request.h"
 #include "fdw/row.h"
 #include "fdw/scan_plan.h"
+#include "jobs/stream.h"
 #include "nodes/execnodes.h"
 
 /* Setting sagemaker_fdw.progress_interval, in milliseconds. */

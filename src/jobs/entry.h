@@ -9,7 +9,7 @@
 #define SMF_ENTRY_H
 
 #include "jobs/proof.h"
-#include "jobs/stream.h"
+#include "jobs/job.h"
 #include "jobs/walk.h"
 
 /* How far a job has come. */

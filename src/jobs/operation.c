@@ -49,6 +49,28 @@ smf_operation_name(JobOperation operation)
 	pg_unreachable();
 }
 
+/*
+ * smf_source_operation
+ *		The operation whose pages say which jobs there are.  Not for SMF_FROM_NAMES, which
+ *		has none.
+ */
+JobOperation
+smf_source_operation(JobSource source)
+{
+	switch (source)
+	{
+		case SMF_FROM_LIST:
+			return SMF_OP_LIST_TRAINING_JOBS;
+		case SMF_FROM_TUNING_JOB:
+			return SMF_OP_LIST_FOR_TUNING_JOB;
+		case SMF_FROM_SEARCH:
+			return SMF_OP_SEARCH;
+		case SMF_FROM_NAMES:
+			break;
+	}
+	pg_unreachable();
+}
+
 /* Append "key": "value", unless there is no value. */
 static void
 append_string_member(StringInfo body, const char *key, const char *value)

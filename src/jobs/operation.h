@@ -23,6 +23,18 @@ typedef enum JobOperation
 
 #define SMF_JOB_OPERATIONS (SMF_OP_LIST_TAGS + 1)
 
+/* Where it is learnt which jobs there are. */
+typedef enum JobSource
+{
+	SMF_FROM_NAMES,				/* it is told: each is described */
+	SMF_FROM_LIST,				/* pages of ListTrainingJobs */
+	SMF_FROM_TUNING_JOB,		/* pages of ListTrainingJobsForHyperParameterTuningJob */
+	SMF_FROM_SEARCH				/* pages of Search, which hold whole records */
+} JobSource;
+
+/* So many sources there are. */
+#define SMF_SOURCES (SMF_FROM_SEARCH + 1)
+
 /* Largest page that the service gives. */
 #define SMF_PAGE_SIZE_MAX 100
 
@@ -77,6 +89,7 @@ typedef struct JobQuery
 } JobQuery;
 
 extern const char *smf_operation_name(JobOperation operation);
+extern JobOperation smf_source_operation(JobSource source);
 
 extern void smf_job_query_init(JobQuery *query);
 extern char *smf_search_time(int64 seconds);
