@@ -288,27 +288,33 @@ smf_demand_raw_members(PlannerInfo *root, RelOptInfo *rel, const TableRef *table
 /* ----- rows ----- */
 
 /*
- * smf_demand_rows
- *		The number of rows that the query reads from this table, or from this partition of
- *		it, at the most, 0 if it may be all: a LIMIT that nothing stands between.
- *
- * "all_known" is whether all conditions are decided before a job's own calls.
+ * Does nothing stand between the rows of the table, or of its partitions, and the query's: no
+ * join, and no sort, which reads all of them?
  */
-double
-smf_demand_rows(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool all_known)
+static bool
+rows_are_the_query_s(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
 {
 	Query	   *query = root->parse;
 	Relids		table = rel->top_parent_relids ? rel->top_parent_relids : rel->relids;
 
-	if (root->limit_tuples < 1 || query->limitOption == LIMIT_OPTION_WITH_TIES)
-		return 0;
-	/* a join, or a condition that is decided late, can drop rows after they are read */
-	if (!bms_equal(root->all_baserels, table) ||
-		!all_known || query->rowMarks != NIL || query->setOperations != NULL)
-		return 0;
-	/* and a sort reads all rows */
-	if (!pathkeys_contained_in(root->sort_pathkeys, path->path.pathkeys) ||
-		(query->sortClause != NIL && root->sort_pathkeys == NIL))
+	return bms_equal(root->all_baserels, table) && query->rowMarks == NIL && query->setOperations == NULL &&
+		pathkeys_contained_in(root->sort_pathkeys, path->path.pathkeys) &&
+		(query->sortClause == NIL || root->sort_pathkeys != NIL);
+}
+
+/*
+ * smf_demand_rows
+ *		The number of rows that the query reads from this table, or from this partition of
+ *		it, at the most, 0 if it may be all: a LIMIT that nothing stands between.
+ *
+ * "all_known" is whether all conditions are decided before a job's own calls: one that is
+ * decided late drops rows after they are read.
+ */
+double
+smf_demand_rows(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool all_known)
+{
+	if (root->limit_tuples < 1 || root->parse->limitOption == LIMIT_OPTION_WITH_TIES ||
+		!all_known || !rows_are_the_query_s(root, rel, path))
 		return 0;
 	return Min(root->limit_tuples, MOST_JOBS);
 }
@@ -430,6 +436,20 @@ may_be_excluded(PlannerInfo *root, RelOptInfo *rel, List *keys)
 	return false;
 }
 
+/* Does one of the conditions, RestrictInfo *, read one of the columns in the keys? */
+static bool
+reads_any_of(RelOptInfo *rel, List *conditions, List *keys)
+{
+	Bitmapset  *columns = NULL;
+	Bitmapset  *read = NULL;
+	ListCell   *lc;
+
+	pull_varattnos((Node *) keys, rel->relid, &columns);
+	foreach(lc, conditions)
+		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, rel->relid, &read);
+	return bms_overlap(read, columns);
+}
+
 /*
  * Are all rows read before the query has its first one?  An aggregate of the whole does
  * that, and so does the sort, or the hash table, that an order of the only table needs
@@ -450,27 +470,39 @@ all_come_first(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
 	return nsorted == 0;
 }
 
+/* May the query be content with the rows of one page, by a LIMIT or since it is an EXISTS? */
+static bool
+a_page_may_do(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
+{
+	/* of an EXISTS the planner says no more than that one row is read */
+	double		rows = root->limit_tuples >= 1 ? root->limit_tuples : root->tuple_fraction;
+
+	return rows >= 1 && rows <= SMF_PAGE_SIZE_MAX && rows_are_the_query_s(root, rel, path);
+}
+
 /*
  * smf_demand_in_turn
  *		Is the partition better asked after its siblings than beside them, since the query may
  *		end at a row of theirs?
  *
  * It is where the siblings have few rows each, so that nobody waits long for its turn:
- * "looked_up" is whether the path looks up jobs by name, "filtered" whether conditions of the
- * table may refuse jobs of a list.
+ * "looked_up" is whether the path looks up jobs by name.  "nested" are the conditions that
+ * other tables give it: where one of them is on a partition key, the executor may leave out
+ * partitions, and these are not to be asked by their siblings.
  */
 bool
-smf_demand_in_turn(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool looked_up, bool filtered)
+smf_demand_in_turn(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool looked_up, List *nested)
 {
-	/* a page of a list gives the rows that a small LIMIT wants, but for what is refused */
-	if (!looked_up && (filtered || root->limit_tuples > SMF_PAGE_SIZE_MAX ||
-					   smf_demand_rows(root, rel, path, true) == 0))
+	List	   *keys;
+
+	/* a page of a list gives the rows that are wanted, but for what conditions refuse */
+	if (!looked_up && (rel->baserestrictinfo != NIL || nested != NIL || !a_page_may_do(root, rel, path)))
 		return false;
-	return rel->reloptkind == RELOPT_OTHER_MEMBER_REL && enable_async_append &&
-		path->path.pathkeys == NIL &&
-		smf_demand_query_may_end(root) && !gives_all_rows(root, rel) &&
-		!all_come_first(root, rel, path) &&
-		!may_be_excluded(root, rel, smf_demand_partition_keys(root, rel->relid));
+	if (rel->reloptkind != RELOPT_OTHER_MEMBER_REL || !enable_async_append || path->path.pathkeys != NIL ||
+		!smf_demand_query_may_end(root) || gives_all_rows(root, rel) || all_come_first(root, rel, path))
+		return false;
+	keys = smf_demand_partition_keys(root, rel->relid);
+	return !may_be_excluded(root, rel, keys) && !reads_any_of(rel, nested, keys);
 }
 
 /*

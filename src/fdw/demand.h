@@ -22,7 +22,7 @@ extern bool smf_demand_may_end(PlannerInfo *root, RelOptInfo *rel, double bound)
 extern int	smf_demand_from_parent(PlannerInfo *root, RelOptInfo *rel, const TableRef *table,
 								   const ForeignPath *path, bool in_turn);
 extern bool smf_demand_in_turn(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path,
-							   bool looked_up, bool filtered);
+							   bool looked_up, List *nested);
 
 extern bool smf_demand_awaits_value(Node *node, void *context);
 

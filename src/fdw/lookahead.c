@@ -29,8 +29,9 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* Rows in a batch. */
+/* Rows in a batch, and jobs in one of several rows: all of them are in memory at once. */
 #define BATCH_ROWS 64
+#define BATCH_JOBS 256
 
 /* A scan of the inner side. */
 typedef struct AheadScan
@@ -165,10 +166,14 @@ add_scans(LookAheadState *state, Plan *inner)
 			if (((Result *) inner)->resconstantqual == NULL && outerPlan(inner) != NULL)
 				add_scans(state, outerPlan(inner));
 			break;
-		case T_Limit:
 		case T_Sort:
 		case T_Agg:
 			add_scans(state, outerPlan(inner));
+			break;
+		case T_Limit:
+			if (smf_limit_takes_one(((Limit *) inner)->limitCount, ((Limit *) inner)->limitOffset) &&
+				IsA(outerPlan(inner), ForeignScan))
+				add_scans(state, outerPlan(inner));
 			break;
 		default:
 			break;
@@ -188,10 +193,11 @@ find_scans(LookAheadState *state)
 	MemoryContextSwitchTo(old);
 }
 
-/* Note which jobs the scans would look up with the parameters as they are now. */
-static void
+/* Note which jobs the scans would look up with the parameters as they are now; how many. */
+static int
 note_row(LookAheadState *state)
 {
+	int			njobs = 0;
 	ListCell   *lc;
 
 	foreach(lc, state->scans)
@@ -201,8 +207,12 @@ note_row(LookAheadState *state)
 
 		if (smf_early_possible(scan->checks) &&
 			smf_request_evaluate(scan->request, scan->node->ss.ps.ps_ExprContext, &ahead->spec))
+		{
 			ahead->wanted = list_concat(ahead->wanted, ahead->spec.wanted);
+			njobs += list_length(ahead->spec.wanted);
+		}
 	}
+	return njobs;
 }
 
 /* ----- fetching ----- */
@@ -345,10 +355,11 @@ static void
 read_batch(LookAheadState *state)
 {
 	size_t		bytes = 0;
+	int			njobs = 0;
 	MemoryContext old;
 
 	forget_batch(state);
-	while (state->nrows < state->size && bytes <= work_mem * (size_t) 1024)
+	while (state->nrows < state->size && bytes <= work_mem * (size_t) 1024 && njobs < BATCH_JOBS)
 	{
 		/* what the plan below allocates is its own */
 		TupleTableSlot *row = ExecProcNode(linitial(state->css.custom_ps));
@@ -364,7 +375,7 @@ read_batch(LookAheadState *state)
 		bytes += tuple->t_len;
 		state->rows[state->nrows++] = tuple;
 		set_parameters(state, give_row(state, state->nrows - 1));
-		note_row(state);
+		njobs += note_row(state);
 		MemoryContextSwitchTo(old);
 	}
 

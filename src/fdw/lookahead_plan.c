@@ -24,13 +24,17 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_proc.h"
 #include "compat/fdw.h"
 #include "fdw/demand.h"
 #include "fdw/lookahead.h"
 #include "fdw/lookahead_plan.h"
 #include "fdw/plan.h"
+#include "fdw/plan_tree.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "utils/lsyscache.h"
 
 /* A share of a cost that add_path takes for less. */
 #define SLIGHTLY_LESS 0.95
@@ -40,6 +44,30 @@ bool		smf_enable_lookahead = true;
 static set_join_pathlist_hook_type previous_hook = NULL;
 
 /* ----- the inner side ----- */
+
+/* Does one of the conditions compare with the elements of an array? */
+static bool
+any_of_array(List *conditions)
+{
+	ListCell   *lc;
+
+	foreach(lc, conditions)
+	{
+		if (IsA(lfirst_node(RestrictInfo, lc)->clause, ScalarArrayOpExpr))
+			return true;
+	}
+	return false;
+}
+
+/* Is it a scan of ours that looks up no more than one job when it is run? */
+static bool
+is_one_look_up(Path *path)
+{
+	if (IsA(path, ProjectionPath))
+		path = ((ProjectionPath *) path)->subpath;
+	return IsA(path, ForeignPath) && !any_of_array(path->parent->baserestrictinfo) &&
+		(path->param_info == NULL || !any_of_array(path->param_info->ppi_clauses));
+}
 
 /*
  * The look-ups that the path makes whenever it is run: ForeignPath *, appended to the
@@ -67,7 +95,11 @@ look_ups_of(PlannerInfo *root, Path *path, List *look_ups)
 		case T_ProjectionPath:
 			return look_ups_of(root, ((ProjectionPath *) path)->subpath, look_ups);
 		case T_LimitPath:
-			return look_ups_of(root, ((LimitPath *) path)->subpath, look_ups);
+			/* a LIMIT above several look-ups may end before the last one */
+			if (smf_limit_takes_one(((LimitPath *) path)->limitCount, ((LimitPath *) path)->limitOffset) &&
+				is_one_look_up(((LimitPath *) path)->subpath))
+				return look_ups_of(root, ((LimitPath *) path)->subpath, look_ups);
+			break;
 		case T_SortPath:
 			return look_ups_of(root, ((SortPath *) path)->subpath, look_ups);
 		case T_AggPath:
@@ -261,6 +293,54 @@ cost_share(RelOptInfo *innerrel, List *look_ups, double distinct)
 	return distinct >= 2 ? Min(1 / overlap, SLIGHTLY_LESS) : 1;
 }
 
+static bool
+is_volatile(Oid function, void *context)
+{
+	return func_volatile(function) == PROVOLATILE_VOLATILE;
+}
+
+/* A walker: is it volatile, or does it lock rows? */
+static bool
+has_effect(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return ((Query *) node)->rowMarks != NIL ||
+			query_tree_walker((Query *) node, has_effect, context, QTW_IGNORE_JOINALIASES);
+	if (IsA(node, NextValueExpr) || check_functions_in_node(node, is_volatile, NULL))
+		return true;
+	return expression_tree_walker(node, has_effect, context);
+}
+
+/*
+ * May somebody see that rows of the outer side were read early: since that computes what is
+ * volatile, or locks them?  What the query itself computes and locks of a row of the join comes
+ * after it.
+ */
+static bool
+reading_has_effects(PlannerInfo *root)
+{
+	Query	   *query = root->parse;
+
+	return range_table_walker(query->rtable, has_effect, NULL, QTW_IGNORE_JOINALIASES) ||
+		has_effect((Node *) query->jointree, NULL) || has_effect((Node *) query->cteList, NULL);
+}
+
+/* Does one of the look-ups, ForeignPath *, name any number of jobs for a row? */
+static bool
+names_several(List *look_ups)
+{
+	ListCell   *lc;
+
+	foreach(lc, look_ups)
+	{
+		if (!is_one_look_up(lfirst(lc)))
+			return true;
+	}
+	return false;
+}
+
 /* Add a nested loop of an outer path with look-ups, which are made ahead. */
 static void
 add_lookahead_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
@@ -270,8 +350,11 @@ add_lookahead_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 	double		rows = Max(outer->rows, 1);
 	double		distinct;
 
-	/* reading rows earlier is to make no difference */
-	if (contain_volatile_functions((Node *) outer->pathtarget->exprs))
+	/* reading rows earlier is to make no difference, nor are jobs to be fetched that nobody asks for */
+	if (contain_volatile_functions((Node *) outer->pathtarget->exprs) ||
+		(smf_demand_query_may_end(root) && reading_has_effects(root)) ||
+		(names_several(look_ups) &&
+		 (smf_demand_query_may_end(root) || jointype == JOIN_SEMI || jointype == JOIN_ANTI)))
 		return;
 	distinct = distinct_rows(root, outerrel, inner, rows);
 	smf_add_nestloop_path(root, joinrel, jointype, extra, lookahead_path(root, outer),

@@ -661,7 +661,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, const CallEs
 												  makeFloat(psprintf("%.0f", total_calls(estimate)))));
 	in_turn = info->settings->async_capable &&
 		smf_demand_in_turn(root, rel, path, source == SMF_FROM_NAMES,
-						   rel->baserestrictinfo != NIL || nested != NIL);
+						   nested);
 	path->fdw_private = lappend(path->fdw_private, makeBoolean(in_turn));
 	add_path(rel, (Path *) path);
 }

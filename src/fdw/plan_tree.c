@@ -110,3 +110,14 @@ smf_runs_again(const PlannedStmt *statement, const Plan *wanted)
 	}
 	return false;
 }
+
+/*
+ * smf_limit_takes_one
+ *		Is it certain that a LIMIT takes the first row of what is below it?
+ */
+bool
+smf_limit_takes_one(const Node *count, const Node *offset)
+{
+	return count != NULL && IsA(count, Const) && !((const Const *) count)->constisnull &&
+		DatumGetInt64(((const Const *) count)->constvalue) >= 1 && offset == NULL;
+}

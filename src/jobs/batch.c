@@ -45,6 +45,9 @@
 #define POOR_SHARE 5
 #define FIRST_REST 8
 
+/* So many more jobs of a batch are drawn where nothing could be compared. */
+#define VOID_CHECKS_MAX 3
+
 /* ----- what Search is believed ----- */
 
 /*
@@ -178,6 +181,15 @@ describe_entries(JobEntry **entries, int n)
 		entries[i]->state = ENTRY_IDLE;
 }
 
+/* The entry is checked: it is described, too. */
+static void
+draw(JobBatch *batch, JobEntry *entry)
+{
+	batch->checked = entry;
+	entry->checked = true;
+	entry->state = ENTRY_IDLE;
+}
+
 /*
  * smf_batches_ask
  *		Ask Search for the documents of entries that wait for it, at most a batch's size; or,
@@ -213,11 +225,7 @@ smf_batches_ask(JobBatches *batches, JobEntry **entries, int n)
 
 	/* Draw the one that is checked before anybody knows what Search says of it. */
 	if (smf_trust_check_due(batches->trust) || batches->fetcher->spec->check_each)
-	{
-		batch->checked = entries[pg_prng_uint64_range(&pg_global_prng_state, 0, n - 1)];
-		batch->checked->checked = true;
-		batch->checked->state = ENTRY_IDLE;
-	}
+		draw(batch, entries[pg_prng_uint64_range(&pg_global_prng_state, 0, n - 1)]);
 }
 
 /* ----- entries that take a record, or go on without ----- */
@@ -537,29 +545,71 @@ count_check(JobBatches *batches)
 }
 
 /*
- * The entry that is checked has all that it needs, or will not get it: compare it, unless
- * there is nothing to compare.  Where it differs, ask again before anybody is accused.
+ * Compare the entry that is checked, for which all that it needs is there; false when there
+ * is nothing to compare.
+ */
+static bool
+compare_checked(JobBatches *batches, JobBatch *batch)
+{
+	JobEntry   *entry = batch->checked;
+
+	if (entry->state != ENTRY_HELD || entry->described == NULL || entry->record == NULL)
+		return false;
+	smf_entry_read_document(entry);
+	/* the job may have changed since it was listed: that says nothing of Search */
+	if (!smf_proof_same_version(&entry->listed->root, &entry->document->root))
+		return false;
+	count_check(batches);
+	batch->differing = differences(batches, entry, entry->record, entry->proved) &
+		~smf_trust_distrusted(batches->trust);
+	return true;
+}
+
+/* An entry that has a record and waits for the check, drawn at random; NULL if none does. */
+static JobEntry *
+draw_held(const JobBatch *batch)
+{
+	JobEntry   *drawn = NULL;
+	int			nheld = 0;
+
+	for (int i = 0; i < batch->n; i++)
+	{
+		JobEntry   *entry = batch->entries[i];
+
+		if (entry == NULL || entry == batch->checked || entry->state != ENTRY_HELD || entry->record == NULL)
+			continue;
+		if (pg_prng_uint64_range(&pg_global_prng_state, 0, nheld++) == 0)
+			drawn = entry;
+	}
+	return drawn;
+}
+
+/*
+ * The entry that is checked has all that it needs, or will not get it: compare it.  Where it
+ * differs, ask again before anybody is accused.  Where nothing could be compared nothing was
+ * checked: draw another one, or believe no record of the batch.
  */
 static void
 check(JobBatches *batches, JobBatch *batch)
 {
-	JobEntry   *entry = batch->checked;
+	bool		compared = compare_checked(batches, batch);
+	bool		denied = batch->checked->state == ENTRY_FAILED && smf_call_denied(batch->checked->call);
+	JobEntry   *other;
 
-	if (entry->state == ENTRY_HELD && entry->described != NULL && entry->record != NULL)
+	if (batch->differing != 0)
 	{
-		smf_entry_read_document(entry);
-		/* the job may have changed since it was listed: that says nothing of Search */
-		if (smf_proof_same_version(&entry->listed->root, &entry->document->root))
-		{
-			count_check(batches);
-			batch->differing = differences(batches, entry, entry->record, entry->proved) &
-				~smf_trust_distrusted(batches->trust);
-		}
-	}
-	if (batch->differing == 0)
-		release_batch(batches, batch, true);
-	else
 		batch->state = BATCH_REPEATED;
+		return;
+	}
+	other = compared || ++batch->nvoid > VOID_CHECKS_MAX ? NULL : draw_held(batch);
+	if (other == NULL)
+	{
+		/* where Describe is denied there is no other word than Search's */
+		release_batch(batches, batch, compared || denied);
+		return;
+	}
+	release_checked(batches, batch);
+	draw(batch, other);
 }
 
 /*

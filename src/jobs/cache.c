@@ -201,7 +201,13 @@ void
 smf_cache_unpin(JobCache *cache)
 {
 	cache->pinning = false;
+	/* the one that was asked for last comes last */
 	while (!dlist_is_empty(&cache->pinned))
-		dlist_push_head(&cache->items, dlist_pop_head_node(&cache->pinned));
+	{
+		dlist_node *node = dlist_tail_node(&cache->pinned);
+
+		dlist_delete(node);
+		dlist_push_head(&cache->items, node);
+	}
 	make_room(cache, 0);
 }

@@ -102,13 +102,51 @@ def test_overlap(session, tap):
     control("config", {"latency_ms": 0})
 
 
+LATERAL = "SELECT job, r FROM %s LEFT JOIN LATERAL (SELECT role_arn AS r FROM %s WHERE training_job_name = %s LIMIT %s) AS s ON true"
+
+# Inner sides that may end before their last look-up: (what it is, query, calls)
+ENDS = [
+    ("an array of each row, under a LIMIT",
+     "SELECT n, role_arn FROM large_packs JOIN aws.training_jobs ON training_job_name = ANY (jobs) LIMIT 3", 4),
+    ("an array of each row, below a LIMIT of its own",
+     "SELECT n, r FROM large_packs, LATERAL (SELECT role_arn AS r FROM aws.training_jobs WHERE training_job_name = ANY (jobs) LIMIT 1) AS s", 1),
+    ("an array of each row, in an EXISTS",
+     "SELECT n FROM large_packs WHERE EXISTS (SELECT FROM aws.training_jobs WHERE training_job_name = ANY (jobs) AND role_arn <> '')", None),
+    ("LIMIT 0", LATERAL % ("price", "aws.training_jobs", "job", "0"), 0),
+    ("a LIMIT of the row", LATERAL % ("price", "aws.training_jobs", "job", "CASE WHEN amount > 5 THEN 0 ELSE 1 END"), 5),
+    ("a LIMIT that guards the name",
+     LATERAL % ("price", "aws.training_jobs", "repeat(job, 6 / (amount - 6))", "CASE WHEN amount = 6 THEN 0 ELSE 1 END"), None),
+    ("partitions, asked in turn", LATERAL % ("price", "parts.jobs", "job", "1"), 2 * ROWS),
+]
+
+
+def test_ends(session, tap):
+    """What the inner side would not ask for is not fetched ahead."""
+    session.run("CREATE TABLE large_packs AS SELECT g AS n, (SELECT array_agg('bulk-' || lpad(x::text, 6, '0')) FROM generate_series(1, 300) x) AS jobs "
+                "FROM generate_series(1, 3) g; ANALYZE large_packs")
+    for title, query, calls in ENDS:
+        session.run("SET sagemaker_fdw.enable_lookahead = off")
+        expected = calls_of(session, query)
+        session.run("RESET sagemaker_fdw.enable_lookahead")
+        got = calls_of(session, query)
+        tap.equal(got[0], expected[0], "%s: the rows are those of a nested loop alone" % title)
+        # a scan of many names has some in flight when it ends
+        most = calls if calls is not None else 3 * 2 * AT_ONCE
+        tap.ok(total(got[1]) <= most and total(expected[1]) <= most, "... with no more calls than %d" % most, (got[1], expected[1]))
+
+
 def test_memory(session, tap):
     """A batch's jobs stay until its rows are through."""
     session.run("SET work_mem = '64kB'")
     for title, query, calls, _ in JOINS:
         if title in ("an inner join by name", "two partitions"):
             tap.equal(calls_of(session, query)[1], calls, "with a small work_mem no call is made twice: %s" % title)
-    session.run("RESET work_mem")
+    # the last name of a batch is the first of the next one
+    session.run("CREATE TABLE pairs AS SELECT n, 'bulk-' || lpad((n / 2 + 1)::text, 6, '0') AS job FROM generate_series(1, 399) n; ANALYZE pairs; "
+                "SET enable_memoize = off")
+    tap.equal(calls_of(session, LATERAL % ("(SELECT job FROM pairs ORDER BY n) AS p", "aws.training_jobs", "job", "1"))[1], described(200),
+              "... nor for a name that two batches share")
+    session.run("RESET work_mem; RESET enable_memoize")
 
 
 def test_limits(session, tap):
@@ -148,6 +186,15 @@ def test_outer_sides(session, tap):
     query = ("SELECT count(role_arn), max(v) FROM (SELECT job, nextval('counted') AS v FROM price OFFSET 0) p "
              "JOIN aws.training_jobs ON training_job_name = job")
     tap.equal(calls_of(session, query)[:2], (["%d|%d" % (ROWS, ROWS)], described(ROWS)), "a volatile function of the outer side runs once a row")
+    session.run("ALTER SEQUENCE counted RESTART")
+    session.run(LATERAL % ("(SELECT job FROM price WHERE nextval('counted') > 0) AS p", "aws.training_jobs", "job", "1") + " LIMIT 4")
+    tap.equal(session.run("SELECT last_value FROM counted"), ["4"], "... and for no row that a LIMIT leaves unread")
+    session.run("BEGIN")
+    session.run(LATERAL % ("(SELECT job FROM price FOR UPDATE) AS p", "aws.training_jobs", "job", "1") + " LIMIT 4")
+    other = another_session()
+    tap.equal(other.run("SELECT count(*) FROM (SELECT FROM price FOR UPDATE SKIP LOCKED) AS free"), ["%d" % (ROWS - 4)], "... nor is one locked")
+    other.close()
+    session.run("ROLLBACK")
     query = ("WITH moved AS (DELETE FROM price WHERE amount <= 3 RETURNING job) "
              "SELECT count(role_arn) FROM moved JOIN aws.training_jobs ON training_job_name = job")
     tap.equal(calls_of(session, "BEGIN; %s; ROLLBACK" % query)[:2], (["3"], described(3)), "so do changes that give the outer rows")
@@ -203,6 +250,7 @@ def test(session, tap):
                     % (number, number, number))
     test_joins(session, tap)
     test_overlap(session, tap)
+    test_ends(session, tap)
     test_memory(session, tap)
     test_limits(session, tap)
     test_failures(session, tap)

@@ -60,6 +60,7 @@ def test_few_at_once(session, tap):
             ("SELECT count(*) FROM (SELECT FROM many LIMIT 100) AS t", ["100"], "ListTrainingJobs=15"),
             # more than a page: side by side, each partition reads until the LIMIT is met
             ("SELECT count(*) FROM (SELECT FROM many LIMIT 101) AS t", ["101"], "ListTrainingJobs=40"),
+            ("SELECT EXISTS (SELECT FROM many)", ["t"], "ListTrainingJobs=15"),
             ("SELECT count(*) FROM many", ["300"], "ListTrainingJobs=41")):
         tap.equal(calls_of(session, query), (rows, calls), query)
 
@@ -106,8 +107,22 @@ def test_patience(session, tap):
         tap.equal(session.run(query), rows, query)
 
 
+def test_left_out(session, tap):
+    """Partitions that the executor leaves out are not asked by their siblings."""
+    session.run("CREATE TABLE hashed (LIKE aws.training_jobs) PARTITION BY HASH (training_job_name); CREATE TABLE few AS SELECT 'no-such-job' AS job")
+    for number in range(8):
+        session.run("CREATE FOREIGN TABLE hashed_%d PARTITION OF hashed FOR VALUES WITH (MODULUS 8, REMAINDER %d) SERVER aws OPTIONS (estimated_jobs '100000')"
+                    % (number, number))
+    query = "SELECT role_arn FROM few JOIN hashed ON training_job_name IN (job, 'another-job') LIMIT 1"
+    session.run("SET enable_async_append = off")
+    expected = calls_of(session, query)
+    session.run("RESET enable_async_append")
+    tap.equal(calls_of(session, query), expected, "partitions by name: as many calls as one after another")
+
+
 def test(session, tap):
     make_partitions(session)
+    test_left_out(session, tap)
     test_few_at_once(session, tap)
     test_at_once(session, tap)
     test_patience(session, tap)
