@@ -59,6 +59,8 @@ heed_trust(JobBatches *batches)
 {
 	AttributeSet lost = batches->read & smf_trust_distrusted(batches->trust);
 
+	batches->lost = lost;
+	batches->nheeded = smf_trust_differences();
 	batches->fetcher->record_tags = (lost & batches->tags) == 0;
 	if ((lost & ~batches->tags) != 0 || (lost != 0 && !batches->fetcher->spec->want_document))
 		batches->asking = false;
@@ -605,7 +607,7 @@ check(JobBatches *batches, JobBatch *batch)
 	if (other == NULL)
 	{
 		/* where Describe is denied there is no other word than Search's */
-		release_batch(batches, batch, compared || denied);
+		release_batch(batches, batch, (compared || denied) && batches->asking);
 		return;
 	}
 	release_checked(batches, batch);
@@ -639,11 +641,40 @@ doubt_records(JobBatches *batches, JobBatch *batch)
 		if (entry->state == ENTRY_GONE)
 			continue;
 		let_go(batch, entry);
-		if (documents != NULL && !held)
+		if (held)
+			continue;
+		smf_progress_count(fetcher->spec->progress, SMF_PROGRESS_DESCRIBED, -1);
+		if (documents != NULL)
 			documents->from_search--;
 	}
 	if (batch->state == BATCH_HELD)
 		close_batch(batch);
+}
+
+/* Nobody believes the attributes, of which the query reads some: describe what has not left. */
+static void
+doubt_all_records(JobBatches *batches)
+{
+	heed_trust(batches);
+	for (int i = 0; i < SMF_BATCHES; i++)
+		doubt_records(batches, &batches->batches[i]);
+}
+
+/*
+ * Another scan, of this session or of another one, may have found out meanwhile that Search
+ * differs in what the query reads.
+ */
+static void
+heed_others(JobBatches *batches)
+{
+	AttributeSet found = batches->read & smf_trust_distrusted(batches->trust) & ~batches->lost;
+
+	batches->nheeded = smf_trust_differences();
+	if (found == 0)
+		return;
+	count_rows(batches);
+	smf_trust_heard(batches->trust, batches->fetcher->client, found);
+	doubt_all_records(batches);
 }
 
 /* The job that differs was searched for again, unless that took too long: has it differed again? */
@@ -686,10 +717,7 @@ take_repeated(JobBatches *batches, JobBatch *batch)
 		heed_trust(batches);
 	}
 	if (differing & batches->read)
-	{
-		for (int i = 0; i < SMF_BATCHES; i++)
-			doubt_records(batches, &batches->batches[i]);
-	}
+		doubt_all_records(batches);
 
 	/* What was mended meanwhile may be so for this job only; and tags are listed by now, or taken. */
 	usable = (batch->differing & batches->read & ~batches->tags) == 0 &&
@@ -705,6 +733,7 @@ end_search(JobBatches *batches, JobBatch *batch)
 {
 	bool		answered = smf_call_done(batch->call);
 
+	heed_others(batches);
 	if (batch->state == BATCH_REPEATED)
 		take_repeated(batches, batch);
 	else if (!answered)
@@ -765,6 +794,7 @@ advance_batch(JobBatches *batches, JobBatch *batch)
 		case BATCH_CHECKED:
 			if (batch->checked->state != ENTRY_HELD && batch->checked->state < ENTRY_COMPLETE)
 				return false;
+			heed_others(batches);
 			check(batches, batch);
 			return true;
 	}
@@ -780,6 +810,9 @@ smf_batches_advance(JobBatches *batches)
 {
 	bool		moved = false;
 
+	/* what this session has found out counts at once, what others have with each answer */
+	if (batches->nheeded != smf_trust_differences())
+		heed_others(batches);
 	for (int i = 0; i < SMF_BATCHES; i++)
 		moved |= advance_batch(batches, &batches->batches[i]);
 	return moved;

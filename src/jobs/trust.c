@@ -69,7 +69,7 @@ typedef struct TrustPayload
 /* Of all servers, regions and roles that the session has asked Search for; never freed. */
 static dlist_head trusts = DLIST_STATIC_INIT(trusts);
 
-/* Attributes that were found to differ since the process began, each time. */
+/* How often it was found, or heard, since the process began that Search differs. */
 static int64 ndifferences = 0;
 
 static void
@@ -261,6 +261,27 @@ name_attributes(const SearchTrust *trust, AttributeSet attributes, int64 *nrows)
 	return names.data;
 }
 
+/* Warn the user, once a session, where rows have left that read one of the attributes; true if any have. */
+static bool
+warn_of_rows(SearchTrust *trust, const AwsClient *client, AttributeSet attributes)
+{
+	int64		nrows;
+	char	   *names = name_attributes(trust, attributes, &nrows);
+
+	if (nrows > 0 && !trust->warned)
+	{
+		trust->warned = true;
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("Search on server \"%s\" differs from DescribeTrainingJob in %s",
+						smf_client_server_name(client), names),
+				 errdetail(INT64_FORMAT " rows of this session were read from Search before that was found.", nrows),
+				 errhint("From now on jobs are described where a query reads that. Repeat what has read it before; sagemaker_fdw_check_search compares all attributes.")));
+	}
+	pfree(names);
+	return nrows > 0;
+}
+
 /*
  * smf_trust_distrust
  *		Search was found to differ from Describe in the attributes: they are not taken
@@ -273,8 +294,6 @@ smf_trust_distrust(SearchTrust *trust, const AwsClient *client, AttributeSet att
 {
 	int64		until_us = smf_http_now() + DISTRUST_US;
 	TrustPayload *payload = smf_table_lock(&distrusted, &trust->key);
-	char	   *names;
-	int64		nrows;
 
 	for (int i = 0; i < smf_nattributes; i++)
 	{
@@ -283,19 +302,19 @@ smf_trust_distrust(SearchTrust *trust, const AwsClient *client, AttributeSet att
 	}
 	smf_table_unlock(&distrusted);
 	ndifferences++;
+	(void) warn_of_rows(trust, client, attributes);
+}
 
-	names = name_attributes(trust, attributes, &nrows);
-	if (nrows > 0 && !trust->warned)
-	{
-		trust->warned = true;
-		ereport(WARNING,
-				(errcode(ERRCODE_WARNING),
-				 errmsg("Search on server \"%s\" differs from DescribeTrainingJob in %s",
-						smf_client_server_name(client), names),
-				 errdetail(INT64_FORMAT " rows of this session were read from Search before that was found.", nrows),
-				 errhint("From now on jobs are described where a query reads that. Repeat what has read it before; sagemaker_fdw_check_search compares all attributes.")));
-	}
-	pfree(names);
+/*
+ * smf_trust_heard
+ *		Somebody else has found that Search differs in the attributes, while a scan reads them.
+ *
+ * Where rows have left before, that counts as if this session had found it.
+ */
+void
+smf_trust_heard(SearchTrust *trust, const AwsClient *client, AttributeSet attributes)
+{
+	ndifferences += warn_of_rows(trust, client, attributes);
 }
 
 /* Rows have left for which the attributes were read from Search. */

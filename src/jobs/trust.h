@@ -27,6 +27,7 @@ extern bool smf_trust_try_span(SearchTrust *trust);
 extern bool smf_trust_check_due(SearchTrust *trust);
 extern double smf_trust_checks(double nsearches);
 extern AttributeSet smf_trust_distrusted(const SearchTrust *trust);
+extern void smf_trust_heard(SearchTrust *trust, const AwsClient *client, AttributeSet attributes);
 extern void smf_trust_distrust(SearchTrust *trust, const AwsClient *client, AttributeSet attributes);
 extern void smf_trust_count_rows(SearchTrust *trust, AttributeSet attributes, int64 nrows);
 

@@ -674,6 +674,47 @@ def test_single_differences(session, tap, expected):
     case.close()
 
 
+def test_heard(session, tap, expected):
+    """What one scan finds out counts for those under way."""
+    restore(expected)
+    control("config", {"bulk_running": 0})
+    lie = [{"kind": "other", "members": {"RoleArn": "x"}}]
+    case = Case(BULK)
+    case.session.run("BEGIN; SET LOCAL cursor_tuple_fraction = 1; DECLARE c CURSOR FOR SELECT role_arn FROM %s WHERE %s" % (case.table, newest(1000)))
+    rows = case.session.run("FETCH 10 FROM c")
+    control("config", {"search_records": lie})
+    tap.equal(case.session.run("SELECT count(*), count(*) FILTER (WHERE role_arn = 'x') FROM %s WHERE %s" % (case.table, newest(200))), ["200|0"],
+              "a query finds out that Search differs")
+    rows += case.session.run("FETCH ALL FROM c")
+    tap.equal((len([row for row in rows if row.startswith("arn:")]), rows.count("x")), (1000, 0),
+              "... and a cursor that was open describes what it has not read yet")
+    tap.ok([row for row in rows if row.startswith("WARNING:  Search on server")], "... with a WARNING for what it has read", rows)
+    case.session.run("COMMIT")
+    case.close()
+
+    restore(expected)
+    control("config", {"bulk_running": 0, "search_records": [dict(lie[0], skip=200)]})
+    case = Case(BULK)
+    half = "SELECT role_arn FROM %s WHERE creation_time %s to_timestamp(%d)"
+    rows = case.session.run("SET client_min_messages = error; %s AND %s UNION ALL %s" % (
+        half % (case.table, "<", ANCHOR - 60 * 700), newest(1400), half % (case.table, ">=", ANCHOR - 60 * 700)))
+    tap.ok(rows.count("x") <= 200, "of two scans side by side one heeds what the other has found", rows.count("x"))
+    tap.equal(len(rows), 1400, "... and all rows are there")
+    case.close()
+
+
+def test_void_checks(session, tap, expected):
+    """A check that has nothing to compare is none."""
+    restore(expected)
+    control("config", {"bulk_running": 0, "search_page": 10, "search_order": "shuffled",
+                       "search_records": [{"kind": "other", "members": {"RoleArn": "x"}}]})
+    for _ in range(5):
+        case = Case(BULK)
+        tap.equal(case.session.run("SELECT count(*), count(*) FILTER (WHERE role_arn = 'x') FROM %s WHERE %s" % (case.table, newest(300))), ["300|0"],
+                  "records that differ are found out though Search leaves out nine jobs in ten")
+        case.close()
+
+
 def test_warning(session, tap, expected):
     """Records that were right begin to differ."""
     restore(expected)
@@ -1121,7 +1162,7 @@ def test_shared(session, tap, expected):
 def test(session, tap):
     expected = Expected(session)
     for run in (test_limits, test_question, test_described, test_answers, test_random, test_members, test_changes, test_checks,
-                test_single_differences, test_warning, test_folded_keys, test_tags, test_doubted, test_followed, test_let_go,
+                test_single_differences, test_heard, test_void_checks, test_warning, test_folded_keys, test_tags, test_doubted, test_followed, test_let_go,
                 test_denied, test_span, test_failing, test_large, test_rest, test_one_call,
                 test_scans, test_partitions, test_analyze, test_refresh, test_shared, test_history):
         try:
