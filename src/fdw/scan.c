@@ -154,6 +154,7 @@ init_spec(JobScan *state, Relation relation)
 	state->spec.bound = (int64) state->plan.bound;
 	state->spec.ramp = state->plan.ramp;
 	state->spec.label = RelationGetRelationName(relation);
+	state->spec.notices = &state->notices;
 	state->spec.notice_us = smf_progress_interval_ms * INT64CONST(1000);
 	state->spec.fetch_size = state->settings->fetch_size;
 	state->spec.max_concurrency = state->settings->max_concurrency;

@@ -61,6 +61,7 @@ typedef struct JobScan
 	bool		in_loop;		/* is in the list of those that look up in a loop */
 	dlist_node	loop;			/* in it */
 	int64		attempts[SMF_JOB_OPERATIONS];	/* requests, by operation, all loops */
+	ProgressNotices notices;	/* over all loops */
 	JobDocuments documents;		/* where they came from, all loops */
 
 	/* for an asynchronous Append, which waits for several scans at a time */

@@ -95,6 +95,8 @@ typedef struct JobStreamSpec
 								 * before it is asked for */
 	bool		ramp;			/* maybe few jobs are read: fetch few at first */
 	int64		notice_us;		/* time between progress notices; 0: none */
+	ProgressNotices *notices;	/* that the scan gives over all its streams, zeroed at first; NULL:
+								 * the stream gives its own */
 	int64	   *attempts;		/* requests sent, by JobOperation; counted up */
 	JobDocuments *documents;	/* counted up; NULL: they are not counted */
 	Progress   *progress;		/* what others see of it; NULL: nothing */

@@ -45,6 +45,8 @@ typedef struct ProgressNotices
 	int64		interval_us;	/* time between notices; 0: there are none */
 	int64		started_us;		/* smf_http_now() when it was first waited for; 0: not yet */
 	int64		next_us;		/* when the next notice is due */
+	int64		njobs_read;		/* of the streams that have ended */
+	int64		njobs_listed;
 	int64		estimated;		/* jobs that there are, by statistics; 0 or less: not known */
 	const int64 *attempts;		/* requests sent, by JobOperation */
 	int64		calls_by_search;	/* calls if documents came from Search; 0: nothing is to be

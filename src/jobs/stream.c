@@ -59,7 +59,8 @@ struct JobStream
 	int			ramp_window;	/* entries fetched ahead while ramping up */
 	int			ramp_taken;		/* of these, handed out or gone */
 	int64		njobs_taken;	/* handed out */
-	ProgressNotices notices;
+	ProgressNotices own_notices;
+	ProgressNotices *notices;	/* the scan's, or its own */
 };
 
 /* ----- the ring ----- */
@@ -468,11 +469,12 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	stream->spec = *spec;
 	stream->context = context;
 	stream->ramp_window = 1;
-	stream->notices.label = spec->label;
-	stream->notices.interval_us = spec->notice_us;
-	stream->notices.estimated = spec->estimated;
-	stream->notices.attempts = spec->attempts;
-	stream->notices.calls_by_search = spec->calls_by_search;
+	stream->notices = spec->notices ? spec->notices : &stream->own_notices;
+	stream->notices->label = spec->label;
+	stream->notices->interval_us = spec->notice_us;
+	stream->notices->estimated = spec->estimated;
+	stream->notices->attempts = spec->attempts;
+	stream->notices->calls_by_search = spec->calls_by_search;
 	smf_fetcher_init(&stream->fetcher, client, &stream->spec);
 	smf_batches_init(&stream->batches, &stream->fetcher);
 
@@ -526,6 +528,22 @@ show_wait(JobStream *stream)
 		smf_progress_wait(progress, NULL, 0);
 }
 
+/* Jobs that the stream has given, for the user: those that were fetched ahead have been counted. */
+static int64
+jobs_read(const JobStream *stream)
+{
+	return stream->spec.counted ? 0 : stream->njobs_taken;
+}
+
+/* Jobs that it has seen. */
+static int64
+jobs_listed(const JobStream *stream)
+{
+	if (stream->spec.counted)
+		return 0;
+	return stream->walk ? smf_walk_listed(stream->walk) : smf_lookups_listed(stream->lookups);
+}
+
 /*
  * Tell the user how far the stream has come, if it is time for that, and see to it that this
  * wakes up to do so again, and when Search has been waited for long enough.
@@ -533,9 +551,9 @@ show_wait(JobStream *stream)
 static void
 notify(JobStream *stream)
 {
-	int64		njobs_listed = stream->walk ? smf_walk_listed(stream->walk) :
-		smf_lookups_listed(stream->lookups);
-	int64		next_us = smf_progress_notify(&stream->notices, stream->njobs_taken, njobs_listed);
+	const ProgressNotices *notices = stream->notices;
+	int64		next_us = smf_progress_notify(stream->notices, notices->njobs_read + jobs_read(stream),
+											  notices->njobs_listed + jobs_listed(stream));
 	int64		deadline_us = smf_batches_deadline(&stream->batches);
 
 	if (next_us == 0 || (deadline_us != 0 && deadline_us < next_us))
@@ -671,6 +689,8 @@ smf_stream_tags_denied(const JobStream *stream)
 void
 smf_stream_end(JobStream *stream)
 {
+	stream->notices->njobs_read += jobs_read(stream);
+	stream->notices->njobs_listed += jobs_listed(stream);
 	smf_batches_end(&stream->batches);
 	while (stream->nentries > 0)
 		pop_entry(stream);

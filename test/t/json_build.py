@@ -106,8 +106,9 @@ def test_limits(session, tap):
     for depth in range(60):
         lines, state = session.ask("SELECT deep(%d)" % depth)
         seen.add(lines[0] if state == "00000" else state)
-    tap.ok(seen <= {"built, the same", "left, rejected", "54001"} and "54001" in seen and "built, the same" in seen,
-           "where the stack ends both ways refuse", seen)
+    # the builder needs no more of the stack than Postgres's parser, in some releases less
+    tap.ok(seen <= {"built, the same", "built, rejected", "left, rejected", "54001"} and "54001" in seen and "built, the same" in seen,
+           "where the stack ends there is no error out of the builder", seen)
     session.run("RESET max_stack_depth")
 
 

@@ -215,6 +215,22 @@ def test_changed_rows(session, tap):
     other.close()
 
 
+def test_notices(session, tap):
+    """A join tells how far it is, over all its loops and batches."""
+    control("config", {"latency_ms": 60})
+    session.run("SET client_min_messages = notice; SET sagemaker_fdw.progress_interval = '100ms'; SET enable_hashjoin = off; SET enable_mergejoin = off; "
+                "SET enable_material = off")
+    for title, setting in (("which looks ahead", "on"), ("without look-ahead", "off")):
+        session.run("SET sagemaker_fdw.enable_lookahead = " + setting)
+        lines = session.run("SELECT count(r) FROM (%s) AS t" % (LATERAL % ("price", "aws.training_jobs", "job", "1")))
+        told = [re.search(r"reading training_jobs: (\d+) jobs read of \d+ listed so far, (\d+) calls", line) for line in lines if "NOTICE" in line]
+        read = [int(found.group(1)) for found in told if found]
+        tap.ok(read and len(read) == len(told) and read == sorted(read) and read[-1] <= ROWS, "a join %s gives notices" % title, lines)
+        tap.equal(lines[-1], "%d" % ROWS, "... and its rows")
+    session.run("RESET ALL; SET client_min_messages = warning")
+    control("config", {"latency_ms": 0})
+
+
 def test_explain(session, tap):
     query = "SELECT role_arn FROM price JOIN aws.training_jobs ON training_job_name = job"
     # which side of an equality comes first differs between Postgres's versions
@@ -256,6 +272,7 @@ def test(session, tap):
     test_failures(session, tap)
     test_outer_sides(session, tap)
     test_changed_rows(session, tap)
+    test_notices(session, tap)
     test_explain(session, tap)
 
 

@@ -53,8 +53,8 @@ class Authority:
 def serve(authority, name, version=None, resumed=None):
     """A server with the certificate, for ever; returns its port.
 
-    It closes connections when it has answered, and adds to the list whether each has
-    resumed a TLS session.
+    It closes connections when it has answered, and adds to the list whether each that has brought
+    a request has resumed a TLS session.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if version is not None:
@@ -70,14 +70,15 @@ def serve(authority, name, version=None, resumed=None):
             plain, _ = listener.accept()
             try:
                 with context.wrap_socket(plain, server_side=True) as connection:
-                    if resumed is not None:
-                        resumed.append(connection.session_reused)
                     data = b""
                     while b"\r\n\r\n" not in data or not data.endswith(b"}"):
                         more = connection.recv(65536)
                         if not more:
                             break
                         data += more
+                    # a client that refuses the certificate may do so behind the handshake
+                    if data and resumed is not None:
+                        resumed.append(connection.session_reused)
                     connection.sendall(ANSWER)
             except OSError:
                 pass
