@@ -431,6 +431,8 @@ class Generator:
             return "SELECT n, x.* FROM %s, LATERAL (SELECT %s FROM {t} AS j WHERE %s) AS x" % (rows, columns, where)
         if kind == 3:
             return "SELECT n FROM %s WHERE name IN (SELECT training_job_name FROM {t} AS j%s)" % (rows, self.where())
+        # with an array it does not, and breaks off what is in flight when a job is found
+        self.looks_ahead = "ANY" not in key
         return "SELECT n FROM %s WHERE %sEXISTS (SELECT FROM {t} AS j WHERE %s)" % (rows, self.pick("", "NOT "), where)
 
     def query(self):
