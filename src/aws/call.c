@@ -623,6 +623,18 @@ smf_call_body(const AwsCall *call, size_t *len)
 }
 
 /*
+ * smf_call_forget_body
+ *		The answer of a call that succeeded was read: let the memory of its body go.
+ */
+void
+smf_call_forget_body(AwsCall *call)
+{
+	smf_http_forget_body(call->request);
+	call->answer = "";
+	call->answer_len = 0;
+}
+
+/*
  * smf_call_about
  *		From here on, let messages name this as what the call is about; copied.
  *

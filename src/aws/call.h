@@ -34,6 +34,7 @@ extern void smf_call_wait(AwsCall *call);
 extern void smf_call_count_rows(const AwsCall *call, int64 nrows);
 extern const char *smf_call_operation(const AwsCall *call);
 extern const char *smf_call_body(const AwsCall *call, size_t *len);
+extern void smf_call_forget_body(AwsCall *call);
 extern int64 smf_call_date(const AwsCall *call);
 extern void smf_call_about(AwsCall *call, const char *subject);
 extern void smf_call_free(AwsCall *call);

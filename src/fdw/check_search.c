@@ -255,7 +255,7 @@ is_rounded(JsonbContainer *summary, JsonbContainer *record, AttributeSet obstacl
  * since there may be older ones.
  */
 static void
-take_records(CheckedJob **batch, int n, const AwsCall *call)
+take_records(CheckedJob **batch, int n, AwsCall *call)
 {
 	Jsonb	   *response = smf_document_parse(call);
 	JsonbContainer *results = smf_document_list(call, response, "Results");

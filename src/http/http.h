@@ -122,6 +122,7 @@ extern HttpResult smf_http_result(const HttpRequest *request);
 extern bool smf_http_transient(HttpResult result);
 extern const char *smf_http_error(const HttpRequest *request);
 extern int	smf_http_status(const HttpRequest *request);
+extern void smf_http_forget_body(HttpRequest *request);
 extern const char *smf_http_body(const HttpRequest *request, size_t *len);
 extern const char *smf_http_header(const HttpRequest *request, const char *name);
 extern const char *smf_http_sent_header(const HttpRequest *request, const char *name);

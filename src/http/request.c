@@ -475,6 +475,16 @@ smf_http_body(const HttpRequest *request, size_t *len)
 	return request->body ? request->body : "";
 }
 
+/* The response's body was read: let its memory go. */
+void
+smf_http_forget_body(HttpRequest *request)
+{
+	forget(request->body, request->body_len);
+	request->body = NULL;
+	request->body_size = 0;
+	request->body_len = 0;
+}
+
 /* The value in a header's line; NULL when it is of another header than "name" (any case). */
 static const char *
 value_of(const char *line, const char *name)

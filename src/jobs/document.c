@@ -47,10 +47,10 @@ smf_document_member(JsonbContainer *object, const char *key, JsonbValue *value)
 /*
  * smf_document_parse
  *		The response of a call that succeeded, as a jsonb object in the current
- *		memory context.  Raises 08P01 when it is anything else.
+ *		memory context; the call's body is let go.  Raises 08P01 when it is anything else.
  */
 Jsonb *
-smf_document_parse(const AwsCall *call)
+smf_document_parse(AwsCall *call)
 {
 	size_t		len;
 	const char *body = smf_call_body(call, &len);
@@ -64,6 +64,7 @@ smf_document_parse(const AwsCall *call)
 				 smf_call_errdetail(call, smf_call_may_quote(call) ? reason : NULL)));
 	if (!JB_ROOT_IS_OBJECT(response))
 		raise_shape(call, "is not a JSON object");
+	smf_call_forget_body(call);
 	return response;
 }
 
@@ -103,7 +104,7 @@ smf_document_object(const AwsCall *call, JsonbContainer *object, const char *key
  * Raises 28000 when it is of another account than the one that is meant.
  */
 Jsonb *
-smf_document_job(const AwsCall *call)
+smf_document_job(AwsCall *call)
 {
 	Jsonb	   *document = smf_document_parse(call);
 
