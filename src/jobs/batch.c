@@ -57,10 +57,11 @@
 static void
 heed_trust(JobBatches *batches)
 {
-	AttributeSet lost = batches->read & smf_trust_distrusted(batches->trust);
+	AttributeSet lost;
 
-	batches->lost = lost;
+	batches->distrusted = smf_trust_distrusted(batches->trust);
 	batches->nheeded = smf_trust_differences();
+	lost = batches->read & batches->distrusted;
 	batches->fetcher->record_tags = (lost & batches->tags) == 0;
 	if ((lost & ~batches->tags) != 0 || (lost != 0 && !batches->fetcher->spec->want_document))
 		batches->asking = false;
@@ -563,7 +564,7 @@ compare_checked(JobBatches *batches, JobBatch *batch)
 		return false;
 	count_check(batches);
 	batch->differing = differences(batches, entry, entry->record, entry->proved) &
-		~smf_trust_distrusted(batches->trust);
+		~batches->distrusted;
 	return true;
 }
 
@@ -655,7 +656,6 @@ doubt_records(JobBatches *batches, JobBatch *batch)
 static void
 doubt_all_records(JobBatches *batches)
 {
-	heed_trust(batches);
 	for (int i = 0; i < SMF_BATCHES; i++)
 		doubt_records(batches, &batches->batches[i]);
 }
@@ -667,9 +667,11 @@ doubt_all_records(JobBatches *batches)
 static void
 heed_others(JobBatches *batches)
 {
-	AttributeSet found = batches->read & smf_trust_distrusted(batches->trust) & ~batches->lost;
+	AttributeSet before = batches->distrusted;
+	AttributeSet found;
 
-	batches->nheeded = smf_trust_differences();
+	heed_trust(batches);
+	found = batches->read & batches->distrusted & ~before;
 	if (found == 0)
 		return;
 	count_rows(batches);

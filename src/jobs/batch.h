@@ -52,8 +52,7 @@ typedef struct JobBatches
 	bool		asking;			/* may Search be asked for any more documents? */
 	AttributeSet read;			/* attributes that the query reads, tags among them */
 	AttributeSet tags;			/* the bit of the tags */
-	AttributeSet lost;			/* of those that are read, what was not trusted when it was
-								 * looked for last */
+	AttributeSet distrusted;	/* what was not taken from Search when that was looked for last */
 	int64		nheeded;		/* smf_trust_differences() then */
 	int			size;			/* jobs in a batch, at most */
 	JobBatch	batches[SMF_BATCHES];
