@@ -495,11 +495,12 @@ smf_demand_in_turn(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, 
 {
 	List	   *keys;
 
+	if (rel->reloptkind != RELOPT_OTHER_MEMBER_REL || !enable_async_append || path->path.pathkeys != NIL)
+		return false;
 	/* a page of a list gives the rows that are wanted, but for what conditions refuse */
 	if (!looked_up && (rel->baserestrictinfo != NIL || nested != NIL || !a_page_may_do(root, rel, path)))
 		return false;
-	if (rel->reloptkind != RELOPT_OTHER_MEMBER_REL || !enable_async_append || path->path.pathkeys != NIL ||
-		!smf_demand_query_may_end(root) || gives_all_rows(root, rel) || all_come_first(root, rel, path))
+	if (!smf_demand_query_may_end(root) || gives_all_rows(root, rel) || all_come_first(root, rel, path))
 		return false;
 	keys = smf_demand_partition_keys(root, rel->relid);
 	return !may_be_excluded(root, rel, keys) && !reads_any_of(rel, nested, keys);

@@ -350,11 +350,8 @@ add_lookahead_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 	double		rows = Max(outer->rows, 1);
 	double		distinct;
 
-	/* reading rows earlier is to make no difference, nor are jobs to be fetched that nobody asks for */
-	if (contain_volatile_functions((Node *) outer->pathtarget->exprs) ||
-		(smf_demand_query_may_end(root) && reading_has_effects(root)) ||
-		(names_several(look_ups) &&
-		 (smf_demand_query_may_end(root) || jointype == JOIN_SEMI || jointype == JOIN_ANTI)))
+	/* reading rows earlier is to make no difference */
+	if (contain_volatile_functions((Node *) outer->pathtarget->exprs))
 		return;
 	distinct = distinct_rows(root, outerrel, inner, rows);
 	smf_add_nestloop_path(root, joinrel, jointype, extra, lookahead_path(root, outer),
@@ -369,6 +366,7 @@ static void
 add_lookahead_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 					RelOptInfo *innerrel, JoinType jointype, JoinPathExtraData *extra)
 {
+	bool		may_end;
 	ListCell   *lc;
 
 	if (previous_hook != NULL)
@@ -379,6 +377,9 @@ add_lookahead_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel
 		return;
 	if (jointype != JOIN_INNER && jointype != JOIN_LEFT && jointype != JOIN_SEMI &&
 		jointype != JOIN_ANTI && jointype != JOIN_UNIQUE_OUTER)
+		return;
+	may_end = smf_demand_query_may_end(root);
+	if (may_end && reading_has_effects(root))
 		return;
 
 	foreach(lc, innerrel->cheapest_parameterized_paths)
@@ -393,7 +394,9 @@ add_lookahead_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel
 			smf_dangerous_placeholder(root, outerrel->relids, needed))
 			continue;
 		look_ups = look_ups_of(root, inner, NIL);
-		if (look_ups == NIL)
+		/* of several names for a row, the first may be all that is asked for */
+		if (look_ups == NIL ||
+			(names_several(look_ups) && (may_end || jointype == JOIN_SEMI || jointype == JOIN_ANTI)))
 			continue;
 
 		/* Of the outer side, take the cheapest path, and those that give an order. */

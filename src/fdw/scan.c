@@ -335,6 +335,7 @@ start_with_siblings(JobScan *state)
 {
 	int			nbegun = 0;
 	int			nmore = INT_MAX;
+	dlist_iter	counted;
 	dlist_mutable_iter iter;
 
 	if (has_begun(state))
@@ -343,9 +344,9 @@ start_with_siblings(JobScan *state)
 	/* See how many are to begin. */
 	if (state->plan.in_turn)
 	{
-		dlist_foreach_modify(iter, &siblings)
+		dlist_foreach(counted, &siblings)
 		{
-			const JobScan *sibling = dlist_container(JobScan, sibling, iter.cur);
+			const JobScan *sibling = dlist_container(JobScan, sibling, counted.cur);
 
 			nbegun += is_sibling(state, sibling) && has_begun(sibling);
 		}
