@@ -50,6 +50,8 @@ CREATE SERVER sm FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (
 	region 'us-east-1',
 	use_fips_endpoint 'false',
 	use_dualstack_endpoint 'off',
+	sts_endpoint_url 'http://127.0.0.1:4566',
+	pricing_endpoint_url 'https://vpce-0123-abc.api.pricing.us-east-1.vpce.amazonaws.com',
 	ca_bundle '/etc/ssl/bundle.pem',
 	proxy_url 'http://proxy.example.com:3128',
 	connect_timeout '0.5',
@@ -152,6 +154,9 @@ SELECT option, quote_literal(value), try_server(option, value) FROM (VALUES
 	('region', '-us'),
 	('region', 'us east 1'),
 	('region', '12'),
+	('region', 'US-EAST-1'),
+	('region', 'us-gov-West-1'),
+	('region', 'US_EAST_1'),
 	('endpoint_url', ''),
 	('endpoint_url', 'http://example.com'),
 	('endpoint_url', 'http://127.0.0.1.example.com'),
@@ -165,6 +170,9 @@ SELECT option, quote_literal(value), try_server(option, value) FROM (VALUES
 	('endpoint_url', 'https://exam ple.com'),
 	('endpoint_url', E'https://example.com\nX: y'),
 	('endpoint_url', 'https://example.com:99999'),
+	('sts_endpoint_url', 'http://example.com'),
+	('sts_endpoint_url', 'https://user:hush@example.com'),
+	('pricing_endpoint_url', 'example.com'),
 	('use_fips_endpoint', 'maybe'),
 	('use_dualstack_endpoint', ''),
 	('ca_bundle', 'bundle.pem'),
@@ -316,6 +324,8 @@ ALTER SERVER local OWNER TO regress_sagemaker_owner;
 SET ROLE regress_sagemaker_owner;
 CREATE SERVER try FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (endpoint_url 'https://example.com'); -- ERROR
 \echo :LAST_ERROR_SQLSTATE
+CREATE SERVER try FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (sts_endpoint_url 'https://example.com'); -- ERROR
+CREATE SERVER try FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (pricing_endpoint_url 'https://example.com'); -- ERROR
 CREATE SERVER try FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (ca_bundle '/tmp/ca.pem'); -- ERROR
 CREATE SERVER try FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', proxy_url 'http://proxy:3128'); -- ERROR
 CREATE SERVER mine FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1');

@@ -152,6 +152,12 @@ static const SmfOption option_table[] = {
 	{.name = "use_dualstack_endpoint", .contexts = ON_SERVER,
 		.type = OPTION_BOOLEAN, .preset = "false",
 		.offset = SETTING(network.use_dualstack_endpoint)},
+	{.name = "sts_endpoint_url", .contexts = ON_SERVER,
+		.type = OPTION_ENDPOINT, .privilege = FOR_SUPERUSER,
+		.offset = SETTING(network.sts_endpoint_url)},
+	{.name = "pricing_endpoint_url", .contexts = ON_SERVER,
+		.type = OPTION_ENDPOINT, .privilege = FOR_SUPERUSER,
+		.offset = SETTING(network.pricing_endpoint_url)},
 	{.name = "ca_bundle", .contexts = ON_SERVER,
 		.type = OPTION_PATH, .privilege = FOR_SUPERUSER,
 		.offset = SETTING(network.http.ca_bundle)},
@@ -420,12 +426,14 @@ known_option(const char *name, OptionContext context)
 }
 
 /*
- * What an option accepts, as a hint; the message is being built already.
+ * What an option accepts instead of the value, as a hint; the message is being built
+ * already.
  */
 static int
-accepted_hint(const SmfOption *option)
+accepted_hint(const SmfOption *option, const char *value)
 {
 	StringInfoData list;
+	char	   *lower;
 
 	switch (option->type)
 	{
@@ -451,6 +459,9 @@ accepted_hint(const SmfOption *option)
 
 			/* where calls go */
 		case OPTION_REGION:
+			lower = asc_tolower(value, strlen(value));
+			if (smf_region_valid(lower))
+				return errhint("Write the region in lower case: %s.", lower);
 			return errhint("Use the name of one AWS region, for example us-east-1.");
 		case OPTION_ACCOUNT:
 			return errhint("Use the 12 digits of an AWS account, for example 123456789012.");
@@ -502,7 +513,7 @@ refuse_value(const SmfOption *option, const char *value)
 			 may_show_value(option, value) ?
 			 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value) :
 			 errmsg("invalid value for option \"%s\"", option->name),
-			 accepted_hint(option)));
+			 accepted_hint(option, value)));
 }
 
 static bool

@@ -44,6 +44,8 @@ smf_network_copy(const AwsNetwork *network)
 	AwsNetwork	copy = *network;
 
 	copy.endpoint_url = smf_copy_string(network->endpoint_url);
+	copy.sts_endpoint_url = smf_copy_string(network->sts_endpoint_url);
+	copy.pricing_endpoint_url = smf_copy_string(network->pricing_endpoint_url);
 	copy.http = smf_http_network_copy(&network->http);
 	return copy;
 }

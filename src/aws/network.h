@@ -19,6 +19,8 @@ typedef struct AwsNetwork
 	const char *endpoint_url;	/* of SageMaker; NULL: derived from the region */
 	bool		use_fips_endpoint;	/* derive the one with FIPS */
 	bool		use_dualstack_endpoint; /* derive the one with IPv6 */
+	const char *sts_endpoint_url;	/* of STS; NULL: derived from the region */
+	const char *pricing_endpoint_url;	/* of the Price List API; the same */
 	HttpNetwork http;			/* of every request */
 } AwsNetwork;
 

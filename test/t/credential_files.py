@@ -8,8 +8,8 @@ import re
 import time
 
 from harness import URL, control
-from world import (ACCOUNT, BASE, NOWHERE, ONE, PAST, SSO, THREE, TOKEN, TWO, ask_botocore, ask_extension, assume,
-                   env, keys, run_tests)
+from world import (ACCOUNT, BASE, NOWHERE, ONE, PAST, ROLE, SSO, THREE, TOKEN, TWO, as_issued, ask_botocore, ask_extension,
+                   assume, env, keys, run_tests)
 
 
 def test_unreadable(tap, world, server):
@@ -210,6 +210,35 @@ def test_endpoints(tap, world, server):
     session.run("ALTER SERVER sm OPTIONS (ADD region 'us-east-1')")
 
 
+def test_sts_endpoint(tap, world, server):
+    """The server's option says where STS is, for roles and for the account, whatever the environment says."""
+    world.files("", "")
+    session = server.start(world.environment({"AWS_ENDPOINT_URL_STS": NOWHERE}))
+    session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
+                "OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%sm')" % (*ONE, ROLE))
+    reach = "HINT:  Check that the database server can reach it, and the server's option proxy_url. The option sts_endpoint_url gives STS another address"
+
+    def refused(query, message, hint, title):
+        lines, state = session.ask(query)
+        tap.equal((state, lines[0], lines[1].startswith("DETAIL:  %s: " % NOWHERE), lines[2]), ("08001", "ERROR:  " + message, True, hint),
+                  title)
+
+    refused("SELECT count(*) FROM sm.training_jobs", 'no AWS credentials for server "sm": STS does not answer', reach + ".",
+            "where STS does not answer, a role is not assumed, and the error says so")
+    session.run("ALTER SERVER sm OPTIONS (ADD sts_endpoint_url '%s')" % URL)
+    issued = as_issued(ask_extension(session)["access_key_id"])
+    tap.equal((issued["by"], issued["role_arn"], issued["requested_by"]), ("AssumeRole", ROLE + "m", ONE[0]),
+              "a role is assumed where sts_endpoint_url says")
+    session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (DROP role_arn)")
+    tap.equal(session.run("SELECT sagemaker_fdw_account_id('sm')"), ["123456789012"], "... and so is the account asked for")
+    session.run("ALTER SERVER sm OPTIONS (DROP sts_endpoint_url)")
+    refused("SELECT sagemaker_fdw_account_id('sm')", 'could not find out the AWS account of server "sm": STS does not answer',
+            reach + ", and with account_id it is not asked.", "... which is another error where STS does not answer")
+    session.run("ALTER SERVER sm OPTIONS (ADD account_id '210987654321')")
+    tap.equal(session.run("SELECT sagemaker_fdw_account_id('sm')"), ["210987654321"], "with account_id STS is not asked")
+    session.run("ALTER SERVER sm OPTIONS (DROP account_id)")
+
+
 # Title, config file, DETAIL and HINT of the error for profile p.
 SIGNED_IN = "[profile p]\nlogin_session = arn:aws:iam::123456789012:user/me\n"
 NOBODY_THERE = [
@@ -248,4 +277,4 @@ def test_nobody_there(tap, world, server):
 
 
 if __name__ == "__main__":
-    run_tests([test_unreadable, test_bad_files, test_line_break, test_endpoints, test_nobody_there, test_large])
+    run_tests([test_unreadable, test_bad_files, test_line_break, test_endpoints, test_sts_endpoint, test_nobody_there, test_large])

@@ -105,7 +105,7 @@ smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 
 	/* Take what it says. */
 	if (answer->result != SMF_HTTP_OK || answer->status != 200)
-		smf_provider_unreachable(context, "The container's host", answer);
+		smf_provider_unreachable(context, "The container's host", NULL, answer);
 	if (!smf_provider_read_json(answer->body, answer->body_len, NULL, names, values, lengthof(names)) ||
 		values[0] == NULL || values[1] == NULL)
 		smf_provider_fail(context, "The answer of the container's host holds no credentials.", NULL);

@@ -125,7 +125,7 @@ smf_provide_instance(ProviderContext *context, AwsCredentials *credentials)
 	if (answer == NULL)
 		return SMF_ASKED;
 	if (!is_good(answer))
-		smf_provider_unreachable(context, "The instance's metadata", answer);
+		smf_provider_unreachable(context, "The instance's metadata", NULL, answer);
 	if (!smf_provider_read_json(answer->body, answer->body_len, NULL, names, values, lengthof(names)) ||
 		values[0] == NULL || values[1] == NULL || values[2] == NULL)
 		smf_provider_fail(context, "The instance's metadata gives no credentials for its role.",

@@ -483,6 +483,14 @@ smf_provider_read_json(const char *body, size_t len, const char *below,
 	return object != NULL;
 }
 
+/* What it is that cannot be done, palloc'ed: messages begin with it. */
+static char *
+failure(const ProviderContext *context)
+{
+	return psprintf(context->account_asked ? "could not find out the AWS account of server \"%s\"" :
+					"no AWS credentials for server \"%s\"", context->config->server_name);
+}
+
 /* Raise that a source which is set up gives no credentials. */
 void
 smf_provider_fail(const ProviderContext *context, const char *detail, const char *hint)
@@ -492,14 +500,17 @@ smf_provider_fail(const ProviderContext *context, const char *detail, const char
 		hint = smf_provider_files(context);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			 errmsg("no AWS credentials for server \"%s\"", context->config->server_name),
+			 errmsg_internal("%s", failure(context)),
 			 errdetail_internal("%s", detail),
 			 hint ? errhint("%s", hint) : 0));
 }
 
-/* What to do about a source that cannot be reached. */
+/*
+ * What to do about a source that cannot be reached, "elsewhere" (see smf_provider_unreachable)
+ * included.
+ */
 static const char *
-hint_at_source(const ProviderContext *context, const FetchAnswer *answer)
+hint_at_source(const ProviderContext *context, const char *elsewhere, const FetchAnswer *answer)
 {
 	switch (answer->result)
 	{
@@ -510,13 +521,20 @@ hint_at_source(const ProviderContext *context, const FetchAnswer *answer)
 		case SMF_HTTP_TOO_LARGE:
 			return "Check that this is the address of a source of credentials.";
 		default:
-			return "Check that the database server can reach it, and the server's option proxy_url.";
+			return psprintf("Check that the database server can reach it, and the server's option proxy_url.%s%s",
+							elsewhere ? " " : "", elsewhere ? elsewhere : "");
 	}
 }
 
-/* Raise that a source does not answer, or not as it should; "what" begins a sentence. */
+/*
+ * smf_provider_unreachable
+ *		Raise that a source does not answer, or not as it should.
+ *
+ * "what" begins a sentence; "elsewhere" is one that says what else to do where nothing
+ * can be reached at the address; NULL: nothing.
+ */
 void
-smf_provider_unreachable(const ProviderContext *context, const char *what,
+smf_provider_unreachable(const ProviderContext *context, const char *what, const char *elsewhere,
 						 const FetchAnswer *answer)
 {
 	const char *error = answer->error && answer->error[0] ? answer->error : "no answer";
@@ -526,16 +544,14 @@ smf_provider_unreachable(const ProviderContext *context, const char *what,
 	if (answer->result == SMF_HTTP_NO_DESCRIPTOR)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("no AWS credentials for server \"%s\": could not open a socket",
-						context->config->server_name),
+				 errmsg("%s: could not open a socket", failure(context)),
 				 errdetail("This process has too many files open."),
 				 errhint("Lower max_concurrency, or raise max_files_per_process.")));
 	if (answer->result == SMF_HTTP_TOO_LARGE)
 		error = "the answer is too large";
 	ereport(ERROR,
 			(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
-			 errmsg("no AWS credentials for server \"%s\": %s does not answer",
-					context->config->server_name, what),
+			 errmsg("%s: %s does not answer", failure(context), what),
 			 errdetail("%s: %s.", answer->url, error),
-			 errhint("%s", hint_at_source(context, answer))));
+			 errhint("%s", hint_at_source(context, elsewhere, answer))));
 }

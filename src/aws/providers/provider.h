@@ -35,6 +35,7 @@ typedef struct ProviderContext
 	const CredentialNetwork *network;	/* NULL with inquiry */
 	int64		clock_offset_s; /* the services' clock less ours, as far as is known */
 	bool		asked_anew;		/* since what was given was refused by the next one */
+	bool		account_asked;	/* there are credentials; it is asked whose they are */
 	const char *no_instance;	/* why the instance's metadata gave nothing; or NULL */
 	const char *profile;		/* its name */
 	bool		profile_wanted; /* somebody named it, who then wants no other */
@@ -79,7 +80,7 @@ extern bool smf_provider_read_json(const char *body, size_t len, const char *bel
 smf_noreturn extern void smf_provider_fail(const ProviderContext *context, const char *detail,
 										   const char *hint);
 smf_noreturn extern void smf_provider_unreachable(const ProviderContext *context, const char *what,
-												  const FetchAnswer *answer);
+												  const char *elsewhere, const FetchAnswer *answer);
 extern char *smf_provider_files(const ProviderContext *context);
 extern const char *smf_environment(const char *name);
 extern char *smf_secret(char *secret);

@@ -127,7 +127,7 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 	if (answer->result == SMF_HTTP_OK && answer->status == 401)
 		smf_provider_fail(context, psprintf("IAM Identity Center refuses the token for profile \"%s\".", profile), SIGN_IN);
 	if (answer->result != SMF_HTTP_OK || answer->status != 200)
-		smf_provider_unreachable(context, "IAM Identity Center", answer);
+		smf_provider_unreachable(context, "IAM Identity Center", NULL, answer);
 	if (!smf_provider_read_json(answer->body, answer->body_len, "roleCredentials", names, values, lengthof(names)) ||
 		values[0] == NULL || values[1] == NULL || values[2] == NULL)
 		smf_provider_fail(context, "IAM Identity Center's answer holds no credentials.", NULL);

@@ -55,13 +55,14 @@ build_form(ProviderContext *context, const RoleRequest *request, StringInfo form
 	(void) smf_secret(form->data);
 }
 
-/* Where STS is: the region's own, or a configured one. */
+/* Where STS is: where the server's option says, or a configured one, or the region's own. */
 static void
 find_endpoint(ProviderContext *context, const char *region, AwsEndpoint *endpoint)
 {
-	char	   *custom = smf_configured_endpoint(context, "sts", "STS");
-	EndpointError error = smf_endpoint_of_sts(region, custom, context->network->network.use_fips_endpoint,
-											  endpoint);
+	const AwsNetwork *network = &context->network->network;
+	const char *custom = network->sts_endpoint_url ? network->sts_endpoint_url :
+		smf_configured_endpoint(context, "sts", "STS");
+	EndpointError error = smf_endpoint_of_sts(region, custom, network->use_fips_endpoint, endpoint);
 
 	if (error != SMF_ENDPOINT_OK)
 		smf_provider_fail(context, psprintf("The endpoint of STS is not usable. %s", smf_endpoint_error_text(error)),
@@ -92,6 +93,15 @@ static bool
 may_pass(const FetchAnswer *answer)
 {
 	return answer->code != NULL && strcmp(answer->code, "InvalidIdentityToken") == 0;
+}
+
+/* STS does not answer, or not as it should. */
+smf_noreturn static void
+raise_unreachable(ProviderContext *context, const FetchAnswer *answer)
+{
+	smf_provider_unreachable(context, "STS", context->account_asked ?
+							 "The option sts_endpoint_url gives STS another address, and with account_id it is not asked." :
+							 "The option sts_endpoint_url gives STS another address.", answer);
 }
 
 /* Send the form, signed by the services' clock; NULL: there is no answer yet. */
@@ -157,7 +167,7 @@ ask(ProviderContext *context, const AwsCredentials *with, const StringInfo form,
 	if (answer != NULL && with != NULL && learn_clock(context, answer))
 		answer = send_form(context, with, region, &endpoint, form);
 	if (answer != NULL && answer->result != SMF_HTTP_OK)
-		smf_provider_unreachable(context, "STS", answer);
+		raise_unreachable(context, answer);
 	return answer;
 }
 
@@ -183,7 +193,7 @@ raise_refusal(ProviderContext *context, const char *asked, const AwsCredentials 
 
 	/* any other text might come from anywhere in the network */
 	if (answer->code == NULL || !smf_error_code_valid(answer->code))
-		smf_provider_unreachable(context, "STS", answer);
+		raise_unreachable(context, answer);
 	ereport(ERROR,
 			(errcode(throttled ? ERRCODE_INSUFFICIENT_RESOURCES : ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("no AWS credentials for server \"%s\"", context->config->server_name),
@@ -253,6 +263,7 @@ smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with, boo
 	const FetchAnswer *answer;
 	char	   *account;
 
+	context->account_asked = true;
 	initStringInfo(&form);
 	append_parameter(&form, "Action", "GetCallerIdentity");
 	append_parameter(&form, "Version", API_VERSION);
