@@ -13,6 +13,7 @@
 	document NAME BODY        serve exactly this: a text, @FILE, a file's path, or - for standard input
 	delete NAME               the job is gone
 	names                     the jobs' names, as JSON
+	rates                     the rates of the price list of --region, as JSON
 	requests                  the last API requests, as JSON
 	keys JSON                 more keys: access_key_id, secret_access_key, session_token, account
 	issued                    the credentials that were issued, as JSON
@@ -100,7 +101,7 @@ def main(words):
     commands = {"calls": (0, 0, "GET"), "counters": (0, 0, "GET"), "wait": (1, 1, None),
                 "reset": (0, 0, "POST"), "config": (1, 1, "POST"), "fault": (1, 1, "POST"),
                 "clear": (0, 0, "POST"), "document": (1, 2, None), "delete": (1, 1, "POST"),
-                "names": (0, 0, "GET"), "requests": (0, 0, "GET"), "keys": (1, 1, "POST"),
+                "names": (0, 0, "GET"), "rates": (0, 0, "GET"), "requests": (0, 0, "GET"), "keys": (1, 1, "POST"),
                 "issued": (0, 0, "GET"), "expire": (0, 0, "POST")}
     command = words.pop(0) if words else ""
     least, most, method = commands.get(command, (0, -1, None))

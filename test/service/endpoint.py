@@ -32,6 +32,7 @@ import generate
 import identity
 import jobs
 import operations
+import prices
 import records
 import signature
 import store
@@ -48,7 +49,7 @@ SECOND_REGION = "us-west-2"
 # operation to number, "*" for all others.
 CONFIG = {
     "latency_ms": 0,            # before an answer
-    "rate_limit": 0,            # calls a second of an operation, region and account (0: no limit)
+    "rate_limit": 0,            # calls a second of an operation, region and account (0: no limit), or [these, at once]
     "session_seconds": 3600,    # how long credentials that it issues last
     "jitter_ms": 0,             # at most so much is added to the latency
     "jitter_seed": None,        # when it is set: what that is drawn from, again from the beginning
@@ -56,6 +57,7 @@ CONFIG = {
     "request_id": None,         # every answer's request id
     "bulk_running": None,       # percent of the bulk jobs that are in progress, while all others have ended for good
     **operations.QUIRKS,
+    **prices.QUIRKS,
 }
 
 
@@ -127,6 +129,7 @@ class Service:
         self.calls = collections.Counter()
         self.credential_calls = collections.Counter()
         self.identity = identity.Identity(self)
+        self.prices = prices.Prices()
         self.jitter = random.Random()
         self.counters = collections.Counter()
         self.most_in_flight = self.in_flight
@@ -151,14 +154,15 @@ class Service:
                 (self.jitter.random() * jitter_ms if jitter_ms else 0)) / 1000
 
     def allowed(self, account, region, operation):
-        """Take a call off the operation's token bucket, which holds a second's calls."""
+        """Take a call off the operation's token bucket, which holds a second's calls if not told otherwise."""
         rate = self.setting("rate_limit", operation)
         if not rate:
             return True
+        rate, most = rate if isinstance(rate, list) else (rate, max(1, rate))
         now = time.monotonic()
         key = (account.account_id, region, operation)
-        tokens, then = self.buckets.get(key, (max(1, rate), now))
-        tokens = min(max(1, rate), tokens + (now - then) * rate)
+        tokens, then = self.buckets.get(key, (most, now))
+        tokens = min(most, tokens + (now - then) * rate)
         self.buckets[key] = (tokens - 1 if tokens >= 1 else tokens, now)
         return tokens >= 1
 
@@ -197,24 +201,32 @@ class Service:
 
     def respond(self, operation, method, path, headers, body):
         """The response's body; raises Failure or Refused."""
-        account, region = signature.check(method, path, headers, body, self.accounts, self.now())
+        of_prices = headers.get("x-amz-target", "").startswith(prices.TARGET)
+        if of_prices:
+            account, region = signature.check(method, path, headers, body, self.accounts, self.now(), prices.SERVICE,
+                                              regions=prices.HOSTS)
+        else:
+            account, region = signature.check(method, path, headers, body, self.accounts, self.now())
         if not self.allowed(account, region, operation):
             self.counters["throttles"] += 1
             raise operations.Failure("ThrottlingException", "Rate exceeded")
-        if method != "POST" or path != "/" or operation not in operations.OPERATIONS:
+        if method != "POST" or path != "/" or operation not in (
+                prices if of_prices else operations).OPERATIONS:
             raise operations.Failure("UnknownOperationException", "Unknown operation", 404)
         if headers["content-type"] != faults.JSON_TYPE:
             raise operations.Failure("SerializationException", "Wrong content type", 415)
         if account.denied:
-            raise operations.Failure(
-                "AccessDeniedException", "User: %s is not authorized to "
-                "perform: sagemaker:%s on resource: arn:aws:sagemaker:%s:%s:training-job/* because "
-                "no identity-based policy allows the sagemaker:%s action"
-                % (account.arn, operation, region, account.account_id, operation))
+            action = (prices.SERVICE if of_prices else "sagemaker") + ":" + operation
+            resource = ("" if of_prices else
+                        " on resource: arn:aws:sagemaker:%s:%s:training-job/*" % (region, account.account_id))
+            raise operations.Failure("AccessDeniedException", "User: %s is not authorized to perform: %s%s because "
+                                     "no identity-based policy allows the %s action" % (account.arn, action, resource, action))
         try:
             parsed = json.loads(body)
         except (ValueError, RecursionError):
             raise operations.Failure("SerializationException", "The request is not JSON") from None
+        if of_prices:
+            return self.prices.run(operation, region, parsed, self.config)
         return operations.run(operation, account.region(region), parsed, self.config)
 
     # -- the control path ----------------------------------------------------
@@ -264,6 +276,7 @@ class Service:
             raise ValueError("no setting %s; there are %s" % (", ".join(unknown), ", ".join(sorted(CONFIG))))
         if "search_records" in settings:
             settings["search_records"] = [records.Rule(spec) for spec in settings["search_records"]]
+        prices.check_cut(settings.get("price_cut"))
         self.config.update(settings)
         for account in self.accounts.values():
             for region in account.regions.values():
@@ -299,6 +312,9 @@ class Service:
     def control_names(self, query, body):
         return json.dumps(self.chosen_region(query).names()).encode()
 
+    def control_rates(self, query, body):
+        return json.dumps(prices.expected_rates(query.get("region", DEFAULT_REGION), self.config["price_cut"])).encode()
+
     def control_document(self, query, body):
         job = self.chosen_region(query).get(query["name"])
         if job is None:
@@ -316,7 +332,7 @@ class Service:
 
     controls = {
         "GET counters": control_counters, "GET calls": control_calls, "GET requests": control_requests,
-        "GET names": control_names, "GET document": control_document,
+        "GET names": control_names, "GET document": control_document, "GET rates": control_rates,
         "POST reset": control_reset, "POST config": control_config, "POST fault": control_fault,
         "POST clear": control_clear, "GET issued": control_issued, "POST keys": control_keys,
         "POST expire": control_expire, "POST document": control_put, "POST delete": control_delete,

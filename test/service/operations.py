@@ -66,7 +66,7 @@ def not_found():
 
 # -- requests ---------------------------------------------------------------
 
-PYTHON_TYPES = {"string": str, "integer": int, "timestamp": (int, float), "structure": dict}
+PYTHON_TYPES = {"string": str, "integer": int, "timestamp": (int, float), "structure": dict, "list": list}
 
 
 def constraints(spec, value):

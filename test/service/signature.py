@@ -57,11 +57,12 @@ def iso(epoch_s):
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(epoch_s))
 
 
-def check(method, path, headers, body, accounts, now_s, service=SERVICE, required=REQUIRED):
+def check(method, path, headers, body, accounts, now_s, service=SERVICE, required=REQUIRED, regions=None):
     """Return (account, region) of a well-signed request, or raise Refused.
 
     headers: lower-case name to value.  accounts: access key id to Account.
     now_s: the endpoint's clock, epoch seconds.  required: headers that must be signed.
+    regions: those that have the service, None for any.
     """
     credential, names, signature = parse_authorization(headers.get("authorization"))
     key_id, day, region, scope_service, terminator = credential
@@ -85,6 +86,9 @@ def check(method, path, headers, body, accounts, now_s, service=SERVICE, require
     if scope_service != service or terminator != TERMINATOR:
         raise Refused("InvalidSignatureException",
                       "Credential should be scoped to correct service: '%s'." % service)
+    if regions is not None and region not in regions:
+        raise Refused("InvalidSignatureException",
+                      "Credential should be scoped to a valid region, not '%s'. " % region, 400)
     if day != date[:8]:
         raise Refused("InvalidSignatureException", "Date in Credential scope does not match YYYYMMDD "
                       "from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'."
