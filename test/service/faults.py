@@ -206,6 +206,14 @@ def expire(connection, spec, answer):
     connection.finished()
 
 
+@kind()
+def expire_tokens(connection, spec, answer):
+    """The tokens of all walks over the price list of the call's region have expired, this call's too, then the answer to that."""
+    connection.service.prices.expire(connection.service.requests[-1]["body"])
+    connection.send(answer())
+    connection.finished()
+
+
 @kind("documents")
 def change(connection, spec, answer):
     """Jobs get other `documents` (name to document), or are deleted (null), then the right answer; whose jobs these are

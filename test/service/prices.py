@@ -155,7 +155,7 @@ class Maker:
             dimensions = {}
             for tier, price in enumerate(tiers):
                 price, effective_date = self.now(decimal.Decimal(price), date, about)
-                price = str(price.quantize(PLACES_OF_PRICE))
+                price = format(price.quantize(PLACES_OF_PRICE), "f")
                 rate_code = "%s.%s.%s" % (sku, code, ("6YS6EN2CT7", "BDFAKRSXM6")[tier])
                 text = description % (SIGNS[currency] + (price.rstrip("0").rstrip(".") or "0"))
                 dimensions[rate_code] = {
@@ -360,7 +360,13 @@ class Prices:
     """The list as it is served: every walk over a region's has an order of its own."""
 
     def __init__(self):
-        self.walks = collections.Counter()
+        # how many walks there were, and the last one whose tokens have expired
+        self.walks, self.expired = collections.Counter(), collections.Counter()
+
+    def expire(self, request):
+        """The tokens of all walks over the list that a request, as text, asks for have expired."""
+        region = chosen_region(json.loads(request)["Filters"])
+        self.expired[region] = self.walks[region]
 
     def walk(self, region, number, cut):
         """The items of the region's walk of that number; the first, which has a rate, comes once more at the end."""
@@ -385,6 +391,9 @@ class Prices:
                 self.walks[region] += 1
                 place = [self.walks[region], 0, False]
             number, begin, empty = place
+            if number <= self.expired[region]:
+                raise Failure("ExpiredNextTokenException",
+                              "The pagination token expired. Try again without a pagination token.")
             items = self.walk(region, number, config["price_cut"])
             end = begin if empty else begin + body.get("MaxResults", LARGEST_PAGE)
             page = items[begin:end]

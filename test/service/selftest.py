@@ -4,7 +4,9 @@ Requests are signed by botocore's signer and sent with http.client, so that
 nothing of the code that the endpoint later tests takes part.
 """
 import base64
+import collections
 import datetime
+import decimal
 import hashlib
 import http.client
 import json
@@ -32,6 +34,7 @@ from botocore.session import Session
 from botocore.utils import ContainerMetadataFetcher, InstanceMetadataFetcher
 
 import generate
+import prices
 
 HISTORY = ("AKIDHISTORY000000001", "secret/of+the/history/account000000000001", None)
 TEMPORARY = ("ASIDTEMPORARY0000001", "secret/of+the/temporary/keys/000000000001",
@@ -118,12 +121,12 @@ class Endpoint:
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
 
     def signed(self, operation, members, keys=HISTORY, region="us-east-1", url=None, scope="sagemaker",
-               shift_s=0, drop=()):
+               shift_s=0, drop=(), prefix="SageMaker."):
         """(body, headers) of a request signed by botocore."""
         body = members if isinstance(members, bytes) else json.dumps(members).encode()
         url = url or self.url
         request = AWSRequest("POST", url + "/", data=body, headers={
-            "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "SageMaker." + operation,
+            "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": prefix + operation,
             "Host": urllib.parse.urlsplit(url).netloc})
         for name in drop:
             del request.headers[name]
@@ -914,10 +917,10 @@ def bulk_jobs_may_all_have_ended_or_some_of_them_be_running():
 ROLE = "arn:aws:iam::345678901234:role/"
 
 
-def client(name, keys=HISTORY, tls=False):
+def client(name, keys=HISTORY, tls=False, region="us-east-1"):
     """One of botocore's own clients."""
     return Session().create_client(
-        name, "us-east-1", endpoint_url=service.lines[1] if tls else service.url,
+        name, region, endpoint_url=service.lines[1] if tls else service.url,
         verify=service.lines[2] if tls else None, aws_access_key_id=keys[0], aws_secret_access_key=keys[1],
         aws_session_token=keys[2], config=Config(retries={"total_max_attempts": 1}, parameter_validation=False))
 
@@ -1192,6 +1195,347 @@ def a_rate_limit_throttles_each_operation_by_itself():
     refused(answers[-1], 400, "ThrottlingException", "Rate exceeded")
     equal(service.call("ListTrainingJobs", {}).status, 200)
     equal(service.counters()["throttles"], 3)
+
+
+# -- the price list ------------------------------------------------------------------------------
+
+HOUR_UNITS = {"hr", "hrs", "hour", "hours"}
+INSTANCE_TYPE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
+TRAINING_USAGE = re.compile(r"(?:[A-Z][A-Z0-9]*-)?Train:" + INSTANCE_TYPE)
+
+
+def region_code(region, **more):
+    """A request for a region's prices."""
+    return {"ServiceCode": "AmazonSageMaker", "FormatVersion": "aws_v1",
+            "Filters": [{"Type": "TERM_MATCH", "Field": "regionCode", "Value": region}], **more}
+
+
+def price_pages(region, host="us-east-1", **more):
+    """The pages of a walk by botocore: lists of strings."""
+    paginator = client("pricing", region=host).get_paginator("get_products")
+    return [page["PriceList"] for page in paginator.paginate(**region_code(region, **more))]
+
+
+def documents_of(items):
+    """The items that are JSON, once each."""
+    documents = []
+    for text in sorted(set(items)):
+        try:
+            documents.append(json.loads(text))
+        except ValueError:
+            pass
+    return documents
+
+
+def dimensions_of(document):
+    """(effective date, dimension) of each of an item's."""
+    for term in document["terms"].get("OnDemand", {}).values():
+        for dimension in term["priceDimensions"].values():
+            yield term["effectiveDate"], dimension
+
+
+def type_told(attributes):
+    """The instance type that an item is about, by its usage type or, failing that, its attributes."""
+    last = attributes["usagetype"].rpartition(":")[2]
+    if re.fullmatch(INSTANCE_TYPE, last):
+        return last
+    return attributes.get("instanceName") or re.sub("-training$", "", attributes["instanceType"], flags=re.I)
+
+
+def charge_told(attributes, dimension):
+    """What a dimension is a rate for, by usage type, component and description; None for no rate."""
+    usage, component = attributes["usagetype"], attributes.get("component")
+    warm = "Training Warm Pool" in dimension["description"]
+    if attributes["locationType"] != "AWS Region" or not any(map(decimal.Decimal, dimension["pricePerUnit"].values())):
+        return None
+    if dimension["unit"] == "GB-Mo":
+        training = "Train:" in usage or component == "Training" or component is None and "Training" in dimension["description"]
+        return ("warm pool storage" if warm else "storage") if training and "VolumeUsage" in usage else None
+    if dimension["unit"].lower() not in HOUR_UNITS:
+        return None
+    if warm:
+        return "warm pool"
+    if "SpotTraining" in (component, attributes.get("platoinstancetype")):
+        return "spot"
+    return "training" if TRAINING_USAGE.fullmatch(usage) else None
+
+
+def rates_told(items):
+    """The rates among items, in the order of expected_rates: told by what is sent, as a client must."""
+    rates = []
+    for document in documents_of(items):
+        attributes = document["product"]["attributes"]
+        for date, dimension in dimensions_of(document):
+            charge = charge_told(attributes, dimension)
+            if charge is not None:
+                (currency, price), = dimension["pricePerUnit"].items()
+                rates.append({
+                    "region": attributes["regionCode"], "charge": charge,
+                    "instance_type": None if charge.endswith("storage") else type_told(attributes),
+                    "usage_type": attributes["usagetype"], "operation": attributes["operation"], "price": price,
+                    "currency": currency, "unit": dimension["unit"], "effective_date": date,
+                    "sku": document["product"]["sku"], "rate_code": dimension["rateCode"],
+                    "description": dimension["description"], "attributes": attributes})
+    return sorted(rates, key=lambda rate: (rate["charge"], rate["instance_type"] or "", rate["rate_code"]))
+
+
+def rate_of(rates, charge, instance_type):
+    """The prices, dates and usage types of a type's rates."""
+    return [(rate["price"], rate["effective_date"], rate["usage_type"]) for rate in rates
+            if (rate["charge"], rate["instance_type"]) == (charge, instance_type)]
+
+
+@test
+def the_rates_of_a_price_list_are_told_by_what_it_sends():
+    counts = {}
+    for region, host in [*((region, "us-east-1") for region in prices.COMMERCIAL), ("cn-northwest-1", "cn-northwest-1")]:
+        expected = prices.expected_rates(region)
+        equal(rates_told(flat(price_pages(region, host))), expected)
+        equal(service.control("GET", "rates", region=region).json, expected)
+        equal({rate["region"] for rate in expected}, {region})
+        counts[region] = collections.Counter(rate["charge"] for rate in expected)
+    storage = {"storage": 1, "warm pool storage": 1}
+    equal(counts, {
+        "us-east-1": {"training": 224, "spot": 171, "warm pool": 182, **storage},
+        "us-west-2": {"training": 224, "spot": 170, "warm pool": 183, **storage},
+        "eu-west-1": {"training": 224, "spot": 171, "warm pool": 182, **storage},
+        "us-gov-west-1": {"training": 224, "spot": 170, "warm pool": 183, **storage},
+        "cn-northwest-1": {"training": 224, "spot": 170, "warm pool": 183, **storage}})
+
+
+@test
+def prices_are_exact():
+    rates = prices.expected_rates("us-east-1")
+    equal(rate_of(rates, "training", "ml.m5.large"), [("0.1150000000", "2025-06-01T00:00:00Z", "USE1-Train:ml.m5.large")])
+    equal(rate_of(rates, "training", "ml.p4d.24xlarge"), [("25.2510000000", "2025-01-01T00:00:00Z", "USE1-Train:ml.p4d.24xlarge")])
+    # spot has a rate of its own in one region, and none for some types
+    for region, times in (("us-east-1", 1), ("us-west-2", decimal.Decimal("1.12")), ("eu-west-1", 1), ("us-gov-west-1", 1),
+                          ("cn-northwest-1", 1)):
+        by_type = {charge: {rate["instance_type"]: decimal.Decimal(rate["price"]) for rate in prices.expected_rates(region)
+                            if rate["charge"] == charge} for charge in ("training", "spot", "warm pool")}
+        equal(by_type["spot"], {name: by_type["training"][name] * times for name in by_type["spot"]})
+        equal(by_type["warm pool"], {name: by_type["training"][name] for name in by_type["warm pool"]})
+    equal(rate_of(rates, "spot", "ml.g5.2xlarge"), [])
+    equal([(rate["currency"], rate["description"]) for rate in prices.expected_rates("cn-northwest-1") if rate["charge"] == "storage"],
+          [("CNY", "¥0.9842 per GB-Mo of ML storage")])
+
+
+@test
+def the_forms_of_a_price_list_are_all_there():
+    model = set(prices.instance_types())
+    equal(len(model), 225)
+    for region in prices.COMMERCIAL:
+        rates = [rate for rate in prices.expected_rates(region)]
+        training = [rate for rate in rates if rate["charge"] == "training"]
+        # one has no item, two nothing that is a price, one a unit that is none, one cannot be read
+        equal(model - {rate["instance_type"] for rate in training},
+              {"ml.trn1n.32xlarge", "ml.p2.xlarge", "ml.p2.8xlarge", "ml.m4.16xlarge", "ml.c4.4xlarge"})
+        for charge in ("training", "spot", "warm pool"):
+            forms = collections.Counter()
+            for rate in rates:
+                if rate["charge"] == charge:
+                    name, attributes = rate["instance_type"], rate["attributes"]
+                    equal(attributes["platoinstancename"], name.split(".")[1])
+                    forms[attributes.get("instanceName", attributes.get("instanceType", "none")).replace(name, "t")] += 1
+            equal(forms.keys(), {"t", "t-Training", "t-training", "NA", "none"})
+            assert min(forms.values()) > 20, forms
+        equal({rate["usage_type"].startswith("Train:") for rate in training}, {True, False})
+        equal({rate["unit"] for rate in training}, {"Hr", "Hrs", "Hour", "Hours", "hrs", "HOURS"})
+        equal({rate["effective_date"] for rate in training},
+              {"2023-12-01T00:00:00Z", "2025-01-01T00:00:00Z", "2025-06-01T00:00:00Z", "2099-01-01T00:00:00Z"})
+        # only the description tells some warm pools, and only the attributes their types
+        usages = {re.sub(r"(ml\.)?[a-z0-9-]+\.[a-z0-9]+$", r"\1t", rate["usage_type"].replace(prices.PLACES[region].prefix, ""))
+                  for rate in rates if rate["charge"] == "warm pool"}
+        equal(usages, {"Train:ml.t", "TrKA:ml.t", "TrKA:t"})
+
+
+@test
+def each_odd_rate_is_on_a_type_of_its_own():
+    items = set(flat(price_pages("us-east-1")))
+    unreadable = [text for text in items if text[-1] != "}"]
+    equal(["Train:ml.c4.4xlarge" in text for text in unreadable], [True])
+
+    def sent(usage_type, items=items):
+        """What is sent of a usage type: for each item, (date, price, currency, unit) of its dimensions."""
+        documents = [document for document in documents_of(items)
+                     if document["product"]["attributes"]["usagetype"].endswith(usage_type)
+                     and "Warm Pool" not in json.dumps(document)]
+        return sorted([(date, *one["pricePerUnit"].values(), *one["pricePerUnit"], one["unit"])
+                       for date, one in dimensions_of(document)] for document in documents)
+
+    def equal_of(usage_type, *wanted):
+        equal((usage_type, sent(usage_type)), (usage_type, sorted(wanted)))
+    december, january, june = "2023-12-01T00:00:00Z", "2025-01-01T00:00:00Z", "2025-06-01T00:00:00Z"
+    equal_of("Train:ml.trn1n.32xlarge")
+    equal_of("Train:ml.p2.xlarge", [])
+    equal_of("Train:ml.p2.8xlarge", [])
+    equal_of("Train:ml.m4.xlarge", *[[(december, "0.2840000000", "USD", "Hrs")]] * 2)
+    equal_of("Train:ml.m4.2xlarge", [(january, "0.5680000000", "USD", "Hr")], [(january, "0.5780000000", "USD", "Hr")])
+    equal_of("Train:ml.m4.4xlarge", [(june, "1.1360000000", "USD", "Hour"), ("2099-01-01T00:00:00Z", "0.5680000000", "USD", "Hour")])
+    equal_of("Train:ml.m4.10xlarge", [(december, "2.8400000000", "USD", "Hours"), (december, "2.5560000000", "USD", "Hours")])
+    equal_of("Train:ml.m4.16xlarge", [(january, "4.5440000000", "USD", "Quantity")])
+    equal_of("Train:ml.c4.xlarge", [(june, "0.2000000000", "CNY", "HOURS")])
+    equal_of("Train:ml.c4.2xlarge", [(december, "0.4000678901", "USD", "Hrs")])
+    equal_of("Train:ml.c4.8xlarge", [(june, "1.6000000000", "USD", "Hour")], [(june, "0.0000000000", "USD", "Hour")])
+    equal_of("Train:ml.m.xlarge-TrainingParent", [(december, "0.0000000000", "USD", "Hrs")],
+             [(january, "0.0000000000", "USD", "Hrs"), (january, "0.2690000000", "USD", "Hrs")])
+    equal(sent("Train:ml.c4.xlarge", flat(price_pages("cn-northwest-1", "cn-northwest-1")))[0][0][2], "USD")
+    # no terms, and a term without dimensions
+    equal([[list(term["priceDimensions"]) for term in document["terms"].get("OnDemand", {}).values()]
+           for usage in ("Train:ml.p2.xlarge", "Train:ml.p2.8xlarge") for document in documents_of(items)
+           if document["product"]["attributes"]["usagetype"].endswith(usage)], [[], [[]]])
+    # and what is no rate
+    tell = lambda text: [document["product"]["attributes"]["usagetype"] for document in documents_of(items) if text in json.dumps(document)]
+    equal(sorted(tell("AWS Outposts")), ["USE1-Train:ml.c5.4xlarge", "USE1-Train:ml.m5.xlarge"])
+    equal(tell("TrainingPlanUpfrontFee:ml.p5.48xlarge"), ["USE1-TrainingPlanUpfrontFee:ml.p5.48xlarge"])
+    equal(sorted(usage for usage in tell(":ml.p5.48xlarge") if "Train:" not in usage and "TrSpt" not in usage and "TrKA" not in usage),
+          ["USE1-Cluster:ml.p5.48xlarge", "USE1-Cluster:ml.p5.48xlarge-Reserved", "USE1-Host:ml.p5.48xlarge", "USE1-Notebk:ml.p5.48xlarge",
+           "USE1-Processing:ml.p5.48xlarge", "USE1-TrainingPlanUpfrontFee:ml.p5.48xlarge"])
+    equal(sorted(tell("VolumeUsage")), [
+        "USE1-Cluster:VolumeUsage.gp2", "USE1-Cluster:VolumeUsage.gp3", "USE1-Host:VolumeUsage.gp2", "USE1-Notebk:VolumeUsage.gp2",
+        "USE1-Processing:VolumeUsage.gp2", "USE1-Train:VolumeUsage.gp2", "USE1-Train:VolumeUsage.gp2"])
+
+
+@test
+def each_walk_over_a_price_list_has_an_order_of_its_own():
+    first, second = price_pages("us-east-1"), price_pages("us-east-1")
+    equal([len(page) for page in first], [100, 0] + [100] * 15 + [82])
+    equal([len(page) for page in second], [len(page) for page in first])
+    assert flat(first) != flat(second)
+    equal(set(flat(first)), set(flat(second)))
+    for pages in (first, second):
+        # one item, a rate, comes twice, on the first page and on the last
+        equal([text for text, times in collections.Counter(flat(pages)).items() if times > 1], [pages[0][0]])
+        equal(pages[-1][-1], pages[0][0])
+        equal(len(rates_told(pages[0][:1])), 1)
+    # another region's walks do not count, and the order is the same again from the start
+    price_pages("us-west-2")
+    service.control("POST", "reset")
+    price_pages("eu-west-1")
+    equal(price_pages("us-east-1"), first)
+    equal([len(page) for page in price_pages("us-east-1", MaxResults=99)], [99, 0] + [99] * 15 + [98])
+
+
+@test
+def regions_without_prices_have_an_empty_list():
+    for region, host in (("xx-nowhere-1", "us-east-1"), ("us-east-2", "us-east-1"), ("cn-northwest-1", "us-east-1"),
+                         ("us-east-1", "cn-northwest-1"), ("us-east-1", "eusc-de-east-1"), ("eusc-de-east-1", "eusc-de-east-1")):
+        answer = client("pricing", region=host).get_products(**region_code(region))
+        del answer["ResponseMetadata"]
+        equal(answer, {"FormatVersion": "aws_v1", "PriceList": []})
+    for host in ("us-east-1", "eu-central-1", "ap-south-1"):
+        equal(len(client("pricing", region=host).get_products(**region_code("us-gov-west-1"))["PriceList"]), 100)
+
+
+@test
+def prices_are_refused_as_the_service_does():
+    def refusal(members, **how):
+        return client_failure(client("pricing", **how).get_products, **members)
+    for host in ("us-west-2", "eu-west-1", "us-gov-west-1", "cn-north-1"):
+        equal(refusal(region_code("us-east-1"), region=host),
+              ("InvalidSignatureException", "Credential should be scoped to a valid region, not '%s'. " % host))
+    equal(refusal(region_code("us-east-1"), keys=(HISTORY[0], "x", None))[0], "InvalidSignatureException")
+    equal(refusal(region_code("us-east-1"), keys=DENIED),
+          ("AccessDeniedException", "User: arn:aws:iam::456789012345:user/test is not authorized to perform: pricing:GetProducts "
+           "because no identity-based policy allows the pricing:GetProducts action"))
+    for size, words in ((101, "less than or equal to 100"), (0, "greater than or equal to 1")):
+        equal(refusal(region_code("us-east-1", MaxResults=size)), (
+            "ValidationException", "1 validation error detected: Value '%d' at 'maxResults' failed to satisfy constraint: "
+            "Member must have value %s" % (size, words)))
+    begin = "Input Parameters are invalid. "
+    usual = region_code("us-east-1")
+    term = usual["Filters"][0]
+    for members, message in (
+            ({"ServiceCode": None}, "serviceCode cannot be null or empty"), ({"ServiceCode": ""}, "serviceCode cannot be null or empty"),
+            ({"ServiceCode": "AmazonEC2"}, "Only the service code AmazonSageMaker is served here"),
+            ({"FormatVersion": "aws_v2"}, "formatVersion is aws_v1"),
+            *(({"Filters": filters}, "Only one filter, TERM_MATCH of regionCode, is served here") for filters in (
+                [], [term, term], [{**term, "Type": "EQUALS"}], [{**term, "Field": "regioncode"}], [{**term, "Field": "component"}]))):
+        answer = service.call("GetProducts", {**usual, **members}, scope="pricing", prefix="AWSPriceListService.")
+        refused(answer, 400, "InvalidParameterException", re.escape(begin + message))
+    for members in ({"Filter": []}, {"Filters": [{"Type": "TERM_MATCH", "Field": "regionCode"}]}, {"Filters": [{**term, "Value": 1}]},
+                    {"Filters": {}}, {"MaxResults": "100"}):
+        answer = service.call("GetProducts", {**usual, **members}, scope="pricing", prefix="AWSPriceListService.")
+        equal((members, answer.code), (members, "SerializationException"))
+    # the services have operations and scopes of their own
+    equal(service.call("GetProducts", usual).code, "UnknownOperationException")
+    equal(service.call("ListTrainingJobs", {}, scope="pricing", prefix="AWSPriceListService.").code, "UnknownOperationException")
+    refused(service.call("GetProducts", usual, prefix="AWSPriceListService."), 403, "InvalidSignatureException",
+            "Credential should be scoped to correct service: 'pricing'.")
+    equal(service.counters()["calls"]["ListTrainingJobs"], 1)
+
+
+@test
+def tokens_of_a_price_list_are_bound_and_expire():
+    pricing = client("pricing")
+    invalid = ("InvalidNextTokenException", "The pagination token is invalid. Try again without a pagination token.")
+    expired = ("ExpiredNextTokenException", "The pagination token expired. Try again without a pagination token.")
+    token = pricing.get_products(**region_code("us-east-1"))["NextToken"]
+    for region, text in (("us-west-2", token), ("us-east-1", "rubbish"), ("us-east-1", "")):
+        equal(client_failure(pricing.get_products, **region_code(region, NextToken=text)), invalid)
+    # by a fault: the tokens of this region stay expired, those of others hold
+    other = pricing.get_products(**region_code("us-west-2"))["NextToken"]
+    service.fault(kind="expire_tokens", operation="GetProducts", contains="NextToken", skip=1)
+    token = pricing.get_products(**region_code("us-east-1", NextToken=token))["NextToken"]
+    for _ in range(2):
+        equal(client_failure(pricing.get_products, **region_code("us-east-1", NextToken=token)), expired)
+    equal(len(pricing.get_products(**region_code("us-west-2", NextToken=other))["PriceList"]), 0)
+    equal(rates_told(flat(price_pages("us-east-1"))), prices.expected_rates("us-east-1"))
+    # an invalid one is an error like others
+    service.fault(kind="error", operation="GetProducts", contains="NextToken", skip=3, code=invalid[0], message=invalid[1])
+    equal(client_failure(lambda: price_pages("us-east-1")), invalid)
+    equal(service.counters()["calls"]["GetProducts"], 4 + 1 + 1 + 2 + 1 + 18 + 5)
+
+
+@test
+def the_price_list_of_a_region_can_be_down():
+    service.fault(kind="error", operation="GetProducts", contains='"us-west-2"', status=500, code="InternalErrorException", times=0)
+    for _ in range(2):
+        equal(client_error(lambda: price_pages("us-west-2")), "InternalErrorException")
+        equal([len(price_pages(region)) for region in ("us-east-1", "eu-west-1")], [18, 18])
+
+
+@test
+def a_bucket_can_hold_more_than_a_seconds_calls():
+    # as the price list's does, which fills five times a second; here it does not
+    service.config(rate_limit={"GetProducts": [0.001, 10]})
+    pricing, prices_in_frankfurt = client("pricing"), client("pricing", region="eu-central-1")
+    for _ in range(10):
+        pricing.get_products(**region_code("us-east-1"))
+    for _ in range(2):
+        equal(client_failure(pricing.get_products, **region_code("us-west-2")), ("ThrottlingException", "Rate exceeded"))
+    prices_in_frankfurt.get_products(**region_code("us-east-1"))
+    equal(service.counters()["throttles"], 2)
+    service.control("POST", "reset")
+    service.config(rate_limit={"GetProducts": [1000, 2]})
+    time.sleep(0.01)
+    for _ in range(3):
+        pricing.get_products(**region_code("us-east-1"))
+        time.sleep(0.01)
+    equal(service.counters()["throttles"], 0)
+
+
+@test
+def prices_can_be_cut():
+    before = prices.expected_rates("us-east-1")
+    cut = {"effective_date": "2025-07-01T00:00:00Z", "percent": 33}
+    for settings, changed in ((cut, lambda rate: rate["effective_date"] < "2099"),
+                              ({**cut, "instance_types": ["ml.m5.large"]}, lambda rate: rate["instance_type"] == "ml.m5.large"),
+                              ({**cut, "percent": 0}, lambda rate: rate["effective_date"] < "2099")):
+        service.config(price_cut=settings)
+        after = rates_told(flat(price_pages("us-east-1")))
+        equal(after, prices.expected_rates("us-east-1", settings))
+        equal(json.loads(ctl("rates", "--region", "us-east-1")), after)
+        part = decimal.Decimal(100 - settings["percent"]) / 100
+        equal([(rate["rate_code"], decimal.Decimal(rate["price"]), rate["effective_date"]) for rate in after],
+              [(rate["rate_code"], (decimal.Decimal(rate["price"]) * part).quantize(decimal.Decimal("1e-10")), cut["effective_date"])
+               if changed(rate) else (rate["rate_code"], decimal.Decimal(rate["price"]), rate["effective_date"]) for rate in before])
+    equal(rate_of(prices.expected_rates("us-east-1", cut), "training", "ml.m5.large"),
+          [("0.0770500000", "2025-07-01T00:00:00Z", "USE1-Train:ml.m5.large")])
+    service.config(price_cut=None)
+    equal(rates_told(flat(price_pages("us-east-1"))), before)
+    for wrong in (1, {}, {"percent": 1}, {**cut, "effective_date": "2025-07-01"}, {**cut, "percent": "1"}, {**cut, "colour": 1}):
+        equal((wrong, service.control("POST", "config", {"price_cut": wrong}).status), (wrong, 400))
 
 
 # -- faults ------------------------------------------------------------------------------------
