@@ -202,21 +202,18 @@ class Service:
     def respond(self, operation, method, path, headers, body):
         """The response's body; raises Failure or Refused."""
         of_prices = headers.get("x-amz-target", "").startswith(prices.TARGET)
-        if of_prices:
-            account, region = signature.check(method, path, headers, body, self.accounts, self.now(), prices.SERVICE,
-                                              regions=prices.HOSTS)
-        else:
-            account, region = signature.check(method, path, headers, body, self.accounts, self.now())
+        name, operations_there, regions = ((prices.SERVICE, prices.OPERATIONS, prices.HOSTS) if of_prices else
+                                           (signature.SERVICE, operations.OPERATIONS, None))
+        account, region = signature.check(method, path, headers, body, self.accounts, self.now(), name, regions=regions)
         if not self.allowed(account, region, operation):
             self.counters["throttles"] += 1
             raise operations.Failure("ThrottlingException", "Rate exceeded")
-        if method != "POST" or path != "/" or operation not in (
-                prices if of_prices else operations).OPERATIONS:
+        if method != "POST" or path != "/" or operation not in operations_there:
             raise operations.Failure("UnknownOperationException", "Unknown operation", 404)
         if headers["content-type"] != faults.JSON_TYPE:
             raise operations.Failure("SerializationException", "Wrong content type", 415)
         if account.denied:
-            action = (prices.SERVICE if of_prices else "sagemaker") + ":" + operation
+            action = "%s:%s" % (name, operation)
             resource = ("" if of_prices else
                         " on resource: arn:aws:sagemaker:%s:%s:training-job/*" % (region, account.account_id))
             raise operations.Failure("AccessDeniedException", "User: %s is not authorized to perform: %s%s because "

@@ -46,8 +46,8 @@ COMMERCIAL = ("us-east-1", "us-west-2", "eu-west-1", "us-gov-west-1")
 HOSTS = {"us-east-1": COMMERCIAL, "eu-central-1": COMMERCIAL, "ap-south-1": COMMERCIAL,
          "cn-northwest-1": ("cn-northwest-1",), "eusc-de-east-1": ()}
 
-# Types that have something wrong, or odd, with their training rate, and no rates for spot or warm pools.
-ABSENT = "ml.trn1n.32xlarge"            # no training rate at all
+# Types with an odd training rate, or none; they have no rates for spot or warm pools.
+ABSENT = "ml.trn1n.32xlarge"            # no training item
 NO_TERMS = "ml.p2.xlarge"
 NO_DIMENSIONS = "ml.p2.8xlarge"
 SAME_PRICE_TWICE = "ml.m4.xlarge"       # two SKUs
@@ -68,12 +68,11 @@ SPOT_FACTOR = decimal.Decimal("1.12")
 FUTURE = "2099-01-01T00:00:00Z"
 DATES = ("2023-12-01T00:00:00Z", "2025-01-01T00:00:00Z", "2025-06-01T00:00:00Z")
 UNITS = ("Hrs", "Hr", "Hour", "Hours", "hrs", "HOURS")
-STORAGE_UNIT = "GB-Mo"
 
 TRAINING_EXACTLY = {("us-east-1", "ml.m5.large"): "0.115", ("us-east-1", "ml.p4d.24xlarge"): "25.2510"}
 ACCELERATED = re.compile(r"ml\.(g|p|trn)\d")
 OWN_DISKS = re.compile(r"ml\.(g4dn|g5|g6|g6e|g7|g7e|p3dn|p4d|p4de|p5|p5e|p5en|p6-b200|p6-b300|p6e-gb200|trn1|trn1n|trn2|r5d)\.")
-# Usage type, component and unlikeness in price of what runs on the same instance types.
+# Usage type and component of what else runs on the instance types, and how much dearer it is.
 NEIGHBOURS = (("Host", "Hosting", "0.0001"), ("Processing", "Processing", "0.0002"), ("Notebk", "Notebook", "0.0003"),
               ("Cluster", "Cluster", "0.0004"))
 
@@ -117,7 +116,7 @@ def check_cut(cut):
 
 
 class Maker:
-    """A region's items, and the rates that are among them.
+    """Makes a region's items, and writes down which of them are rates.
 
     items: (the item as a string, whether it has a rate).  rates: the rows of expected_rates.
     """
@@ -132,7 +131,7 @@ class Maker:
         return base64.b32encode(digest)[:16].decode()
 
     def now(self, price, date, about):
-        """A price and its date, after the cut."""
+        """A price and its date as they are sent, after the cut if it concerns what the price is about."""
         cut = self.cut
         if cut is None or date == FUTURE or about not in cut.get("instance_types", [about]):
             return price, date
@@ -149,6 +148,8 @@ class Maker:
         sent_attributes = {"servicecode": SERVICE_CODE, "location": self.place.location, "locationType": "AWS Region",
                            "regionCode": self.region, "servicename": "Amazon SageMaker", "operation": operation,
                            "usagetype": usage_type, **attributes}
+
+        # Terms, by codes that do not change: the first is in force.
         on_demand = {}
         for number, (date, tiers) in enumerate(terms):
             code = ("JRTCKXETXF", "NR2KXETXF4")[number]
@@ -162,6 +163,7 @@ class Maker:
                     "unit": unit, "endRange": "Inf" if tier == len(tiers) - 1 else "100", "description": text,
                     "appliesTo": [], "rateCode": rate_code, "beginRange": "100" if tier else "0",
                     "pricePerUnit": {currency: price}}
+                # Write down what a right client makes of this.
                 if charge is not None:
                     self.rates.append({
                         "region": self.region, "charge": charge, "instance_type": about, "usage_type": usage_type,
@@ -171,6 +173,8 @@ class Maker:
             on_demand["%s.%s" % (sku, code)] = {
                 "priceDimensions": dimensions, "sku": sku, "effectiveDate": self.now(0, date, about)[1],
                 "offerTermCode": code, "termAttributes": {}}
+
+        # The item, as a string; one may be cut short.
         document = {"product": {"productFamily": family, "attributes": sent_attributes, "sku": sku},
                     "serviceCode": SERVICE_CODE, "terms": {"OnDemand": on_demand} if terms else {},
                     "version": "20250601000000", "publicationDate": "2025-06-01T00:00:00Z"}
@@ -178,20 +182,21 @@ class Maker:
         self.items.append((text[:len(text) - cut_off], charge is not None))
 
     def instance_attributes(self, instance_type, component, form):
-        """What an item says of its instance type, in one of five forms; the family it always says."""
+        """What an item says about its instance type; only the family is the same in all five forms."""
         attributes = {"platoinstancename": family_of(instance_type), "platoinstancetype": component,
                       "component": component, "vCpu": "4", "memory": "16 GiB", "gpu": "N/A",
                       "computeType": "Accelerated" if ACCELERATED.match(instance_type) else "Standard",
                       "storage": "1 x 450 NVMe SSD" if OWN_DISKS.match(instance_type) else "EBS only",
                       "networkPerformance": "Up to 10 Gigabit", "currentGeneration": "Yes"}
-        attributes.update(({"instanceName": instance_type}, {"instanceType": instance_type + "-Training"},
-                           {"instanceType": instance_type + "-training"}, {"instanceType": "NA"}, {})[form % 5])
+        suffix = "-" + component.replace("SpotTraining", "Training")
+        attributes.update(({"instanceName": instance_type}, {"instanceType": instance_type + suffix},
+                           {"instanceType": instance_type + suffix.lower()}, {"instanceType": "NA"}, {})[form % 5])
         return attributes
 
     # -- what there is of each instance type -----------------------------------------
 
     def training(self, instance_type, number):
-        """The training rate, with what is wrong or odd with it; one in seven usage types has no prefix."""
+        """The training rate, as odd as the type's is; one usage type in seven has no prefix."""
         price, date = training_price(self.region, instance_type), DATES[number % len(DATES)]
         usual = {"terms": [(date, [price])], "unit": UNITS[number % len(UNITS)], "charge": TRAINING, "about": instance_type}
         items = {
@@ -247,7 +252,7 @@ class Maker:
             attributes = self.instance_attributes(instance_type, component, number)
             attributes.update(how.pop("attributes", {}))
             self.item(self.place.prefix + usage_type, "%s per " + description, [(DATES[0], [price + decimal.Decimal(more)])],
-                      attributes, how.pop("unit", "Hrs"), about=instance_type, **how)
+                      attributes, "Hrs", about=instance_type, **how)
         for usage, component, more in NEIGHBOURS:
             add("%s:%s" % (usage, instance_type), "%s %s hour in %s" % (component, instance_type, self.place.location), component, more)
         if ACCELERATED.match(instance_type):
@@ -271,16 +276,20 @@ class Maker:
     def volumes(self):
         """Storage: of training, of warm pools, and of others."""
         price, prefix = decimal.Decimal("0.14") * decimal.Decimal(self.place.factor), self.place.prefix
-        def add(usage_type, what, charge=None, component=None, more="0", unit=STORAGE_UNIT):
+        def add(usage_type, what, charge=None, component=None, more="0"):
             self.item(prefix + usage_type, "%s per GB-Mo of " + what, [(DATES[1], [price + decimal.Decimal(more)])],
-                      {"volumeType": "General Purpose", **({"component": component} if component else {})}, unit, charge,
+                      {"volumeType": "General Purpose", **({"component": component} if component else {})}, "GB-Mo", charge,
                       operation="CreateVolume-Gp2", family="ML Storage")
-        # training's is told by the usage type, or the component, or the description alone
-        form = list(PLACES).index(self.region) % 3
-        add(("Train:VolumeUsage.gp2", "VolumeUsage.gp2", "VolumeUsage.gp3")[form], ("Training ML storage", "ML storage",
-            "Training ML storage")[form], STORAGE, (None, "Training", None)[form])
-        add(("Train:VolumeUsage.gp2", "TrKA:VolumeUsage.gp2", "VolumeUsage.gp3")[form], "Training Warm Pool ML storage", WARM_POOL_STORAGE,
-            ("Training", "Training", None)[form])
+        # training's is told by the usage type, the component or the description alone; a warm pool's always by the description
+        training, warm_pool = (
+            (("Train:VolumeUsage.gp2", "Training ML storage", STORAGE),
+             ("Train:VolumeUsage.gp2", "Training Warm Pool ML storage", WARM_POOL_STORAGE, "Training")),
+            (("VolumeUsage.gp2", "ML storage", STORAGE, "Training"),
+             ("TrKA:VolumeUsage.gp2", "Training Warm Pool ML storage", WARM_POOL_STORAGE, "Training")),
+            (("VolumeUsage.gp3", "Training ML storage", STORAGE),
+             ("VolumeUsage.gp3", "Training Warm Pool ML storage", WARM_POOL_STORAGE)))[list(PLACES).index(self.region) % 3]
+        add(*training)
+        add(*warm_pool)
         for number, (usage, component, _more) in enumerate(NEIGHBOURS):
             add("%s:VolumeUsage.gp2" % usage, "%s ML storage" % component, component=component, more="0.00%d" % (number + 1))
         add("Cluster:VolumeUsage.gp3", "Cluster storage for Training", component="Cluster", more="0.005")

@@ -1325,7 +1325,7 @@ def the_forms_of_a_price_list_are_all_there():
     model = set(prices.instance_types())
     equal(len(model), 225)
     for region in prices.COMMERCIAL:
-        rates = [rate for rate in prices.expected_rates(region)]
+        rates = prices.expected_rates(region)
         training = [rate for rate in rates if rate["charge"] == "training"]
         # one has no item, two nothing that is a price, one a unit that is none, one cannot be read
         equal(model - {rate["instance_type"] for rate in training},
