@@ -14,7 +14,7 @@ MODULE_big = sagemaker_fdw
 DATA =
 # the install script, and the parts in sql/extension/ that it is joined from, in this order
 DATA_built = sql/sagemaker_fdw--1.0.sql
-SCRIPT_PARTS = wrapper types functions cost monitor procedures partitions refresh_state refresh_rights refresh
+SCRIPT_PARTS = wrapper types functions cost monitor procedures partitions refresh_state refresh_rights refresh prices
 
 OBJS = \
 	src/sagemaker_fdw.o \
@@ -38,6 +38,7 @@ OBJS = \
 	src/fdw/monitor.o \
 	src/fdw/plan.o \
 	src/fdw/plan_tree.o \
+	src/fdw/prices.o \
 	src/fdw/procedure.o \
 	src/fdw/pushdown.o \
 	src/fdw/request.o \
@@ -52,6 +53,8 @@ OBJS = \
 	src/jobs/document.o \
 	src/jobs/entry.o \
 	src/jobs/operation.o \
+	src/jobs/price.o \
+	src/jobs/price_list.o \
 	src/jobs/progress.o \
 	src/jobs/proof.o \
 	src/jobs/stream.o \
@@ -72,6 +75,7 @@ OBJS = \
 	src/aws/message.o \
 	src/aws/network.o \
 	src/aws/quote.o \
+	src/aws/service.o \
 	src/aws/xml.o \
 	src/aws/providers/chain.o \
 	src/aws/providers/container.o \

@@ -188,7 +188,7 @@ beside renewal "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/renewal
 beside waiting "$top/test/with-service" -o "--bulk 5000" /usr/bin/python3 -B "$top/test/t/waiting.py"
 beside schedules "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/schedules.py" --schedules 120 --jobs 3
 start_beside
-for program in sigv4_test endpoint_test expiry_test retry_test rate_test session_name_test; do
+for program in sigv4_test endpoint_test expiry_test retry_test rate_test session_name_test price_test; do
 	tap "$program" "$unit/build/$program"
 done
 tap sigv4_differential /usr/bin/python3 -B "$unit/sigv4_differential.py" "$unit/build/sigv4_driver"
@@ -216,6 +216,7 @@ tap may_end "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/t
 tap faults "$top/test/with-service" -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py"
 tap change "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/change.py"
 tap rate "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/rate.py"
+tap prices "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/prices.py"
 tap check_search "$top/test/with-service" -o "--bulk 1000" /usr/bin/python3 -B "$top/test/t/check_search.py"
 tap cancel "$top/test/with-service" -o "--bulk 1000000" /usr/bin/python3 -B "$top/test/t/cancel.py"
 tap refresh "$top/test/with-service" -o "--bulk 10000 --anchor $(date +%s)" /usr/bin/python3 -B "$top/test/t/refresh.py"

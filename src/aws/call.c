@@ -35,7 +35,6 @@
 #include "common/pg_prng.h"
 #include "utils/memutils.h"
 
-#define TARGET_PREFIX "SageMaker"
 #define CONTENT_TYPE "application/x-amz-json-1.1"
 
 /*
@@ -420,11 +419,12 @@ post(AwsCall *call)
 	AwsClient  *client = call->client;
 	AwsSession *session = client->session;
 	SignedMessage signed_message;
-	char	   *target = psprintf("%s.%s", TARGET_PREFIX, call->operation);
+	const AwsService *service = client->config.service;
+	char	   *target = psprintf("%s.%s", service->target_prefix, call->operation);
 	AwsMessage	message = {
 		.endpoint = &client->endpoint,
 		.region = client->config.region,
-		.signing_name = SMF_SIGNING_NAME,
+		.signing_name = service->signing_name,
 		.content_type = CONTENT_TYPE,
 		.target = target,
 		.body = call->body,
@@ -527,7 +527,7 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	call->connection.go = connection_there;
 	call->turn.number = ++calls_started;
 	smf_client_key(client, operation, &key);
-	terms.custom_endpoint = client->config.network.endpoint_url != NULL;
+	terms.custom_endpoint = client->custom_endpoint;
 	terms.ceiling = client->config.max_calls_per_second;
 	terms.adaptive = client->config.adaptive;
 	call->pacer = smf_pacer_find(&client->session->pacers, &key, &terms);

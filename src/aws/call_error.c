@@ -249,6 +249,19 @@ remedy_of(const AwsCall *call)
 	return smf_credentials_remedy(&session->credentials);
 }
 
+/* For ereport: what lets the credentials make the call. */
+static int
+hint_at_policy(const AwsCall *call)
+{
+	const AwsClientConfig *config = &call->client->config;
+	const AwsService *service = config->service;
+
+	if (service->other_host == NULL)
+		return errhint("Allow %s:%s in the IAM policy.", service->signing_name, call->operation);
+	return errhint("Allow %s:%s in the IAM policy. The call was made in region %s: if a policy denies that region, set %s to another host of the API, such as %s.",
+				   service->signing_name, call->operation, config->region, service->url_option, service->other_host);
+}
+
 /* The service said no, in an answer. */
 smf_noreturn static void
 raise_answer(const AwsCall *call)
@@ -262,8 +275,8 @@ raise_answer(const AwsCall *call)
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("%s was answered with an HTTP redirect", call->operation),
 				 smf_call_errdetail(call, NULL),
-				 errhint("Redirects are not followed. Check the region and the endpoint_url of server \"%s\".",
-						 server_name)));
+				 errhint("Redirects are not followed. Check the region and the %s of server \"%s\".",
+						 call->client->config.service->url_option, server_name)));
 
 	/* The account's quota is used up. */
 	if (call->retry_class == SMF_RETRY_THROTTLED)
@@ -290,7 +303,7 @@ raise_answer(const AwsCall *call)
 				 smf_call_errdetail(call, NULL),
 				 strcmp(code, "OptInRequired") == 0 ?
 				 errhint("Enable the region \"%s\" in the AWS account.", call->client->config.region) :
-				 errhint("Allow %s:%s in the IAM policy.", SMF_SIGNING_NAME, call->operation)));
+				 hint_at_policy(call)));
 
 	/* Whatever else it says. */
 	ereport(ERROR,
@@ -304,17 +317,18 @@ static int
 hint_at_connection(const AwsCall *call)
 {
 	const AwsClientConfig *config = &call->client->config;
+	const char *url_option = config->service->url_option;
 
 	if (call->result == SMF_HTTP_TLS_REFUSED)
 		return errhint("%s", smf_call_tls_problem(call));
 	if (call->result != SMF_HTTP_UNRESOLVED)
-		return errhint("Check the region, the endpoint_url and the proxy_url of server \"%s\", and the network.",
-					   config->server_name);
-	if (config->network.endpoint_url == NULL && call->client->target.network.proxy_url == NULL)
+		return errhint("Check the region, the %s and the proxy_url of server \"%s\", and the network.",
+					   url_option, config->server_name);
+	if (!call->client->custom_endpoint && call->client->target.network.proxy_url == NULL)
 		return errhint("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of the foreign table, and that the database server can look up names.",
 					   config->region, config->server_name);
-	return errhint("Check the endpoint_url and the proxy_url of server \"%s\", and that the database server can look up names.",
-				   config->server_name);
+	return errhint("Check the %s and the proxy_url of server \"%s\", and that the database server can look up names.",
+				   url_option, config->server_name);
 }
 
 /*
@@ -371,8 +385,8 @@ smf_call_raise(const AwsCall *call)
 					(errcode(ERRCODE_PROTOCOL_VIOLATION),
 					 errmsg("the response from %s is not HTTP", url),
 					 smf_call_errdetail(call, NULL),
-					 errhint("Check the endpoint_url of server \"%s\".",
-							 call->client->config.server_name)));
+					 errhint("Check the %s of server \"%s\".",
+							 call->client->config.service->url_option, call->client->config.server_name)));
 			break;
 		case SMF_HTTP_TOO_LARGE:
 			ereport(ERROR,

@@ -69,10 +69,14 @@ credentials_come(CredentialWait *wait)
 {
 }
 
-/* Find the endpoint; returns what is wrong with it, a constant, or NULL. */
+/*
+ * Find the endpoint, and the region that requests to it are signed for; returns what is
+ * wrong with it, a constant, or NULL.
+ */
 static const char *
-resolve_endpoint(const AwsClientConfig *config, AwsEndpoint *endpoint)
+resolve_endpoint(AwsClientConfig *config, AwsEndpoint *endpoint)
 {
+	const AwsService *service = config->service;
 	EndpointError error;
 
 	if (config->region == NULL)
@@ -84,8 +88,7 @@ resolve_endpoint(const AwsClientConfig *config, AwsEndpoint *endpoint)
 					 errhint("Set the option \"region\" of the server or of the foreign table.")));
 		return "There is no region.";
 	}
-	error = smf_endpoint_resolve(config->region, config->network.endpoint_url, config->network.use_fips_endpoint,
-								 config->network.use_dualstack_endpoint, endpoint);
+	error = service->resolve(&config->network, &config->region, endpoint);
 	if (error == SMF_ENDPOINT_OK)
 		return NULL;
 	/* options were checked when they were set; together they may still clash */
@@ -186,13 +189,14 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	apply_settings(&client->config, smf_copy_string(client->session->region),
 				   smf_copy_string(client->session->endpoint_url));
 	client->problem = resolve_endpoint(&client->config, &client->endpoint);
+	client->custom_endpoint = config->service->custom_url(&client->config.network) != NULL;
 
 	/*
 	 * What a custom endpoint answers may come from anywhere in the network: it is
 	 * for superusers.  Both the role that calls are made for and whoever is shown
 	 * the message must be one, whatever function runs meanwhile.
 	 */
-	client->echo_text = client->config.network.endpoint_url == NULL ||
+	client->echo_text = !client->custom_endpoint ||
 		(superuser_arg(userid) && superuser_arg(GetOuterUserId()));
 
 	client->target.url = client->endpoint.url;

@@ -8,6 +8,7 @@
 #ifndef SMF_CLIENT_H
 #define SMF_CLIENT_H
 
+#include "aws/service.h"
 #include "aws/session.h"
 #include "aws/table.h"
 #include "compat/base.h"
@@ -19,9 +20,6 @@ typedef struct AwsError
 	const char *code;			/* AWS error code; NULL: none was given */
 	const char *message;		/* may be NULL */
 } AwsError;
-
-/* The service's name, as requests are signed with it and IAM policies know it. */
-#define SMF_SIGNING_NAME "sagemaker"
 
 /* What a client's calls are about, which only the caller knows; constants. */
 typedef struct AwsTopic
@@ -36,6 +34,7 @@ typedef struct AwsTopic
 typedef struct AwsClientConfig
 {
 	const char *server_name;	/* for messages */
+	const AwsService *service;	/* that is called */
 	const char *account_id;		/* the AWS account that is meant; NULL: whatever the
 								 * credentials are of */
 	const char *region;			/* AWS region; NULL: as the session's says */

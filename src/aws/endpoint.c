@@ -288,6 +288,71 @@ smf_endpoint_of_sts(const char *region, const char *custom_url, bool fips, AwsEn
 								   region, custom_url, endpoint);
 }
 
+/*
+ * The region in the host of a URL of the Price List API, which requests to it are signed for:
+ * "api.pricing.REGION...", "api.pricing-fips.REGION...", "ID.api.pricing.REGION.vpce...".
+ * Fills "region", whose size is that of an endpoint's; false when there is none.
+ */
+static bool
+region_of_pricing_host(const char *host, char *region)
+{
+	const char *label = host;
+
+	while (label != NULL && !begins_with(label, "pricing.") && !begins_with(label, "pricing-fips."))
+	{
+		label = strchr(label, '.');
+		if (label != NULL)
+			label++;
+	}
+	if (label == NULL)
+		return false;
+	label = strchr(label, '.') + 1;
+	snprintf(region, SMF_ENDPOINT_REGION_SIZE, "%.*s", (int) strcspn(label, ".:"), label);
+	return smf_region_valid(region);
+}
+
+/*
+ * smf_endpoint_of_pricing
+ *		The endpoint of the Price List API for credentials of a region's partition, or a custom
+ *		one, which has no variants.
+ *
+ * "*region" becomes the one that requests are signed for: that of the host, a string in the
+ * endpoint, or a constant.  The API is in few regions, and each of them has the prices of all
+ * of its partition.  Source: the AWS General Reference, "Price List Query API endpoints".
+ */
+EndpointError
+smf_endpoint_of_pricing(const char **region, const char *custom_url, bool fips,
+						AwsEndpoint *endpoint)
+{
+	/* The first prefix that a region has; GovCloud has no host, its prices are elsewhere. */
+	static const char *const hosts[][2] = {
+		{"us-gov-", NULL}, {"cn-", "cn-northwest-1"}, {"eusc-de-", "eusc-de-east-1"},
+		{"us-iso-", "us-iso-east-1"}, {"us-isob-", "us-isob-east-1"}, {"eu-isoe-", "eu-isoe-west-1"},
+		{"us-isof-", "us-isof-south-1"}, {"eu-", "eu-central-1"}, {"ap-", "ap-south-1"},
+		{"", "us-east-1"}
+	};
+	int			i = 0;
+	EndpointError error;
+
+	if (!smf_region_valid(*region))
+		return SMF_ENDPOINT_BAD_REGION;
+	while (!begins_with(*region, hosts[i][0]))
+		i++;
+	if (custom_url != NULL)
+	{
+		error = smf_endpoint_parse_url(custom_url, endpoint);
+		if (error == SMF_ENDPOINT_OK && region_of_pricing_host(endpoint->host, endpoint->region))
+			*region = endpoint->region;
+		else if (hosts[i][1] != NULL)
+			*region = hosts[i][1];
+		return error;
+	}
+	if (hosts[i][1] == NULL)
+		return SMF_ENDPOINT_NO_SERVICE;
+	*region = hosts[i][1];
+	return smf_endpoint_of_service(fips ? "api.pricing-fips" : "api.pricing", *region, NULL, endpoint);
+}
+
 /* What is accepted instead, as a sentence; a constant. */
 const char *
 smf_endpoint_error_text(EndpointError error)
@@ -302,6 +367,8 @@ smf_endpoint_error_text(EndpointError error)
 			return "An endpoint is https://host, with an optional port and path, and nothing else.";
 		case SMF_ENDPOINT_PLAIN_HTTP:
 			return "Plain http is accepted to a loopback address only (127.0.0.1, [::1], localhost).";
+		case SMF_ENDPOINT_NO_SERVICE:
+			return "AWS GovCloud has no Price List API. Ask for its prices through a server with credentials of a commercial account, with regions => ARRAY['us-gov-west-1'].";
 		case SMF_ENDPOINT_CUSTOM_VARIANT:
 			return "use_fips_endpoint and use_dualstack_endpoint cannot be combined with endpoint_url.";
 	}

@@ -15,6 +15,9 @@
 /* Longest URL, host and path that are accepted, with their NUL. */
 #define SMF_URL_SIZE 512
 
+/* Longest region, with its NUL. */
+#define SMF_ENDPOINT_REGION_SIZE 64
+
 /* Where to connect, and what to sign.  Self-contained. */
 typedef struct AwsEndpoint
 {
@@ -22,6 +25,8 @@ typedef struct AwsEndpoint
 	char		host[SMF_URL_SIZE]; /* the Host header: a port that is not the
 									 * scheme's default is part of it */
 	char		path[SMF_URL_SIZE]; /* at least "/" */
+	char		region[SMF_ENDPOINT_REGION_SIZE];	/* that a custom URL's host names, where
+													 * smf_endpoint_of_pricing looks for it */
 	bool		https;
 	bool		loopback;		/* the host is this machine */
 } AwsEndpoint;
@@ -33,6 +38,7 @@ typedef enum EndpointError
 	SMF_ENDPOINT_BAD_REGION,
 	SMF_ENDPOINT_BAD_URL,
 	SMF_ENDPOINT_PLAIN_HTTP,	/* http to another machine */
+	SMF_ENDPOINT_NO_SERVICE,	/* the partition has no Price List API */
 	SMF_ENDPOINT_CUSTOM_VARIANT /* FIPS or dual stack of a custom endpoint */
 } EndpointError;
 
@@ -44,6 +50,8 @@ extern EndpointError smf_endpoint_of_service(const char *service, const char *re
 											 const char *custom_url, AwsEndpoint *endpoint);
 extern EndpointError smf_endpoint_of_sts(const char *region, const char *custom_url, bool fips,
 										 AwsEndpoint *endpoint);
+extern EndpointError smf_endpoint_of_pricing(const char **region, const char *custom_url, bool fips,
+											 AwsEndpoint *endpoint);
 extern const char *smf_endpoint_error_text(EndpointError error);
 
 #endif							/* SMF_ENDPOINT_H */

@@ -21,6 +21,7 @@ struct AwsClient
 	MemoryContextCallback callback; /* breaks off calls, releases the session */
 	AwsClientConfig config;
 	AwsEndpoint endpoint;
+	bool		custom_endpoint;	/* an option says it, not the region */
 	HttpTarget	target;
 	AwsSession *session;		/* our reference; NULL until acquired */
 	const char *problem;		/* why it can make no calls, a constant; NULL: it can */

@@ -15,6 +15,7 @@
 #include "fdw/role.h"
 #include "fdw/scan.h"
 #include "foreign/fdwapi.h"
+#include "jobs/price_list.h"
 #include "miscadmin.h"
 
 int			smf_max_calls = 100000;
@@ -34,6 +35,7 @@ client_config(const SmfSettings *settings)
 	config.adaptive = settings->retry_mode == SMF_RETRY_ADAPTIVE;
 	config.max_calls_per_second = settings->max_calls_per_second;
 	config.max_calls = smf_max_calls;
+	config.service = &smf_sagemaker;
 	config.topic = &smf_job_topic;
 	return config;
 }
@@ -74,6 +76,28 @@ AwsClient *
 smf_role_probe(SmfSettings *settings, Oid userid)
 {
 	return make_client(settings, userid, true);
+}
+
+/*
+ * smf_role_price_client
+ *		A client for calls to the Price List API on behalf of a role, in the current memory
+ *		context.
+ *
+ * Without a region of its own, the server's partition is that of "region".  Raises what
+ * smf_role_client does; 22023 where the partition has no such API.
+ */
+AwsClient *
+smf_role_price_client(const SmfSettings *settings, const char *region, Oid userid)
+{
+	AwsClientConfig config = client_config(settings);
+
+	if (config.region == NULL)
+		config.region = region;
+	config.service = &smf_price_list;
+	config.topic = &smf_price_topic;
+	/* the account that is meant is that of the jobs: prices are nobody's */
+	config.account_id = NULL;
+	return smf_client_create(CurrentMemoryContext, &config, GetForeignServer(settings->serverid), userid);
 }
 
 /*

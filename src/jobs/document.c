@@ -115,28 +115,39 @@ smf_document_job(AwsCall *call)
 }
 
 /*
- * smf_document_list
- *		A member that must be a list of objects; NULL when it is absent.
+ * smf_document_array
+ *		A member that must be a list; NULL when it is absent.
  */
 JsonbContainer *
-smf_document_list(const AwsCall *call, Jsonb *response, const char *member)
+smf_document_array(const AwsCall *call, Jsonb *response, const char *member)
 {
 	JsonbValue	value;
-	int			n;
 
 	if (!smf_document_member(&response->root, member, &value))
 		return NULL;
 	if (value.type != jbvBinary || !JsonContainerIsArray(value.val.binary.data))
 		raise_shape(call, psprintf("has a %s that is not a list", member));
-	n = JsonContainerSize(value.val.binary.data);
+	return value.val.binary.data;
+}
+
+/*
+ * smf_document_list
+ *		The same, and its elements must be objects.
+ */
+JsonbContainer *
+smf_document_list(const AwsCall *call, Jsonb *response, const char *member)
+{
+	JsonbContainer *list = smf_document_array(call, response, member);
+	int			n = list ? JsonContainerSize(list) : 0;
+
 	for (int i = 0; i < n; i++)
 	{
-		JsonbValue *element = getIthJsonbValueFromContainer(value.val.binary.data, i);
+		JsonbValue *element = getIthJsonbValueFromContainer(list, i);
 
 		if (element->type != jbvBinary || !JsonContainerIsObject(element->val.binary.data))
 			raise_shape(call, psprintf("has an element of %s that is not an object", member));
 	}
-	return value.val.binary.data;
+	return list;
 }
 
 /*

@@ -13,6 +13,7 @@
 
 extern Jsonb *smf_document_parse(AwsCall *call);
 extern Jsonb *smf_document_job(AwsCall *call);
+extern JsonbContainer *smf_document_array(const AwsCall *call, Jsonb *response, const char *member);
 extern JsonbContainer *smf_document_list(const AwsCall *call, Jsonb *response, const char *member);
 extern char *smf_document_next_token(const AwsCall *call, Jsonb *response);
 extern char *smf_document_required(const AwsCall *call, JsonbContainer *object, const char *key);

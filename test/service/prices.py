@@ -164,7 +164,7 @@ class Maker:
                     "appliesTo": [], "rateCode": rate_code, "beginRange": "100" if tier else "0",
                     "pricePerUnit": {currency: price}}
                 # Write down what a right client makes of this.
-                if charge is not None:
+                if charge is not None and date != FUTURE:
                     self.rates.append({
                         "region": self.region, "charge": charge, "instance_type": about, "usage_type": usage_type,
                         "operation": operation, "price": price, "currency": currency, "unit": unit,
@@ -328,7 +328,7 @@ def expected_rates(region, cut=None):
     """The rows that a right client makes of the region's list, in the order of charge, type and rate code.
 
     The price is the text as sent, and attributes are the product's.  Of a type with two prices, or two SKUs or tiers,
-    or a term that is not in force yet, each is a row.
+    each is a row; a term that is not in force yet is none.
     """
     if region not in PLACES:
         return []

@@ -24,7 +24,7 @@ PLANNER_AND_EXECUTOR = re.compile("executor/|optimizer/|parser/|rewrite/|tcop/|f
 
 # What tests build into programs of their own, without Postgres.
 PURE = {"aws/arn", "aws/ascii", "aws/config_file", "aws/endpoint", "aws/error_code", "aws/expiry", "aws/rate", "aws/retry",
-        "aws/session_name", "aws/sigv4", "aws/xml", "jobs/attribute"}
+        "aws/session_name", "aws/sigv4", "aws/xml", "jobs/attribute", "jobs/price"}
 
 # Headers of libraries, and the files that may include them.
 LIBRARIES = {

@@ -192,11 +192,65 @@ test_urls(void)
 		tap_ok(smf_endpoint_error_text(error)[0] != '\0', "an error has words");
 }
 
+/* A region of a server, a custom URL, and where the Price List API is asked then. */
+typedef struct PricingCase
+{
+	const char *region;
+	const char *url;			/* NULL: none */
+	bool		fips;
+	EndpointError error;
+	const char *host;			/* of the endpoint */
+	const char *signed_for;		/* the region */
+} PricingCase;
+
+static const PricingCase pricing[] = {
+	{"us-east-1", NULL, false, SMF_ENDPOINT_OK, "api.pricing.us-east-1.amazonaws.com", "us-east-1"},
+	{"us-west-2", NULL, false, SMF_ENDPOINT_OK, "api.pricing.us-east-1.amazonaws.com", "us-east-1"},
+	{"sa-east-1", NULL, true, SMF_ENDPOINT_OK, "api.pricing-fips.us-east-1.amazonaws.com", "us-east-1"},
+	{"eu-west-1", NULL, false, SMF_ENDPOINT_OK, "api.pricing.eu-central-1.amazonaws.com", "eu-central-1"},
+	{"ap-southeast-2", NULL, false, SMF_ENDPOINT_OK, "api.pricing.ap-south-1.amazonaws.com", "ap-south-1"},
+	{"cn-north-1", NULL, false, SMF_ENDPOINT_OK, "api.pricing.cn-northwest-1.amazonaws.com.cn", "cn-northwest-1"},
+	{"eusc-de-east-1", NULL, false, SMF_ENDPOINT_OK, "api.pricing.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1"},
+	{"us-iso-west-1", NULL, false, SMF_ENDPOINT_OK, "api.pricing.us-iso-east-1.c2s.ic.gov", "us-iso-east-1"},
+	{"us-gov-west-1", NULL, false, SMF_ENDPOINT_NO_SERVICE, NULL, NULL},
+	{"nowhere", NULL, false, SMF_ENDPOINT_BAD_REGION, NULL, NULL},
+	/* a host says its region itself */
+	{"us-west-2", "https://api.pricing.ap-south-1.amazonaws.com", false, SMF_ENDPOINT_OK,
+	"api.pricing.ap-south-1.amazonaws.com", "ap-south-1"},
+	{"us-west-2", "https://api.pricing-fips.eu-central-1.amazonaws.com/", false, SMF_ENDPOINT_OK,
+	"api.pricing-fips.eu-central-1.amazonaws.com", "eu-central-1"},
+	{"us-gov-west-1", "https://vpce-1.api.pricing.us-east-1.vpce.amazonaws.com", false, SMF_ENDPOINT_OK,
+	"vpce-1.api.pricing.us-east-1.vpce.amazonaws.com", "us-east-1"},
+	{"eu-west-1", "https://prices.example.com:8443", false, SMF_ENDPOINT_OK, "prices.example.com:8443", "eu-central-1"},
+	{"eu-west-1", "https://pricing.example.com", false, SMF_ENDPOINT_OK, "pricing.example.com", "eu-central-1"},
+	{"us-gov-east-1", "http://127.0.0.1:8080", false, SMF_ENDPOINT_OK, "127.0.0.1:8080", "us-gov-east-1"},
+	{"us-east-1", "http://prices.example.com", false, SMF_ENDPOINT_PLAIN_HTTP, NULL, NULL}
+};
+
+static void
+test_pricing(void)
+{
+	for (int i = 0; i < COUNT(pricing); i++)
+	{
+		char		title[200];
+		AwsEndpoint endpoint;
+		const char *region = pricing[i].region;
+
+		snprintf(title, sizeof(title), "prices for %s by %s", region, pricing[i].url ? pricing[i].url : "the region's host");
+		tap_is_int(smf_endpoint_of_pricing(&region, pricing[i].url, pricing[i].fips, &endpoint), pricing[i].error, title);
+		if (pricing[i].error != SMF_ENDPOINT_OK)
+			continue;
+		tap_is(endpoint.host, pricing[i].host, "... its host");
+		tap_is(region, pricing[i].signed_for, "... the region that is signed for");
+	}
+}
+
 int
 main(void)
 {
 	test_regions();
 	test_region_syntax();
 	test_urls();
+	test_pricing();
 	return tap_end();
 }
