@@ -14,7 +14,7 @@ MODULE_big = sagemaker_fdw
 DATA =
 # the install script, and the parts in sql/extension/ that it is joined from, in this order
 DATA_built = sql/sagemaker_fdw--1.0.sql
-SCRIPT_PARTS = wrapper types functions cost monitor procedures partitions refresh_state refresh_rights refresh prices
+SCRIPT_PARTS = wrapper types functions cost monitor procedures partitions refresh_state refresh_rights refresh prices cost_views
 
 OBJS = \
 	src/sagemaker_fdw.o \
@@ -153,3 +153,12 @@ $(DATA_built): $(SCRIPT_PARTS:%=$(srcdir)/sql/extension/%.sql) $(srcdir)/Makefil
 dist:
 	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		--output=$(EXTENSION)-$(EXTVERSION).zip HEAD
+
+# for databases that cannot load the extension; kept in the repository, for those who have no Postgres to build with
+PORTABLE_PARTS = cost cost_views
+
+portable: $(PORTABLE_PARTS:%=$(srcdir)/sql/extension/%.sql)
+	{ cat $(srcdir)/sql/extension/portable.txt && echo && cat $^ | sed -e 's/@extschema@\.//g' -e 's/^CREATE FUNCTION/CREATE OR REPLACE FUNCTION/' \
+		-e 's/^CREATE PROCEDURE/CREATE OR REPLACE PROCEDURE/'; } > $(srcdir)/sql/portable.sql
+
+.PHONY: portable
