@@ -51,14 +51,28 @@ typedef struct Check
 	char	   *job_arn;
 } Check;
 
+/* What came of a check: the column ok. */
+typedef enum CheckResult
+{
+	CHECK_BAD,					/* false */
+	CHECK_GOOD,					/* true */
+	CHECK_NOT_TRIED				/* NULL */
+} CheckResult;
+
+static CheckResult
+good_if(bool ok)
+{
+	return ok ? CHECK_GOOD : CHECK_BAD;
+}
+
 static void
-put_row(Check *check, const char *name, bool ok, const char *detail)
+put_row(Check *check, const char *name, CheckResult result, const char *detail)
 {
 	Datum		values[3];
-	bool		nulls[3] = {false, false, false};
+	bool		nulls[3] = {false, result == CHECK_NOT_TRIED, false};
 
 	values[0] = CStringGetTextDatum(name);
-	values[1] = BoolGetDatum(ok);
+	values[1] = BoolGetDatum(result == CHECK_GOOD);
 	values[2] = CStringGetTextDatum(detail);
 	tuplestore_putvalues(check->result->setResult, check->result->setDesc, values, nulls);
 }
@@ -181,10 +195,11 @@ check_credentials(Check *check, const AwsCall *made)
 	const char *key;
 	char	   *expiry = "";
 	char	   *verdict = "";
+	CheckResult result = CHECK_NOT_TRIED;
 
 	if (error != NULL)
 	{
-		put_row(check, "credentials", false, error_text(error));
+		put_row(check, "credentials", CHECK_BAD, error_text(error));
 		return;
 	}
 	credentials = smf_client_credentials(check->client);
@@ -198,9 +213,14 @@ check_credentials(Check *check, const AwsCall *made)
 	else if (!answered(made))
 		verdict = "; not tried, because AWS does not answer";
 	else if (smf_call_refused(made))
+	{
+		result = CHECK_BAD;
 		verdict = psprintf(": AWS refuses them. %s %s", smf_call_outcome(made, NULL),
 						   smf_credentials_remedy(credentials));
-	put_row(check, "credentials", made == NULL || !smf_call_refused(made),
+	}
+	else
+		result = CHECK_GOOD;
+	put_row(check, "credentials", result,
 			psprintf("from %s, access key ending in %s%s%s", credentials->source,
 					 strlen(key) > 8 ? key + strlen(key) - 4 : "...", expiry, verdict));
 }
@@ -215,16 +235,49 @@ check_permission(Check *check, JobOperation operation, const AwsCall *made)
 	char	   *name = psprintf("permission %s", smf_operation_name(operation));
 
 	if (made == NULL)
-		put_row(check, name, false, error_text(check->error));
+		put_row(check, name, CHECK_BAD, error_text(check->error));
 	else if (!smf_call_failed(made) || smf_job_not_found(smf_call_error(made)))
-		put_row(check, name, true, operation != SMF_OP_SEARCH ? "allowed" :
+		put_row(check, name, CHECK_GOOD, operation != SMF_OP_SEARCH ? "allowed" :
 				"allowed; sagemaker_fdw_check_search tells whether it says what DescribeTrainingJob says");
 	else if (smf_call_denied(made))
-		put_row(check, name, false,
+		put_row(check, name, CHECK_BAD,
 				psprintf("Allow sagemaker:%s in the IAM policy. %s", smf_operation_name(operation),
 						 smf_call_outcome(made, NULL)));
 	else
-		put_row(check, name, false, smf_call_outcome(made, NULL));
+		put_row(check, name, CHECK_BAD, smf_call_outcome(made, NULL));
+}
+
+/* A GuardedStep: ask for the account that the credentials belong to. */
+static void
+ask_for_account(Check *check, void *arg)
+{
+	*(char **) arg = smf_client_account(check->client);
+}
+
+/*
+ * Does STS answer?  It is asked for the account of a partitioned table's servers, unless an
+ * option says it.  A role's account stands in its ARN, and that STS answers shows in the
+ * credentials.
+ */
+static void
+check_sts(Check *check)
+{
+	const char *meant = check->settings->account_id;
+	char	   *account = NULL;
+	ErrorData  *error;
+
+	if (meant != NULL)
+		put_row(check, "sts", CHECK_NOT_TRIED,
+				psprintf("not asked: the option account_id says that the account is %s", meant));
+	else if (check->refused || check->error != NULL)
+		put_row(check, "sts", CHECK_NOT_TRIED, check->refused ? "not asked: AWS refuses the credentials" :
+				"not asked: there are no credentials any more");
+	else
+	{
+		error = guard(check, ask_for_account, &account);
+		put_row(check, "sts", good_if(error == NULL),
+				error ? error_text(error) : psprintf("the credentials belong to account %s", account));
+	}
 }
 
 /* Remember a job that was listed. */
@@ -252,30 +305,31 @@ check_connection(Check *check, const AwsCall *made, int64 took_us)
 	int64		skew_s = date_s - (int64) time(NULL);
 	bool		in_time = skew_s >= -CLOCK_SKEW_MAX_S && skew_s <= CLOCK_SKEW_MAX_S;
 
-	put_row(check, "endpoint", answered(made),
+	put_row(check, "endpoint", good_if(answered(made)),
 			answered(made) ? psprintf("%s answers", url) :
 			psprintf("%s does not answer. %s", url, smf_call_outcome(made, NULL)));
 	if (smf_call_tls_problem(made) != NULL)
-		put_row(check, "tls", false,
+		put_row(check, "tls", CHECK_BAD,
 				psprintf("%s %s", smf_call_outcome(made, NULL), smf_call_tls_problem(made)));
 	if (!answered(made))
 		return;
-	put_row(check, "tls", true, https ? "the endpoint's certificate is trusted" :
+	put_row(check, "tls", CHECK_GOOD, https ? "the endpoint's certificate is trusted" :
 			"not used: the endpoint is on this machine");
 	if (date_s >= 0)
-		put_row(check, "clock", in_time,
+		put_row(check, "clock", good_if(in_time),
 				psprintf("the service's clock is " INT64_FORMAT " s ahead of this one%s", skew_s,
 						 in_time ? "" : "; set the database server's clock"));
-	put_row(check, "latency", true, psprintf("%.0f ms for the first call, including the connection", took_us / 1000.0));
+	put_row(check, "latency", CHECK_GOOD, psprintf("%.0f ms for the first call, including the connection", took_us / 1000.0));
 }
 
 /* Try an operation, unless the credentials are of no use for any. */
 static void
 try_operation(Check *check, JobOperation operation)
 {
-	if (check->refused)
-		put_row(check, psprintf("permission %s", smf_operation_name(operation)), false,
-				"not tried: AWS refuses the credentials");
+	if (check->refused || check->error != NULL)
+		put_row(check, psprintf("permission %s", smf_operation_name(operation)), CHECK_NOT_TRIED,
+				check->refused ? "not tried: AWS refuses the credentials" :
+				"not tried: there are no credentials any more");
 	else
 		check_permission(check, operation, call(check, operation));
 }
@@ -299,7 +353,7 @@ check_permissions(Check *check, AwsCall *made)
 	if (check->job_arn != NULL)
 		try_operation(check, SMF_OP_LIST_TAGS);
 	else
-		put_row(check, "permission ListTags", listed,
+		put_row(check, "permission ListTags", CHECK_NOT_TRIED,
 				listed ? "not tried: there is no job to list the tags of" :
 				"not tried: ListTrainingJobs fails, and so there is no job to list the tags of");
 }
@@ -342,16 +396,18 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	/* The rows, in the order in which a user would put things right. */
 	check_credentials(&check, made);
 	if (check.settings->region != NULL)
-		put_row(&check, "region", true, check.settings->region);
+		put_row(&check, "region", CHECK_GOOD, check.settings->region);
 	else
-		put_row(&check, "region", false, "No region is configured. Set the option \"region\" of the server or of the foreign table.");
+		put_row(&check, "region", CHECK_BAD, "No region is configured. Set the option \"region\" of the server or of the foreign table.");
 	if (made != NULL)
 	{
 		check_connection(&check, made, took_us);
 		check_permissions(&check, made);
+		if (answered(made))
+			check_sts(&check);
 	}
 	else if (check.client != NULL && check.error == NULL && check.settings->region != NULL)
-		put_row(&check, "endpoint", false, psprintf("not usable. %s", smf_client_problem(check.client)));
+		put_row(&check, "endpoint", CHECK_BAD, psprintf("not usable. %s", smf_client_problem(check.client)));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return (Datum) 0;

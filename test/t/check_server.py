@@ -3,7 +3,7 @@ import re
 
 from harness import TLS_URL, URL, control, fault
 from named_faults import denied
-from world import ONE, PERMISSIONS, check_rows, env, run_tests
+from world import ONE, PERMISSIONS, ROLE, calls_for_credentials, check_rows, env, run_tests
 
 
 def test_check_server(tap, world, server):
@@ -30,15 +30,17 @@ def test_check_server(tap, world, server):
     control("calls")
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()},
-              dict.fromkeys(["credentials", "region", "endpoint", "tls", "clock", "latency", *PERMISSIONS], True),
+              dict.fromkeys(["credentials", "region", "endpoint", "tls", "clock", "latency", *PERMISSIONS, "sts"], True),
               "all is well")
+    tap.equal(rows["sts"][1], "the credentials belong to account 123456789012", "... and STS says whose the keys are")
     tap.equal(control("calls"), "DescribeTrainingJob=1 ListTags=1 ListTrainingJobs=1 "
                                 "ListTrainingJobsForHyperParameterTuningJob=1 Search=1", "... by five calls")
     tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001", "... and says whose keys")
     session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (SET aws_secret_access_key 'wrong')")
     rows = check_rows(session)
-    tap.equal({name: ok for name, (ok, _) in rows.items() if not ok}, dict.fromkeys(["credentials", *PERMISSIONS], False),
-              "keys that the service refuses are no credentials")
+    tap.equal({name: ok for name, (ok, _) in rows.items() if not ok},
+              {**dict.fromkeys([*PERMISSIONS, "sts"]), "credentials": False, PERMISSIONS[0]: False},
+              "keys that the service refuses are no credentials, and nothing else is tried with them")
     tap.ok(rows["credentials"][1].startswith("from the user mapping, access key ending in 0001: AWS refuses them. "
                                              "ListTrainingJobs: InvalidSignatureException: "),
            "... and say why", rows["credentials"])
@@ -61,37 +63,59 @@ def test_check_server(tap, world, server):
     control("config", {"clock_offset_s": 0})
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url 'http://127.0.0.1:1', ADD max_attempts '1')")
     rows = check_rows(session)
-    tap.equal({name: ok for name, (ok, _) in rows.items()}, {"credentials": True, "region": True, "endpoint": False},
+    tap.equal({name: ok for name, (ok, _) in rows.items()}, {"credentials": None, "region": True, "endpoint": False},
               "an endpoint that does not answer")
     tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001; not tried, because AWS does not answer",
               "... to which no keys were shown")
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s')" % TLS_URL)
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()},
-              {"credentials": True, "region": True, "endpoint": False, "tls": False}, "a certificate that is not trusted")
+              {"credentials": None, "region": True, "endpoint": False, "tls": False}, "a certificate that is not trusted")
     tap.ok("The server option ca_bundle names other certificates to trust." in rows["tls"][1], "... and what to do", rows["tls"])
     session.run("ALTER SERVER sm OPTIONS (ADD ca_bundle '/no/such/file')")
     tap.equal(check_rows(session)["tls"][0], False, "certificates that cannot be read")
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s', DROP ca_bundle, DROP max_attempts)" % URL)
 
+    # STS is asked at an address of its own
+    fault(kind="body", operation="GetCallerIdentity", status=503, body="no", times=0)
+    rows = check_rows(session)
+    tap.equal({name: ok for name, (ok, _) in rows.items() if not ok}, {"sts": False}, "STS that does not answer")
+    tap.equal(rows["sts"][1], 'could not find out the AWS account of server "sm". STS answered with HTTP status 503.', "... is named")
+    control("clear", b"")
+    asked = calls_for_credentials("GetCallerIdentity")
+    session.run("ALTER SERVER sm OPTIONS (ADD account_id '123456789012', ADD sts_endpoint_url 'http://127.0.0.1:1')")
+    rows = check_rows(session)
+    tap.equal({name: row for name, row in rows.items() if not row[0]},
+              {"sts": (None, "not asked: the option account_id says that the account is 123456789012")}, "with account_id STS is not asked")
+    session.run("ALTER SERVER sm OPTIONS (DROP account_id)")
+    tap.ok(check_rows(session)["sts"][1].startswith(
+        'could not find out the AWS account of server "sm": STS does not answer. http://127.0.0.1:1: '),
+           "sts_endpoint_url is where STS is asked")
+    tap.equal(calls_for_credentials("GetCallerIdentity"), asked, "... and nowhere else")
+    session.run("ALTER SERVER sm OPTIONS (DROP sts_endpoint_url)")
+    session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (ADD role_arn '%sdoctor')" % ROLE)
+    tap.equal((check_rows(session)["sts"], calls_for_credentials("GetCallerIdentity")),
+              ((True, "the credentials belong to account 123456789012"), asked), "a role's account is known without STS's word for it")
+    session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (DROP role_arn)")
+
     # what is not known without a list is not said to be allowed
     fault(**denied(operation="ListTrainingJobs", message="no"))
     rows = check_rows(session)
-    tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTrainingJobs", "permission ListTags"],
+    tap.equal({name: ok for name, (ok, _) in rows.items() if not ok}, {"permission ListTrainingJobs": False, "permission ListTags": None},
               "without a list ListTags is not tried")
     tap.equal(rows["permission ListTags"][1], "not tried: ListTrainingJobs fails, and so there is no job to list the tags of",
               "... and is said not to be")
     control("clear", b"")
     fault(kind="body", operation="ListTrainingJobs", body={"TrainingJobSummaries": []}, times=0)
     rows = check_rows(session)
-    tap.equal(rows["permission ListTags"], (True, "not tried: there is no job to list the tags of"), "an account without jobs")
+    tap.equal(rows["permission ListTags"], (None, "not tried: there is no job to list the tags of"), "an account without jobs")
     control("clear", b"")
 
     # each row is about its own: where nothing gives a region the credentials are good all the same
     session.run("ALTER SERVER sm OPTIONS (DROP region)")
     rows = check_rows(session)
     tap.equal(({name: ok for name, (ok, _) in rows.items()}, rows["credentials"][1]),
-              ({"credentials": True, "region": False},
+              ({"credentials": None, "region": False},
                "from the user mapping, access key ending in 0001; not tried, because there is no endpoint"), "no region")
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
     tap.equal({name: ok for name, (ok, _) in check_rows(session).items()}, {"credentials": False, "region": False},
@@ -107,7 +131,7 @@ def test_check_server(tap, world, server):
         session = server.start(world.environment({**env(ONE), **variables}))
         rows = check_rows(session)
         tap.equal(({name: ok for name, (ok, _) in rows.items()}, rows["endpoint"][1]),
-                  ({"credentials": True, "region": True, "endpoint": False}, detail), "an endpoint of %s that is none" % ("the environment" if variables else "the profile"))
+                  ({"credentials": None, "region": True, "endpoint": False}, detail), "an endpoint of %s that is none" % ("the environment" if variables else "the profile"))
     session.run("ALTER SERVER sm OPTIONS (ADD endpoint_url '%s'); DROP USER MAPPING FOR CURRENT_USER SERVER sm" % URL)
 
 

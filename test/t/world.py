@@ -177,9 +177,9 @@ def sts_error(code, message):
 
 
 def check_rows(session):
-    """The doctor's rows: name to (ok, detail)."""
+    """The doctor's rows: name to (ok, detail); ok is None where nothing was tried."""
     rows = [line.split("|", 2) for line in session.run("SELECT * FROM sagemaker_fdw_check_server('sm')")]
-    return {name: (ok == "t", detail) for name, ok, detail in rows}
+    return {name: ({"t": True, "f": False, "": None}[ok], detail) for name, ok, detail in rows}
 
 
 PERMISSIONS = ["permission " + name for name in (
