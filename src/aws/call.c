@@ -351,6 +351,7 @@ try_failed(AwsCall *call)
 	call->retry_cost = smf_quota_take(&call->pacer->quota, timed_out);
 	if (call->retry_cost == 0)
 		return false;
+	smf_call_note_trouble(call, call->most_attempts > 0 ? Min(most, call->most_attempts) : most);
 	back_off(call, smf_retry_delay(call->failures + 1, draw()));
 	return true;
 }

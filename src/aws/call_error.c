@@ -312,23 +312,66 @@ raise_answer(const AwsCall *call)
 			 smf_call_errdetail(call, NULL)));
 }
 
-/* For ereport: what may keep the endpoint from being reached. */
-static int
-hint_at_connection(const AwsCall *call)
+/* What may keep the endpoint from being reached, palloc'ed or a constant. */
+static const char *
+connection_hint(const AwsCall *call)
 {
 	const AwsClientConfig *config = &call->client->config;
 	const char *url_option = config->service->url_option;
 
 	if (call->result == SMF_HTTP_TLS_REFUSED)
-		return errhint("%s", smf_call_tls_problem(call));
+		return smf_call_tls_problem(call);
 	if (call->result != SMF_HTTP_UNRESOLVED)
-		return errhint("Check the region, the %s and the proxy_url of server \"%s\", and the network.",
-					   url_option, config->server_name);
+		return psprintf("Check the region, the %s and the proxy_url of server \"%s\", and the network.",
+						url_option, config->server_name);
 	if (!call->client->custom_endpoint && call->client->target.network.proxy_url == NULL)
-		return errhint("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of the foreign table, and that the database server can look up names.",
-					   config->region, config->server_name);
-	return errhint("Check the %s and the proxy_url of server \"%s\", and that the database server can look up names.",
-				   url_option, config->server_name);
+		return psprintf("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of the foreign table, and that the database server can look up names.",
+						config->region, config->server_name);
+	return psprintf("Check the %s and the proxy_url of server \"%s\", and that the database server can look up names.",
+					url_option, config->server_name);
+}
+
+/*
+ * smf_call_note_trouble
+ *		Keep why an attempt got no connection, for the user of the call's client: that of the
+ *		client's first such attempt.
+ *
+ * Another attempt will follow, "most" of them at most.  The user is told by
+ * smf_client_tell_trouble and not here, where calls are moved on: a notice may raise an
+ * error.  The texts are palloc'ed in the current memory context, which must be the client's.
+ */
+void
+smf_call_note_trouble(const AwsCall *call, int most)
+{
+	AwsClient  *client = call->client;
+
+	if (client->trouble_noted || (call->result != SMF_HTTP_UNRESOLVED &&
+								  call->result != SMF_HTTP_CONNECT_FAILED &&
+								  call->result != SMF_HTTP_CONNECT_TIMEOUT))
+		return;
+	client->trouble_noted = true;
+	client->trouble_hint = connection_hint(call);
+	client->trouble = psprintf("%s This may pass: a call is tried up to %d times (option max_attempts of server \"%s\").",
+							   smf_call_outcome(call, NULL), most, client->config.server_name);
+}
+
+/*
+ * smf_client_tell_trouble
+ *		Tell the user, in a notice, why a call of the client's got no connection, if that
+ *		was noted: once for a client, however many calls and attempts fail so.
+ */
+void
+smf_client_tell_trouble(AwsClient *client)
+{
+	const char *trouble = client->trouble;
+
+	if (trouble == NULL)
+		return;
+	client->trouble = NULL;
+	ereport(NOTICE,
+			(errmsg("could not connect to %s; trying again", client->endpoint.url),
+			 errdetail("%s", trouble),
+			 errhint("%s", client->trouble_hint)));
 }
 
 /*
@@ -364,7 +407,7 @@ smf_call_raise(const AwsCall *call)
 					(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
 					 errmsg("could not connect to %s", url),
 					 smf_call_errdetail(call, NULL),
-					 hint_at_connection(call)));
+					 errhint("%s", connection_hint(call))));
 			break;
 		case SMF_HTTP_READ_TIMEOUT:
 			ereport(ERROR,

@@ -414,7 +414,7 @@ count_wait(AwsClient *client, const CallKey *key, int64 us)
  *
  * "events" is what smf_http_told() was before the caller looked at what it waits for: see
  * smf_http_wait.  Raises 28000, 53000 or 08001 when calls need other credentials and
- * there are none.
+ * there are none.  Tells the user in a notice when a call got no connection.
  */
 void
 smf_client_wait(AwsClient *client, uint64 events)
@@ -425,6 +425,7 @@ smf_client_wait(AwsClient *client, uint64 events)
 	keep_credentials(client);
 	smf_http_wait(events);
 	count_wait(client, key, smf_http_now() - start_us);
+	smf_client_tell_trouble(client);
 }
 
 /*
@@ -437,6 +438,7 @@ smf_client_poll(AwsClient *client)
 {
 	keep_credentials(client);
 	smf_http_poll();
+	smf_client_tell_trouble(client);
 }
 
 /* Count time that the client's user waited for it elsewhere. */

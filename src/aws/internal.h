@@ -30,6 +30,9 @@ struct AwsClient
 	AwsClientStats stats;
 	dlist_head	calls;			/* AwsCall */
 	HttpTimer	alarm;			/* ends a smf_client_wait, no more */
+	bool		trouble_noted;	/* an attempt of a call got no connection */
+	const char *trouble;		/* ... which the user has not been told yet; else NULL */
+	const char *trouble_hint;	/* ... and what may be wrong; palloc'ed, as trouble is */
 	CredentialWait credentials; /* of smf_client_credentials */
 };
 
@@ -82,5 +85,7 @@ extern void smf_client_count_request(AwsClient *client);
 /* call_error.c */
 extern void smf_call_read_error(AwsCall *call);
 extern char *smf_call_title(const AwsCall *call);
+extern void smf_call_note_trouble(const AwsCall *call, int most);
+extern void smf_client_tell_trouble(AwsClient *client);
 
 #endif							/* SMF_AWS_INTERNAL_H */

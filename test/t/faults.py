@@ -200,6 +200,32 @@ def test_unreachable(session, tap):
     check(session, tap, "a name that does not resolve", [], ONE, "08001", "other")
 
 
+def test_notice_of_trouble(session, tap):
+    """A connection that is refused is told before the query fails for it, once for a scan."""
+    session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'http://127.0.0.1:1', SET max_attempts '8'); SELECT sagemaker_fdw_disconnect()")
+    names = "SELECT count(role_arn) FROM other.training_jobs WHERE training_job_name IN ('a', 'b', 'c', 'd')"
+    told = ["NOTICE:  could not connect to http://127.0.0.1:1; trying again",
+            "DETAIL:  DescribeTrainingJob of training job \"a\": Failed to connect to 127.0.0.1 port 1. "
+            "This may pass: a call is tried up to 8 times (option max_attempts of server \"other\").",
+            "HINT:  Check the region, the endpoint_url and the proxy_url of server \"other\", and the network."]
+
+    def ask(query):
+        # libcurl's words differ by its version
+        lines, state = session.ask(query)
+        return [re.sub(r"(Failed to connect to 127.0.0.1 port 1).*?[.] This", r"\1. This", line) for line in lines], state
+
+    session.run("SET client_min_messages = notice; SET statement_timeout = '400ms'")
+    lines, state = ask(names)
+    tap.equal((state, lines[:3], sum("NOTICE" in line for line in lines)), ("57014", told, 1),
+              "a connection that is refused is told at once, and not once more for each attempt and call")
+    lines, state = ask(names)
+    tap.equal((state, lines[:3]), ("57014", told), "... and by the next scan again")
+    session.run("RESET statement_timeout; ALTER SERVER other OPTIONS (SET max_attempts '1')")
+    lines, state = ask(names)
+    tap.equal((state, [line for line in lines if "NOTICE" in line]), ("08001", []), "what is not tried again is only an error")
+    session.run("SET client_min_messages = warning; ALTER SERVER other OPTIONS (SET max_attempts '2')")
+
+
 @contextlib.contextmanager
 def preloaded(name):
     """... in which what the C file defines stands before the system's."""
@@ -369,6 +395,7 @@ def test(session, tap):
     for title, specs, query, expected in CONNECTIONS + ([] if connections_only else CASES):
         check(session, tap, title, specs, query, expected)
     test_unreachable(session, tap)
+    test_notice_of_trouble(session, tap)
     test_unknown_names(tap)
     test_no_watch(tap)
     test_few_descriptors(tap)

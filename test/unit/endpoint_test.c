@@ -237,7 +237,8 @@ test_pricing(void)
 		const char *region = pricing[i].region;
 
 		snprintf(title, sizeof(title), "prices for %s by %s", region, pricing[i].url ? pricing[i].url : "the region's host");
-		tap_is_int(smf_endpoint_of_pricing(&region, pricing[i].url, pricing[i].fips, &endpoint), pricing[i].error, title);
+		tap_is_int(smf_endpoint_of_pricing(&region, pricing[i].url, pricing[i].fips, &endpoint),
+				   pricing[i].error, title);
 		if (pricing[i].error != SMF_ENDPOINT_OK)
 			continue;
 		tap_is(endpoint.host, pricing[i].host, "... its host");
