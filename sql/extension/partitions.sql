@@ -3,14 +3,47 @@
  *		Several accounts and regions as one table: sagemaker_fdw_create_partitioned_table.
  */
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_make_partitions(name_parts text[], default_schema name, servers text[],
-	regions text[])
+-- Raise 42809 or 42501 where partitions are not to be added to a table: it must be one of accounts, and
+-- belong to the role or to one whose rights it has, a superuser's to a superuser.
+CREATE FUNCTION @extschema@.sagemaker_fdw_check_partitioned(existing regclass)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	owner record;
+BEGIN
+	IF (SELECT relkind <> 'p' OR pg_get_partkeydef(oid) <> 'LIST (account_id)' FROM pg_class WHERE oid = existing) THEN
+		RAISE EXCEPTION '% exists, and is not a table of accounts and regions', existing USING ERRCODE = 'wrong_object_type',
+			DETAIL = 'Servers and regions are added only to a table that sagemaker_fdw_create_partitioned_table has made: one PARTITION BY LIST (account_id).',
+			HINT = 'Give the name of such a table, or of one that is to be made.';
+	END IF;
+	SELECT r.oid, r.rolname, r.rolsuper INTO owner FROM pg_class AS c JOIN pg_roles AS r ON r.oid = c.relowner WHERE c.oid = existing;
+	IF NOT (CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN owner.rolsuper
+			ELSE pg_has_role(owner.oid, 'USAGE') END) THEN
+		RAISE EXCEPTION 'table % belongs to role "%"', existing, owner.rolname USING ERRCODE = 'insufficient_privilege',
+			DETAIL = 'Only its owner may add partitions.',
+			HINT = format('Let "%s" call this, or give the name of a table that is to be made.', owner.rolname);
+	END IF;
+END;
+$$;
+
+-- The partition of a table that has exactly this value; NULL when there is none.
+CREATE FUNCTION @extschema@.sagemaker_fdw_partition_of(parent regclass, value text)
+RETURNS regclass
+LANGUAGE SQL STABLE
+SET search_path = pg_catalog, pg_temp
+RETURN (SELECT c.oid::regclass FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+	WHERE i.inhparent = parent AND pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES IN (%L)', value));
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_make_partitions(name_parts text[], existing regclass, default_schema name,
+	servers text[], regions text[])
 RETURNS void
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
 LANGUAGE C VOLATILE COST 40000;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_make_partitions_body(name_parts text[], default_schema name, servers text[],
-	regions text[])
+CREATE FUNCTION @extschema@.sagemaker_fdw_make_partitions_body(name_parts text[], existing regclass, default_schema name,
+	servers text[], regions text[])
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -26,7 +59,15 @@ DECLARE
 	server_regions text[];
 	account text;
 	part record;
+	middle regclass;
+	added integer := 0;
 BEGIN
+	-- partitions stand beside their table, wherever search_path has found that
+	IF existing IS NOT NULL THEN
+		PERFORM @extschema@.sagemaker_fdw_check_partitioned(existing);
+		SELECT ARRAY[nspname, relname] INTO name_parts
+		  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = existing;
+	END IF;
 	SELECT n.schema_name, n.table_name INTO schema_name, table_name
 	  FROM @extschema@.sagemaker_fdw_new_table(name_parts, default_schema) AS n;
 	IF coalesce(cardinality(servers), 0) = 0 OR array_position(servers, NULL) IS NOT NULL THEN
@@ -69,41 +110,63 @@ BEGIN
 	END IF;
 
 	-- a table of accounts, of regions, of foreign tables
-	EXECUTE format('CREATE TABLE %I.%I (%s) PARTITION BY LIST (account_id)', schema_name, table_name,
-		(SELECT string_agg(format('%I %s', column_name, column_type), ', ') FROM @extschema@.sagemaker_fdw_columns()));
+	IF existing IS NULL THEN
+		EXECUTE format('CREATE TABLE %I.%I (%s) PARTITION BY LIST (account_id)', schema_name, table_name,
+			(SELECT string_agg(format('%I %s', column_name, column_type), ', ') FROM @extschema@.sagemaker_fdw_columns()));
+	ELSE
+		-- what is missing is missing until it is added
+		EXECUTE format('LOCK TABLE ONLY %I.%I IN SHARE UPDATE EXCLUSIVE MODE', schema_name, table_name);
+	END IF;
 	FOR part IN
-		SELECT s, r, a, row_number() OVER (PARTITION BY a ORDER BY n) = 1 AS first,
-			table_name || '_' || a AS middle, table_name || '_' || a || '_' || replace(r, '-', '_') AS leaf
+		SELECT s, r, a, table_name || '_' || a AS middle, table_name || '_' || a || '_' || replace(r, '-', '_') AS leaf
 		  FROM unnest(part_servers, part_regions, part_accounts) WITH ORDINALITY AS parts(s, r, a, n)
 		 ORDER BY n
 	LOOP
+		-- the account
+		middle := @extschema@.sagemaker_fdw_partition_of(format('%I.%I', schema_name, table_name)::regclass, part.a);
+		IF middle IS NULL THEN
+			EXECUTE format($sql$
+				CREATE TABLE %1$I.%2$I PARTITION OF %1$I.%3$I FOR VALUES IN (%4$L)
+				PARTITION BY LIST (region)$sql$, schema_name, part.middle, table_name, part.a);
+			middle := format('%I.%I', schema_name, part.middle)::regclass;
+		END IF;
+
+		-- the region, unless the table has it
+		server := (SELECT srvname FROM pg_foreign_table JOIN pg_foreign_server AS s ON s.oid = ftserver
+			WHERE ftrelid = @extschema@.sagemaker_fdw_partition_of(middle, part.r));
+		IF server <> part.s THEN
+			RAISE EXCEPTION 'region % of account % is given twice', part.r, part.a
+				USING ERRCODE = 'invalid_parameter_value',
+					DETAIL = format('In table %s server "%s" reads it, and so would server "%s".', existing, server, part.s),
+					HINT = 'Name each account and each region once.';
+		END IF;
+		CONTINUE WHEN server IS NOT NULL;
 		IF octet_length(part.leaf) > 63 THEN
 			RAISE EXCEPTION 'the name "%" is too long', table_name USING ERRCODE = 'name_too_long',
 				DETAIL = format('A partition would be called "%s", which has more than 63 bytes.', part.leaf);
 		END IF;
-		IF part.first THEN
-			EXECUTE format($sql$
-				CREATE TABLE %1$I.%2$I PARTITION OF %1$I.%3$I FOR VALUES IN (%4$L)
-				PARTITION BY LIST (region)$sql$, schema_name, part.middle, table_name, part.a);
-		END IF;
 		EXECUTE format($sql$
-			CREATE FOREIGN TABLE %1$I.%2$I PARTITION OF %1$I.%3$I FOR VALUES IN (%4$L)
-			SERVER %5$I OPTIONS (region %4$L, account_id %6$L)$sql$, schema_name, part.leaf, part.middle, part.r, part.s, part.a);
+			CREATE FOREIGN TABLE %1$I.%2$I PARTITION OF %3$s FOR VALUES IN (%4$L)
+			SERVER %5$I OPTIONS (region %4$L, account_id %6$L)$sql$, schema_name, part.leaf, middle, part.r, part.s, part.a);
+		added := added + 1;
 	END LOOP;
+	IF existing IS NOT NULL THEN
+		RAISE NOTICE '%: % partitions added, % there already', existing, added, cardinality(part_servers) - added;
+	END IF;
 END;
 $$;
 
-COMMENT ON FUNCTION @extschema@.sagemaker_fdw_make_partitions(text[], name, text[], text[]) IS
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_make_partitions(text[], regclass, name, text[], text[]) IS
 	'does the work of sagemaker_fdw_create_partitioned_table';
 
 CREATE PROCEDURE @extschema@.sagemaker_fdw_create_partitioned_table(table_name text, servers text[], regions text[] DEFAULT NULL)
 LANGUAGE plpgsql
 AS $$
 BEGIN
-	PERFORM @extschema@.sagemaker_fdw_make_partitions(n.name_parts, n.default_schema, servers, regions)
+	PERFORM @extschema@.sagemaker_fdw_make_partitions(n.name_parts, n.existing, n.default_schema, servers, regions)
 	   FROM @extschema@.sagemaker_fdw_name(table_name) AS n;
 END;
 $$;
 
 COMMENT ON PROCEDURE @extschema@.sagemaker_fdw_create_partitioned_table(text, text[], text[]) IS
-	'makes one table of the training jobs of several servers and regions';
+	'makes one table of the training jobs of several servers and regions, or adds what it lacks of them';

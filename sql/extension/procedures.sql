@@ -65,6 +65,11 @@ BEGIN
 	name_parts := pg_catalog.parse_ident(name);
 	-- a name of too many parts is refused later
 	IF pg_catalog.cardinality(name_parts) OPERATOR(pg_catalog.<=) 2 THEN
+		IF pg_catalog.cardinality(name_parts) OPERATOR(pg_catalog.=) 2 AND pg_catalog.to_regnamespace(pg_catalog.quote_ident(name_parts[1])) IS NOT NULL
+			AND NOT pg_catalog.has_schema_privilege(name_parts[1], 'USAGE') THEN
+			RAISE EXCEPTION 'permission denied for schema %', name_parts[1] USING ERRCODE = 'insufficient_privilege',
+				HINT = pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I.', name_parts[1], current_user);
+		END IF;
 		existing := pg_catalog.to_regclass(name);
 	END IF;
 	default_schema := pg_catalog.current_schema();

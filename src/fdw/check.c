@@ -197,17 +197,22 @@ check_credentials(Check *check, const AwsCall *made)
 	char	   *verdict = "";
 	CheckResult result = CHECK_NOT_TRIED;
 
+	/* There are none. */
 	if (error != NULL)
 	{
 		put_row(check, "credentials", CHECK_BAD, error_text(error));
 		return;
 	}
+
+	/* Where they are from, and until when they are good. */
 	credentials = smf_client_credentials(check->client);
 	key = credentials->access_key_id;
 	if (credentials->expires_at_s != 0)
 		expiry = psprintf(credentials->expires_at_s > (int64) time(NULL) ? ", valid until %s" :
 						  ", expired at %s according to their source",
 						  timestamptz_to_str(time_t_to_timestamptz((pg_time_t) credentials->expires_at_s)));
+
+	/* What the first call says of them. */
 	if (made == NULL)
 		verdict = "; not tried, because there is no endpoint";
 	else if (!answered(made))

@@ -100,6 +100,9 @@ def test_partitioned_table(session, tap):
     session.run(make % ('"My Schema"."My Jobs"', "ARRAY['history']", ", regions => ARRAY['us-east-1']"))
     tap.equal(session.run('SELECT count(*) FROM "My Schema"."My Jobs"'), ["300"], "names may need quotes")
 
+    session.run("CREATE TABLE aws.plain (account_id text); CREATE TABLE aws.by_region (LIKE aws.plain) PARTITION BY HASH (account_id)")
+    tree = "SELECT string_agg(relid || ' ' || oid, ', ' ORDER BY relid::text) FROM pg_partition_tree('aws.jobs') JOIN pg_class ON oid = relid"
+    before = session.run(tree)
     for arguments, state, words in [
             (("aws.more", "ARRAY['history', 'ireland']", ", regions => ARRAY['us-east-1']"), "22023",
              'region us-east-1 of account 123456789012 is given twice'),
@@ -109,7 +112,11 @@ def test_partitioned_table(session, tap):
             (("aws.more", "ARRAY['history']", ", regions => '{}'"), "22023", "no region is given"),
             (("aws.more", "ARRAY['no_region']", ""), "HV00J", "region"),
             (("aws.more", "ARRAY['history']", ", regions => ARRAY['us east']"), "22023", "us east"),
-            (("aws.jobs", "ARRAY['history']", ""), "42P07", 'relation "jobs" already exists'),
+            (("aws.plain", "ARRAY['history']", ""), "42809", "aws.plain exists, and is not a table of accounts and regions"),
+            (("aws.by_region", "ARRAY['history']", ""), "42809", "aws.by_region exists, and is not a table of accounts and regions"),
+            (("aws.jobs", "ARRAY['again']", ""), "22023",
+             'region us-east-1 of account 123456789012 is given twice DETAIL:  In table aws.jobs server "history" reads it, and so would server "again".'),
+            (("aws.jobs", "ARRAY['bulk', 'again']", ", regions => ARRAY['us-west-2', 'eu-west-1']"), "22023", "region eu-west-1 of account 123456789012"),
             (("nowhere.jobs", "ARRAY['history']", ""), "3F000", 'schema "nowhere" does not exist'),
             (("aws." + "x" * 45, "ARRAY['history']", ""), "42622", "is too long"),
             (("a.b.c", "ARRAY['history']", ""), "42602", "too many parts")]:
@@ -117,11 +124,59 @@ def test_partitioned_table(session, tap):
         tap.equal(got, state, "%s %s is %s" % (arguments[1], arguments[2], state))
         tap.ok(words in message, "... and says so", message)
     tap.equal(session.run("SELECT count(*) FROM pg_class WHERE relname LIKE 'more%'"), ["0"], "what failed has left nothing")
+    tap.equal(session.run(tree), before, "... in a table that was there, too")
+    test_added_partitions(session, tap, make)
 
-    session.run("CREATE ROLE guest; GRANT CREATE ON SCHEMA public TO guest; SET ROLE guest")
+    session.run("CREATE ROLE guest; GRANT CREATE ON SCHEMA public TO guest; GRANT USAGE ON SCHEMA aws TO guest; SET ROLE guest")
     message, state = ask(session, make % ("guests", "ARRAY['history']", ""))
     tap.equal((state, "permission denied for foreign server history" in message), ("42501", True), "a role needs USAGE on the servers")
-    session.run("RESET ROLE")
+    message, state = ask(session, make % ("aws.jobs", "ARRAY['history']", ""))
+    tap.equal((state, message.startswith('ERROR:  table aws.jobs belongs to role "postgres"')), ("42501", True), "... and adds nothing to another role's table")
+    message, state = ask(session, make % ("search.jobs", "ARRAY['history']", ""))
+    tap.equal((state, message), ("42501", "ERROR:  permission denied for schema search HINT:  GRANT USAGE ON SCHEMA search TO guest."),
+              "... and is told which right on a schema is missing")
+    session.run("CREATE TABLE guests (account_id text) PARTITION BY LIST (account_id); RESET ROLE")
+    tap.equal(ask(session, make % ("guests", "ARRAY['history']", ""))[1], "42501", "a superuser adds nothing to a table of a role that is none")
+    session.run("DROP TABLE guests")
+
+
+def test_added_partitions(session, tap, make):
+    """Called again, the procedure adds what is missing."""
+    tree = ("SELECT relid || coalesce(' ' || srvname || ' ' || ftoptions::text, '') FROM pg_partition_tree('aws.later') "
+            "LEFT JOIN pg_foreign_table ON ftrelid = relid LEFT JOIN pg_foreign_server AS s ON s.oid = ftserver ORDER BY level, relid::text")
+    leaf = "aws.later_%s_%s %s {region=%s,account_id=%s}"
+    own, other = "123456789012", "345678901234"
+    at = lambda account, region: leaf % (account, region.replace("-", "_"), {own: "history", other: "bulk"}[account], region, account)
+    session.run(make % ("aws.later", "ARRAY['history']", ", regions => ARRAY['us-east-1']"))
+    session.run("ALTER FOREIGN TABLE aws.later_123456789012_us_east_1 OPTIONS (ADD fetch_size '50'); SET client_min_messages = notice; "
+                "CREATE TABLE later_oids AS SELECT relid::oid AS oid FROM pg_partition_tree('aws.later')")
+    first = at(own, "us-east-1").replace("}", ",fetch_size=50}")
+    notice = "NOTICE:  aws.later: %d partitions added, %d there already"
+    for arguments, told, expected, title in [
+            (("ARRAY['history']", ", regions => ARRAY['us-east-1', 'eu-west-1']"), (1, 1), [at(own, "eu-west-1"), first], "a region that is new is added"),
+            (("ARRAY['history', 'bulk']", ", regions => ARRAY['us-east-1']"), (1, 1), [at(own, "eu-west-1"), first, at(other, "us-east-1")],
+             "... and an account"),
+            (("ARRAY['bulk']", ", regions => ARRAY['eu-west-1', 'us-west-2']"), (2, 0),
+             [at(own, "eu-west-1"), first, at(other, "eu-west-1"), at(other, "us-east-1"), at(other, "us-west-2")],
+             "... and regions of one account alone"),
+            (("ARRAY['history', 'bulk']", ""), (0, 2),
+             [at(own, "eu-west-1"), first, at(other, "eu-west-1"), at(other, "us-east-1"), at(other, "us-west-2")], "... and nothing where nothing is missing")]:
+        tap.equal(session.run(make % ("aws.later", *arguments)), [notice % told], "%s %s" % (title, arguments))
+        lines = session.run(tree)
+        tap.equal((lines[0], lines[-len(expected):], len(lines)), ("aws.later", expected, 1 + len({line[10:22] for line in expected}) + len(expected)),
+                  "... and the rest is as it was")
+    tap.equal(session.run("SELECT count(*) FROM later_oids JOIN pg_class USING (oid)"), ["3"], "no partition that was there was made again")
+    session.run("SET search_path = aws, public")
+    tap.equal(session.run(make % ("later", "ARRAY['history']", ", regions => ARRAY['us-west-2']")), ["NOTICE:  aws.later: 1 partitions added, 0 there already"],
+              "a name without a schema is found by search_path")
+    session.run("SET search_path = public, aws")
+    tap.equal(session.run(make % ("later", "ARRAY['history']", ", regions => ARRAY['eu-west-2']")), ["NOTICE:  aws.later: 1 partitions added, 0 there already"],
+              "... and its partitions stand beside it")
+    tap.equal(session.run("SELECT relnamespace::regnamespace, count(*) FROM pg_partition_tree('aws.later') JOIN pg_class ON oid = relid GROUP BY 1"), ["aws|10"],
+              "... in its schema")
+    session.run("RESET search_path; SET client_min_messages = warning")
+    tap.equal(session.run("SELECT count(*) FROM aws.later WHERE account_id = '123456789012' AND region = 'eu-west-1'"), ["40"], "what was added is read")
+    session.run("DROP TABLE aws.later, later_oids")
 
 
 ACCOUNTS, REGIONS = 12, ["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1"]
