@@ -21,6 +21,7 @@
 #include "http/http.h"
 #include "jobs/document.h"
 #include "jobs/operation.h"
+#include "jobs/price_list.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -43,6 +44,7 @@ typedef struct Check
 {
 	ReturnSetInfo *result;		/* where rows go */
 	SmfSettings *settings;		/* of the server */
+	Oid			userid;			/* the role that calls are made for */
 	AwsClient  *client;			/* NULL: there are no credentials */
 	ErrorData  *error;			/* why there are no credentials, once that is known; NULL */
 	bool		refused;		/* AWS does not accept the credentials */
@@ -122,7 +124,7 @@ guard(Check *check, GuardedStep step, void *arg)
 static void
 get_client(Check *check, void *arg)
 {
-	check->client = smf_role_probe(check->settings, *(Oid *) arg);
+	check->client = smf_role_probe(check->settings, check->userid);
 	(void) smf_client_credentials(check->client);
 }
 
@@ -230,26 +232,31 @@ check_credentials(Check *check, const AwsCall *made)
 					 strlen(key) > 8 ? key + strlen(key) - 4 : "...", expiry, verdict));
 }
 
+/* The row of an operation's permission. */
+static void
+put_permission(Check *check, const char *operation, CheckResult result, const char *detail)
+{
+	put_row(check, psprintf("permission %s", operation), result, detail);
+}
+
 /*
  * May the credentials make the call?  An answer that the job does not exist says that they
- * may.  "made" is NULL when the call could not be made.
+ * may.  "made" is NULL when the call could not be made; "allowed" is what is said if they may.
  */
 static void
-check_permission(Check *check, JobOperation operation, const AwsCall *made)
+check_permission(Check *check, const AwsService *service, const char *operation, const AwsCall *made,
+				 const char *allowed)
 {
-	char	   *name = psprintf("permission %s", smf_operation_name(operation));
-
 	if (made == NULL)
-		put_row(check, name, CHECK_BAD, error_text(check->error));
+		put_permission(check, operation, CHECK_BAD, error_text(check->error));
 	else if (!smf_call_failed(made) || smf_job_not_found(smf_call_error(made)))
-		put_row(check, name, CHECK_GOOD, operation != SMF_OP_SEARCH ? "allowed" :
-				"allowed; sagemaker_fdw_check_search tells whether it says what DescribeTrainingJob says");
+		put_permission(check, operation, CHECK_GOOD, allowed);
 	else if (smf_call_denied(made))
-		put_row(check, name, CHECK_BAD,
-				psprintf("Allow sagemaker:%s in the IAM policy. %s", smf_operation_name(operation),
-						 smf_call_outcome(made, NULL)));
+		put_permission(check, operation, CHECK_BAD,
+					   psprintf("Allow %s:%s in the IAM policy. %s", service->signing_name, operation,
+								smf_call_outcome(made, NULL)));
 	else
-		put_row(check, name, CHECK_BAD, smf_call_outcome(made, NULL));
+		put_permission(check, operation, CHECK_BAD, smf_call_outcome(made, NULL));
 }
 
 /* A GuardedStep: ask for the account that the credentials belong to. */
@@ -327,16 +334,56 @@ check_connection(Check *check, const AwsCall *made, int64 took_us)
 	put_row(check, "latency", CHECK_GOOD, psprintf("%.0f ms for the first call, including the connection", took_us / 1000.0));
 }
 
+/* Are the credentials of no use for any operation?  Then this one's row says so. */
+static bool
+is_pointless(Check *check, const char *operation)
+{
+	if (!check->refused && check->error == NULL)
+		return false;
+	put_permission(check, operation, CHECK_NOT_TRIED,
+				   check->refused ? "not tried: AWS refuses the credentials" :
+				   "not tried: there are no credentials any more");
+	return true;
+}
+
 /* Try an operation, unless the credentials are of no use for any. */
 static void
 try_operation(Check *check, JobOperation operation)
 {
-	if (check->refused || check->error != NULL)
-		put_row(check, psprintf("permission %s", smf_operation_name(operation)), CHECK_NOT_TRIED,
-				check->refused ? "not tried: AWS refuses the credentials" :
-				"not tried: there are no credentials any more");
-	else
-		check_permission(check, operation, call(check, operation));
+	const char *name = smf_operation_name(operation);
+
+	if (!is_pointless(check, name))
+		check_permission(check, &smf_sagemaker, name, call(check, operation),
+						 operation != SMF_OP_SEARCH ? "allowed" :
+						 "allowed; sagemaker_fdw_check_search tells whether it says what DescribeTrainingJob says");
+}
+
+/* Can AWS's prices be read? */
+static void
+check_prices(Check *check)
+{
+	const SmfSettings *settings = check->settings;
+	AwsClient  *client;
+	AwsCall    *made = NULL;
+
+	if (is_pointless(check, "GetProducts"))
+		return;
+	if (settings->network.endpoint_url != NULL && settings->network.pricing_endpoint_url == NULL)
+	{
+		put_permission(check, "GetProducts", CHECK_NOT_TRIED,
+					   "not tried: the server has an endpoint_url of its own and no pricing_endpoint_url");
+		return;
+	}
+	client = smf_role_price_client(settings, settings->region, check->userid, true);
+	if (smf_client_problem(client) != NULL)
+	{
+		put_permission(check, "GetProducts", CHECK_NOT_TRIED, psprintf("not tried: %s", smf_client_problem(client)));
+		return;
+	}
+	made = smf_start_price_page(client, settings->region, NULL, 1, &check->attempts[0]);
+	check->error = guard(check, wait_for_call, made);
+	check_permission(check, &smf_price_list, "GetProducts", check->error ? NULL : made,
+					 psprintf("allowed, by %s", smf_client_url(client)));
 }
 
 /* A row for each operation; the first call was a list. */
@@ -347,7 +394,7 @@ check_permissions(Check *check, AwsCall *made)
 
 	if (!answered(made))
 		return;
-	check_permission(check, SMF_OP_LIST_TRAINING_JOBS, made);
+	check_permission(check, &smf_sagemaker, smf_operation_name(SMF_OP_LIST_TRAINING_JOBS), made, "allowed");
 	check->refused = smf_call_refused(made);
 	if (listed)
 		take_job(check, made);
@@ -374,7 +421,7 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	ForeignServer *server = smf_role_server(NameStr(*PG_GETARG_NAME(0)), userid);
 	MemoryContext context;
 	MemoryContext old;
-	Check		check = {0};
+	Check		check = {.userid = userid};
 	AwsCall    *made = NULL;
 	int64		took_us = 0;
 
@@ -385,7 +432,7 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw check", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	check.settings = smf_settings_resolve(server, NULL);
-	check.error = guard(&check, get_client, &userid);
+	check.error = guard(&check, get_client, NULL);
 	if (check.error != NULL)
 		check.client = NULL;
 
@@ -409,7 +456,10 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 		check_connection(&check, made, took_us);
 		check_permissions(&check, made);
 		if (answered(made))
+		{
 			check_sts(&check);
+			check_prices(&check);
+		}
 	}
 	else if (check.client != NULL && check.error == NULL && check.settings->region != NULL)
 		put_row(&check, "endpoint", CHECK_BAD, psprintf("not usable. %s", smf_client_problem(check.client)));

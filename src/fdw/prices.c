@@ -207,7 +207,7 @@ sagemaker_training_prices(PG_FUNCTION_ARGS)
 	old = MemoryContextSwitchTo(context);
 	settings = smf_settings_resolve(server, NULL);
 	regions = PG_ARGISNULL(1) ? own_region(settings, userid) : take_regions(PG_GETARG_ARRAYTYPE_P(1), &nregions);
-	client = smf_role_price_client(settings, regions[0].name, userid);
+	client = smf_role_price_client(settings, regions[0].name, userid, false);
 
 	/* Rows when all is there. */
 	walk_regions(client, regions, nregions, settings->max_concurrency);

@@ -84,15 +84,17 @@ smf_role_probe(SmfSettings *settings, Oid userid)
  *		context.
  *
  * Without a region of its own, the server's partition is that of "region".  Raises what
- * smf_role_client does; 22023 where the partition has no such API.
+ * smf_role_client does; 22023 where the partition has no such API, unless the client may
+ * be unusable.
  */
 AwsClient *
-smf_role_price_client(const SmfSettings *settings, const char *region, Oid userid)
+smf_role_price_client(const SmfSettings *settings, const char *region, Oid userid, bool may_be_unusable)
 {
 	AwsClientConfig config = client_config(settings);
 
 	if (config.region == NULL)
 		config.region = region;
+	config.may_be_unusable = may_be_unusable;
 	config.service = &smf_price_list;
 	config.topic = &smf_price_topic;
 	/* the account that is meant is that of the jobs: prices are nobody's */

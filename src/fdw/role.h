@@ -17,7 +17,8 @@ extern int	smf_max_calls;
 
 extern AwsClient *smf_role_client(SmfSettings *settings, Oid userid);
 extern AwsClient *smf_role_probe(SmfSettings *settings, Oid userid);
-extern AwsClient *smf_role_price_client(const SmfSettings *settings, const char *region, Oid userid);
+extern AwsClient *smf_role_price_client(const SmfSettings *settings, const char *region, Oid userid,
+										bool may_be_unusable);
 extern char *smf_role_endpoint(const SmfSettings *settings, Oid userid);
 extern Oid	smf_role_of_scan(ForeignScanState *node);
 extern ForeignServer *smf_role_server(const char *server_name, Oid userid);

@@ -87,19 +87,23 @@ smf_price_walk_findings(const PriceWalk *walk)
 
 /* ----- asking ----- */
 
-static void
-ask(PriceWalk *walk)
+/*
+ * smf_start_price_page
+ *		Ask for a page of a region's prices, of at most "size" items; "token" is NULL for the
+ *		first.  "*attempts" is counted up for each request.
+ */
+AwsCall *
+smf_start_price_page(AwsClient *client, const char *region, const char *token, int size, int64 *attempts)
 {
-	MemoryContext old = MemoryContextSwitchTo(smf_client_context(walk->client));
+	MemoryContext old = MemoryContextSwitchTo(smf_client_context(client));
 	StringInfoData body;
 
 	initStringInfo(&body);
 	appendStringInfo(&body, "{\"ServiceCode\": \"AmazonSageMaker\", \"Filters\": [{\"Type\": \"TERM_MATCH\", "
 					 "\"Field\": \"regionCode\", \"Value\": \"%s\"}], \"FormatVersion\": \"aws_v1\", \"MaxResults\": %d",
-					 walk->region, PAGE_SIZE);
-	if (walk->tokens != NIL)
+					 region, size);
+	if (token != NULL)
 	{
-		char	   *token = llast(walk->tokens);
 		char	   *utf8 = pg_server_to_any(token, strlen(token), PG_UTF8);
 
 		appendStringInfoString(&body, ", \"NextToken\": ");
@@ -107,7 +111,7 @@ ask(PriceWalk *walk)
 	}
 	appendStringInfoChar(&body, '}');
 	MemoryContextSwitchTo(old);
-	walk->call = smf_call_start(walk->client, "GetProducts", walk->region, body.data, &walk->attempts);
+	return smf_call_start(client, "GetProducts", region, body.data, attempts);
 }
 
 static void
@@ -443,7 +447,8 @@ smf_price_walk_move(PriceWalk *walk)
 	while (!walk->done)
 	{
 		if (walk->call == NULL)
-			ask(walk);
+			walk->call = smf_start_price_page(walk->client, walk->region, walk->tokens ? llast(walk->tokens) : NULL,
+											  PAGE_SIZE, &walk->attempts);
 		if (!smf_call_done(walk->call))
 			return false;
 		if (!smf_call_failed(walk->call))

@@ -6,6 +6,9 @@ from named_faults import denied
 from world import ONE, PERMISSIONS, ROLE, calls_for_credentials, check_rows, env, run_tests
 
 
+PRICES = "permission GetProducts"
+
+
 def test_check_server(tap, world, server):
     """The doctor finds what is wrong."""
     world.files("", "")
@@ -27,19 +30,23 @@ def test_check_server(tap, world, server):
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
     session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (aws_access_key_id '%s', "
                 "aws_secret_access_key '%s')" % ONE)
+    tap.equal(check_rows(session)[PRICES], (None, "not tried: the server has an endpoint_url of its own and no pricing_endpoint_url"),
+              "with an endpoint of its own a server needs one for prices, too")
+    session.run("ALTER SERVER sm OPTIONS (ADD pricing_endpoint_url '%s')" % URL)
     control("calls")
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()},
-              dict.fromkeys(["credentials", "region", "endpoint", "tls", "clock", "latency", *PERMISSIONS, "sts"], True),
+              dict.fromkeys(["credentials", "region", "endpoint", "tls", "clock", "latency", *PERMISSIONS, "sts", PRICES], True),
               "all is well")
     tap.equal(rows["sts"][1], "the credentials belong to account 123456789012", "... and STS says whose the keys are")
-    tap.equal(control("calls"), "DescribeTrainingJob=1 ListTags=1 ListTrainingJobs=1 "
-                                "ListTrainingJobsForHyperParameterTuningJob=1 Search=1", "... by five calls")
+    tap.equal(control("calls"), "DescribeTrainingJob=1 GetProducts=1 ListTags=1 ListTrainingJobs=1 "
+                                "ListTrainingJobsForHyperParameterTuningJob=1 Search=1", "... by six calls")
+    tap.equal(rows[PRICES][1], "allowed, by %s" % URL, "... and where prices are asked for")
     tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001", "... and says whose keys")
     session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (SET aws_secret_access_key 'wrong')")
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items() if not ok},
-              {**dict.fromkeys([*PERMISSIONS, "sts"]), "credentials": False, PERMISSIONS[0]: False},
+              {**dict.fromkeys([*PERMISSIONS, "sts", PRICES]), "credentials": False, PERMISSIONS[0]: False},
               "keys that the service refuses are no credentials, and nothing else is tried with them")
     tap.ok(rows["credentials"][1].startswith("from the user mapping, access key ending in 0001: AWS refuses them. "
                                              "ListTrainingJobs: InvalidSignatureException: "),
@@ -54,6 +61,10 @@ def test_check_server(tap, world, server):
     tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTags"], "a missing permission")
     tap.ok(rows["permission ListTags"][1].startswith("Allow sagemaker:ListTags in the IAM policy."), "... is named",
            rows["permission ListTags"])
+    fault(**denied(operation="GetProducts", message="no"))
+    rows = check_rows(session)
+    tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTags", PRICES], "prices may be denied")
+    tap.ok(rows[PRICES][1].startswith("Allow pricing:GetProducts in the IAM policy. GetProducts of region"), "... which is named", rows[PRICES])
     control("clear", b"")
     control("config", {"clock_offset_s": 400})
     rows = check_rows(session)
