@@ -29,8 +29,8 @@ from harness import BULK, CA, HISTORY, TLS_URL, URL, Cluster, Died, Session, Tap
 HERE = os.path.dirname(os.path.abspath(__file__))
 SLOWNESS = float(os.environ.get("SAGEMAKER_FDW_TEST_SLOWNESS", "1"))
 
-# A statement may take this many times its own time, and so many seconds more: the machine does other work, too.
-FACTOR, CONSTANT_S = 3, 10
+# How much longer than its calls a statement may take: the machine does other work, too.
+SPARE_S = 5
 # CPU time of a call, the endpoint's included.
 CALL_S = 0.005
 MAX_ATTEMPTS = 8
@@ -70,8 +70,13 @@ LIES = [{"kind": "missing"}, {"kind": "older"}, {"kind": "twice"}, {"kind": "twi
         {"kind": "whole_seconds", "attributes": ["LastModifiedTime"]}, {"kind": "made_again"}, {"kind": "made_again", "days": -1},
         {"kind": "without", "attributes": ["TrainingJobStatus"]}, {"kind": "other", "members": {"TrainingJobStatus": "Stopped"}},
         {"kind": "large", "bytes": 400000}]
-# How long a Search is waited for, and how few jobs it is asked for.
-PATIENCE_S, SEARCH_JOBS_MIN = 5, 5
+# How long a Search is waited for; how few jobs it is asked for; how many may fail in a row; how many are not asked then, and
+# twice as many after each that fails from then on.
+PATIENCE_S, SEARCH_JOBS_MIN, POOR_SEARCHES, FIRST_REST = 5, 5, 3, 8
+# What ALTER SERVER may make of fetch_size.
+FETCH_SIZES = 100, 7
+# How many jobs ANALYZE fetches.
+ANALYZE_JOBS = 20
 ISSUERS = ["AssumeRole", "AssumeRoleWithWebIdentity", "ContainerCredentials", "MetadataCredentials", "SsoCredentials"]
 ROLE = "arn:aws:iam::%s:role/reader"
 PROGRAM = r"""sleep "$1"
@@ -202,8 +207,11 @@ class World:
 class Table:
     """What a query names: a foreign table, or the parent of several, and its local stand-in."""
 
-    def __init__(self, token, foreign, places):
-        self.token, self.foreign, self.places = token, foreign, places
+    def __init__(self, token, foreign, servers):
+        self.token, self.foreign = token, foreign
+        self.places = places = [server["place"] for server in servers]
+        self.fetch_size = min(server["options"]["fetch_size"] for server in servers)
+        self.proves = any(server["options"]["scan_api"] == "auto" for server in servers)
         self.local = places[0].copy if len(places) == 1 else "(%s)" % " UNION ALL ".join(
             "SELECT * FROM %s" % place.copy for place in places)
         self.names = [name for place in places for name in place.names]
@@ -213,6 +221,36 @@ class Table:
 # -- what a schedule is ----------------------------------------------------------------
 
 
+class Calls:
+    """The calls that a statement may make at most.
+
+    Pages follow one another, and so do scans, whose first calls are few; jobs are described and tags listed as many at
+    once as may be; so many Searches are made for documents, and so many of them can fail before it is left alone.
+    """
+
+    def __init__(self, **counts):
+        self.counts = collections.Counter(counts)
+
+    def __getitem__(self, kind):
+        return self.counts[kind]
+
+    def __add__(self, other):
+        return Calls(**(self.counts + other.counts))
+
+    def __mul__(self, times):
+        return Calls(**{kind: count * times for kind, count in self.counts.items()})
+
+    @staticmethod
+    def searches(jobs):
+        """Of a scan of so many jobs."""
+        searches = jobs // SEARCH_JOBS_MIN
+        failing, left, rest = min(searches, POOR_SEARCHES), searches - POOR_SEARCHES - FIRST_REST, FIRST_REST
+        while left > 0:
+            rest *= 2
+            failing, left = failing + 1, left - 1 - rest
+        return Calls(searches=searches, failing=failing)
+
+
 class Step:
     """A statement, and what is to come of it.
 
@@ -220,7 +258,7 @@ class Step:
     or the rows; "fetch", rows of a cursor.
     """
 
-    def __init__(self, sql, expect="nothing", judge=None, calls=10, serial=False, **more):
+    def __init__(self, sql, expect="nothing", judge=None, calls=Calls(), serial=False, **more):
         self.sql, self.expect, self.judge, self.calls, self.serial = sql, expect, judge, calls, serial
         self.timeout_ms, self.in_savepoint = None, False
         self.cursor, self.count = more.get("cursor"), more.get("count")
@@ -232,7 +270,10 @@ class Schedule:
     def __init__(self, world, seed):
         self.world, self.seed = world, seed
         self.random = random.Random("schedule %d" % seed)
-        self.search_s = 0
+        # what a Search that fails costs, and one that is only slow; how many of them are so
+        self.failing_s = self.slow_s = 0
+        self.failing_share, self.failing_most = 1, 0
+        self.altered = False
         self.draw_service()
         self.draw_servers()
         self.draw_faults()
@@ -306,13 +347,16 @@ class Schedule:
             server = {"name": "s%d" % number, "source": source, "place": place, "options": options,
                       "plain": self.pick("static", "role")}
             self.servers.append(server)
-            self.tables.append(Table("<t%d>" % number, "f.t%d" % number, [place]))
+            self.tables.append(Table("<t%d>" % number, "f.t%d" % number, [server]))
             if place not in [one["place"] for one in taken]:
                 taken.append(server)
         self.partitions = taken if len(taken) > 1 or self.chance(0.3) else []
-        self.parent = Table("<p>", "f.p", [one["place"] for one in self.partitions]) if self.partitions else None
+        self.parent = Table("<p>", "f.p", self.partitions) if self.partitions else None
         self.chain_s = sum(self.latency_s(SOURCES[one["source"]][0]) + 0.05 + (one["source"] == "a program") * (0.1 + self.program_ms / 1000)
                            for one in self.servers)
+        # what else is asked for before the first call: the account, and the role of who is no superuser
+        self.first_s = len(self.servers) * self.latency_s(["GetCallerIdentity"]) + sum(
+            self.latency_s(["AssumeRole"]) for one in self.servers if one["plain"] == "role")
         lives = [self.config["session_seconds"][name] for one in self.servers
                  for name in SOURCES[one["source"]][0] if name in ISSUERS]
         self.life_s = min(lives, default=3600)
@@ -455,13 +499,19 @@ class Schedule:
         fault = {**fault, "operation": "Search", "times": self.pick(0, 0, 1, 3), "skip": self.pick(0, 0, 1, 2), "seed": self.seed,
                  "probability": self.pick(1, 1, 0.3)}
         self.faults.append(fault)
-        # three batches in a row, the one that is checked again, and what each rest is followed by, in every scan
-        self.search_s = PATIENCE_S if fault["kind"] in ("hang", "delay", "drip") else 1
+        slow = fault.get("delay_ms", 0) / 1000
+        if 0 < slow < PATIENCE_S:
+            self.slow_s = slow
+        else:
+            # one that is throttled waits for its turn, later ones do so before they are sent
+            waits = fault["kind"] in ("hang", "delay", "drip") or fault.get("code") == "ThrottlingException"
+            self.failing_s = PATIENCE_S if waits else 1
+        self.failing_share, self.failing_most = fault["probability"], fault["times"]
 
     # -- the session
 
     def draw_session(self):
-        self.settings = {"sagemaker_fdw.progress_interval": "0", "sagemaker_fdw.analyze_jobs": "20"}
+        self.settings = {"sagemaker_fdw.progress_interval": "0", "sagemaker_fdw.analyze_jobs": str(ANALYZE_JOBS)}
         self.settings["sagemaker_fdw.max_session_connections"] = self.pick("64", "64", "64", "64", "16", "4", "2", "1")
         for name in ("enable_hashjoin", "enable_mergejoin", "enable_memoize", "enable_async_append", "enable_material", "enable_hashagg"):
             if self.chance(0.2):
@@ -480,15 +530,36 @@ class Schedule:
 
     def bound_s(self, step):
         """Seconds that a step cannot take, by the calls that it may make."""
+        calls = step.calls
         width = 1 if step.serial else self.width
-        latency_s = max(self.latency_s([name]) for name in API) + 0.005
-        seconds = step.calls * (latency_s / width + CALL_S)
+        page_s, job_s, tags_s, search_s = [self.latency_s([name]) for name in (
+            "ListTrainingJobs", "DescribeTrainingJob", "ListTags", "Search")]
+        if any(one["options"]["scan_api"] == "search" for one in self.servers):
+            page_s = max(page_s, search_s)
+        fetched, total = calls["jobs"] + calls["tags"], sum(calls[kind] for kind in ("pages", "jobs", "tags", "searches"))
+        seconds = calls["pages"] * page_s + (calls["jobs"] * job_s + calls["tags"] * tags_s) / width
+        # as few at once as there are in the beginning
+        seconds += calls["scans"] * (job_s + tags_s) * min(width - 1, 3)
+        seconds += total * CALL_S
         if self.rate:
-            seconds += step.calls / self.rate
-        seconds += step.calls * (self.throttle_share + self.fault_share) / width
-        seconds += self.fault_s + self.chain_s + self.search_s * step.calls / SEARCH_JOBS_MIN
+            seconds += total / self.rate
+        seconds += fetched * (self.throttle_share + self.fault_share) / width
+
+        # Search
+        searches = calls["searches"]
+        seconds += searches * search_s
+        if self.slow_s:
+            slow = searches * self.failing_share
+            seconds += self.slow_s * (min(slow, self.failing_most) if self.failing_most else slow)
+        if self.failing_s:
+            # where some succeed in between, it is not left alone
+            failing = min(searches, calls["failing"] + (searches * self.failing_share if self.failing_share < 1 else 0))
+            seconds += self.failing_s * (min(failing, self.failing_most) if self.failing_most else failing)
+
+        # faults, and credentials, as often as they expire meanwhile
+        seconds += self.fault_s + self.chain_s + self.first_s
         seconds *= 1 + self.chain_s / max(0.5, self.life_s - self.chain_s)
-        return (FACTOR * seconds + CONSTANT_S) * SLOWNESS
+        return (seconds + SPARE_S) * SLOWNESS
 
     # -- statements
 
@@ -515,9 +586,25 @@ class Schedule:
         oldest = table.times[min(count, len(table.times)) - 1]
         return len(table.times) - bisect.bisect_left(table.times[::-1], oldest)
 
+    def pages(self, table, jobs):
+        """The pages of a table, or of each of its parts, that hold so many jobs in all, and a few of the same second."""
+        size = min(table.fetch_size, *FETCH_SIZES) if self.altered else table.fetch_size
+        return jobs // size + len(table.places) * (3 + 5 // size)
+
     def scan_calls(self, table, count, tags=False):
-        rows = self.within(table, count)
-        return len(table.places) * 3 + rows * (3 if tags else 2)
+        return self.whole_calls(table, self.within(table, count), tags)
+
+    def whole_calls(self, table, jobs=None, tags=False):
+        """Of a scan of so many jobs, or of all."""
+        jobs = len(table.names) if jobs is None else jobs
+        calls = Calls(pages=self.pages(table, jobs), jobs=jobs, tags=jobs if tags else 0, scans=len(table.places))
+        return calls + Calls.searches(jobs) if table.proves else calls
+
+    @staticmethod
+    def lookup_calls(table, names, tags=False):
+        """Of so many names that are looked up, each where it may be."""
+        jobs = names * len(table.places)
+        return Calls(jobs=jobs, tags=jobs if tags else 0, scans=len(table.places))
 
     def columns(self, alias, choices, least=0):
         return ", ".join(["%s.training_job_name" % alias] +
@@ -558,7 +645,7 @@ class Schedule:
         where = self.pick(self.newest(table, "o", count), "o.training_job_name = ANY (ARRAY[%s])" % ", ".join(
             quoted(name) for name in self.some_names(table, 4)))
         return self.query("SELECT %s, o.tags->>'team' FROM %s AS o WHERE %s" % (self.columns("o", DESCRIBED + LISTED), table.token, where),
-                          [table], self.scan_calls(table, max(count, 4), True) + 400, True)
+                          [table], self.scan_calls(table, max(count, 4), True), True)
 
     def query_name(self):
         table = self.table()
@@ -566,14 +653,14 @@ class Schedule:
         lists = ", ".join(quoted(name) for name in names)
         where = self.pick("= %s" % quoted(names[0]), "IN (%s)" % lists, "= ANY (ARRAY[%s])" % lists)
         return self.query("SELECT %s FROM %s AS o WHERE o.training_job_name %s" % (
-            self.columns("o", DESCRIBED + LISTED), table.token, where), [table], 8 * len(table.places), True)
+            self.columns("o", DESCRIBED + LISTED), table.token, where), [table], self.lookup_calls(table, 6) + Calls(pages=8), True)
 
     def query_values(self):
         table = self.table()
         names = self.some_names(table, 8)
         return self.query("SELECT v.n, %s FROM (VALUES %s) AS v(n) %s JOIN %s AS o ON o.training_job_name = v.n" % (
             self.columns("o", DESCRIBED + LISTED), ", ".join("(%s)" % quoted(name) for name in names), self.pick("", "LEFT"), table.token),
-            [table], 2 * len(table.names) + 20)
+            [table], self.whole_calls(table) + self.lookup_calls(table, 8))
 
     def query_joined(self):
         one, two = self.table(), self.table()
@@ -581,7 +668,8 @@ class Schedule:
         return self.query("SELECT o.training_job_name, %s FROM %s AS o JOIN %s AS i ON i.training_job_name = o.training_job_name "
                           "WHERE %s%s" % (self.columns("i", DESCRIBED + LISTED), one.token, two.token, self.newest(one, "o", count),
                                           " AND " + self.newest(two, "i", other)),
-                          [one, two], (self.within(one, count) + 1) * 6 + self.scan_calls(one, count) + self.scan_calls(two, other) * 2, True)
+                          [one, two], self.scan_calls(one, count) + self.scan_calls(two, other) +
+                          self.lookup_calls(two, self.within(one, count)) + self.lookup_calls(one, self.within(two, other)), True)
 
     def correlated(self, values):
         """(a scalar sub-select for a row of o, its table, calls for a row)."""
@@ -591,7 +679,7 @@ class Schedule:
         by = self.pick("name", "newer", "status", "role")
         if by == "name":
             return ("(SELECT %s FROM %s AS i WHERE i.training_job_name = o.training_job_name)" % (value, inner.token),
-                    inner, 3 * len(inner.places))
+                    inner, self.lookup_calls(inner, 1))
         condition = {"newer": "i.creation_time > o.creation_time", "status": "i.training_job_status = o.training_job_status",
                      "role": "i.role_arn = o.role_arn"}[by]
         return ("(SELECT %s FROM %s AS i WHERE %s AND %s)" % (value, inner.token, self.newest(inner, "i", count), condition),
@@ -602,7 +690,7 @@ class Schedule:
         scalar, inner, calls = self.correlated(["count(*)", "max(i.training_job_name)", "min(i.role_arn)"])
         return self.query("SELECT %s, %s FROM %s AS o WHERE %s" % (self.columns("o", DESCRIBED + LISTED), scalar, table.token,
                                                                    self.newest(table, "o", count)),
-                          [table, inner], self.scan_calls(table, count) + self.within(table, count) * calls, True)
+                          [table, inner], self.scan_calls(table, count) + calls * self.within(table, count), True)
 
     def query_compared(self):
         """Some rows pass: what is known from the list is compared with a sub-select."""
@@ -622,7 +710,7 @@ class Schedule:
         tags = self.pick("", ", o.tags->>'team'")
         return self.query("SELECT %s%s FROM %s AS o WHERE %s AND %s" % (
             self.columns("o", DESCRIBED, self.pick(0, 1, 1)), tags, table.token, self.newest(table, "o", count), condition),
-            [table, inner], self.scan_calls(table, count) + self.within(table, count) * calls, True)
+            [table, inner], self.scan_calls(table, count, bool(tags)) + calls * self.within(table, count), True)
 
     def query_early(self):
         """Few rows pass: what is known of the described job is compared with a sub-select, before its tags are asked for."""
@@ -631,7 +719,7 @@ class Schedule:
                           "FROM %s AS i WHERE i.training_job_name = o.training_job_name) LIKE '%%-%s'" % (
                               self.columns("o", DESCRIBED), table.token, self.newest(table, "o", count), inner.token,
                               self.pick("search", "ads", "fraud", "vision", "none")),
-                          [table, inner], self.scan_calls(table, count, True) + self.within(table, count) * 3 * len(inner.places), True)
+                          [table, inner], self.scan_calls(table, count, True) + self.lookup_calls(inner, self.within(table, count)), True)
 
     def query_exists(self, negation=""):
         table, inner, count, other = self.table(0.1), self.table(), self.size(0.1), self.size(0.2)
@@ -640,7 +728,7 @@ class Schedule:
         return self.query("SELECT %s FROM %s AS o WHERE %s AND %sEXISTS (SELECT 1 FROM %s AS i WHERE %s AND %s)" % (
             self.columns("o", DESCRIBED + LISTED), table.token, self.newest(table, "o", count), negation, inner.token,
             self.newest(inner, "i", other), condition),
-            [table, inner], self.scan_calls(table, count) + (rows + 1) * self.scan_calls(inner, other), True)
+            [table, inner], self.scan_calls(table, count) + self.scan_calls(inner, other) * (rows + 1), True)
 
     def query_not_exists(self):
         return self.query_exists("NOT ")
@@ -658,14 +746,14 @@ class Schedule:
                           "i.creation_time <= o.creation_time OFFSET 0) AS l WHERE %s" % (
                               table.token, self.columns("i", DESCRIBED + LISTED), inner.token, self.newest(inner, "i", other),
                               self.newest(table, "o", count)),
-                          [table, inner], self.scan_calls(table, count) + self.within(table, count) * self.scan_calls(inner, other), True)
+                          [table, inner], self.scan_calls(table, count) + self.scan_calls(inner, other) * self.within(table, count), True)
 
     def query_union(self):
         tables = [self.table(0.1) for _ in range(self.random.randrange(2, 5))]
         counts = [self.size(0.5) for _ in tables]
         return self.query(" UNION ALL ".join("SELECT o.training_job_name, o.role_arn FROM %s AS o WHERE %s" % (
             table.token, self.newest(table, "o", count)) for table, count in zip(tables, counts)),
-            tables, sum(self.scan_calls(table, count) for table, count in zip(tables, counts)))
+            tables, sum((self.scan_calls(table, count) for table, count in zip(tables, counts)), Calls()))
 
     def query_merged(self):
         """The newest of several: what is equally new in two of them may be either's."""
@@ -673,7 +761,7 @@ class Schedule:
         count = self.random.randrange(1, 9)
         more = self.pick("", "", " WHERE o.account_id = (SELECT '%s'::text)" % self.pick(HOME, OTHER, "210987654321"))
         return self.query("SELECT o.creation_time, %s FROM %s AS o%s ORDER BY o.creation_time DESC LIMIT %d" % (
-            self.pick("o.role_arn IS NOT NULL", "true"), table.token, more, count), [table], 2 * len(table.names) + 10)
+            self.pick("o.role_arn IS NOT NULL", "true"), table.token, more, count), [table], self.whole_calls(table))
 
     def query_pruned(self):
         table, count = self.parent or self.table(), self.size()
@@ -716,7 +804,8 @@ class Schedule:
 
     def statement_analyze(self):
         table = self.random.choice(self.tables)
-        return [Step("ANALYZE %s" % table.foreign, calls=2 * len(table.names) + 20), self.draw_query()]
+        calls = self.whole_calls(table, ANALYZE_JOBS, True) + Calls(pages=self.pages(table, len(table.names)))
+        return [Step("ANALYZE %s" % table.foreign, calls=calls), self.draw_query()]
 
     def statement_explain(self):
         step = self.draw_query()
@@ -727,8 +816,9 @@ class Schedule:
         names = server["place"].names
         return self.pick(
             lambda: [Step("SELECT sagemaker_describe_training_job('%s', %s)->>'TrainingJobName'" % (server["name"], quoted(name)),
-                          "rows", "SELECT %s" % quoted(name)) for name in [self.random.choice(names)]] if names else [],
-            lambda: [Step("SELECT count(*) > 3 FROM sagemaker_fdw_check_server('%s')" % server["name"], "rows", "SELECT true", 40, True)],
+                          "rows", "SELECT %s" % quoted(name), Calls(jobs=1)) for name in [self.random.choice(names)]] if names else [],
+            lambda: [Step("SELECT count(*) > 3 FROM sagemaker_fdw_check_server('%s')" % server["name"], "rows", "SELECT true",
+                          Calls(pages=5, jobs=5, tags=5, searches=5), True)],
             lambda: [Step("SELECT sagemaker_fdw_account_id('%s')" % server["name"], "rows", "SELECT %s" % quoted(server["place"].account))])()
 
     def statement_role(self):
@@ -751,8 +841,9 @@ class Schedule:
         return [Step("SELECT sagemaker_fdw_disconnect()"), self.draw_query()]
 
     def alter(self):
-        return Step("ALTER SERVER %s OPTIONS (SET %s)" % (self.random.choice(self.servers)["name"],
-                                                          self.pick("fetch_size '100'", "fetch_size '7'", "max_attempts '9'", "max_concurrency '64'")))
+        self.altered = True
+        return Step("ALTER SERVER %s OPTIONS (SET %s)" % (self.random.choice(self.servers)["name"], self.pick(
+            *["fetch_size '%d'" % size for size in FETCH_SIZES], "max_attempts '9'", "max_concurrency '64'")))
 
     def statement_alter(self):
         return [self.alter(), self.draw_query()]
@@ -834,6 +925,8 @@ class Run:
         self.world, self.schedule = world, schedule
         self.cursors = {}
         self.done = 0
+        # the greatest part of its bound that a statement took, and the statement
+        self.nearest = 0, ""
 
     def run(self):
         """None, or what was found."""
@@ -880,6 +973,7 @@ class Run:
         began = time.monotonic()
         lines, state = session.ask_within(step.sql, bound_s)
         took_s = time.monotonic() - began
+        self.nearest = max(self.nearest, (took_s / bound_s, "%.1f s of %.1f s: %s" % (took_s, bound_s, step.sql)))
         if state == "57014" and (step.expect != "cancelled" or took_s > bound_s):
             raise Finding("no end after %.1f s: %s" % (took_s, self.quiet()))
         if step.timeout_ms:
@@ -960,7 +1054,7 @@ def work():
             run = Run(world, schedule)
             began = time.monotonic()
             found = run.run()
-            print(json.dumps({"seed": seed, "found": found, "statements": run.done, "seconds": time.monotonic() - began,
+            print(json.dumps({"seed": seed, "found": found, "statements": run.done, "seconds": time.monotonic() - began, "nearest": run.nearest,
                               "schedule": schedule.describe(schedule.steps[:run.done] if found else schedule.steps)}), flush=True)
     finally:
         world.remove()
@@ -986,6 +1080,7 @@ class Boss:
         self.size = max(50, (arguments.schedules or 0) // 40)
         self.groups = {}
         self.seconds = 0
+        self.nearest = 0, "", 0
 
     def take(self):
         """A seed, or None when it is enough."""
@@ -1006,7 +1101,7 @@ class Boss:
                 worker.stdin.flush()
                 line = worker.stdout.readline()
                 self.note(json.loads(line) if line else {"seed": seed, "found": "the test's own worker has died", "statements": 0,
-                                                         "seconds": 0, "schedule": []})
+                                                         "seconds": 0, "nearest": (0, ""), "schedule": []})
                 if not line:
                     break
         finally:
@@ -1020,6 +1115,7 @@ class Boss:
             group.schedules += 1
             group.statements += result["statements"]
             self.seconds += result["seconds"]
+            self.nearest = max(self.nearest, (*result["nearest"], result["seed"]))
             if result["found"] or self.arguments.verbose:
                 text = ["schedule %d, %.1f s: %s" % (result["seed"], result["seconds"], result["found"] or "as it must be"),
                         "again: test/with-service /usr/bin/python3 -B test/t/schedules.py --seed %d --schedules 1" % result["seed"],
@@ -1059,6 +1155,7 @@ def main():
     tap.note("%d schedules, %d findings, %d statements; %.2f s a schedule, %.0f s in all" % (
         total, sum(len(group.findings) for group in groups), sum(group.statements for group in groups), boss.seconds / max(1, total),
         time.monotonic() - began))
+    tap.note("nearest to its bound, at %.0f %%: %s (seed %d)" % (100 * boss.nearest[0], *boss.nearest[1:]))
     tap.end()
 
 
