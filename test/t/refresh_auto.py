@@ -11,7 +11,7 @@ import random
 import signal
 import subprocess
 
-from harness import BULK, Cluster, Session, Tap, control, make_server, wait_for
+from harness import BULK, Cluster, Session, Tap, cluster_session, control, counters, fault, make_server, wait_for
 from refresh import SINCE, calls, refresh
 
 JOBS = 10000
@@ -142,6 +142,40 @@ def test_lying_anew(session, tap):
     return session
 
 
+def test_found_by_another(tap):
+    """Another session finds that Search differs while a window is filled, which has a job that differs and is not checked."""
+    with cluster_session(["shared_preload_libraries=sagemaker_fdw"]) as session:
+        session.run("CREATE SCHEMA reports")
+        other = Session()
+        # jobs of the first batches wait in a row, or have left, when the Search for the late one is answered
+        for title, late, lied, searches, described_jobs in (("before its first row", 1, 150, 2, 400 - 2), ("when most rows have left", 350, 50, 4, 100 - 1 + 400)):
+            server = "late_%d" % late
+            control("config", HONEST)
+            make_server(session, server, BULK, scan_api="auto")
+            session.run("DROP FOREIGN TABLE {0}.training_jobs; IMPORT FOREIGN SCHEMA sagemaker FROM SERVER {0} INTO {0} "
+                        "OPTIONS (attributes 'search')".format(server))
+            times = session.run("SELECT creation_time FROM %s.training_jobs WHERE training_job_name IN ('bulk-000400', 'bulk-000401', 'bulk-000405') "
+                                "ORDER BY 1 DESC" % server)
+            control("config", {"search_records": [{"kind": "other", "job": "bulk-%06d" % number, "members": {"RoleArn": "arn:aws:iam::0:role/x"}}
+                                                  for number in (lied, *range(401, 406))]})
+            fault(kind="delay", operation="Search", contains="bulk-%06d" % late, delay_ms=3000)
+            calls(BULK)
+            before = counters()["calls"].get("Search", 0)
+            session.send("CALL sagemaker_fdw_refresh('reports.%s', '%s.training_jobs', since => '%s')" % (server, server, times[0]))
+            wait_for(lambda: counters()["calls"].get("Search", 0) == before + searches and counters()["in_flight"] == 1,
+                     "the fill waits for Search")
+            rows = other.run("SELECT role_arn FROM %s.training_jobs WHERE creation_time BETWEEN '%s' AND '%s'" % (server, times[2], times[1]))
+            tap.equal((len(rows), len([row for row in rows if ":0:" in row])), (5, 0), "another session finds that Search differs")
+            calls(BULK)
+            tap.equal(counters()["in_flight"], 1, "... %s" % title)
+            tap.equal(session.receive()[1], "00000", "... and the window ends")
+            tap.equal(calls(BULK)["DescribeTrainingJob"], described_jobs, "... whose jobs are described from then on, or again")
+            tap.equal(session.run("SELECT count(*), count(*) FILTER (WHERE role_arn LIKE '%%:0:%%') FROM reports.%s" % server), ["400|0"],
+                      "... with all jobs as they are")
+        control("config", HONEST)
+        other.close()
+
+
 def test_kills(session, tap, kills):
     """A fill that is killed again and again."""
     chance = random.Random(17)
@@ -193,6 +227,7 @@ def test(session, tap, kills):
     test_running(session, tap)
     session = test_lying(session, tap)
     session = test_lying_anew(session, tap)
+    test_found_by_another(tap)
     test_kills(forget(session), tap, kills)
 
 
