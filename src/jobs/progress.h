@@ -17,7 +17,7 @@ typedef enum ProgressCount
 {
 	SMF_PROGRESS_PAGES,			/* of a list, that have come */
 	SMF_PROGRESS_SEEN,			/* jobs that were listed, or named by the query */
-	SMF_PROGRESS_DESCRIBED		/* jobs whose documents have come from Describe */
+	SMF_PROGRESS_DESCRIBED		/* jobs whose documents have come */
 } ProgressCount;
 
 #define SMF_PROGRESS_COUNTS (SMF_PROGRESS_DESCRIBED + 1)

@@ -518,9 +518,12 @@ show_wait(JobStream *stream)
 	Progress   *progress = stream->spec.progress;
 	const JobEntry *first = entry_at(stream, 0);
 
+	/* one that has a record waits for the one of its batch that is checked */
+	if (stream->nentries > 0 && first->state == ENTRY_HELD && first->batch->checked != NULL)
+		first = first->batch->checked;
 	if (stream->nentries > 0 && first->state == ENTRY_CALLING)
 		smf_progress_wait(progress, first->call, first->operation);
-	else if (stream->nentries > 0 && first->state == ENTRY_ASKED)
+	else if (stream->nentries > 0 && (first->state == ENTRY_ASKED || first->state == ENTRY_HELD))
 		smf_progress_wait(progress, first->batch->call, SMF_OP_SEARCH);
 	else if (stream->walk != NULL)
 		smf_progress_wait(progress, smf_walk_call(stream->walk), stream->list_operation);

@@ -14,7 +14,7 @@ import re
 import time
 import zlib
 
-from harness import BULK, HISTORY, Cluster, Session, URL, another_session, control, counters, fault, main
+from harness import BULK, HISTORY, Cluster, Session, URL, another_session, control, counters, fault, main, wait_for
 from named_faults import broken, denied, late, throttled
 
 ACCOUNTS = {HISTORY: "123456789012", BULK: "345678901234"}
@@ -807,6 +807,41 @@ def test_doubted(session, tap, expected):
         case.close()
 
 
+def test_progress(session, tap, expected):
+    """A job whose document has come is counted once, from wherever it came."""
+    where = newest(200)
+    look = "SELECT jobs_seen, jobs_described FROM sagemaker_fdw_progress"
+    for title, searches, rules, made in (
+            ("from Search", 0, [], {"ListTrainingJobs": 2, "Search": 2, "DescribeTrainingJob": 2}),
+            ("from both", 0, [{"kind": "missing", "every": 2}],
+             {"ListTrainingJobs": 2, "Search": 2, "DescribeTrainingJob": len(one_in(2, bulk(1, 200)))}),
+            ("first from Search, and then, where a check differs, from Describe", 20, [
+                {"kind": "missing", "job": "bulk-000001"}, {"kind": "other", "members": {"RoleArn": "x"}}],
+             {"ListTrainingJobs": 2, "Search": 3, "DescribeTrainingJob": 200})):
+        restore(expected)
+        control("config", {"bulk_running": 0})
+        case = Case(BULK)
+        if searches:
+            tap.equal(case.read(newest(100 * searches)).calls["Search"], searches, "a session has made %d Searches" % searches)
+            # the first record that is taken waits for that
+            fault(**late(3000, operation="DescribeTrainingJob", contains="bulk-000001"))
+        control("config", {"search_records": rules})
+        control("calls")
+        case.session.run("BEGIN; SET LOCAL cursor_tuple_fraction = 1; DECLARE c CURSOR FOR SELECT role_arn FROM %s WHERE %s; MOVE ALL FROM c"
+                         % (case.table, where))
+        calls = Read([], control("calls"), [])
+        tap.equal(case.session.run(look), ["200|200"], "progress tells of all jobs whose documents have come %s" % title)
+        if searches or not rules:
+            tap.equal(calls.made(*made), made, "... for these calls")
+        else:
+            # one that is checked may be any
+            tap.ok(made["DescribeTrainingJob"] <= calls.made("DescribeTrainingJob")["DescribeTrainingJob"] <= made["DescribeTrainingJob"] + 2,
+                   "... for these calls", calls.calls)
+        case.session.run("COMMIT")
+        case.close()
+        control("clear", b"")
+
+
 def test_followed(session, tap, expected):
     """A check differs while jobs behind its batch are described: those before them need calls again, and these still go on."""
     restore(expected)
@@ -1152,6 +1187,20 @@ def test_shared(session, tap, expected):
         equal_rows(tap, read, rows, "a denied Search takes no row of another session")
         tap.ok(read.calls["Search"] <= 2 and read.messages_about("Search", "NOTICE") == 1, "... which says so itself", read.messages)
         case.close()
+
+        # records that wait for a check are no documents yet
+        restore(expected)
+        control("config", {"bulk_running": 0})
+        case = Case(BULK, one)
+        case.session = Session()
+        fault(kind="hang", operation="DescribeTrainingJob", times=0)
+        case.session.send("SELECT role_arn FROM %s WHERE %s" % (case.table, newest(100)))
+        look = "SELECT %s FROM sagemaker_fdw_progress"
+        wait_for(lambda: one.run(look % "waiting_on") == ["DescribeTrainingJob"], "Search has answered")
+        tap.equal(one.run(look % "jobs_seen, jobs_described"), ["100|0"], "progress tells of no document while records wait for a check")
+        one.run("SELECT pg_cancel_backend(%d)" % case.session.pid)
+        tap.equal(case.session.receive()[1], "57014", "... which is cancelled")
+        case.close()
         one.close()
     finally:
         cluster.remove()
@@ -1162,7 +1211,7 @@ def test_shared(session, tap, expected):
 def test(session, tap):
     expected = Expected(session)
     for run in (test_limits, test_question, test_described, test_answers, test_random, test_members, test_changes, test_checks,
-                test_single_differences, test_heard, test_void_checks, test_warning, test_folded_keys, test_tags, test_doubted, test_followed, test_let_go,
+                test_single_differences, test_heard, test_void_checks, test_warning, test_folded_keys, test_tags, test_doubted, test_progress, test_followed, test_let_go,
                 test_denied, test_span, test_failing, test_large, test_rest, test_one_call,
                 test_scans, test_partitions, test_analyze, test_refresh, test_shared, test_history):
         try:
