@@ -29,7 +29,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* Rows in a batch, and jobs in one of several rows: all of them are in memory at once. */
+/* Rows in a batch, and jobs from which on it takes no more rows: all of them are in memory at once. */
 #define BATCH_ROWS 64
 #define BATCH_JOBS 256
 

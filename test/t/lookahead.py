@@ -49,6 +49,10 @@ JOINS = [
     ("IN (SELECT ...)", "SELECT role_arn FROM aws.training_jobs WHERE training_job_name IN (SELECT job FROM price)", described(ROWS), (1, ROWS)),
     ("= ANY (array of each row)", "SELECT n, training_job_name, role_arn FROM packs JOIN aws.training_jobs ON training_job_name = ANY (jobs)",
      described(ROWS), (1, ROWS)),
+    ("arrays of a hundred names", "SELECT n, training_job_name, role_arn FROM wide_packs JOIN aws.training_jobs ON training_job_name = ANY (jobs)",
+     described(400), (2, 400)),
+    ("arrays of three hundred names", "SELECT n, training_job_name, role_arn FROM large_packs JOIN aws.training_jobs ON training_job_name = ANY (jobs)",
+     described(300), (3, 900)),
     ("a LATERAL sub-select", "SELECT job, r FROM price, LATERAL (SELECT role_arn AS r FROM aws.training_jobs WHERE training_job_name = job LIMIT 1) AS s",
      described(ROWS), (1, ROWS)),
     ("a LATERAL aggregate", "SELECT job, r FROM price, LATERAL (SELECT max(role_arn) AS r FROM aws.training_jobs WHERE training_job_name = job) AS s",
@@ -122,8 +126,6 @@ ENDS = [
 
 def test_ends(session, tap):
     """What the inner side would not ask for is not fetched ahead."""
-    session.run("CREATE TABLE large_packs AS SELECT g AS n, (SELECT array_agg('bulk-' || lpad(x::text, 6, '0')) FROM generate_series(1, 300) x) AS jobs "
-                "FROM generate_series(1, 3) g; ANALYZE large_packs")
     for title, query, calls in ENDS:
         session.run("SET sagemaker_fdw.enable_lookahead = off")
         expected = calls_of(session, query)
@@ -257,6 +259,9 @@ def test(session, tap):
                 "CREATE TABLE few AS SELECT * FROM price WHERE amount <= 2; CREATE TABLE odd_names AS SELECT job FROM price WHERE amount < 4 UNION ALL "
                 "VALUES (NULL), ('no_such_name'), ('no-such-job'), (repeat('x', 64)), (''); "
                 "ANALYZE price, few, packs, odd_names, aws.training_jobs" % ROWS)
+    for name, rows, first, length in (("wide_packs", 4, "100 * g - 99", 100), ("large_packs", 3, "1", 300)):
+        session.run("CREATE TABLE %s AS SELECT g AS n, (SELECT array_agg('bulk-' || lpad((%s + x)::text, 6, '0')) FROM generate_series(0, %d) x) AS jobs "
+                    "FROM generate_series(1, %d) g; ANALYZE %s" % (name, first, length - 1, rows, name))
     session.run("CREATE SCHEMA parts; CREATE TABLE parts.jobs (LIKE aws.training_jobs) PARTITION BY LIST (region)")
     session.run("CREATE SCHEMA hashed; CREATE TABLE hashed.jobs (LIKE aws.training_jobs) PARTITION BY HASH (training_job_name)")
     for number, region in enumerate(REGIONS):
