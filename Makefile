@@ -52,6 +52,7 @@ OBJS = \
 	src/jobs/cache.o \
 	src/jobs/document.o \
 	src/jobs/entry.o \
+	src/jobs/lookups.o \
 	src/jobs/operation.o \
 	src/jobs/price.o \
 	src/jobs/price_list.o \
@@ -61,7 +62,6 @@ OBJS = \
 	src/jobs/timestamp.o \
 	src/jobs/trust.o \
 	src/jobs/walk.o \
-	src/jobs/wanted.o \
 	src/aws/arn.o \
 	src/aws/call.o \
 	src/aws/call_error.o \

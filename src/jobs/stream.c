@@ -3,7 +3,7 @@
  * stream.c
  *		Training jobs, one after another, with many calls in flight.
  *
- *		wanted.c: names ---+						  +-> entry.c: its own calls --+
+ *		lookups.c: names --+						  +-> entry.c: its own calls --+
  *						   +-> ring of entries -> +							   +-> next job
  *		walk.c: pages -----+						  +-> batch.c: Search ----------+
  *
@@ -25,9 +25,9 @@
 #include "http/http.h"
 #include "jobs/batch.h"
 #include "jobs/entry.h"
+#include "jobs/lookups.h"
 #include "jobs/stream.h"
 #include "jobs/walk.h"
-#include "jobs/wanted.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * wanted.h
+ * lookups.h
  *		The jobs that a stream is told to look up, by name or by ARN.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef SMF_WANTED_H
-#define SMF_WANTED_H
+#ifndef SMF_LOOKUPS_H
+#define SMF_LOOKUPS_H
 
 #include "jobs/entry.h"
 
@@ -23,4 +23,4 @@ extern void smf_lookups_find_arn(JobLookups *lookups, JobEntry *entry);
 extern void smf_lookups_advance(JobLookups *lookups);
 extern int64 smf_lookups_listed(const JobLookups *lookups);
 
-#endif							/* SMF_WANTED_H */
+#endif							/* SMF_LOOKUPS_H */

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * wanted.c
+ * lookups.c
  *		The jobs that a stream is told to look up, by name or by ARN.
  *
  * Each is described by its name, or by the one in its ARN.  What was found is
@@ -18,7 +18,7 @@
 #include "postgres.h"
 
 #include "jobs/document.h"
-#include "jobs/wanted.h"
+#include "jobs/lookups.h"
 #include "utils/memutils.h"
 
 struct JobLookups
