@@ -5,9 +5,9 @@
  *
  * A call goes through these states, moved on by smf_http_wait of any scan:
  *
- *		wait for credentials --> wait for a turn --> in flight --> done
- *						^											|
- *						+---------------- back off <----------------+
+ *		wait for credentials --> wait for a turn --> wait for a connection --> in flight --> done
+ *						^														  |
+ *						+----------------------- back off <-----------------------+
  *
  * Nothing is raised on the way: a call that has failed keeps the reason, and
  * whoever needs its answer raises it with smf_call_raise (call_error.c).

@@ -271,7 +271,7 @@ append_page(StringInfo body, JobOperation operation, const JobQuery *query, int 
  * smf_start_page
  *		Ask an operation that lists jobs for a page of at most "max_results" of them.
  *
- * "next_token" is NULL for the first page.  Of this and the next five functions:
+ * "next_token" is NULL for the first page.  Of all functions smf_start_*:
  * "attempts" has a counter of requests sent for each JobOperation, and must outlive
  * the call.
  */
