@@ -23,7 +23,9 @@ OBJS = \
 	src/fdw/analyze.o \
 	src/fdw/check.o \
 	src/fdw/check_search.o \
+	src/fdw/clauses.o \
 	src/fdw/column.o \
+	src/fdw/cost.o \
 	src/fdw/demand.o \
 	src/fdw/early.o \
 	src/fdw/estimate.o \

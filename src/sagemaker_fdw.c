@@ -15,6 +15,7 @@
 #include "aws/stats.h"
 #include "compat/sagemaker_fdw.h"
 #include "fdw/analyze.h"
+#include "fdw/cost.h"
 #include "fdw/explain.h"
 #include "fdw/import.h"
 #include "fdw/lookahead_plan.h"

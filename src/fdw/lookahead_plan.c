@@ -26,6 +26,7 @@
 
 #include "catalog/pg_proc.h"
 #include "compat/fdw.h"
+#include "fdw/cost.h"
 #include "fdw/demand.h"
 #include "fdw/lookahead.h"
 #include "fdw/lookahead_plan.h"

@@ -11,9 +11,6 @@
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
 
-/* Setting sagemaker_fdw.call_cost: planner cost of one call. */
-extern double smf_call_cost;
-
 extern void sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern void sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern bool sagemakerIsForeignPathAsyncCapable(ForeignPath *path);
