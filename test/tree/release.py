@@ -111,7 +111,7 @@ def check_versions(meta):
     check(set(found(r"^DATA =(.*)$", "Makefile").split()) ^
           {path.relative_to(TOP).as_posix() for path in (TOP / "sql").glob("sagemaker_fdw--*.sql")} - {script},
           "every script of the extension is installed")
-    check(set(found(r"^SCRIPT_PARTS = (.*)$", "Makefile").split()) ^ {path.stem for path in (TOP / "sql" / "extension").iterdir()},
+    check(set(found(r"^SCRIPT_PARTS = (.*)$", "Makefile").split()) ^ {path.stem for path in (TOP / "sql" / "extension").glob("*.sql")},
           "and every part of the install script is in it")
     released = {
         "META.json": meta.get("release_status", "stable") != "unstable",
