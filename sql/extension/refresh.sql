@@ -89,6 +89,18 @@ BEGIN
 			DETAIL = 'The partitions of a source are read one by one.',
 			HINT = format('GRANT SELECT ON %s TO %I.', other.leaf, current_user);
 	END IF;
+	PERFORM @extschema@.sagemaker_fdw_refresh_check_schema(leaf) FROM unnest(leaves) AS leaf;
+	SELECT leaf, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS names INTO other
+	  FROM unnest(leaves) AS leaf JOIN pg_attribute AS a ON a.attrelid = leaf AND a.attnum > 0 AND NOT a.attisdropped
+	 WHERE NOT has_column_privilege(leaf, a.attnum, 'SELECT')
+		AND EXISTS (SELECT FROM @extschema@.sagemaker_fdw_refresh_columns(leaf) AS c
+			WHERE c.name = a.attname OR a.attname = 'raw_response' AND strpos(c.expression, 's.raw_response') > 0)
+	 GROUP BY leaf LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'permission denied for foreign table %', other.leaf USING ERRCODE = 'insufficient_privilege',
+			DETAIL = format('Role "%s" lacks SELECT on these columns: %s.', current_user, other.names),
+			HINT = format('GRANT SELECT ON %s TO %I.', other.leaf, current_user);
+	END IF;
 	PERFORM @extschema@.sagemaker_fdw_refresh_check_source(leaf, any_owner) FROM unnest(leaves) AS leaf;
 
 	-- what every step reads and compares
@@ -529,15 +541,75 @@ BEGIN
 END;
 $$;
 
+-- About how many jobs of a partition were created in a stretch of time; NULL where no statistics tell.
+-- Nobody is asked.  The partition must be locked: what is planned here may run code.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_left(leaf regclass, since timestamptz, until timestamptz)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	plan json;
+	jobs bigint;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+			JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = c.relname
+		WHERE c.oid = leaf AND c.reltuples >= 0 AND s.attname = 'creation_time' AND s.histogram_bounds IS NOT NULL) THEN
+		RETURN NULL;
+	END IF;
+	EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM %s WHERE creation_time >= %L AND creation_time < %L', leaf, since, until) INTO plan;
+	jobs := plan #>> '{0,Plan,Plan Rows}';
+	-- the planner estimates one row where there is none
+	RETURN CASE WHEN jobs > 1 THEN jobs ELSE 0 END;
+EXCEPTION
+	WHEN OTHERS THEN
+		-- an estimate is not worth a refresh
+		RETURN NULL;
+END;
+$$;
+
+-- How far the work for a partition is, which began at "begun", for the user.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_news(state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, since timestamptz,
+	begun timestamptz)
+RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	jobs bigint := state.inserted + state.updated;
+	remaining bigint;
+	seconds double precision;
+	estimate text := '';
+BEGIN
+	IF state.pass_to IS NOT NULL THEN
+		RETURN format('comparing %s with server "%s", region "%s": back to %s, %s calls so far', state.target, state.server, state.region,
+			date_trunc('second', state.pass_to), state.calls);
+	END IF;
+	remaining := @extschema@.sagemaker_fdw_refresh_left(leaf, since, state.filled_from);
+	IF remaining IS NOT NULL THEN
+		estimate := format('; about %s jobs are left', remaining);
+		IF remaining > 0 AND jobs > 0 THEN
+			seconds := remaining * extract(epoch FROM clock_timestamp() - begun) / jobs;
+			estimate := estimate || format(', for %s more', CASE WHEN seconds < 90 THEN ceil(seconds) || ' s'
+				WHEN seconds < 5400 THEN ceil(seconds / 60) || ' min' ELSE ceil(seconds / 3600) || ' h' END);
+		END IF;
+	END IF;
+	RETURN format('filling %s from server "%s", region "%s": back to %s, %s jobs and %s calls so far', state.target, state.server, state.region,
+		date_trunc('second', state.filled_from), jobs, state.calls) || estimate;
+END;
+$$;
+
 -- One transaction's work for a partition; "more" says that there is more to do.  What goes
--- wrong is kept in the state and told in "failure", with its SQLSTATE.
+-- wrong is kept in the state and told in "failure", with its SQLSTATE.  "news" is what to tell the user once
+-- the transaction is committed: NULL before its time, by when the work for the partition began and the
+-- user was last told.
 CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_step(target regclass, leaf regclass, since timestamptz, whole boolean,
-	any_owner boolean, OUT more boolean, OUT failure text, OUT code text)
+	any_owner boolean, begun timestamptz, told_at timestamptz, OUT more boolean, OUT failure text, OUT code text, OUT news text)
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
 LANGUAGE C VOLATILE;
 
 CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_step_body(target regclass, leaf regclass, since timestamptz, whole boolean,
-	any_owner boolean, OUT more boolean, OUT failure text, OUT code text)
+	any_owner boolean, begun timestamptz, told_at timestamptz, OUT more boolean, OUT failure text, OUT code text, OUT news text)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -546,6 +618,7 @@ DECLARE
 	state @extschema@.sagemaker_fdw_refresh_state;
 	before @extschema@.sagemaker_fdw_refresh_state;
 	calls bigint := @extschema@.sagemaker_fdw_session_calls();
+	interval_between CONSTANT interval := current_setting('sagemaker_fdw.progress_interval');
 	message text;
 	detail text;
 	hint text;
@@ -626,6 +699,8 @@ BEGIN
 			state.compared_at := state.run_started_at;
 			state.last_success_at := state.run_ended_at;
 		END IF;
+	ELSIF code IS NULL AND NOT unsure AND interval_between > '0' AND clock_timestamp() >= told_at + interval_between THEN
+		news := @extschema@.sagemaker_fdw_refresh_news(state, leaf, since, begun);
 	END IF;
 	PERFORM @extschema@.sagemaker_fdw_refresh_save(target, state);
 END;
@@ -645,6 +720,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	did record;
+	succeeded integer := cardinality(leaves) - cardinality(failures);
 BEGIN
 	SELECT coalesce(sum(inserted), 0) AS inserted, coalesce(sum(updated), 0) AS updated, coalesce(sum(unchanged), 0) AS unchanged,
 			coalesce(sum(deleted), 0) AS deleted, coalesce(sum(calls), 0) AS calls INTO did
@@ -652,12 +728,16 @@ BEGIN
 		CROSS JOIN pg_class AS c
 		CROSS JOIN LATERAL @extschema@.sagemaker_fdw_refresh_load(c.oid::regclass, l.server, l.region) AS s
 	 WHERE c.oid = sagemaker_fdw_refresh_end_body.target;
-	RAISE NOTICE 'refreshed %: % inserted, % updated, % unchanged, % deleted, % calls',
-		called, did.inserted, did.updated, did.unchanged, did.deleted, did.calls;
+	-- of a run that has done nothing the error says all
+	IF succeeded > 0 OR did.inserted + did.updated + did.deleted > 0 THEN
+		RAISE NOTICE 'refreshed %: % inserted, % updated, % unchanged, % deleted, % calls',
+			called || CASE WHEN cardinality(failures) > 0 THEN format(' in part, %s of %s partitions', succeeded, cardinality(leaves)) ELSE '' END,
+			did.inserted, did.updated, did.unchanged, did.deleted, did.calls;
+	END IF;
 	IF cardinality(failures) > 0 THEN
 		RAISE EXCEPTION 'refresh of %: % of % partitions failed', called, cardinality(failures), cardinality(leaves)
 			USING ERRCODE = code, DETAIL = array_to_string(failures, E'\n'),
-				HINT = 'What was read is kept, and the next run goes on from there.';
+				HINT = 'What was read is kept, and the next run goes on from there. sagemaker_fdw_refresh_status shows since when each partition fails.';
 	END IF;
 END;
 $$;
@@ -678,6 +758,9 @@ DECLARE
 	code pg_catalog.text;
 	failures pg_catalog.text[] := '{}';
 	first_code pg_catalog.text;
+	begun pg_catalog.timestamptz;
+	told_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
+	news pg_catalog.text;
 BEGIN
 	PERFORM @extschema@.sagemaker_fdw_refuse_transaction('sagemaker_fdw_refresh'::pg_catalog.text);
 	SELECT b.target, b.leaves INTO kept, leaves
@@ -687,12 +770,18 @@ BEGIN
 	called := kept::pg_catalog.text;
 	FOREACH leaf IN ARRAY leaves LOOP
 		more := true;
+		begun := pg_catalog.clock_timestamp();
 		WHILE more LOOP
 			PERFORM @extschema@.sagemaker_fdw_refresh_hold();
 			COMMIT;
 			PERFORM @extschema@.sagemaker_fdw_refresh_resume();
-			SELECT s.more, s.failure, s.code INTO more, failure, code
-			  FROM @extschema@.sagemaker_fdw_refresh_step(kept, leaf, since, "full", any_owner) AS s;
+			IF news IS NOT NULL THEN
+				-- of what is committed now
+				RAISE NOTICE '%', news;
+				told_at := pg_catalog.clock_timestamp();
+			END IF;
+			SELECT s.more, s.failure, s.code, s.news INTO more, failure, code, news
+			  FROM @extschema@.sagemaker_fdw_refresh_step(kept, leaf, since, "full", any_owner, begun, told_at) AS s;
 		END LOOP;
 		IF failure IS NOT NULL THEN
 			failures := pg_catalog.array_append(failures, failure);

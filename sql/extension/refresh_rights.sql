@@ -11,6 +11,23 @@ SET search_path = pg_catalog, pg_temp
 RETURN (SELECT rolsuper FROM pg_roles WHERE oid = owner)
 	OR NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND pg_has_role(owner, 'USAGE');
 
+-- Raise 42501 where the role may not look up a table in its schema.
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_schema(relation regclass)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema_name name := (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation);
+BEGIN
+	IF NOT has_schema_privilege(schema_name::text, 'USAGE') THEN
+		RAISE EXCEPTION 'permission denied for schema %', schema_name USING ERRCODE = 'insufficient_privilege',
+			DETAIL = format('Table %s is there.', relation),
+			HINT = format('GRANT USAGE ON SCHEMA %I TO %I.', schema_name, current_user);
+	END IF;
+END;
+$$;
+
 -- Raise 42501 where the role lacks a right on the target, and where whoever owns it could have code run
 -- with the role's rights: constraints and policies of a table are its owner's, triggers are of any role
 -- that was granted TRIGGER.
@@ -31,6 +48,7 @@ BEGIN
 			DETAIL = format('Role "%s" lacks %s.', current_user, missing),
 			HINT = format('GRANT SELECT, INSERT, UPDATE ON %s TO %I.', target, current_user);
 	END IF;
+	PERFORM @extschema@.sagemaker_fdw_refresh_check_schema(target);
 	IF any_owner THEN
 		RETURN;
 	END IF;

@@ -35,9 +35,13 @@ def put(name, changes, key=HISTORY[0], region="us-east-1"):
     control("document?name=%s&region=%s" % (name, region), json.dumps(facts).encode(), key=key)
 
 
+CONTEXTS = []
+
+
 def ask(session, sql):
     """(the message and detail, SQLSTATE)."""
     lines, state = session.ask(sql)
+    CONTEXTS.extend(line for line in lines if line.startswith("CONTEXT"))
     return " ".join(lines), state
 
 
@@ -214,7 +218,7 @@ def test_refresh(session, tap):
     session.run("CREATE SCHEMA reports")
     calls()
     numbers = refresh(session)
-    tap.equal(numbers[:2] + numbers[3:4], [340, 0, 0], "the first refresh has all jobs")
+    tap.equal(numbers[:4], [340, 0, 0, 0], "the first refresh has all jobs, and counts each once")
     made = calls()
     tap.equal(made["DescribeTrainingJob"], 340, "... each asked for once")
     tap.equal(sum(made.values()), numbers[4], "... and the summary counts all calls")
@@ -238,6 +242,103 @@ def test_refresh(session, tap):
     # 30 days are two pages in one region and one in the other
     tap.equal(made["ListTrainingJobs"], 3, "... and the pages of 30 days, no other")
     tap.note("340 jobs, %d of which had not ended: the second refresh made %d calls" % (running, sum(made.values())))
+
+
+NEWS = re.compile(r'NOTICE:  filling (\S+) from server "(\w+)", region "(\S+)": back to (\S+ \S+), (\d+) jobs and (\d+) calls so far(.*)$')
+
+
+def test_news(session, tap):
+    """What a long fill tells."""
+    call = "CALL sagemaker_fdw_refresh('%s', '%s', since => '%s')"
+    session.run("SET client_min_messages = notice; SET sagemaker_fdw.progress_interval = '1ms'")
+    lines = [line for line in session.run(call % ("reports.news", "aws.jobs", SINCE)) if "reading" not in line]
+    news = [NEWS.match(line).groups() for line in lines[:-1]]
+    tap.ok(lines[-1].startswith("NOTICE:  refreshed reports.news: 340 inserted, 0 updated, 0 unchanged, 0 deleted, "), "a fill tells of its windows", lines)
+    for region, jobs in ("us-east-1", 300), ("eu-west-1", 40):
+        told = [one for one in news if one[2] == region]
+        tap.equal((told[-1][3], {one[0] for one in told}, {one[1] for one in told}, {one[6] for one in told}),
+                  (SINCE + " 00:00:00+00", {"reports.news"}, {"history"}, {""}), "... back to its beginning, in %s" % region)
+        tap.equal(([one[3] for one in told], int(told[-1][4])), (sorted({one[3] for one in told}, reverse=True), jobs), "... one after another, to the last of its jobs")
+    session.run("SET sagemaker_fdw.progress_interval = '1h'")
+    tap.equal(len(session.run(call % ("reports.quiet", "aws.jobs", SINCE))), 1, "... not before progress_interval has passed")
+    session.run("SET sagemaker_fdw.progress_interval = 0; SET client_min_messages = warning; ANALYZE bulk.training_jobs")
+
+    # what is told is committed, and what is left is estimated from statistics
+    described = lambda: json.loads(control("counters", key=BULK[0]))["calls"].get("DescribeTrainingJob", 0)
+    before = described()
+    fault(**silent(operation="DescribeTrainingJob", skip=3000))
+    other = Session()
+    other.run("SET client_min_messages = notice; SET sagemaker_fdw.progress_interval = '1ms'")
+    other.send(call % ("reports.estimated", "bulk.training_jobs", SINCE))
+    wait_for(lambda: described() > before + 3000, "the fill hangs in a window", 60)
+    kept = session.run("SELECT date_trunc('second', filled_from), jobs, calls FROM sagemaker_fdw_refresh_status WHERE target = 'reports.estimated'::regclass")
+    rows = session.run("SELECT count(*) FROM reports.estimated")
+    session.run("SELECT pg_cancel_backend(%d)" % other.pid)
+    lines, state = other.receive()
+    control("clear", b"")
+    other.close()
+    news = [NEWS.match(line).groups() for line in lines if line.startswith("NOTICE:  filling")]
+    tap.equal((state, ["|".join(news[-1][3:6])], [news[-1][4]]), ("57014", kept, rows), "what the last notice tells is committed")
+    estimates = [re.fullmatch(r"; about (\d+) jobs are left, for \d+ (?:s|min|h) more", one[6]) for one in news if one[4] != "0"]
+    tap.ok(len(estimates) > 3 and all(estimates), "... and with statistics it tells what is left", news)
+    tap.equal([(jobs, one[1]) for jobs, one in zip([int(one[4]) for one in news if one[4] != "0"], estimates) if abs(10000 - jobs - int(one[1])) > 500], [],
+              "... of 10,000 jobs, within 500")
+    session.run("RESET sagemaker_fdw.progress_interval; DROP TABLE reports.news, reports.quiet, reports.estimated")
+
+
+def documented(beginning):
+    """The statement of doc/operations.md that begins so."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../doc/operations.md"), encoding="utf-8") as page:
+        found = [block for block in re.findall(r"^```sql\n(.*?);\n```$", page.read(), re.M | re.S) if block.startswith(beginning)]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_outage(session, tap):
+    """The alert of the documentation finds a region that is down, and says for how long."""
+    target = "reports.watched"
+    alert = "SELECT server, region, date_trunc('hour', behind), running_since IS NULL, error FROM (%s) AS late ORDER BY server" % \
+        documented("SELECT s.server, s.region, now() - s.last_success_at AS behind").replace("reports.training_jobs", target)
+    call = "CALL sagemaker_fdw_refresh('%s', 'watched', since => '%s')" % (target, SINCE)
+    status = ("SELECT server, region, filled_from, to_char(now() - last_success_at, 'DD \"days\" HH24'), running_since, jobs, calls, error "
+              "FROM sagemaker_fdw_refresh_status WHERE target = '%s'::regclass ORDER BY server" % target)
+    session.run("CALL sagemaker_fdw_create_partitioned_table('watched', servers => ARRAY['history', 'ireland'])")
+    session.run(call)
+    tap.equal(session.run(alert), [], "where all is well there is no alert")
+    url = session.run("SELECT option_value FROM pg_foreign_server, pg_options_to_table(srvoptions) WHERE srvname = 'ireland' AND option_name = 'endpoint_url'")[0]
+    session.run("ALTER SERVER ireland OPTIONS (SET endpoint_url 'http://127.0.0.1:1', ADD max_attempts '1')")
+    session.run("UPDATE sagemaker_fdw_refresh_state SET last_success_at = now() - interval '3 days', compared_at = now() - interval '3 days' "
+                "WHERE target = '%s'::regclass AND server = 'ireland'" % target)
+    down = "could not connect to http://127.0.0.1:1"
+    for run in 1, 2:
+        session.run("SET client_min_messages = notice")
+        lines, state = session.ask(call)
+        session.run("SET client_min_messages = warning")
+        tap.equal((state, re.sub(r"\d+", "#", lines[0]), lines[1]),
+                  ("08001", "NOTICE:  refreshed %s in part, # of # partitions: # inserted, # updated, # unchanged, # deleted, # calls" % target,
+                   "ERROR:  refresh of %s: 1 of 2 partitions failed" % target), "run %d, while a region is down, is a refresh in part" % run)
+        tap.equal(session.run(alert), ["ireland|eu-west-1|3 days|t|" + down], "... and the alert says which region is three days behind, and why")
+        made = session.run("SELECT jobs, calls FROM sagemaker_fdw_refresh_status WHERE target = '%s'::regclass AND server = 'history'" % target)[0]
+        tap.equal(session.run(status), ["history|us-east-1|2017-11-01 00:00:00+00|00 days 00||%s|" % made,
+                                        "ireland|eu-west-1|2017-11-01 00:00:00+00|03 days 00||0|1|" + down], "... and so does the status, of that one alone")
+    session.run("ALTER SERVER history OPTIONS (SET endpoint_url 'http://127.0.0.1:1', ADD max_attempts '1')")
+    session.run("SET client_min_messages = notice")
+    lines, state = session.ask(call)
+    session.run("SET client_min_messages = warning")
+    tap.equal((state, lines[0], [line for line in lines if "NOTICE" in line]), ("08001", "ERROR:  refresh of %s: 2 of 2 partitions failed" % target, []),
+              "a refresh that has done nothing tells nothing but that")
+    session.run("UPDATE sagemaker_fdw_refresh_state SET last_success_at = now() - interval '59 minutes' WHERE target = '%s'::regclass AND server = 'history'" % target)
+    tap.equal(session.run(alert), ["ireland|eu-west-1|3 days|t|" + down], "an error alone is no alert within the hour")
+    session.run("ALTER SERVER history OPTIONS (SET endpoint_url '%s', DROP max_attempts); ALTER SERVER ireland OPTIONS (SET endpoint_url '%s', DROP max_attempts)" % (url, url))
+    session.run(call)
+    tap.equal(session.run(alert), [], "the alert ends with the outage")
+    session.run("UPDATE sagemaker_fdw_refresh_state SET last_success_at = now() - interval '2 hours' WHERE target = '%s'::regclass" % target)
+    tap.equal(session.run(alert), ["history|us-east-1|02:00:00|t|", "ireland|eu-west-1|02:00:00|t|"], "a scheduler that has stopped is an alert")
+    session.run("UPDATE sagemaker_fdw_refresh_state SET last_success_at = NULL WHERE target = '%s'::regclass AND server = 'ireland'" % target)
+    tap.equal(session.run(alert)[1], "ireland|eu-west-1||t|", "... and so is a partition that was never read to its end")
+    session.run("SELECT sagemaker_fdw_refresh_forget('{0}', 'history'), sagemaker_fdw_refresh_forget('{0}', 'ireland')".format(target))
+    tap.equal(session.run(alert), ["|||t|"], "... and a table that was never refreshed")
+    session.run("DROP TABLE %s, watched" % target)
 
 
 def test_changes(session, tap):
@@ -402,6 +503,38 @@ def test_atomic(session, tap):
     tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... after which no lock is held")
 
 
+def test_missing_rights(session, tap, call):
+    """A right that is missing is named, with the statement that grants it."""
+    session.run("CREATE ROLE lacking; CREATE USER MAPPING FOR lacking SERVER history OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s'); "
+                "CREATE SCHEMA lacking_source; CREATE SCHEMA lacking_target AUTHORIZATION lacking; CREATE VIEW lacking_source.jobs AS SELECT 1; "
+                "IMPORT FOREIGN SCHEMA sagemaker FROM SERVER history INTO lacking_source" % HISTORY)
+    source = session.run("SELECT 'lacking_source.training_jobs'::regclass::oid")[0]
+    refresh_as = "SET ROLE lacking; " + call % ("%s", source, "")
+    all_columns = session.run("SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = %s AND attnum > 0" % source)[0].split(", ")
+    for given, message in [
+            ("", "ERROR:  permission denied for foreign table lacking_source.training_jobs DETAIL:  The partitions of a source are read one by one. "
+             "HINT:  GRANT SELECT ON lacking_source.training_jobs TO lacking."),
+            ("GRANT SELECT (%s) ON lacking_source.training_jobs TO lacking" % ", ".join(name for name in all_columns if name not in ("role_arn", "environment", "tags")),
+             "ERROR:  permission denied for schema lacking_source DETAIL:  Table lacking_source.training_jobs is there. "
+             "HINT:  GRANT USAGE ON SCHEMA lacking_source TO lacking."),
+            ("GRANT USAGE ON SCHEMA lacking_source TO lacking",
+             'ERROR:  permission denied for foreign table lacking_source.training_jobs DETAIL:  Role "lacking" lacks SELECT on these columns: role_arn, tags. '
+             "HINT:  GRANT SELECT ON lacking_source.training_jobs TO lacking."),
+            ("GRANT SELECT (role_arn, tags) ON lacking_source.training_jobs TO lacking; REVOKE SELECT (raw_response) ON lacking_source.training_jobs FROM lacking",
+             'ERROR:  permission denied for foreign table lacking_source.training_jobs DETAIL:  Role "lacking" lacks SELECT on these columns: raw_response. '
+             "HINT:  GRANT SELECT ON lacking_source.training_jobs TO lacking."),
+            ("GRANT SELECT (raw_response) ON lacking_source.training_jobs TO lacking", None),
+            ("ALTER SCHEMA lacking_target OWNER TO postgres",
+             "ERROR:  permission denied for schema lacking_target HINT:  GRANT USAGE ON SCHEMA lacking_target TO lacking."),
+            ("GRANT USAGE ON SCHEMA lacking_target TO lacking; ALTER TABLE lacking_target.jobs OWNER TO postgres",
+             'ERROR:  permission denied for target lacking_target.jobs DETAIL:  Role "lacking" lacks SELECT, INSERT, UPDATE. '
+             "HINT:  GRANT SELECT, INSERT, UPDATE ON lacking_target.jobs TO lacking.")]:
+        session.run("RESET ROLE; " + given)
+        got = ask(session, refresh_as % "lacking_target.jobs")
+        tap.equal(got, (message or "", "42501" if message else "00000"), "%s: %s" % (given[:40] or "no right", message.partition(" HINT")[0] if message else "enough"))
+    session.run("RESET ROLE")
+
+
 def test_callers(session, tap):
     """Settings, roles and places that a refresh is called with, in and from."""
     call = "CALL public.sagemaker_fdw_refresh('%s', '%s', since => '2017-11-01'%s)"
@@ -433,6 +566,7 @@ def test_callers(session, tap):
     tap.equal((state, "permission denied for schema reports" in message, "hyper_parameters" in message), ("42501", True, False),
               "... or make, which it is told without the whole statement")
     session.run("RESET ROLE; RESET search_path")
+    test_missing_rights(session, tap, call)
 
     session.run("CREATE FOREIGN TABLE retyped (training_job_name text, training_job_arn text, creation_time timestamptz, last_modified_time timestamptz, "
                 "training_job_status text, raw_response jsonb, resource_config json, \"Rate\" float OPTIONS (attribute 'HyperParameters.learning_rate'), "
@@ -611,6 +745,15 @@ def test_changed_of_many(session, tap):
     tap.equal(made_later["DescribeTrainingJob"] - running, 50, "... for 50 calls")
     tap.ok(made_later["ListTrainingJobs"] <= 125, "... and the pages of the last 30 days", made_later)
     tap.note("10,000 jobs: %r; 50 changed, %d not ended: %r" % (made, running, made_later))
+    session.run("SET client_min_messages = notice; SET sagemaker_fdw.progress_interval = '1ms'")
+    lines = session.run("CALL sagemaker_fdw_refresh('reports.many', 'bulk.training_jobs', since => '%s', \"full\" => true)" % SINCE)
+    session.run("SET client_min_messages = warning; RESET sagemaker_fdw.progress_interval")
+    told = [re.match(r'NOTICE:  comparing reports.many with server "bulk", region "us-east-1": back to (\S+ \S+), (\d+) calls so far$', line)
+            for line in lines if "comparing" in line]
+    # stretches of 495 jobs, the last one of which is told by the summary
+    tap.equal((len(told), [one.group(1) for one in told], [int(one.group(2)) for one in told]),
+              (20, sorted({one.group(1) for one in told}, reverse=True), sorted({int(one.group(2)) for one in told})),
+              "a comparison of the whole list tells how far it is")
 
 
 KILLS = 50
@@ -668,6 +811,8 @@ def test(session, tap):
     session.run("DROP TABLE aws.jobs; CALL sagemaker_fdw_create_partitioned_table('aws.jobs', servers => ARRAY['history'], "
                 "regions => ARRAY['us-east-1', 'eu-west-1'])")
     test_refresh(session, tap)
+    test_news(session, tap)
+    test_outage(session, tap)
     test_changes(session, tap)
     test_stopped(session, tap)
     test_interrupted(session, tap)
@@ -690,6 +835,7 @@ def main():
         session = Session()
         session.run("CREATE EXTENSION sagemaker_fdw")
         test(session, tap)
+        tap.equal(CONTEXTS, ["CONTEXT:  PL/pgSQL function refuse() line 1 at RAISE"], "no error tells of functions but a user's own trigger")
         test_kills(session, tap)
     finally:
         cluster.remove()

@@ -489,7 +489,10 @@ def test_errors(session, tap):
     make = "CALL sagemaker_fdw_create_partitioned_table('%s', servers => '{%s}')"
     grant = "GRANT SELECT ON aws.jobs_123456789012_us_east_1 TO nobody."
     for role, statement, expected in [
-            ("postgres", make % ("aws.jobs", "history"), ('42P07', 'ERROR:  relation "jobs" already exists')),
+            ("postgres", make % ("public.plain", "history"), ("42809", "ERROR:  public.plain exists, and is not a table of accounts and regions",
+                                                              "DETAIL:  Servers and regions are added only to a table that sagemaker_fdw_create_partitioned_table "
+                                                              "has made: one PARTITION BY LIST (account_id).",
+                                                              "HINT:  Give the name of such a table, or of one that is to be made.")),
             ("postgres", make % ("a b", "history"), ("22023", 'ERROR:  string is not a valid identifier: "a b"')),
             ("postgres", make % ("x", "nowhere"), ("42704", 'ERROR:  server "nowhere" does not exist')),
             ("postgres", REFRESH % ("public.plain", "aws.jobs", ""), ("42809", "ERROR:  public.plain is not a table that sagemaker_fdw_refresh keeps",
