@@ -8,7 +8,8 @@
  * A bare multi loop makes the calls that a scan of so many jobs makes (pages one after
  * another, a job's Describe once the page with it has come), and throws the bodies away.
  * It knows names and tokens beforehand, reads nothing, and signs nothing.  Prints one line:
- * calls, seconds, seconds to the first job, seconds of CPU, peak resident memory in kB.
+ * calls, seconds, seconds to the first job, seconds of CPU in user mode and in the kernel, peak
+ * resident memory in kB.
  *
  * "names" makes the Describe calls alone; so does "fresh", each on a connection of its own.
  * The clock runs once the loop is set up and has made one call, as the others have; with
@@ -195,9 +196,9 @@ make_calls(CURLM *multi, Slot **idle, int concurrency, double started)
 }
 
 static double
-cpu_s(const struct rusage *usage)
+seconds_of(const struct timeval *time)
 {
-	return usage->ru_utime.tv_sec + usage->ru_stime.tv_sec + (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
+	return time->tv_sec + time->tv_usec / 1e6;
 }
 
 int
@@ -211,8 +212,8 @@ main(int argc, char **argv)
 	long		all_jobs;
 	double		started = now_s();
 	double		first;
-	double		cpu_before_s = 0;
-	struct rusage usage;
+	struct rusage before = {0};
+	struct rusage after;
 
 	if (argc != 5 || (all_jobs = atol(argv[2])) < 1 || (concurrency = atoi(argv[3])) < 1)
 	{
@@ -246,8 +247,7 @@ main(int argc, char **argv)
 		make_calls(multi, idle, concurrency, started);
 		describe = describe_all;
 		listed = asked = calls = 0;
-		getrusage(RUSAGE_SELF, &usage);
-		cpu_before_s = cpu_s(&usage);
+		getrusage(RUSAGE_SELF, &before);
 		started = now_s();
 	}
 	jobs = all_jobs;
@@ -255,7 +255,9 @@ main(int argc, char **argv)
 		listed = jobs;
 	first = make_calls(multi, idle, concurrency, started);
 
-	getrusage(RUSAGE_SELF, &usage);
-	printf("%ld %.6f %.6f %.6f %ld\n", calls, now_s() - started, first, cpu_s(&usage) - cpu_before_s, usage.ru_maxrss);
+	getrusage(RUSAGE_SELF, &after);
+	printf("%ld %.6f %.6f %.6f %.6f %ld\n", calls, now_s() - started, first,
+		   seconds_of(&after.ru_utime) - seconds_of(&before.ru_utime),
+		   seconds_of(&after.ru_stime) - seconds_of(&before.ru_stime), after.ru_maxrss);
 	return 0;
 }

@@ -7,6 +7,9 @@
 # DIRECTORY (doc/benchmark).  --quick measures once, with few jobs, to try the
 # benchmark itself, and only prints the table.  Run it on a machine that does nothing else.
 #
+# Where there are two processors or more, the endpoint has one of them to itself, on which it polls,
+# and all that is measured, with the cluster, has the others.
+#
 # All of it runs in a mount namespace of its own, which needs the right to mount: there, and
 # only there, the system trusts the endpoint's certificate.
 
@@ -67,6 +70,21 @@ say "building for PostgreSQL $pg_version"
 build
 export BENCH_BUILD=$work/build/test/bench/build
 quietly make -C "$work/build/test/bench"
+
+# what this shell starts from here on inherits where it may run
+own_processor=()
+poll=
+endpoint_note='the endpoint shares the one processor with what is measured, and sleeps between calls'
+read -ra processors <<<"$(/usr/bin/python3 -c 'import os; print(*sorted(os.sched_getaffinity(0)))')"
+if [ ${#processors[@]} -ge 2 ]; then
+	own_processor=(taskset -c "${processors[0]}")
+	poll=poll
+	endpoint_note="the endpoint polls on processor ${processors[0]}, which is its own"
+	others=$(IFS=, && echo "${processors[*]:1}")
+	quietly taskset -c -p "$others" $$
+else
+	say "there is one processor: the endpoint shares it with what is measured"
+fi
 start_cluster
 
 say "starting the endpoint"
@@ -74,8 +92,8 @@ say "starting the endpoint"
 # in a subshell, which changes its directory
 (quietly make_certificates)
 /usr/bin/python3 -B "$top/test/bench/endpoint/templates.py" >"$work/templates"
-"$BENCH_BUILD/endpoint" "$work/templates" "$work/endpoint" "$(date -d yesterday +%s)" "$work/tls/chain.pem" \
-	"$work/tls/server.key" </dev/null >"$work/endpoint.log" 2>&1 &
+${own_processor[@]+"${own_processor[@]}"} "$BENCH_BUILD/endpoint" "$work/templates" "$work/endpoint" \
+	"$(date -d yesterday +%s)" "$work/tls/chain.pem" "$work/tls/server.key" $poll </dev/null >"$work/endpoint.log" 2>&1 &
 endpoint_pid=$!
 for ((i = 0; i < 200; i++)); do
 	[ ! -e "$work/endpoint" ] || break
@@ -115,6 +133,7 @@ fi
 say "measuring"
 /usr/bin/python3 -B "$top/test/bench/measure.py" ${quick:+--quick} --output "$output" \
 	--note "the endpoint serves $rate documents a second, over TLS $tls_rate (wrk, 32 connections)" \
+	--note "$endpoint_note" \
 	--note "sagemaker_fdw $(sed -n 's/^EXTVERSION = //p' "$top/Makefile")"
 [ -z "$quick" ] || cat "$output/README.md"
 say "done"

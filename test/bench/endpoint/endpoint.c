@@ -3,7 +3,7 @@
  * endpoint.c
  *		A SageMaker-compatible endpoint that is fast enough to measure others with.
  *
- *	endpoint TEMPLATES READY_FILE ANCHOR CERTIFICATES KEY
+ *	endpoint TEMPLATES READY_FILE ANCHOR CERTIFICATES KEY [poll]
  *
  * One process, one epoll loop, HTTP/1.1 with kept connections, on 127.0.0.1, on one port as
  * it is and on another over TLS: 1.3 with who knows it, with tickets to resume a session by.
@@ -12,7 +12,8 @@
  * from templates when they are asked for (templates.py), each region having the same ones:
  * job 1 is the newest, created a minute before ANCHOR (epoch seconds), and a minute lies between
  * two jobs.  All have ended; where ANCHOR is a day ago, hours ago.  READY_FILE is written with two
- * lines, the http and the https URL.
+ * lines, the http and the https URL.  With "poll" it never sleeps: on a processor of its own it
+ * answers at once, and no client has to wake it, which would be time of the client's.
  *
  *	POST /_control/config?latency_ms=20&jobs=10000		before each answer; how many there are
  *	POST /_control/config?calls_per_s=5		that each operation bears, as many being saved up; 0: any number
@@ -1224,10 +1225,11 @@ main(int argc, char **argv)
 	int			tls_listener;
 	int			port;
 	int			tls_port;
+	bool		poll = argc == 7 && strcmp(argv[6], "poll") == 0;
 
-	if (argc != 6)
+	if (argc != 6 && !poll)
 	{
-		fprintf(stderr, "usage: endpoint TEMPLATES READY_FILE ANCHOR CERTIFICATES KEY\n");
+		fprintf(stderr, "usage: endpoint TEMPLATES READY_FILE ANCHOR CERTIFICATES KEY [poll]\n");
 		return 2;
 	}
 	read_templates(argv[1]);
@@ -1249,7 +1251,7 @@ main(int argc, char **argv)
 
 	for (;;)
 	{
-		int			n = epoll_wait(epoll_fd, events, EVENTS_MAX, -1);
+		int			n = epoll_wait(epoll_fd, events, EVENTS_MAX, poll ? 0 : -1);
 		bool		due = false;
 
 		if (n < 0 && errno != EINTR)
