@@ -95,6 +95,7 @@ OBJS = \
 	src/aws/error_code.o \
 	src/aws/json.o \
 	src/aws/json_build.o \
+	src/aws/json_skip.o \
 	src/aws/pace.o \
 	src/aws/rate.o \
 	src/aws/retry.o \

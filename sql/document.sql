@@ -71,12 +71,25 @@ SELECT training_time_in_seconds FROM aws.job;  -- ERROR
 
 -- an exponent that would make a number of a million digits
 \set document `$SAGEMAKER_FDW_CTL document odd '{"TrainingJobName": "odd", "BillableTimeInSeconds": 1e100000}'`
-SELECT training_job_name FROM aws.job;  -- ERROR
+SELECT billable_time_in_seconds FROM aws.job;  -- ERROR
 \echo :LAST_ERROR_SQLSTATE
 \set document `$SAGEMAKER_FDW_CTL document odd '{"TrainingJobName": "odd", "BillableTimeInSeconds": 1E-401}'`
-SELECT training_job_name FROM aws.job;  -- ERROR
+SELECT billable_time_in_seconds FROM aws.job;  -- ERROR
 \set document `$SAGEMAKER_FDW_CTL document odd '{"TrainingJobName": "odd", "Environment": {"e1e999": "1e999"}, "X": 1e400}'`
 SELECT environment FROM aws.job;
+
+-- what is no JSON is an error to who reads it, or the whole, and to nobody else
+\set document `$SAGEMAKER_FDW_CTL document odd '{"TrainingJobName": "odd", "BillableTimeInSeconds": 12, "Environment": {"a": 1e99999, "b" [x]}, "RoleArn": "r", "X": nonsense}'`
+SELECT billable_time_in_seconds, role_arn FROM aws.job;
+SELECT billable_time_in_seconds, environment FROM aws.job;  -- ERROR
+\echo :LAST_ERROR_SQLSTATE
+SELECT billable_time_in_seconds, raw_response IS NOT NULL FROM aws.job;  -- ERROR
+-- but where it ends must be known
+\set document `$SAGEMAKER_FDW_CTL document odd '{"TrainingJobName": "odd", "BillableTimeInSeconds": 12, "Environment": {"a": {}, "RoleArn": "r"}'`
+SELECT billable_time_in_seconds FROM aws.job;  -- ERROR
+-- of a member that is there twice the last one counts, however its key is written
+\set document `$SAGEMAKER_FDW_CTL document odd '{"TrainingJobName": "odd", "RoleArn": "first", "RoleArn\u0020": "other", "\u0052oleArn": "last", "X": "\"}{"}'`
+SELECT role_arn FROM aws.job;
 
 -- nesting: 512 levels are read, 513 are not
 SELECT '{"TrainingJobName": "odd", "Environment": {"k": ' || repeat('[', 510) || repeat(']', 510) || '}}' AS deep \gset

@@ -146,7 +146,8 @@ find_postgres
 export PG_CONFIG=$pg_bin/pg_config
 install_packages clang libclang-rt-dev
 # not every release has these
-for package in pg-bsd-indent "postgresql-$pg_version-cron"; do
+[ "$(uname -m)" = aarch64 ] || aarch64=(qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+for package in pg-bsd-indent "postgresql-$pg_version-cron" ${aarch64[@]+"${aarch64[@]}"}; do
 	! apt-cache show "$package" >/dev/null 2>&1 || install_packages "$package"
 done
 say "building for PostgreSQL $pg_version, warnings are errors"
@@ -188,9 +189,16 @@ beside renewal "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/renewal
 beside waiting "$top/test/with-service" -o "--bulk 5000" /usr/bin/python3 -B "$top/test/t/waiting.py"
 beside schedules "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/schedules.py" --schedules 120 --jobs 3
 start_beside
-for program in sigv4_test endpoint_test expiry_test retry_test rate_test session_name_test price_test; do
+for program in sigv4_test endpoint_test expiry_test retry_test rate_test session_name_test price_test json_skip_test; do
 	tap "$program" "$unit/build/$program"
 done
+# what is written for another processor runs on that, or as if on that
+if installed qemu-user && installed gcc-aarch64-linux-gnu; then
+	quietly make -C "$unit" build/aarch64/json_skip_test
+	tap aarch64 qemu-aarch64 "$unit/build/aarch64/json_skip_test"
+elif [ "$(uname -m)" != aarch64 ] && wanted aarch64; then
+	say "skipping aarch64: there are no packages qemu-user and gcc-aarch64-linux-gnu"
+fi
 tap sigv4_differential /usr/bin/python3 -B "$unit/sigv4_differential.py" "$unit/build/sigv4_driver"
 tap endpoint_differential /usr/bin/python3 -B "$unit/endpoint_differential.py" "$unit/build/endpoint_driver"
 tap config_differential /usr/bin/python3 -B "$unit/config_differential.py" "$unit/build/config_driver"

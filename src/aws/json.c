@@ -320,11 +320,25 @@ parse_cleaned(const char *text, size_t len, const char **reason)
 Jsonb *
 smf_json_parse(const char *text, size_t len, const char **reason)
 {
+	return smf_json_parse_members(text, len, NULL, 0, reason);
+}
+
+/*
+ * smf_json_parse_members
+ *		The same for who reads no other members, of the objects that have "depth" brackets
+ *		open, than these: others may be missing, and may then be no JSON.
+ *
+ * NULL for "members": all are read.
+ */
+Jsonb *
+smf_json_parse_members(const char *text, size_t len, const JsonMembers *members, int depth,
+					   const char **reason)
+{
 	Jsonb	   *built = NULL;
 
 	*reason = NULL;
 	if (GetDatabaseEncoding() == PG_UTF8)
-		built = smf_json_build(text, len);
+		built = smf_json_build(text, len, members, depth);
 	return built ? built : parse_cleaned(text, len, reason);
 }
 

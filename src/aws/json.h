@@ -16,7 +16,23 @@
 /* Largest decimal exponent, either way, that a number may be written with. */
 #define SMF_JSON_EXPONENT_MAX 400
 
+/* A member by its key. */
+typedef struct JsonMember
+{
+	const char *key;			/* UTF-8, need not end with NUL */
+	int			len;			/* of the key, in bytes */
+} JsonMember;
+
+/* Members that are read. */
+typedef struct JsonMembers
+{
+	int			n;
+	JsonMember *list;			/* n of them; none twice is faster */
+} JsonMembers;
+
 extern Jsonb *smf_json_parse(const char *text, size_t len, const char **reason);
+extern Jsonb *smf_json_parse_members(const char *text, size_t len, const JsonMembers *members,
+									 int depth, const char **reason);
 extern Jsonb *smf_json_parse_secrets(const char *text, size_t len, const char **reason);
 extern char *smf_json_member(const Jsonb *object, const char *key);
 extern char *smf_text_from_utf8(const char *text, size_t len);

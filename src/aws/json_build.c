@@ -13,6 +13,9 @@
  * U+FFFD.  Of equal keys the last one counts.  A number is the numeric that numeric_in
  * makes of it.
  *
+ * Where only some members of an object are read, the others are passed over (json_skip.c):
+ * what is in them need not even be JSON.
+ *
  * Not accounted for: texts that are larger than any of the service's, and numbers of more
  * than a thousand digits.  What was read stays in memory until the next text is: this is
  * not for secrets.
@@ -23,6 +26,7 @@
 
 #include "aws/json.h"
 #include "aws/json_build.h"
+#include "aws/json_skip.h"
 #include "aws/json_text.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -53,6 +57,8 @@ typedef struct Builder
 	const char *at;				/* what is read next */
 	const char *end;			/* behind the text */
 	int			depth;			/* objects and arrays that are open */
+	const JsonMembers *members; /* of objects at "members_depth" that are read; NULL: all */
+	int			members_depth;
 	JsonbPair  *pairs;			/* of the objects that are open, the innermost one's last */
 	int			npairs;
 	int			pairs_size;		/* room for so many */
@@ -433,6 +439,38 @@ take_separator(Builder *builder, char last, bool *more)
 	return *more || take(builder, last);
 }
 
+/* Does nobody read the member with this key of the object that is open? */
+static bool
+is_unread(const Builder *builder, const JsonbValue *key)
+{
+	const JsonMembers *members = builder->members;
+
+	if (members == NULL || builder->depth != builder->members_depth)
+		return false;
+	for (int i = 0; i < members->n; i++)
+	{
+		const JsonMember *member = &members->list[i];
+
+		if (member->len == key->val.string.len &&
+			memcmp(member->key, key->val.string.val, member->len) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Go past a value, which may have space before it. */
+static bool
+skip_value(Builder *builder)
+{
+	const char *behind;
+
+	skip_space(builder);
+	behind = smf_json_skip(builder->at, builder->end);
+	if (behind != NULL)
+		builder->at = behind;
+	return behind != NULL;
+}
+
 /* An object, from behind its bracket. */
 static bool
 build_object(Builder *builder, JsonbValue *value)
@@ -441,22 +479,28 @@ build_object(Builder *builder, JsonbValue *value)
 	int			n;
 	bool		more;
 
+	/* Take its members, or go past them. */
 	skip_space(builder);
 	more = !take(builder, '}');
 	while (more)
 	{
 		JsonbPair	pair;
+		bool		unread;
 
 		skip_space(builder);
 		if (!take(builder, '"') || !build_string(builder, &pair.key))
 			return false;
+		unread = is_unread(builder, &pair.key);
 		skip_space(builder);
-		if (!take(builder, ':') || !build_value(builder, &pair.value) ||
+		if (!take(builder, ':') ||
+			!(unread ? skip_value(builder) : build_value(builder, &pair.value)) ||
 			!take_separator(builder, '}', &more))
 			return false;
-		push_pair(builder, &pair);
+		if (!unread)
+			push_pair(builder, &pair);
 	}
 
+	/* Sort them, and keep those that count. */
 	n = sort_pairs(&builder->pairs[first], builder->npairs - first);
 	value->type = jbvObject;
 	value->val.object.nPairs = n;
@@ -529,9 +573,10 @@ build_value(Builder *builder, JsonbValue *value)
 
 /* The whole text, which is nothing but a value; memory is the current context's. */
 static Jsonb *
-build_text(const char *text, size_t len)
+build_text(const char *text, size_t len, const JsonMembers *members, int depth)
 {
-	Builder		builder = {.at = text, .end = text + len, .pairs_size = 64, .elements_size = 64};
+	Builder		builder = {.at = text, .end = text + len, .members = members, .members_depth = depth,
+	.pairs_size = 64, .elements_size = 64};
 	JsonbValue	value;
 
 	builder.pairs = palloc(builder.pairs_size * sizeof(JsonbPair));
@@ -553,10 +598,11 @@ copy_of(const Jsonb *json)
  *		A JSON text from the service as jsonb, in the current memory context; NULL if it is to
  *		go json.c's way, which can do more.
  *
+ * Objects that have "depth" brackets open, their own among them, have only "members"; NULL: all.
  * Raises nothing but that there is no memory.
  */
 Jsonb *
-smf_json_build(const char *text, size_t len)
+smf_json_build(const char *text, size_t len, const JsonMembers *members, int depth)
 {
 	/* What was needed for one text is used for the next. */
 	static MemoryContext arena = NULL;
@@ -574,7 +620,7 @@ smf_json_build(const char *text, size_t len)
 	PG_TRY();
 	{
 		MemoryContextSwitchTo(arena);
-		built = build_text(text, len);
+		built = build_text(text, len, members, depth);
 	}
 	PG_CATCH();
 	{

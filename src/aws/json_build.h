@@ -8,8 +8,8 @@
 #ifndef SMF_JSON_BUILD_H
 #define SMF_JSON_BUILD_H
 
-#include "utils/jsonb.h"
+#include "aws/json.h"
 
-extern Jsonb *smf_json_build(const char *text, size_t len);
+extern Jsonb *smf_json_build(const char *text, size_t len, const JsonMembers *members, int depth);
 
 #endif							/* SMF_JSON_BUILD_H */

@@ -18,6 +18,7 @@
 #include "compat/base.h"
 #include "fdw/column.h"
 #include "foreign/foreign.h"
+#include "jobs/document.h"
 #include "optimizer/optimizer.h"
 #include "option.h"
 #include "utils/lsyscache.h"
@@ -226,6 +227,34 @@ smf_needs(const SmfColumn *columns, List *attnums, JobSource source)
 			needs.document = true;
 	}
 	return needs;
+}
+
+/*
+ * smf_columns_members
+ *		The members of a job's document or record that the columns are read from, in the current
+ *		memory context; NULL: all.  The columns must outlive it.
+ */
+const JsonMembers *
+smf_columns_members(const SmfColumn *columns, List *attnums)
+{
+	List	   *paths = NIL;
+	ListCell   *lc;
+
+	foreach(lc, attnums)
+	{
+		const SmfColumn *column = &columns[lfirst_int(lc) - 1];
+		const SmfAttribute *attribute = column->attribute;
+
+		/* what it is computed from is among the others */
+		if (column->expression != NULL)
+			continue;
+		if (attribute != NULL && attribute->kind == SMF_KIND_RAW_RESPONSE)
+			return NULL;
+		paths = lappend(paths, unconstify(char *, column->path));
+		if (attribute != NULL && attribute->selected != NULL)
+			paths = lappend(paths, unconstify(char *, attribute->selected));
+	}
+	return smf_document_members(paths);
 }
 
 /*

@@ -57,6 +57,7 @@ extern Bitmapset *smf_columns_needed(const SmfColumn *columns, Bitmapset *attnum
 extern bool smf_column_known(const SmfColumn *column, JobSource source);
 extern bool smf_column_is_tags(const SmfColumn *column);
 extern SmfNeeds smf_needs(const SmfColumn *columns, List *attnums, JobSource source);
+extern const JsonMembers *smf_columns_members(const SmfColumn *columns, List *attnums);
 extern bool smf_columns_searchable(const SmfColumn *columns, List *attnums, AttributeSet raw_members,
 								   AttributeSet *read);
 

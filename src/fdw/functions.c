@@ -71,7 +71,7 @@ sagemaker_describe_training_job(PG_FUNCTION_ARGS)
 	if (!smf_call_failed(call))
 	{
 		smf_call_count_rows(call, 1);
-		document = smf_document_job(call);
+		document = smf_document_job(call, NULL);
 	}
 	else if (!smf_job_not_found(smf_call_error(call)))
 		smf_call_raise(call);

@@ -117,6 +117,7 @@ prepare_source(JobScan *state, JobSource source, List *conditions)
 	*spec = state->spec;
 	spec->source = source;
 	spec->want_document = needs.document;
+	spec->members = smf_columns_members(state->table.columns, state->plan.attnums);
 	spec->want_tags = needs.tags;
 	spec->read_tags = needs.read_tags;
 	spec->prove = state->plan.prove && source == SMF_FROM_LIST;

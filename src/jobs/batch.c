@@ -188,6 +188,8 @@ describe_entries(JobEntry **entries, int n)
 static void
 draw(JobBatch *batch, JobEntry *entry)
 {
+	/* its document is read as a whole */
+	Assert(entry->document == NULL);
 	batch->checked = entry;
 	entry->checked = true;
 	entry->state = ENTRY_IDLE;
@@ -558,7 +560,7 @@ compare_checked(JobBatches *batches, JobBatch *batch)
 
 	if (entry->state != ENTRY_HELD || entry->described == NULL || entry->record == NULL)
 		return false;
-	smf_entry_read_document(entry);
+	smf_entry_read_document(batches->fetcher, entry);
 	/* the job may have changed since it was listed: that says nothing of Search */
 	if (!smf_proof_same_version(&entry->listed->root, &entry->document->root))
 		return false;

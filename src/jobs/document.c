@@ -14,7 +14,6 @@
 #include <math.h>
 
 #include "aws/call_error.h"
-#include "aws/json.h"
 #include "compat/base.h"
 #include "compat/jobs.h"
 #include "jobs/document.h"
@@ -52,10 +51,21 @@ smf_document_member(JsonbContainer *object, const char *key, JsonbValue *value)
 Jsonb *
 smf_document_parse(AwsCall *call)
 {
+	return smf_document_parse_members(call, NULL, 0);
+}
+
+/*
+ * smf_document_parse_members
+ *		The same where only these members are read of objects with "depth" brackets open;
+ *		NULL: all.
+ */
+Jsonb *
+smf_document_parse_members(AwsCall *call, const JsonMembers *members, int depth)
+{
 	size_t		len;
 	const char *body = smf_call_body(call, &len);
 	const char *reason;
-	Jsonb	   *response = smf_json_parse(body, len, &reason);
+	Jsonb	   *response = smf_json_parse_members(body, len, members, depth, &reason);
 
 	if (response == NULL)
 		ereport(ERROR,
@@ -66,6 +76,55 @@ smf_document_parse(AwsCall *call)
 		raise_shape(call, "is not a JSON object");
 	smf_call_forget_body(call);
 	return response;
+}
+
+/* Members of jobs that are read whatever the query reads: who the job is, and its place in the list. */
+static const char *const own_members[] = {"TrainingJobName", "TrainingJobArn", "CreationTime"};
+
+/* Add a member unless it is there. */
+static void
+add_member(JsonMembers *members, const char *key, int len)
+{
+	JsonMember *member;
+
+	for (int i = 0; i < members->n; i++)
+	{
+		if (members->list[i].len == len && memcmp(members->list[i].key, key, len) == 0)
+			return;
+	}
+	members->list = members->list ? repalloc(members->list, (members->n + 1) * sizeof(JsonMember)) :
+		palloc(sizeof(JsonMember));
+	member = &members->list[members->n++];
+	member->key = key;
+	member->len = len;
+}
+
+/*
+ * smf_document_members
+ *		The members of a job's document or record that are read if what these dotted paths
+ *		(char *) lead to is, in the current memory context.  The paths must outlive it.
+ *
+ * Keys may hold dots themselves, so that a path may begin with any of several members.
+ */
+const JsonMembers *
+smf_document_members(List *paths)
+{
+	JsonMembers *members = palloc0(sizeof(JsonMembers));
+	ListCell   *lc;
+
+	for (int i = 0; i < lengthof(own_members); i++)
+		add_member(members, own_members[i], strlen(own_members[i]));
+	foreach(lc, paths)
+	{
+		const char *path = lfirst(lc);
+
+		for (int len = 1; path[len - 1] != '\0'; len++)
+		{
+			if (path[len] == '.' || path[len] == '\0')
+				add_member(members, path, len);
+		}
+	}
+	return members;
 }
 
 /*
@@ -99,14 +158,15 @@ smf_document_object(const AwsCall *call, JsonbContainer *object, const char *key
 
 /*
  * smf_document_job
- *		What Describe answers, the document of one training job, in the current memory context.
+ *		What Describe answers, the document of one training job, in the current memory context;
+ *		of its members those that are read, NULL: all.
  *
  * Raises 28000 when it is of another account than the one that is meant.
  */
 Jsonb *
-smf_document_job(AwsCall *call)
+smf_document_job(AwsCall *call, const JsonMembers *members)
 {
-	Jsonb	   *document = smf_document_parse(call);
+	Jsonb	   *document = smf_document_parse_members(call, members, SMF_DOCUMENT_DEPTH);
 
 	pfree(smf_document_required(call, &document->root, "TrainingJobName"));
 	if (smf_call_means_account(call))

@@ -9,10 +9,20 @@
 #define SMF_DOCUMENT_H
 
 #include "aws/call.h"
+#include "aws/json.h"
+#include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
+/* Brackets that are open in a record of Search: Results, an element of it, TrainingJob. */
+#define SMF_RECORD_DEPTH 4
+
+/* The same in what Describe answers. */
+#define SMF_DOCUMENT_DEPTH 1
+
+extern const JsonMembers *smf_document_members(List *paths);
 extern Jsonb *smf_document_parse(AwsCall *call);
-extern Jsonb *smf_document_job(AwsCall *call);
+extern Jsonb *smf_document_parse_members(AwsCall *call, const JsonMembers *members, int depth);
+extern Jsonb *smf_document_job(AwsCall *call, const JsonMembers *members);
 extern JsonbContainer *smf_document_array(const AwsCall *call, Jsonb *response, const char *member);
 extern JsonbContainer *smf_document_list(const AwsCall *call, Jsonb *response, const char *member);
 extern char *smf_document_next_token(const AwsCall *call, Jsonb *response);

@@ -52,24 +52,27 @@ smf_fetcher_init(JobFetcher *fetcher, AwsClient *client, const JobStreamSpec *sp
 
 /* ----- what is known of a job ----- */
 
-/* Read the document that Describe answered, if it was not read yet. */
+/*
+ * Read the document that Describe answered, if it was not read yet: what the query reads of it or,
+ * where it is to be compared, all.
+ */
 void
-smf_entry_read_document(JobEntry *entry)
+smf_entry_read_document(const JobFetcher *fetcher, JobEntry *entry)
 {
 	MemoryContext old = MemoryContextSwitchTo(entry->context);
 
 	if (entry->document == NULL && entry->described != NULL)
-		entry->document = smf_document_job(entry->described);
+		entry->document = smf_document_job(entry->described, entry->checked ? NULL : fetcher->spec->members);
 	MemoryContextSwitchTo(old);
 }
 
 /* The job's ARN, out of its document if it was not listed. */
 static const char *
-arn_of(JobEntry *entry)
+arn_of(const JobFetcher *fetcher, JobEntry *entry)
 {
 	MemoryContext old = MemoryContextSwitchTo(entry->context);
 
-	smf_entry_read_document(entry);
+	smf_entry_read_document(fetcher, entry);
 	if (entry->arn == NULL)
 		entry->arn = smf_document_required(entry->described, &entry->document->root, "TrainingJobArn");
 	MemoryContextSwitchTo(old);
@@ -87,7 +90,7 @@ smf_entry_read_job(JobFetcher *fetcher, JobEntry *entry, Job *job)
 {
 	bool		searched = fetcher->spec->source == SMF_FROM_SEARCH;
 
-	smf_entry_read_document(entry);
+	smf_entry_read_document(fetcher, entry);
 	if (searched && fetcher->spec->read_tags && entry->tags == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(entry->context);
@@ -271,7 +274,7 @@ smf_entry_start_call(JobFetcher *fetcher, JobEntry *entry, JobOperation operatio
 			break;
 		case SMF_OP_LIST_TAGS:
 			entry->small_tags = fetcher->small_tags;
-			entry->call = smf_start_list_tags(fetcher->client, entry->name, arn_of(entry),
+			entry->call = smf_start_list_tags(fetcher->client, entry->name, arn_of(fetcher, entry),
 											  entry->small_tags, entry->tags_token, attempts);
 			break;
 		case SMF_OP_LIST_TRAINING_JOBS:
@@ -452,7 +455,7 @@ take_document(JobFetcher *fetcher, JobEntry *entry)
 	entry->call = NULL;
 	entry->state = ENTRY_IDLE;
 	if (wanted != NULL && wanted->arn != NULL && !entry->searched &&
-		strcmp(arn_of(entry), wanted->arn) != 0)
+		strcmp(arn_of(fetcher, entry), wanted->arn) != 0)
 	{
 		search_by_arn(entry);
 		return;
@@ -462,7 +465,7 @@ take_document(JobFetcher *fetcher, JobEntry *entry)
 		return;
 	/* tags are next, also where the cache has the document by then */
 	if (fetcher->spec->check_tier[SMF_TIER_DESCRIBED])
-		(void) arn_of(entry);
+		(void) arn_of(fetcher, entry);
 	check_entry(fetcher, entry, SMF_TIER_DESCRIBED);
 }
 

@@ -93,7 +93,7 @@ extern bool smf_entry_next_operation(const JobFetcher *fetcher, const JobEntry *
 									 JobOperation *operation);
 extern void smf_entry_start_call(JobFetcher *fetcher, JobEntry *entry, JobOperation operation);
 extern void smf_entry_take_answer(JobFetcher *fetcher, JobEntry *entry);
-extern void smf_entry_read_document(JobEntry *entry);
+extern void smf_entry_read_document(const JobFetcher *fetcher, JobEntry *entry);
 extern void smf_entry_take_document(JobFetcher *fetcher, JobEntry *entry);
 extern void smf_entry_take_record(JobFetcher *fetcher, JobEntry *entry);
 extern void smf_entry_drop_failure(JobEntry *entry);

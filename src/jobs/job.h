@@ -8,6 +8,7 @@
 #ifndef SMF_JOB_H
 #define SMF_JOB_H
 
+#include "aws/json.h"
 #include "jobs/cache.h"
 #include "jobs/operation.h"
 #include "jobs/progress.h"
@@ -71,6 +72,8 @@ typedef struct JobStreamSpec
 								 * check may find some that are not wanted */
 	bool		ordered;		/* the order of creation is promised to somebody */
 	bool		want_document;	/* Describe each job */
+	const JsonMembers *members; /* of documents, and SMF_FROM_SEARCH of records, that are read
+								 * (smf_document_members); NULL: all */
 	bool		want_tags;		/* list each job's tags */
 	bool		read_tags;		/* SMF_FROM_SEARCH: records' tags are read */
 	bool		tags_optional;	/* where they are denied, jobs come without */

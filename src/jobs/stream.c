@@ -444,6 +444,7 @@ begin_walk(JobStream *stream)
 	walk.query = spec->query;
 	walk.page_size = spec->fetch_size;
 	walk.ordered = spec->ordered;
+	walk.members = spec->members;
 	walk.attempts = spec->attempts;
 	walk.progress = spec->progress;
 	stream->walk = smf_walk_begin(stream->client, &walk);

@@ -317,7 +317,8 @@ open_page(JobWalk *walk)
 	JobPage    *page = palloc0(sizeof(JobPage));
 
 	page->context = context;
-	page->response = smf_document_parse(walk->call);
+	page->response = smf_document_parse_members(walk->call, searched ? walk->spec.members : NULL,
+												SMF_RECORD_DEPTH);
 	page->jobs = smf_document_list(walk->call, page->response,
 								   searched ? "Results" : "TrainingJobSummaries");
 	page->njobs = page->jobs ? JsonContainerSize(page->jobs) : 0;

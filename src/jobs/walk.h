@@ -9,6 +9,7 @@
 #define SMF_WALK_H
 
 #include "aws/call.h"
+#include "aws/json.h"
 #include "jobs/operation.h"
 #include "jobs/progress.h"
 #include "utils/jsonb.h"
@@ -20,6 +21,7 @@ typedef struct JobWalkSpec
 	JobQuery	query;			/* which jobs, in which order */
 	int			page_size;		/* jobs in a page, at most */
 	bool		ordered;		/* the order of creation is promised to somebody */
+	const JsonMembers *members; /* of Search's records, that are read; NULL: all */
 	int64	   *attempts;		/* requests sent, by JobOperation; counted up */
 	Progress   *progress;		/* where pages and their jobs are counted; NULL: nowhere */
 } JobWalkSpec;

@@ -20,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 KEY = "AKIDGENERATED0000001"
 SECRET = "secret/of+the/generated/account0000000001"
 UTC = datetime.timezone.utc
+PARTS = 2                       # queries that read all columns
 SCALARS = ("string", "integer", "long", "float", "boolean", "timestamp")
 
 
@@ -126,12 +127,32 @@ def main():
         CREATE USER MAPPING FOR CURRENT_USER SERVER generated
           OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s');
         IMPORT FOREIGN SCHEMA sagemaker FROM SERVER generated INTO public;
-        SELECT to_jsonb(j) FROM training_jobs AS j;
+        CREATE SERVER searched FOREIGN DATA WRAPPER sagemaker_fdw
+          OPTIONS (region 'us-east-1', endpoint_url '%s', scan_api 'search');
+        CREATE USER MAPPING FOR CURRENT_USER SERVER searched
+          OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s');
+        CREATE SCHEMA searched;
+        IMPORT FOREIGN SCHEMA sagemaker FROM SERVER searched INTO searched OPTIONS (attributes 'search');
+        SELECT jsonb_build_array('public', 'whole', to_jsonb(j)) FROM training_jobs AS j;
+        SELECT jsonb_build_array('searched', 'whole', to_jsonb(j)) FROM searched.training_jobs AS j;
+        SELECT format('SELECT jsonb_build_array(%%L, ''part'', to_jsonb(j)) FROM (SELECT training_job_name, %%s FROM %%s) AS j',
+                      relnamespace::regnamespace, string_agg(attname, ', '), attrelid::regclass)
+          FROM pg_attribute JOIN pg_class ON attrelid = pg_class.oid
+          WHERE relname = 'training_jobs' AND attnum > 0 AND attname NOT IN ('training_job_name', 'raw_response')
+          GROUP BY relnamespace, attrelid, attnum %% %d
+        \\gexec
         ROLLBACK;
-        """ % (url, KEY, SECRET))
-    rows = {row["training_job_name"]: row for row in map(json.loads, output.strip("\n").split("\n"))}
+        """ % (url, KEY, SECRET, url, KEY, SECRET, PARTS))
+    whole = {"public": {}, "searched": {}}
+    parts = {"public": [], "searched": []}
+    for schema, what, row in map(json.loads, output.strip("\n").split("\n")):
+        if what == "whole":
+            whole[schema][row["training_job_name"]] = row
+        else:
+            parts[schema].append(row)
+    rows = whole["public"]
 
-    print("1..%d" % (len(model) + 3))
+    print("1..%d" % (len(model) + 5))
     bad = 0
     differences = {spec["attribute"]: [] for spec in model}
     raw_differences = []
@@ -178,6 +199,15 @@ def main():
     report(len(model) + 3, compared == len(names) == len(rows) and compared > 0,
            "%d documents served are as many rows" % len(names),
            "%d rows, %d compared" % (len(rows), compared))
+    # all others are passed over then, while raw_response is made of all
+    for number, (schema, way) in enumerate((("public", "Describe"), ("searched", "Search")), len(model) + 4):
+        differing = [(row["training_job_name"], column) for row in parts[schema] for column in row
+                     if row[column] != whole[schema][row["training_job_name"]][column]]
+        columns = set().union(*parts[schema]) if parts[schema] else set()
+        report(number, not differing and len(parts[schema]) == PARTS * len(names) and len(columns) > len(model) / 2 and
+               columns == set(next(iter(whole[schema].values()))) - {"raw_response"},
+               "by %s, %d columns in %d queries are what they are in one" % (way, len(columns), PARTS),
+               "%d rows, %d values differ: %s" % (len(parts[schema]), len(differing), differing[:5]))
     sys.exit(bad != 0)
 
 

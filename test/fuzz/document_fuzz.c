@@ -2,7 +2,7 @@
  *
  * document_fuzz.c
  *		The pass over JSON from the service, before Postgres's parser sees it, and the
- *		builder that does without both.
+ *		builder that does without both, of all members or of some.
  *
  * Input: a byte that chooses the database encoding, then the text.
  *
@@ -71,13 +71,48 @@ static void
 check_build(const char *text, size_t len)
 {
 	const char *reason;
-	Jsonb	   *built = smf_json_build(text, len);
+	Jsonb	   *built = smf_json_build(text, len, NULL, 0);
 	Jsonb	   *parsed = parse_cleaned(text, len, &reason);
 
 	if (built != NULL)
 		FUZZ_CHECK(parsed != NULL && fuzz_same_json(&built->root, &parsed->root));
 	else
 		FUZZ_CHECK(parsed == NULL || may_be_left(text, len));
+}
+
+/* Is the member the same in both objects, or in neither? */
+static bool
+same_member(Jsonb *object, Jsonb *other, const JsonMember *member)
+{
+	JsonbValue	value;
+	JsonbValue	other_value;
+	bool		found = getKeyJsonValueFromContainer(&object->root, member->key, member->len, &value) != NULL;
+
+	if (found != (getKeyJsonValueFromContainer(&other->root, member->key, member->len, &other_value) != NULL))
+		return false;
+	return !found || fuzz_same_json(&JsonbValueToJsonb(&value)->root, &JsonbValueToJsonb(&other_value)->root);
+}
+
+/* Members that are read alone are what they are among all, and no other is there. */
+static void
+check_members(const char *text, size_t len)
+{
+	JsonMember	list[] = {{"TrainingJobName", 15}, {"a", 1}};
+	JsonMembers members = {lengthof(list), list};
+	Jsonb	   *whole = smf_json_build(text, len, NULL, 0);
+	Jsonb	   *built = smf_json_build(text, len, &members, 1);
+
+	if (whole == NULL)
+		return;
+	FUZZ_CHECK(built != NULL);
+	if (!JB_ROOT_IS_OBJECT(whole))
+	{
+		FUZZ_CHECK(fuzz_same_json(&built->root, &whole->root));
+		return;
+	}
+	FUZZ_CHECK(JB_ROOT_IS_OBJECT(built) && JB_ROOT_COUNT(built) <= lengthof(list));
+	for (int i = 0; i < lengthof(list); i++)
+		FUZZ_CHECK(same_member(built, whole, &list[i]));
 }
 
 static void
@@ -123,7 +158,10 @@ check(void *arg)
 
 	check_pass(text->bytes, text->len);
 	if (fuzz_encoding == PG_UTF8)
+	{
 		check_build(text->bytes, text->len);
+		check_members(text->bytes, text->len);
+	}
 	check_parse(text->bytes, text->len);
 	check_text(text->bytes, text->len);
 }

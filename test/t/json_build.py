@@ -3,7 +3,8 @@
 	json_build.py [TEXTS [SEED]]
 
 What is tested is src/aws/json_build.c, by SQL functions of a library that is made here
-(json_build_functions.c): by a table of cases, and on TEXTS texts (100,000) that are changed at random.
+(json_build_functions.c): by tables of cases, and on TEXTS texts (100,000) that are changed at random.  Where
+only some members are read, the parser is given the text with null in place of all other values.
 Run below test/with-service.
 """
 import json
@@ -28,7 +29,7 @@ TAKEN = [
     ("characters that are no ASCII", "[\"é€😀\", \"\x7f\"]".encode()),
     ("what is no character", b'["\x80\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\x00b", "\xf0\x9f\x98"]'),
     ("NUL and halves of pairs", br'["\u0000", "\ud83d", "\ude00\ud83d", "\ud83d\u0041", "\ud83d\ud83d\ude00"]'),
-    ("bytes that are none", b'["' + b"\xff" * 50 + b'", {"' + b"\xfe" * 3 + b'": 1}]'),
+    ("bytes that are none", b'["' + b"\xff" * 5 + b'", {"' + b"\xfe" * 3 + b'": 1}]'),
     ("equal keys: the last one counts", br'{"a": 1, "b": 2, "a": null, "\u0062": {"a": 1, "a": [2]}}'),
     ("keys by length, then bytes", b'{"bb": 1, "a": 2, "b": 3, "aaa": 4, "": 5, "\xc3\xa9": 6}'),
     ("thirteen keys, in jsonb's order", json.dumps({"k%02d" % i: i for i in range(13)}).encode()),
@@ -79,6 +80,33 @@ LEFT = [
 ]
 
 
+# What is read of objects at a depth, and what is built; None: it is left to Postgres's parser.
+MEMBERS = [
+    ("what is read", b'{"a": 1, "x": 2, "b": {"a": 3, "x": 4}}', 1, '{"a": 1, "b": {"a": 3, "x": 4}}'),
+    ("nothing that is there", b'{"x": 1, "y": [2]}', 1, "{}"),
+    ("objects in objects", b'{"x": {"a": 1, "x": 2}, "y": {"x": 3}}', 2, '{"x": {"a": 1}, "y": {}}'),
+    ("records in a list", b'{"Results": [{"T": {"a": 1, "x": {"a": 2}}}, {"T": {"b": 3}, "x": 4}], "N": "t"}', 4,
+     '{"N": "t", "Results": [{"T": {"a": 1}}, {"T": {"b": 3}, "x": 4}]}'),
+    ("no object at the depth", b'[1, {"x": 2}]', 4, '[1, {"x": 2}]'),
+    ("a string alone", b'"x"', 1, '"x"'),
+    ("the last of equal keys", b'{"a": 1, "x": 1, "a": 2}', 1, '{"a": 2}'),
+    ("a key with escapes", br'{"\u0061": 1, "\u0078": 2, "a\u0000": 3}', 1, '{"a": 1}'),
+    ("strings and brackets in others", br'{"x": "\"}{", "y": {"}": "]\\", "z": ["\\\""]}, "a": 1}', 1, '{"a": 1}'),
+    ("space", b' { "x" : [ 1 ] , "a" : 1 , "y" : null } ', 1, '{"a": 1}'),
+    ("what is no JSON in others", b'{"x": {1e9999,, [tru"\n"]}, "y": nonsense, "z": "\x00\xff\\q", "a": 1}', 1, '{"a": 1}'),
+    ("more than 512 levels in others", b'{"x": ' + b"[" * 10000 + b"]" * 10000 + b', "a": 1}', 1, '{"a": 1}'),
+    ("a large value in others", b'{"x": [' + b'"}", ' * 100000 + b'1], "a": 1}', 1, '{"a": 1}'),
+    ("no JSON in what is read", b'{"x": 1, "a": tru}', 1, None),
+    ("no value of others", b'{"x": , "a": 1}', 1, None),
+    ("an open string in others", b'{"a": 1, "x": "}', 1, None),
+    ("an open bracket in others", b'{"a": 1, "x": [}', 1, None),
+    ("a bracket too many in others", b'{"a": 1, "x": []]}', 1, None),
+    ("text behind a value of others", b'{"x": 1 2, "a": 1}', 1, None),
+    ("a key that is no string", b'{x: 1, "a": 1}', 1, None),
+    ("no colon", b'{"x" 1, "a": 1}', 1, None),
+]
+
+
 def literal(text):
     return "'\\x%s'::bytea" % text.hex()
 
@@ -89,6 +117,13 @@ def test_cases(session, tap):
     for title, text, parsed in LEFT:
         tap.equal(session.run("SELECT json_both(%s)" % literal(text)), ["left, " + ("parsed" if parsed else "rejected")],
                   "left to Postgres's parser: " + title)
+
+
+def test_members(session, tap):
+    for title, text, depth, built in MEMBERS:
+        tap.equal(session.run("SELECT json_members(%s, '{a,b}', %d)" % (literal(text), depth)),
+                  ["left, rejected" if built is None else "built, the same: " + built],
+                  ("left to Postgres's parser: " if built is None else "read: ") + title)
 
 
 def test_limits(session, tap):
@@ -121,22 +156,34 @@ def corpus():
 
 
 def test_changed(session, tap, texts, seed):
-    session.run("CREATE TABLE corpus AS SELECT ARRAY[%s] AS texts" % ", ".join(map(literal, corpus())))
-    answer = session.run("SELECT json_compare(texts, %d, %d) FROM corpus" % (seed, texts))
-    built, rejected = (int(part.split()[0]) for part in answer[0].split(", "))
-    tap.equal(built + rejected, texts, "both ways make the same of %d texts, seed %d: %s" % (texts, seed, answer[0]))
-    tap.ok(built > texts / 5 and rejected > texts / 5, "... of which each a fifth and more are built, and rejected", answer[0])
+    documents = corpus()
+    session.run("CREATE TABLE corpus AS SELECT ARRAY[%s] AS texts" % ", ".join(map(literal, documents)))
+    # pages of Search have records four brackets deep
+    pages = [b'{"Results": [{"TrainingJob": %s}], "NextToken": "a"}' % text for text in documents]
+    pages += [text for _, text, _, _ in MEMBERS if len(text) < 5000]
+    session.run("CREATE TABLE pages AS SELECT texts || ARRAY[%s] AS texts FROM corpus" % ", ".join(map(literal, pages)))
+    keys = sorted({"a", "b", "aa", "k01", ""}.union(*(json.loads(text) for text in documents if b"TrainingJobName" in text)))
+    for what, call in (("", "json_compare(texts, %d, %d) FROM corpus" % (seed, texts)),
+                       (" of members", "json_compare_members(texts, %d, %d, ARRAY[%s]) FROM pages"
+                        % (seed, texts, ", ".join("'%s'" % key for key in keys)))):
+        answer = session.run("SELECT " + call)
+        built, rejected = (int(part.split()[0]) for part in answer[0].split(", "))
+        tap.equal(built + rejected, texts, "both ways make the same%s of %d texts, seed %d: %s" % (what, texts, seed, answer[0]))
+        tap.ok(built > texts / 5 and rejected > texts / 5, "... of which each a fifth and more are built, and rejected", answer[0])
 
 
 def test(session, tap):
     texts = int(sys.argv[1]) if len(sys.argv) > 1 else 100000
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else SEED
     with tempfile.TemporaryDirectory(prefix="sagemaker_fdw.", dir="/tmp") as directory:
-        library = build_library(directory, "json_build", ["test/t/json_build_functions.c", "src/aws/json_build.c"])
+        library = build_library(directory, "json_build", ["test/t/json_build_functions.c", "src/aws/json_build.c", "src/aws/json_skip.c"])
         for declaration in ("json_both(bytea) RETURNS text", "json_compare(bytea[], bigint, bigint) RETURNS text",
+                            "json_members(bytea, text[], integer) RETURNS text",
+                            "json_compare_members(bytea[], bigint, bigint, text[]) RETURNS text",
                             "json_time(bytea, integer, boolean) RETURNS void"):
             session.run("CREATE FUNCTION %s LANGUAGE C STRICT AS '%s'" % (declaration, library))
         test_cases(session, tap)
+        test_members(session, tap)
         test_limits(session, tap)
         test_changed(session, tap, texts, seed)
 

@@ -20,10 +20,15 @@ PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(json_both);
 PG_FUNCTION_INFO_V1(json_compare);
+PG_FUNCTION_INFO_V1(json_members);
+PG_FUNCTION_INFO_V1(json_compare_members);
 PG_FUNCTION_INFO_V1(json_time);
 
 /* Most changes of one text. */
 #define CHANGES_MAX 4
+
+/* Deepest objects of which only some members are read. */
+#define DEPTH_MAX 4
 
 /* What is put into texts. */
 static const struct Token
@@ -55,7 +60,7 @@ static const char *
 compare(const char *text, size_t len)
 {
 	const char *reason;
-	Jsonb	   *built = smf_json_build(text, len);
+	Jsonb	   *built = smf_json_build(text, len, NULL, 0);
 	Jsonb	   *cleaned = parse_cleaned(text, len, &reason);
 
 	if (built == NULL)
@@ -75,6 +80,277 @@ json_both(PG_FUNCTION_ARGS)
 
 	PG_RETURN_TEXT_P(cstring_to_text(compare(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text))));
 }
+
+/* ----- members that are read ----- */
+
+/* A text in which values that nobody reads become null. */
+typedef struct Reducer
+{
+	const char *at;				/* what is read next */
+	const char *end;			/* behind the text */
+	const JsonMembers *members; /* that are read of objects at "depth" */
+	int			depth;
+	StringInfoData out;			/* what was read */
+} Reducer;
+
+static bool reduce_value(Reducer *reducer, int depth);
+
+static bool
+is_member(const JsonMembers *members, const char *key, int len)
+{
+	for (int i = 0; i < members->n; i++)
+	{
+		if (members->list[i].len == len && memcmp(members->list[i].key, key, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Where a value ends, byte by byte; NULL where it does not.  A backslash, wherever it stands, may take
+ * a quote or a backslash with it.
+ */
+static const char *
+end_of_value(const char *at, const char *end)
+{
+	const char *start = at;
+	bool		in_string = false;
+	int			depth = 0;
+
+	if (at < end && *at != '"' && *at != '{' && *at != '[')
+	{
+		while (at < end && (*at == '\0' || strchr(",}] \n\t\r", *at) == NULL))
+			at++;
+		return at > start ? at : NULL;
+	}
+	for (; at < end; at++)
+	{
+		if (*at == '\\')
+		{
+			if (end - at > 1 && (at[1] == '"' || at[1] == '\\'))
+				at++;
+			continue;
+		}
+		if (*at == '"')
+			in_string = !in_string;
+		else if (!in_string && (*at == '{' || *at == '['))
+			depth++;
+		else if (!in_string && (*at == '}' || *at == ']'))
+			depth--;
+		if (!in_string && depth == 0)
+			return at + 1;
+	}
+	return NULL;
+}
+
+/* Copy what is read up to there. */
+static void
+copy_to(Reducer *reducer, const char *to)
+{
+	appendBinaryStringInfo(&reducer->out, reducer->at, to - reducer->at);
+	reducer->at = to;
+}
+
+/* Copy space, and the byte if it is next. */
+static bool
+copy_byte(Reducer *reducer, char c)
+{
+	const char *at = reducer->at;
+
+	while (at < reducer->end && *at != '\0' && strchr(" \n\t\r", *at) != NULL)
+		at++;
+	copy_to(reducer, at);
+	if (c == '\0' || at == reducer->end || *at != c)
+		return false;
+	copy_to(reducer, at + 1);
+	return true;
+}
+
+/* Copy a value as it is. */
+static bool
+copy_value(Reducer *reducer)
+{
+	const char *behind = end_of_value(reducer->at, reducer->end);
+
+	if (behind != NULL)
+		copy_to(reducer, behind);
+	return behind != NULL;
+}
+
+/* Copy a key; *unread: nobody reads its value. */
+static bool
+reduce_key(Reducer *reducer, int depth, bool *unread)
+{
+	const char *start;
+	const char *reason;
+	Jsonb	   *key;
+	JsonbValue *string;
+
+	(void) copy_byte(reducer, '\0');
+	start = reducer->at;
+	if (start == reducer->end || *start != '"' || !copy_value(reducer))
+		return false;
+	*unread = false;
+	if (depth != reducer->depth)
+		return true;
+	key = parse_cleaned(start, reducer->at - start, &reason);
+	if (key == NULL)
+		return false;
+	string = getIthJsonbValueFromContainer(&key->root, 0);
+	*unread = !is_member(reducer->members, string->val.string.val, string->val.string.len);
+	return true;
+}
+
+static bool
+reduce_object(Reducer *reducer, int depth)
+{
+	if (copy_byte(reducer, '}'))
+		return true;
+	do
+	{
+		bool		unread;
+
+		if (!reduce_key(reducer, depth, &unread) || !copy_byte(reducer, ':'))
+			return false;
+		if (unread)
+		{
+			(void) copy_byte(reducer, '\0');
+			reducer->at = end_of_value(reducer->at, reducer->end);
+			if (reducer->at == NULL)
+				return false;
+			appendStringInfoString(&reducer->out, "null");
+		}
+		else if (!reduce_value(reducer, depth))
+			return false;
+	} while (copy_byte(reducer, ','));
+	return copy_byte(reducer, '}');
+}
+
+static bool
+reduce_array(Reducer *reducer, int depth)
+{
+	if (copy_byte(reducer, ']'))
+		return true;
+	do
+	{
+		if (!reduce_value(reducer, depth))
+			return false;
+	} while (copy_byte(reducer, ','));
+	return copy_byte(reducer, ']');
+}
+
+/* Copy a value within "depth" brackets; false where it is none, with whatever follows. */
+static bool
+reduce_value(Reducer *reducer, int depth)
+{
+	if (depth < reducer->depth && copy_byte(reducer, '{'))
+		return reduce_object(reducer, depth + 1);
+	if (depth < reducer->depth && copy_byte(reducer, '['))
+		return reduce_array(reducer, depth + 1);
+	(void) copy_byte(reducer, '\0');
+	return copy_value(reducer);
+}
+
+/* What Postgres's parser makes of the text, but for values that nobody reads; NULL: it rejects it. */
+static Jsonb *
+parse_reduced(const char *text, size_t len, const JsonMembers *members, int depth)
+{
+	Reducer		reducer = {.at = text, .end = text + len, .members = members, .depth = depth};
+	const char *reason;
+	Jsonb	   *parsed;
+	JsonbIterator *iterator;
+	JsonbParseState *state = NULL;
+	JsonbValue *result = NULL;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+	bool		has_value;
+	int			open = 0;
+
+	/* What is no JSON in what is read is so to the parser, too: what is behind it does not matter. */
+	initStringInfo(&reducer.out);
+	if (!reduce_value(&reducer, 0))
+		return NULL;
+	copy_to(&reducer, reducer.end);
+	parsed = parse_cleaned(reducer.out.data, reducer.out.len, &reason);
+	if (parsed == NULL)
+		return NULL;
+
+	/* Leave out what is null now, and what nobody reads. */
+	iterator = JsonbIteratorInit(&parsed->root);
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	{
+		if (token == WJB_BEGIN_ARRAY || token == WJB_BEGIN_OBJECT)
+			open++;
+		else if (token == WJB_END_ARRAY || token == WJB_END_OBJECT)
+			open--;
+		if (token == WJB_KEY && open == depth && !is_member(members, value.val.string.val, value.val.string.len))
+		{
+			(void) JsonbIteratorNext(&iterator, &value, true);
+			continue;
+		}
+		/* a scalar alone is the element of an array that is none */
+		has_value = token < WJB_BEGIN_ARRAY || (token == WJB_BEGIN_ARRAY && value.val.array.rawScalar);
+		result = pushJsonbValue(&state, token, has_value ? &value : NULL);
+	}
+	return JsonbValueToJsonb(result);
+}
+
+/* What both ways make of the members of a text that are read, in words. */
+static const char *
+compare_members(const char *text, size_t len, const JsonMembers *members, int depth)
+{
+	Jsonb	   *built = smf_json_build(text, len, members, depth);
+	Jsonb	   *parsed = parse_reduced(text, len, members, depth);
+
+	if (built == NULL)
+		return parsed == NULL ? "left, rejected" : "left, parsed";
+	if (parsed == NULL)
+		return "built, rejected";
+	if (VARSIZE(built) != VARSIZE(parsed) || memcmp(built, parsed, VARSIZE(built)) != 0)
+		return "built, not the same";
+	return "built, the same";
+}
+
+/* Those keys that are drawn, or all. */
+static JsonMembers
+members_of(ArrayType *keys, pg_prng_state *random)
+{
+	JsonMembers members = {0};
+	Datum	   *elements;
+	int			n;
+
+	deconstruct_array(keys, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	members.list = palloc(n * sizeof(JsonMember));
+	for (int i = 0; i < n; i++)
+	{
+		JsonMember *member = &members.list[members.n];
+
+		if (random != NULL && pg_prng_bool(random))
+			continue;
+		member->key = VARDATA_ANY(DatumGetTextPP(elements[i]));
+		member->len = VARSIZE_ANY_EXHDR(DatumGetTextPP(elements[i]));
+		members.n++;
+	}
+	return members;
+}
+
+/*
+ * (text bytea, keys text[], depth integer) returns text: what both ways make of the text where only these
+ * keys are read of objects at that depth, and what is built
+ */
+Datum
+json_members(PG_FUNCTION_ARGS)
+{
+	bytea	   *text = PG_GETARG_BYTEA_PP(0);
+	JsonMembers members = members_of(PG_GETARG_ARRAYTYPE_P(1), NULL);
+	int			depth = PG_GETARG_INT32(2);
+	const char *both = compare_members(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text), &members, depth);
+	Jsonb	   *built = smf_json_build(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text), &members, depth);
+
+	PG_RETURN_TEXT_P(cstring_to_text(built == NULL ? both : psprintf("%s: %s", both, JsonbToCString(NULL, &built->root, VARSIZE(built)))));
+}
+
+/* ----- texts that are changed at random ----- */
 
 /* Replace "cut" bytes at a place by others. */
 static void
@@ -129,14 +405,12 @@ change(pg_prng_state *random, StringInfo text)
 }
 
 /*
- * (texts bytea[], seed bigint, n bigint) returns text: compares the two ways on n texts that
- * are changed at random; how many were read, or an error with the first text that they differ on
+ * Compare the two ways on n texts that are changed at random, of members if there are keys: how many
+ * were read, or an error with the first text that they differ on.
  */
-Datum
-json_compare(PG_FUNCTION_ARGS)
+static char *
+compare_changed(ArrayType *array, int64 seed, int64 n, ArrayType *keys)
 {
-	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
-	int64		n = PG_GETARG_INT64(2);
 	int64		nbuilt = 0;
 	int64		nrejected = 0;
 	pg_prng_state random;
@@ -144,7 +418,7 @@ json_compare(PG_FUNCTION_ARGS)
 	int			ntexts;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "compare", ALLOCSET_DEFAULT_SIZES);
 
-	pg_prng_seed(&random, PG_GETARG_INT64(1));
+	pg_prng_seed(&random, seed);
 	deconstruct_array(array, BYTEAOID, -1, false, TYPALIGN_INT, &texts, NULL, &ntexts);
 	for (int64 i = 0; i < n; i++)
 	{
@@ -159,7 +433,14 @@ json_compare(PG_FUNCTION_ARGS)
 		appendBinaryStringInfo(&text, VARDATA_ANY(original), VARSIZE_ANY_EXHDR(original));
 		while (nchanges-- > 0)
 			change(&random, &text);
-		both = compare(text.data, text.len);
+		if (keys == NULL)
+			both = compare(text.data, text.len);
+		else
+		{
+			JsonMembers members = members_of(keys, &random);
+
+			both = compare_members(text.data, text.len, &members, 1 + draw(&random, DEPTH_MAX));
+		}
 		if (strcmp(both, "built, the same") == 0)
 			nbuilt++;
 		else if (strcmp(both, "left, rejected") == 0)
@@ -173,7 +454,23 @@ json_compare(PG_FUNCTION_ARGS)
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
-	PG_RETURN_TEXT_P(cstring_to_text(psprintf(INT64_FORMAT " built, " INT64_FORMAT " rejected", nbuilt, nrejected)));
+	return psprintf(INT64_FORMAT " built, " INT64_FORMAT " rejected", nbuilt, nrejected);
+}
+
+/* (texts bytea[], seed bigint, n bigint) returns text: see compare_changed */
+Datum
+json_compare(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(compare_changed(PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_INT64(1),
+													 PG_GETARG_INT64(2), NULL)));
+}
+
+/* (texts bytea[], seed bigint, n bigint, keys text[]) returns text: the same, of members that are drawn */
+Datum
+json_compare_members(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(compare_changed(PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_INT64(1),
+													 PG_GETARG_INT64(2), PG_GETARG_ARRAYTYPE_P(3))));
 }
 
 /* (text bytea, n integer, build boolean): reads the text n times */
@@ -186,7 +483,7 @@ json_time(PG_FUNCTION_ARGS)
 	for (int i = 0; i < PG_GETARG_INT32(1); i++)
 	{
 		if (PG_GETARG_BOOL(2))
-			pfree(smf_json_build(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text)));
+			pfree(smf_json_build(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text), NULL, 0));
 		else
 			pfree(parse_cleaned(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text), &reason));
 	}
