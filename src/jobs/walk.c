@@ -54,6 +54,8 @@ typedef struct JobPage
 	MemoryContext context;		/* all that the page holds, and the page */
 	Jsonb	   *response;
 	JsonbContainer *jobs;		/* in there; NULL: none */
+	int64		date_s;			/* the service's clock when it answered: epoch seconds; negative: not
+								 * known */
 	int			njobs;
 	int			next;			/* index of the job that is read next */
 	SeenJob    *seen;			/* its jobs, and those of before that may be listed again */
@@ -151,7 +153,7 @@ smf_walk_listed(const JobWalk *walk)
 int64
 smf_walk_date(const JobWalk *walk)
 {
-	return walk->call != NULL ? smf_call_date(walk->call) : -1;
+	return walk->reading != NULL ? walk->reading->date_s : -1;
 }
 
 /* ----- asking for pages ----- */
@@ -317,6 +319,7 @@ open_page(JobWalk *walk)
 	JobPage    *page = palloc0(sizeof(JobPage));
 
 	page->context = context;
+	page->date_s = smf_call_date(walk->call);
 	page->response = smf_document_parse_members(walk->call, searched ? walk->spec.members : NULL,
 												SMF_RECORD_DEPTH);
 	page->jobs = smf_document_list(walk->call, page->response,
