@@ -71,15 +71,19 @@ COMMENT ON FUNCTION sagemaker_spot_savings_percent(integer, integer) IS
 -- How job_charges is made of jobs (%1$s) and prices (%2$s):
 --
 --		prices --of each moment--> in force --by region, charge, type and start--+
---		jobs --groups--> parts --charges--> amounts --------------------------- +--> a row each
+--		jobs --groups--> parts --charges--> amounts ---------------------------- +--> a row each
 --
--- A price is in force from its effective date until the same SKU has a later one, or until a rate came that took
--- the place of one that was withdrawn.  Prices become stretches of time that do not overlap, so that a charge
--- meets one of them at most: with a price, or with several that differ.
+-- A meter is what is measured in a region: a charge, of an instance type.  Its prices become stretches of time that do
+-- not overlap, so that a charge meets one of them at most: with a price, or with several that differ.  A price is in
+-- force from its effective date until the same SKU has a later one, or until another took its place in the list: from
+-- that one's effective date if it is later, else from when it was first seen.
 --
 -- Amounts are products of whole numbers and decimals; the division comes last.  A volume is paid by the month, and
--- months differ in length: of a charge that lies in several, each has the part of its seconds that its time has,
--- as a fraction with 377580 = lcm(28, 29, 30, 31) times the length of the charge below it.
+-- months differ in length: of a charge that lies in several, each has the part of its seconds that its time has, as
+-- a whole number of 1 / (377580 * 86400) of a month for each second, where 377580 = lcm(28, 29, 30, 31).
+--
+-- How fast this is depends on what the planner expects: one column to join by rather than three, functions that it
+-- takes for cheap, and no aggregate for each charge.
 CREATE OR REPLACE PROCEDURE sagemaker_fdw_create_cost_views(schema text, jobs regclass, prices regclass)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -127,44 +131,67 @@ BEGIN
 	-- a row for each job, instance group and charge
 	EXECUTE format($view$
 CREATE OR REPLACE VIEW %3$I.job_charges AS
-WITH listed AS (
-	SELECT region, charge, coalesce(instance_type, '') AS type, effective_date, first_seen_at,
-		coalesce(withdrawn_at, 'infinity') AS withdrawn_at, price, currency, unit, usage_type, operation, sku, rate_code,
-		-- a type whose price says that it has disks of its own gets no volume
-		coalesce(attributes->>'storage' !~* '^EBS', false) AS has_disks
+WITH rate AS (
+	SELECT region || '/' || charge || '/' || coalesce(instance_type, '') AS meter, region, charge, instance_type, effective_date,
+		first_seen_at, coalesce(withdrawn_at, 'infinity') AS withdrawn_at, price, currency, unit, usage_type, operation, sku, rate_code,
+		attributes->>'storage' AS storage
 	  FROM %2$s
+), listed AS (
+	SELECT l.*, min(effective_date) OVER same AS begun_at, bool_or(withdrawn_at < 'infinity') OVER same AS has_changed
+	  FROM (SELECT rate.meter, NULL AS borrowed, effective_date, first_seen_at, withdrawn_at, price, currency,
+				unit, usage_type, operation, sku, rate_code FROM rate
+			UNION ALL
+			-- a charge without a rate of its own borrows one
+			SELECT wanted.meter, rate.charge || ' rate', effective_date, first_seen_at, withdrawn_at, price, currency,
+				unit, usage_type, operation, sku, rate_code
+			  FROM rate
+			  JOIN (VALUES ('spot', 'training'), ('warm pool', 'training'), ('warm pool storage', 'storage')) AS b(charge, lender)
+				ON b.lender = rate.charge
+			 CROSS JOIN LATERAL (SELECT rate.region || '/' || b.charge || '/' || coalesce(rate.instance_type, '') AS meter) AS wanted
+			 WHERE NOT EXISTS (SELECT FROM rate AS own WHERE own.meter = wanted.meter)) AS l
+	WINDOW same AS (PARTITION BY meter)
 ), moments AS (
-	SELECT region, charge, type, at AS valid_from,
-		lead(at, 1, 'infinity') OVER same AS valid_until,
-		row_number() OVER same = 1 AS is_first
-	  FROM (SELECT region, charge, type, effective_date AS at FROM listed
+	SELECT meter, at AS valid_from, lead(at, 1, 'infinity') OVER same AS valid_until, at = begun_at AS is_first
+	  FROM (SELECT meter, begun_at, effective_date AS at FROM listed
 			UNION
-			SELECT region, charge, type, first_seen_at FROM listed) AS m
-	WINDOW same AS (PARTITION BY region, charge, type ORDER BY at)
-), in_force AS (
-	SELECT DISTINCT ON (m.region, m.charge, m.type, m.valid_from)
-		m.region, m.charge, m.type, CASE WHEN m.is_first THEN '-infinity' ELSE m.valid_from END AS valid_from, m.valid_until,
-		m.is_first, m.valid_from AS known_from,
-		min(l.price) OVER same <> max(l.price) OVER same OR min(l.currency) OVER same <> max(l.currency) OVER same AS ambiguous,
-		l.effective_date, l.price, l.currency, l.unit, l.usage_type, l.operation, l.sku, l.rate_code, l.has_disks
+			SELECT meter, begun_at, first_seen_at FROM listed WHERE has_changed AND first_seen_at > begun_at
+			UNION
+			SELECT meter, begun_at, withdrawn_at FROM listed WHERE withdrawn_at > begun_at AND withdrawn_at < 'infinity') AS m
+	WINDOW same AS (PARTITION BY meter ORDER BY at)
+), begun AS (
+	SELECT l.*, m.valid_from, m.valid_until, m.is_first,
+		-- what was withdrawn counts only where nothing else was listed then
+		rank() OVER (PARTITION BY meter, m.valid_from
+			ORDER BY CASE WHEN l.withdrawn_at <= m.valid_from THEN l.withdrawn_at ELSE 'infinity' END DESC) = 1 AS counts
 	  FROM moments AS m
-	  JOIN listed AS l ON l.region = m.region AND l.charge = m.charge AND l.type = m.type AND l.effective_date <= m.valid_from
-	 WHERE NOT EXISTS (
-			SELECT FROM listed AS later
-			 WHERE later.region = l.region AND later.charge = l.charge AND later.type = l.type
-				AND later.effective_date <= m.valid_from
-				AND (later.sku = l.sku OR later.first_seen_at >= l.withdrawn_at)
-				AND (later.effective_date > l.effective_date
-					OR later.effective_date = l.effective_date AND later.first_seen_at >= l.withdrawn_at
-						AND later.first_seen_at <= m.valid_from))
-	WINDOW same AS (PARTITION BY m.region, m.charge, m.type, m.valid_from)
-	 ORDER BY m.region, m.charge, m.type, m.valid_from, l.effective_date DESC, l.rate_code
+	  JOIN listed AS l USING (meter)
+	 WHERE l.effective_date <= m.valid_from
+), in_force AS (
+	SELECT DISTINCT ON (meter, valid_from)
+		meter, CASE WHEN is_first THEN '-infinity' ELSE valid_from END AS valid_from, valid_until, begun_at,
+		min(price) OVER same <> max(price) OVER same OR min(currency) OVER same <> max(currency) OVER same AS ambiguous,
+		borrowed, effective_date, price, currency, unit, usage_type, operation, sku, rate_code
+	  FROM begun AS l
+	 WHERE counts AND NOT EXISTS (
+			-- a later one takes its place, or it will take the place of one that is not withdrawn yet
+			SELECT FROM begun AS other
+			 WHERE other.meter = l.meter AND other.valid_from = l.valid_from AND other.counts
+				AND (other.effective_date > l.effective_date AND (other.sku = l.sku OR other.first_seen_at >= l.withdrawn_at)
+					OR other.effective_date >= l.effective_date AND other.withdrawn_at <= l.first_seen_at
+						AND l.valid_from < l.first_seen_at))
+	WINDOW same AS (PARTITION BY meter, valid_from)
+	 ORDER BY meter, valid_from, effective_date DESC, rate_code
+), with_disks AS (
+	-- a type whose price says that it has disks of its own gets no volume
+	SELECT region, instance_type FROM rate WHERE instance_type IS NOT NULL GROUP BY 1, 2 HAVING bool_or(storage !~* '^EBS')
 ), job AS (
 	SELECT j.training_job_arn, j.training_job_name, j.creation_time, j.training_job_status::text AS status, j.account_id, j.region, j.tags,
 		j.training_start_time AS start_at,
 		coalesce(j.training_end_time, j.training_start_time + make_interval(secs => j.billable_time_in_seconds)) AS end_at,
 		coalesce(j.training_start_time, j.creation_time) AS priced_at,
-		coalesce(j.training_job_status::text IN ('InProgress', 'Stopping'), j.training_end_time IS NULL) AS running,
+		CASE WHEN j.training_job_status::text IN ('InProgress', 'Stopping') THEN true
+			 WHEN j.training_job_status::text IN ('Completed', 'Failed', 'Stopped', 'Deleting') THEN false
+			 ELSE j.training_end_time IS NULL END AS running,
 		coalesce(j.enable_managed_spot_training, false) AS spot,
 		j.billable_time_in_seconds AS billable_s,
 		j.resource_config AS config,
@@ -175,7 +202,12 @@ WITH listed AS (
 ), part AS (
 	SELECT job.*, groups.group_name, groups.type,
 		groups.count,
-		plan.prepaid, plan.unknown AS plan_unknown,
+		-- a plan stands in the configuration, or in the preference that was selected
+		job.config->>'TrainingPlanArn' IS NOT NULL AS has_plan,
+		job.config @? ('$.InstancePreferences[*] ? (@.InstanceType == $.SelectedInstanceType && (!exists(@.InstanceCount)'
+			' || @.InstanceCount == $.SelectedInstanceCount) && exists(@.TrainingPlanArns[*] ? (@ != null)))')::jsonpath AS preferred_with_plan,
+		job.config @? ('$.InstancePreferences[*] ? (@.InstanceType == $.SelectedInstanceType && (!exists(@.InstanceCount)'
+			' || @.InstanceCount == $.SelectedInstanceCount) && !exists(@.TrainingPlanArns[*] ? (@ != null)))')::jsonpath AS preferred_without,
 		job.start_at IS NULL AND NOT job.running AS never_started,
 		groups.type IS NULL AND job.config ? 'InstancePreferences' AS not_selected
 	  FROM job
@@ -186,61 +218,42 @@ WITH listed AS (
 			  FROM jsonb_array_elements(
 				CASE WHEN jsonb_typeof(job.config->'InstanceGroups') = 'array' AND job.config->'InstanceGroups' <> '[]'
 					 THEN job.config->'InstanceGroups'
-					 ELSE '[]'::jsonb || coalesce(job.config, '{}') END) AS g) AS groups
-	 CROSS JOIN LATERAL (
-			-- a plan stands in the configuration, or in the preference that was selected
-			SELECT job.config->>'TrainingPlanArn' IS NOT NULL OR coalesce(bool_and(p.has_plan), false) AS prepaid,
-				job.config->>'TrainingPlanArn' IS NULL AND coalesce(bool_or(p.has_plan) AND NOT bool_and(p.has_plan), false) AS unknown
-			  FROM (SELECT coalesce(jsonb_array_length(nullif(p->'TrainingPlanArns', 'null')) > 0, false) AS has_plan
-					  FROM jsonb_array_elements(
-						CASE jsonb_typeof(job.config->'InstancePreferences') WHEN 'array' THEN job.config->'InstancePreferences' ELSE '[]' END) AS p
-					 WHERE p->>'InstanceType' = job.config->>'SelectedInstanceType'
-						AND coalesce(p->>'InstanceCount', job.config->>'SelectedInstanceCount', '')
-							= coalesce(job.config->>'SelectedInstanceCount', p->>'InstanceCount', '')) AS p) AS plan
+					 ELSE '[]'::jsonb || coalesce(job.config, '{}') END) AS g
+			 -- true of each; without it the planner would expect a hundred
+			 WHERE jsonb_typeof(g) = 'object') AS groups
 ), charge AS (
-	SELECT part.*, c.charge, c.base, c.is_storage, c.is_pool, c.from_at, c.to_at,
-		CASE WHEN part.never_started AND NOT c.is_pool THEN 0 ELSE c.seconds END AS seconds
+	SELECT part.*, c.is_storage, c.is_pool,
+		CASE WHEN part.spot AND c.charge = 'training' THEN 'spot' ELSE c.charge END AS charge,
+		CASE WHEN c.is_pool THEN part.retained_s WHEN part.never_started THEN 0 ELSE part.billable_s END AS seconds,
+		CASE WHEN c.is_pool THEN part.end_at ELSE part.start_at END AS from_at,
+		CASE WHEN c.is_pool THEN part.end_at + make_interval(secs => part.retained_s::double precision) ELSE part.end_at END AS to_at
 	  FROM part
-	 CROSS JOIN LATERAL (VALUES
-		(CASE WHEN spot THEN 'spot' ELSE 'training' END, 'training', false, false, billable_s::numeric, start_at, end_at),
-		('storage', 'storage', true, false, billable_s, start_at, end_at),
-		('warm pool', 'training', false, true, retained_s, end_at, end_at + make_interval(secs => retained_s::double precision)),
-		('warm pool storage', 'storage', true, true, retained_s, end_at, end_at + make_interval(secs => retained_s::double precision))
-		) AS c(charge, base, is_storage, is_pool, seconds, from_at, to_at)
-	 WHERE (NOT c.is_storage OR volume_gb > 0) AND (NOT c.is_pool OR pool_open OR retained_s > 0)
+	 CROSS JOIN (VALUES ('training', false, false), ('storage', true, false), ('warm pool', false, true), ('warm pool storage', true, true))
+		AS c(charge, is_storage, is_pool)
+	 WHERE (NOT c.is_storage OR part.volume_gb > 0) AND (NOT c.is_pool OR part.pool_open OR part.retained_s > 0)
 ), priced AS (
-	SELECT charge.*,
-		coalesce(own.price, base.price) AS price,
-		coalesce(own.ambiguous, base.ambiguous) AS ambiguous,
-		coalesce(own.currency, base.currency) AS currency,
-		coalesce(own.unit, base.unit, CASE WHEN is_storage THEN 'GB-Mo' ELSE 'Hrs' END) AS unit,
-		coalesce(own.effective_date, base.effective_date) AS effective_date,
-		CASE WHEN own.price IS NOT NULL THEN own.usage_type ELSE base.usage_type END AS usage_type,
-		CASE WHEN own.price IS NOT NULL THEN own.operation ELSE base.operation END AS operation,
-		coalesce(own.sku, base.sku) AS sku, coalesce(own.rate_code, base.rate_code) AS rate_code,
-		CASE WHEN own.price IS NULL AND base.charge <> charge.charge THEN base.charge || ' rate'
-			 WHEN priced_at < coalesce(own.known_from, base.known_from) THEN 'earliest known'
-			 ELSE 'in force' END AS basis,
-		month.parts, month.length_s
+	SELECT charge.*, f.price, f.ambiguous, f.currency, f.effective_date, f.usage_type, f.operation, f.sku, f.rate_code,
+		coalesce(f.unit, CASE WHEN is_storage THEN 'GB-Mo' ELSE 'Hrs' END) AS unit,
+		coalesce(f.borrowed, CASE WHEN priced_at < f.begun_at THEN 'earliest known' ELSE 'in force' END) AS basis,
+		-- what there is, divided by: hours, or months by the length of each
+		CASE WHEN NOT is_storage THEN seconds * count
+			 WHEN until_month <= since_month THEN volume_gb * count * seconds
+			 ELSE volume_gb * count * seconds *
+				(((extract(year FROM until_month) - extract(year FROM since_month)) * 12
+				  + extract(month FROM until_month) - extract(month FROM since_month)) * 377580 * 86400
+				 + extract(epoch FROM until - until_month) * (377580 / extract(day FROM until_month + interval '1 month - 1 day'))
+				 - extract(epoch FROM since - since_month) * (377580 / extract(day FROM since_month + interval '1 month - 1 day')))
+			 END AS amount,
+		CASE WHEN NOT is_storage THEN 3600
+			 WHEN until_month <= since_month THEN extract(day FROM since_month + interval '1 month - 1 day') * 86400
+			 ELSE extract(epoch FROM until - since) * 377580 * 86400 END AS divisor
 	  FROM charge
-	  LEFT JOIN in_force AS own ON own.region = charge.region AND own.charge = charge.charge
-		AND own.type = CASE WHEN is_storage THEN '' ELSE charge.type END
-		AND priced_at >= own.valid_from AND priced_at < own.valid_until
-	  LEFT JOIN in_force AS base ON base.region = charge.region AND base.charge = charge.base
-		AND base.type = CASE WHEN is_storage THEN '' ELSE charge.type END
-		AND priced_at >= base.valid_from AND priced_at < base.valid_until
-	  LEFT JOIN in_force AS host ON is_storage AND host.region = charge.region AND host.charge = 'training' AND host.type = charge.type
-		AND priced_at >= host.valid_from AND priced_at < host.valid_until
-	 CROSS JOIN LATERAL (
-			-- parts / (377580 * length_s): which share of a month the charge is, by the months that it lies in
-			SELECT sum(CASE WHEN to_at > from_at
-							THEN extract(epoch FROM least(m + '1 month', to_at AT TIME ZONE 'UTC') - greatest(m, from_at AT TIME ZONE 'UTC'))
-							ELSE 1 END
-						* 377580 / (extract(epoch FROM m + '1 month' - m) / 86400)) AS parts,
-				CASE WHEN to_at > from_at THEN extract(epoch FROM to_at - from_at) ELSE 1 END AS length_s
-			  FROM generate_series(date_trunc('month', from_at AT TIME ZONE 'UTC'), to_at AT TIME ZONE 'UTC', '1 month') AS m
-			 WHERE is_storage AND (m < to_at AT TIME ZONE 'UTC' OR m = date_trunc('month', from_at AT TIME ZONE 'UTC'))) AS month
-	 WHERE NOT is_storage OR NOT coalesce(host.has_disks, false)
+	  LEFT JOIN in_force AS f ON f.meter = charge.region || '/' || charge.charge || '/' || CASE WHEN is_storage THEN '' ELSE charge.type END
+		AND priced_at >= f.valid_from AND priced_at < f.valid_until
+	  LEFT JOIN with_disks AS disks ON is_storage AND disks.region = charge.region AND disks.instance_type = charge.type
+	 CROSS JOIN LATERAL (SELECT from_at AT TIME ZONE 'UTC' AS since, to_at AT TIME ZONE 'UTC' AS until) AS utc
+	 CROSS JOIN LATERAL (SELECT date_trunc('month', since) AS since_month, date_trunc('month', until) AS until_month) AS months
+	 WHERE disks.instance_type IS NULL
 ), reasoned AS (
 	SELECT priced.*,
 		CASE WHEN never_started AND NOT is_pool THEN NULL
@@ -249,18 +262,14 @@ WITH listed AS (
 			 WHEN running THEN 'running'
 			 WHEN is_pool AND pool_open THEN 'warm pool open'
 			 WHEN seconds IS NULL THEN 'billable time not known'
-			 WHEN plan_unknown AND NOT is_storage THEN 'plan not known'
-			 WHEN prepaid AND NOT is_storage THEN 'prepaid'
+			 WHEN NOT is_storage AND (has_plan OR preferred_with_plan AND NOT preferred_without) THEN 'prepaid'
+			 WHEN seconds = 0 THEN NULL
+			 WHEN NOT is_storage AND preferred_with_plan THEN 'plan not known'
 			 WHEN ambiguous THEN 'ambiguous price'
 			 WHEN price IS NULL OR count IS NULL THEN 'no price' END AS reason,
 		CASE WHEN ambiguous THEN NULL ELSE price END AS unit_price,
-		CASE WHEN seconds = 0 THEN 0
-			 WHEN is_storage THEN volume_gb * count * seconds * parts / (length_s * 377580 * 86400)
-			 ELSE seconds * count / 3600 END AS quantity,
-		CASE WHEN seconds = 0 THEN 0
-			 WHEN ambiguous THEN NULL
-			 WHEN is_storage THEN volume_gb * count * seconds * parts * price / (length_s * 377580 * 86400)
-			 ELSE seconds * count * price / 3600 END AS cost
+		CASE WHEN seconds = 0 THEN 0 ELSE amount / divisor END AS quantity,
+		CASE WHEN seconds = 0 THEN 0 WHEN NOT ambiguous THEN amount * price / divisor END AS cost
 	  FROM priced
 )
 SELECT training_job_arn AS resource_id,
