@@ -218,6 +218,7 @@ tap queries "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top
 tap lookahead "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/lookahead.py"
 tap planning "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/planning.py"
 tap costs "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/costs.py"
+tap job_costs "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/job_costs.py"
 tap forms "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/forms.py"
 tap async "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/async.py"
 tap may_end "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/may_end.py"
