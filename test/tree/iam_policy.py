@@ -53,12 +53,18 @@ def main():
     called = sorted("sagemaker:" + name for name in re.findall(r'return "(\w+)";', body))
     check(len(called) == len(set(called)) == body.count("case "), "every operation has a name", called)
 
-    # and there are no other operations: whoever starts a call takes one of these names
+    # and there are no other operations but that of the price list: whoever starts a call takes one of these names
     for name, text in sources():
         if name == "call.c":
             continue
         for words in re.findall(r"\bsmf_call_start\(([^;]*);", text):
-            check(re.match(r"[^,]+,\s*smf_operation_name\(", words) is not None, "%s calls one of them" % name, words)
+            priced = re.match(r'[^,]+,\s*"(\w+)"', words) if name == "price_list.c" else None
+            called += ["pricing:" + priced.group(1)] if priced else []
+            check(priced is not None or re.match(r"[^,]+,\s*smf_operation_name\(", words) is not None,
+                  "%s calls one of them" % name, words)
+    called.sort()
+    check([action for action in called if action.startswith("pricing:")] == ["pricing:GetProducts"],
+          "the price list is asked by one", called)
 
     assumed = set()
     for name, text in sources():
