@@ -4,6 +4,7 @@
 #	make install            install (as root)
 #	make installcheck       test against a running server (as its superuser)
 #	make dist               sagemaker_fdw-<version>.zip from the last commit
+#	make portable           sql/portable.sql, for databases that cannot load the extension
 #
 # WERROR=1 makes warnings errors.
 
@@ -120,7 +121,7 @@ REGRESS_OPTS = --encoding=UTF8 --no-locale --launcher=test/with-service
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
 
-ifeq ($(filter clean distclean dist,$(MAKECMDGOALS)),)
+ifeq ($(filter clean distclean dist portable,$(MAKECMDGOALS)),)
 ifneq ($(shell uname -s),Linux)
 $(error only Linux is supported: what waits for the network is epoll and timerfd)
 endif
@@ -141,7 +142,7 @@ SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl openssl)
 EXTRA_CLEAN = $(EXTENSION)-$(EXTVERSION).zip
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
-ifeq ($(PGXS)$(filter clean distclean dist,$(MAKECMDGOALS)),)
+ifeq ($(PGXS)$(filter clean distclean dist portable,$(MAKECMDGOALS)),)
 $(error pg_config of PostgreSQL 15 or later is needed, with the server's headers (Debian: postgresql-server-dev-all); PG_CONFIG=... names it)
 endif
 include $(PGXS)
@@ -158,10 +159,10 @@ dist:
 		--output=$(EXTENSION)-$(EXTVERSION).zip HEAD
 
 # for databases that cannot load the extension; kept in the repository, for those who have no Postgres to build with
+PORTABLE = sql/portable.sql
 PORTABLE_PARTS = cost cost_views
 
-portable: $(PORTABLE_PARTS:%=$(srcdir)/sql/extension/%.sql)
-	{ cat $(srcdir)/sql/extension/portable.txt && echo && cat $^ | sed -e 's/@extschema@\.//g' -e 's/^CREATE FUNCTION/CREATE OR REPLACE FUNCTION/' \
-		-e 's/^CREATE PROCEDURE/CREATE OR REPLACE PROCEDURE/'; } > $(srcdir)/sql/portable.sql
-
 .PHONY: portable
+portable: $(PORTABLE_PARTS:%=sql/extension/%.sql)
+	{ cat sql/extension/portable.txt && echo && cat $^ | sed -e 's/@extschema@\.//g' -e 's/^CREATE FUNCTION/CREATE OR REPLACE FUNCTION/' \
+		-e 's/^CREATE PROCEDURE/CREATE OR REPLACE PROCEDURE/'; } > $(PORTABLE)

@@ -113,6 +113,11 @@ def check_versions(meta):
           "every script of the extension is installed")
     check(set(found(r"^SCRIPT_PARTS = (.*)$", "Makefile").split()) ^ {path.stem for path in (TOP / "sql" / "extension").glob("*.sql")},
           "and every part of the install script is in it")
+    with tempfile.TemporaryDirectory() as directory:
+        made = pathlib.Path(directory, "portable.sql")
+        subprocess.run(["make", "-s", "-C", str(TOP), "portable", "PORTABLE=%s" % made], check=True)
+        check([] if made.read_text(encoding="utf-8") == read("sql/portable.sql") else ["run make portable"],
+              "sql/portable.sql is made from its parts")
     released = {
         "META.json": meta.get("release_status", "stable") != "unstable",
         "debian/changelog": re.match(r"\S+ \(\S+\) UNRELEASED;", read("debian/changelog")) is None,
