@@ -232,6 +232,7 @@ tap refresh "$top/test/with-service" -o "--bulk 10000 --anchor $(date +%s)" /usr
 tap rights "$top/test/with-service" -o "--anchor $(date +%s)" /usr/bin/python3 -B "$top/test/t/rights.py"
 tap stats "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/stats.py"
 tap dump "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/dump.py"
+tap portable "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/portable.py"
 if installed "postgresql-$pg_version-cron"; then
 	tap cron "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/cron.py"
 elif wanted cron; then

@@ -330,6 +330,20 @@ class Block:
         self.output_lines = None
 
 
+def fences(text):
+    """(line, counted from 1, language, text) of each fence of a page, in its order."""
+    lines = text.split("\n")
+    begun = None
+    for number, line in enumerate(lines):
+        if not line.startswith("```"):
+            continue
+        if begun is None:
+            begun = number
+        else:
+            yield begun + 1, lines[begun][3:].strip(), "\n".join(lines[begun + 1:number])
+            begun = None
+
+
 def read_blocks(text):
     """The SQL blocks of a page, in its order."""
     blocks = []
