@@ -65,6 +65,7 @@ OBJS = \
 	src/jobs/timestamp.o \
 	src/jobs/trust.o \
 	src/jobs/walk.o \
+	src/aws/account.o \
 	src/aws/arn.o \
 	src/aws/call.o \
 	src/aws/call_error.o \

@@ -21,7 +21,5 @@ extern char *smf_call_outcome(const AwsCall *call, const char *reason);
 extern int	smf_call_errdetail(const AwsCall *call, const char *reason);
 smf_noreturn extern void smf_call_raise(const AwsCall *call);
 
-extern bool smf_call_means_account(const AwsCall *call);
-extern void smf_call_check_account(const AwsCall *call, const char *arn);
 
 #endif							/* SMF_CALL_ERROR_H */

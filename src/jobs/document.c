@@ -13,6 +13,7 @@
 
 #include <math.h>
 
+#include "aws/account.h"
 #include "aws/call_error.h"
 #include "compat/base.h"
 #include "compat/jobs.h"

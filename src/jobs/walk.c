@@ -27,6 +27,7 @@
  */
 #include "postgres.h"
 
+#include "aws/account.h"
 #include "aws/call_error.h"
 #include "common/hashfn.h"
 #include "compat/jobs.h"
