@@ -8,7 +8,7 @@
 CREATE EXTENSION sagemaker_fdw;
 CREATE SERVER sm FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region :'region');
 \if :{?url}
-ALTER SERVER sm OPTIONS (ADD endpoint_url :'url');
+ALTER SERVER sm OPTIONS (ADD endpoint_url :'url', ADD pricing_endpoint_url :'url');
 \endif
 CREATE USER MAPPING FOR CURRENT_USER SERVER sm
   OPTIONS (aws_access_key_id :'access_key_id', aws_secret_access_key :'secret_access_key');
@@ -37,22 +37,17 @@ SELECT training_job_status, instance_type, sum(billable_time_in_seconds)
   FROM aws.training_jobs
  GROUP BY training_job_status, instance_type;
 
-\echo 'A month''s cost by team:'
+\echo 'A month''s cost by team, by AWS''s price list:'
 \echo
-CREATE TABLE price (instance_type text PRIMARY KEY, usd_per_hour numeric);
--- examples, not AWS's prices
-INSERT INTO price VALUES ('ml.m5.large', 0.12), ('ml.m5.xlarge', 0.23), ('ml.c5.4xlarge', 0.82),
-                         ('ml.g5.2xlarge', 1.52), ('ml.p4d.24xlarge', 37.69);
+CREATE SCHEMA reports;
+CALL sagemaker_fdw_refresh_prices('reports.training_prices', server => 'sm');
+CALL sagemaker_fdw_create_cost_views('reports', jobs => 'aws.training_jobs', prices => 'reports.training_prices');
 WITH cost AS (
-  SELECT coalesce(tags->>'team', 'no team') AS team,
-         -- NULL, and not less, where a price is missing
-         CASE WHEN bool_and(usd_per_hour IS NOT NULL)
-              THEN sum(billable_time_in_seconds / 3600.0 * part.instance_count * usd_per_hour) END AS usd
-    FROM aws.training_jobs
-   CROSS JOIN LATERAL sagemaker_instance_groups(resource_config) AS part
-    LEFT JOIN price ON price.instance_type = part.instance_type
+  SELECT coalesce(tags->>'team', '(no team)') AS team, sum(list_cost) AS cost, billing_currency AS currency,
+         sum(unpriced_charges) AS unpriced_charges
+    FROM reports.job_costs
    WHERE creation_time > now() - interval '1 month'
-   GROUP BY 1)
-SELECT team, round(usd, 2) AS usd, rpad('', (60 * usd / max(usd) OVER ())::integer, '█') AS chart
+   GROUP BY team, currency)
+SELECT team, round(cost, 2) AS list_cost, currency, unpriced_charges, rpad('', (60 * cost / max(cost) OVER ())::integer, '█') AS chart
   FROM cost
- ORDER BY usd DESC NULLS LAST, team;
+ ORDER BY cost DESC NULLS LAST, team;

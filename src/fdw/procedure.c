@@ -233,7 +233,7 @@ sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("%s cannot run inside a transaction block", command),
 				 errdetail("It commits what it has done, step by step."),
-				 errhint("Send the CALL as a statement of its own, without BEGIN and without other statements.")));
+				 errhint("Send the CALL as a statement of its own, without BEGIN. Drivers that begin transactions themselves, such as psycopg, need autocommit.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 			 errmsg("%s cannot run inside a function", command),

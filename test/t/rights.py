@@ -500,7 +500,7 @@ def test_errors(session, tap):
                                                                       "HINT:  Name another target: sagemaker_fdw_refresh makes it.")),
             ("postgres", "BEGIN; " + REFRESH % ("reports.jobs", "aws.jobs", ""), ("25001", "ERROR:  sagemaker_fdw_refresh cannot run inside a transaction block",
                                                                                  "DETAIL:  It commits what it has done, step by step.",
-                                                                                 "HINT:  Send the CALL as a statement of its own, without BEGIN and without other statements.")),
+                                                                                 "HINT:  Send the CALL as a statement of its own, without BEGIN. Drivers that begin transactions themselves, such as psycopg, need autocommit.")),
             ("nobody", make % ("public.mine", "history"), ("42501", "ERROR:  permission denied for foreign server history",
                                                             "HINT:  GRANT USAGE ON FOREIGN SERVER history TO nobody.")),
             ("nobody", REFRESH % ("reports.jobs", "aws.jobs", ""), ("42501", "ERROR:  permission denied for foreign table aws.jobs_123456789012_us_east_1",
