@@ -188,8 +188,8 @@ def test_planted(session, tap):
     tap.equal(other.run("SELECT proname FROM pg_proc AS p JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e' "
                         "WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'sagemaker_fdw') AND prolang <> (SELECT oid FROM pg_language "
                         "WHERE lanname = 'c') AND prosqlbody IS NULL AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false) ORDER BY 1"),
-              ["sagemaker_fdw_create_partitioned_table", "sagemaker_fdw_name_body", "sagemaker_fdw_refresh", "sagemaker_primary_status"],
-              "every function with a body that is not parsed yet has a path of its own, but for four")
+              ["sagemaker_fdw_create_partitioned_table", "sagemaker_fdw_name_body", "sagemaker_fdw_refresh", "sagemaker_fdw_refresh_prices", "sagemaker_primary_status"],
+              "every function with a body that is not parsed yet has a path of its own, but for five")
 
     # at run time the caller's path has them before pg_catalog
     make_server(other, "history")
