@@ -256,8 +256,8 @@ WITH rate AS (
 	 WHERE disks.instance_type IS NULL
 ), reasoned AS (
 	SELECT priced.*,
-		CASE WHEN never_started AND NOT is_pool THEN NULL
-			 WHEN config IS NULL THEN 'serverless'
+		CASE WHEN config IS NULL THEN 'serverless'
+			 WHEN never_started AND NOT is_pool THEN NULL
 			 WHEN not_selected THEN 'not selected yet'
 			 WHEN running THEN 'running'
 			 WHEN is_pool AND pool_open THEN 'warm pool open'

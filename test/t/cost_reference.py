@@ -163,7 +163,7 @@ def job_charges(job, history):
             begin, until = end, end + datetime.timedelta(seconds=seconds) if end and seconds is not None else None
         reason = open_reason(job, is_pool)
         never = start is None and not running and not is_pool
-        if never:
+        if never and reason != "serverless":
             seconds, reason = 0, None
         elif reason is None and seconds is None:
             reason = "billable time not known"
