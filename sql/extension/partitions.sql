@@ -114,8 +114,11 @@ BEGIN
 		EXECUTE format('CREATE TABLE %I.%I (%s) PARTITION BY LIST (account_id)', schema_name, table_name,
 			(SELECT string_agg(format('%I %s', column_name, column_type), ', ') FROM @extschema@.sagemaker_fdw_columns()));
 	ELSE
-		-- what is missing is missing until it is added
-		EXECUTE format('LOCK TABLE ONLY %I.%I IN SHARE UPDATE EXCLUSIVE MODE', schema_name, table_name);
+		-- what is missing is missing until it is added; name and owner may have changed while AWS was asked
+		PERFORM @extschema@.sagemaker_fdw_lock_table(existing);
+		PERFORM @extschema@.sagemaker_fdw_check_partitioned(existing);
+		SELECT nspname, relname INTO schema_name, table_name
+		  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = existing;
 	END IF;
 	FOR part IN
 		SELECT s, r, a, table_name || '_' || a AS middle, table_name || '_' || a || '_' || replace(r, '-', '_') AS leaf
@@ -123,8 +126,11 @@ BEGIN
 		 ORDER BY n
 	LOOP
 		-- the account
-		middle := @extschema@.sagemaker_fdw_partition_of(format('%I.%I', schema_name, table_name)::regclass, part.a);
-		IF middle IS NULL THEN
+		middle := @extschema@.sagemaker_fdw_partition_of(
+			coalesce(existing, format('%I.%I', schema_name, table_name)::regclass), part.a);
+		IF middle IS NOT NULL THEN
+			PERFORM @extschema@.sagemaker_fdw_lock_table(middle);
+		ELSE
 			EXECUTE format($sql$
 				CREATE TABLE %1$I.%2$I PARTITION OF %1$I.%3$I FOR VALUES IN (%4$L)
 				PARTITION BY LIST (region)$sql$, schema_name, part.middle, table_name, part.a);
@@ -151,7 +157,8 @@ BEGIN
 		added := added + 1;
 	END LOOP;
 	IF existing IS NOT NULL THEN
-		RAISE NOTICE '%: % partitions added, % there already', existing, added, cardinality(part_servers) - added;
+		RAISE NOTICE '%: % added, % of those named there already', existing,
+			CASE added WHEN 1 THEN '1 partition' ELSE added || ' partitions' END, cardinality(part_servers) - added;
 	END IF;
 END;
 $$;

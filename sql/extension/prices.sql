@@ -54,6 +54,7 @@ BEGIN
 			description text,
 			attributes jsonb,
 			first_seen_at timestamptz NOT NULL,
+			last_seen_at timestamptz,
 			withdrawn_at timestamptz,
 			PRIMARY KEY (rate_code, effective_date, price, currency)
 		)$sql$, schema_name, table_name);
@@ -62,12 +63,13 @@ BEGIN
 	EXECUTE format($sql$COMMENT ON TABLE %s IS 'AWS''s prices of training jobs, now and before, kept by sagemaker_fdw_refresh_prices'$sql$, target);
 	EXECUTE format($sql$COMMENT ON COLUMN %s.effective_date IS 'when AWS says that the price began'$sql$, target);
 	EXECUTE format($sql$COMMENT ON COLUMN %s.first_seen_at IS 'when a refresh found it first'$sql$, target);
+	EXECUTE format($sql$COMMENT ON COLUMN %s.last_seen_at IS 'when a refresh found it last'$sql$, target);
 	EXECUTE format($sql$COMMENT ON COLUMN %s.withdrawn_at IS 'when a refresh found that the price list no longer has it; NULL while it does'$sql$, target);
 	RETURN target;
 END;
 $$;
 
--- Raise 42703 where a table that is there is not one for prices.
+-- Raise 42809 or 42703 where a table that is there is not one for prices.
 CREATE FUNCTION @extschema@.sagemaker_fdw_check_price_table(target regclass)
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -76,11 +78,19 @@ AS $$
 DECLARE
 	missing text;
 BEGIN
+	IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = target AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL
+			AND indnkeyatts = 4 AND (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute
+				WHERE attrelid = target AND attnum = ANY (indkey)) = '{currency, effective_date, price, rate_code}'::name[])
+		OR (SELECT relkind <> 'r' OR relpersistence <> 'p' FROM pg_class WHERE oid = target) THEN
+		RAISE EXCEPTION 'target % is not a table of prices', target USING ERRCODE = 'wrong_object_type',
+			DETAIL = 'It is not a plain, permanent table with the primary key (rate_code, effective_date, price, currency).',
+			HINT = 'Name a table that does not exist yet: it is created.';
+	END IF;
 	SELECT string_agg(format('%I %s', wanted, type), ', ' ORDER BY n) INTO missing
 	  FROM unnest('{region, charge, instance_type, usage_type, operation, price, currency, unit, effective_date, sku,
-				rate_code, description, attributes, first_seen_at, withdrawn_at}'::text[],
+				rate_code, description, attributes, first_seen_at, last_seen_at, withdrawn_at}'::text[],
 			'{text, text, text, text, text, numeric, text, text, timestamptz, text, text, text, jsonb, timestamptz,
-				timestamptz}'::text[]) WITH ORDINALITY AS c(wanted, type, n)
+				timestamptz, timestamptz}'::text[]) WITH ORDINALITY AS c(wanted, type, n)
 	 WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = target AND attname = wanted AND NOT attisdropped
 		AND atttypid = type::regtype);
 	IF missing IS NOT NULL THEN
@@ -114,11 +124,11 @@ BEGIN
 	IF target IS NULL THEN
 		target := @extschema@.sagemaker_fdw_make_price_table(name_parts, default_schema);
 	END IF;
+	-- two at once would each find the other's prices new; whose the table is counts when it is locked
+	PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
+	PERFORM @extschema@.sagemaker_fdw_lock_table(target);
 	PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
 	PERFORM @extschema@.sagemaker_fdw_check_price_table(target);
-
-	-- two at once would each find the other's prices new
-	EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
 
 	-- what is listed and not kept is new; what is kept and no longer listed, in a region that is, was withdrawn
 	EXECUTE format($sql$
@@ -126,14 +136,17 @@ BEGIN
 			SELECT DISTINCT ON (rate_code, effective_date, price, currency) *
 			  FROM @extschema@.sagemaker_training_prices($1, $2)
 			 ORDER BY rate_code, effective_date, price, currency, region
+		), known AS (
+			-- as it was before this statement
+			SELECT l.*, t.rate_code IS NULL AS is_new, t.withdrawn_at IS NOT NULL AS is_back
+			  FROM listed AS l LEFT JOIN %1$s AS t USING (rate_code, effective_date, price, currency)
 		), written AS (
 			INSERT INTO %1$s AS t (region, charge, instance_type, usage_type, operation, price, currency, unit, effective_date,
-				sku, rate_code, description, attributes, first_seen_at)
+				sku, rate_code, description, attributes, first_seen_at, last_seen_at)
 			SELECT region, charge, instance_type, usage_type, operation, price, currency, unit, effective_date,
-				sku, rate_code, description, attributes, statement_timestamp() FROM listed
-			ON CONFLICT (rate_code, effective_date, price, currency) DO UPDATE SET withdrawn_at = NULL
-			 WHERE t.withdrawn_at IS NOT NULL
-			RETURNING xmax = 0 AS inserted
+				sku, rate_code, description, attributes, statement_timestamp(), statement_timestamp() FROM listed
+			ON CONFLICT (rate_code, effective_date, price, currency)
+			   DO UPDATE SET last_seen_at = EXCLUDED.last_seen_at, withdrawn_at = NULL
 		), withdrawn AS (
 			UPDATE %1$s AS t SET withdrawn_at = statement_timestamp()
 			 WHERE t.withdrawn_at IS NULL AND t.region IN (SELECT region FROM listed)
@@ -141,17 +154,15 @@ BEGIN
 					(SELECT rate_code, effective_date, price, currency FROM listed)
 			RETURNING 1
 		)
-		SELECT (SELECT count(*) FROM listed) AS listed,
-			(SELECT count(DISTINCT region) FROM listed) AS regions,
-			(SELECT count(*) FROM written WHERE inserted) AS new,
-			(SELECT count(*) FROM written WHERE NOT inserted) AS returned,
+		SELECT (SELECT count(DISTINCT region) FROM listed) AS regions,
+			(SELECT count(*) FROM known WHERE is_new OR is_back) AS new,
+			(SELECT count(*) FROM known WHERE NOT is_new AND NOT is_back) AS unchanged,
 			(SELECT count(*) FROM withdrawn) AS withdrawn$sql$, target)
 	   INTO kept USING server, regions;
-	RAISE NOTICE 'prices in %: % new, % withdrawn, % unchanged, of %; % %', target, kept.new + kept.returned, kept.withdrawn,
-		kept.listed - kept.new - kept.returned,
+	calls := @extschema@.sagemaker_fdw_session_calls() - calls;
+	RAISE NOTICE 'prices in %: % new, % withdrawn, % unchanged, of %; %', target, kept.new, kept.withdrawn, kept.unchanged,
 		CASE kept.regions WHEN 1 THEN '1 region' ELSE kept.regions || ' regions' END,
-		@extschema@.sagemaker_fdw_session_calls() - calls,
-		CASE @extschema@.sagemaker_fdw_session_calls() - calls WHEN 1 THEN 'call' ELSE 'calls' END;
+		CASE calls WHEN 1 THEN '1 call' ELSE calls || ' calls' END;
 END;
 $$;
 

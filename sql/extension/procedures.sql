@@ -76,6 +76,13 @@ BEGIN
 END;
 $$;
 
+-- Lock a table by its number until the transaction ends.  Its name and its owner are to be asked
+-- afterwards: who owns a schema can put another table in a table's place while somebody waits.
+CREATE FUNCTION @extschema@.sagemaker_fdw_lock_table(target regclass)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+
 -- Where a table is to be made.
 CREATE FUNCTION @extschema@.sagemaker_fdw_new_table(name_parts text[], default_schema name, OUT schema_name text, OUT table_name text)
 LANGUAGE plpgsql STABLE

@@ -325,8 +325,11 @@ connection_hint(const AwsCall *call)
 		return psprintf("Check the region, the %s and the proxy_url of server \"%s\", and the network.",
 						url_option, config->server_name);
 	if (!call->client->custom_endpoint && call->client->target.network.proxy_url == NULL)
-		return psprintf("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of the foreign table, and that the database server can look up names.",
-						config->region, config->server_name);
+		return config->service->other_host != NULL ?
+			psprintf("Check that the database server can look up names, or set %s of server \"%s\" to another host of the API, such as %s.",
+					 url_option, config->server_name, config->service->other_host) :
+			psprintf("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of the foreign table, and that the database server can look up names.",
+					 config->region, config->server_name);
 	return psprintf("Check the %s and the proxy_url of server \"%s\", and that the database server can look up names.",
 					url_option, config->server_name);
 }

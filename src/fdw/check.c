@@ -115,6 +115,7 @@ guard(Check *check, GuardedStep step, void *arg)
 	/* Errors of sources of credentials are the check's result; others are not. */
 	if (error != NULL && error->sqlerrcode != ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION &&
 		error->sqlerrcode != ERRCODE_INSUFFICIENT_RESOURCES &&
+		error->sqlerrcode != ERRCODE_PROTOCOL_VIOLATION &&
 		error->sqlerrcode != ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION)
 		ReThrowError(error);
 	return error;
@@ -133,6 +134,17 @@ static void
 wait_for_call(Check *check, void *arg)
 {
 	smf_call_wait(arg);
+}
+
+/* A GuardedStep: wait for a page of prices; what else is answered is an error. */
+static void
+wait_for_prices(Check *check, void *arg)
+{
+	AwsCall    *made = arg;
+
+	smf_call_wait(made);
+	if (!smf_call_failed(made))
+		(void) smf_price_page_items(made, smf_document_parse(made));
 }
 
 /* Start a call, for the job that was listed, or else for one that does not exist. */
@@ -249,7 +261,7 @@ check_permission(Check *check, const AwsService *service, const char *operation,
 {
 	if (made == NULL)
 		put_permission(check, operation, CHECK_BAD, error_text(check->error));
-	else if (!smf_call_failed(made) || smf_job_not_found(smf_call_error(made)))
+	else if (!smf_call_failed(made) || (service == &smf_sagemaker && smf_job_not_found(smf_call_error(made))))
 		put_permission(check, operation, CHECK_GOOD, allowed);
 	else if (smf_call_denied(made))
 		put_permission(check, operation, CHECK_BAD,
@@ -381,7 +393,7 @@ check_prices(Check *check)
 		return;
 	}
 	made = smf_start_price_page(client, settings->region, NULL, 1, &check->attempts[0]);
-	check->error = guard(check, wait_for_call, made);
+	check->error = guard(check, wait_for_prices, made);
 	check_permission(check, &smf_price_list, "GetProducts", check->error ? NULL : made,
 					 psprintf("allowed, by %s", smf_client_url(client)));
 }

@@ -40,6 +40,7 @@ extern PGDLLEXPORT Datum sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_refresh_lock(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_refresh_lock_name(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_refresh_lock_tables(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum sagemaker_fdw_lock_table(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_refresh_hold(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum sagemaker_fdw_refresh_resume(PG_FUNCTION_ARGS);
 
@@ -49,6 +50,7 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_refuse_transaction);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_lock);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_lock_name);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_lock_tables);
+PG_FUNCTION_INFO_V1(sagemaker_fdw_lock_table);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_hold);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_resume);
 
@@ -351,6 +353,21 @@ sagemaker_fdw_refresh_lock_tables(PG_FUNCTION_ARGS)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_TABLE, get_rel_name(leaf));
 	lock_table(leaf, AccessShareLock);
 	lock_table(target, RowExclusiveLock);
+	PG_RETURN_VOID();
+}
+
+/*
+ * sagemaker_fdw_lock_table(target regclass)
+ *		Lock a table by its OID until the transaction ends, so that one transaction at a time
+ *		changes it, for a role that may write it.  Whoever locks by name and waits may get
+ *		another table, which has taken that name meanwhile.  What its name is, and whose it is,
+ *		is to be asked afterwards.
+ */
+Datum
+sagemaker_fdw_lock_table(PG_FUNCTION_ARGS)
+{
+	check_target(PG_GETARG_OID(0));
+	lock_table(PG_GETARG_OID(0), ShareUpdateExclusiveLock);
 	PG_RETURN_VOID();
 }
 

@@ -18,12 +18,15 @@
 
 #include "aws/call_error.h"
 #include "aws/json.h"
+#include "common/hashfn.h"
 #include "jobs/document.h"
 #include "jobs/price_list.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
+#include "utils/hsearch.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -45,9 +48,21 @@ struct PriceWalk
 	bool		done;
 
 	/* in the context, forgotten when the walk begins anew */
-	List	   *tokens;			/* char *, the next page's last; NIL before the first page */
+	char	   *token;			/* asks for the next page; NULL: the first */
+	HTAB	   *seen;			/* hashes of tokens, and of rates with their currencies */
+	int64		nitems;			/* that could be read */
 	PriceFindings findings;
 };
+
+/* What all rates of an item have in common. */
+typedef struct PriceItem
+{
+	const char *sku;
+	const char *operation;		/* may be NULL */
+	PriceFacts	facts;			/* without description and unit */
+	JsonbValue	attributes;		/* an object */
+	Jsonb	   *kept_attributes;	/* a copy in the walk's memory; NULL: none was needed */
+} PriceItem;
 
 static bool
 no_such_thing(const AwsError *error)
@@ -127,7 +142,7 @@ token_gone(const PriceWalk *walk)
 {
 	const char *code = smf_call_error(walk->call)->code;
 
-	return walk->tokens != NIL && code != NULL &&
+	return walk->token != NULL && code != NULL &&
 		(strncmp(code, "ExpiredNextToken", strlen("ExpiredNextToken")) == 0 ||
 		 strncmp(code, "InvalidNextToken", strlen("InvalidNextToken")) == 0);
 }
@@ -138,7 +153,9 @@ restart(PriceWalk *walk)
 {
 	drop_call(walk);
 	walk->nrestarts++;
-	walk->tokens = NIL;
+	walk->token = NULL;
+	walk->seen = NULL;
+	walk->nitems = 0;
 	memset(&walk->findings, 0, sizeof(PriceFindings));
 	MemoryContextReset(walk->context);
 }
@@ -203,20 +220,25 @@ read_time(const char *text, TimestampTz *result)
 	return tm2timestamp(&tm, 0, &tz, result) == 0;
 }
 
-/* Has the rate come before, with the same item on another page? */
+/*
+ * Have these two strings come together before?  They have from now on.  Hashes of 64 bits
+ * stand for them, which are long, many and not ours.
+ */
 static bool
-is_known(const PriceWalk *walk, const PriceRate *rate)
+came_before(PriceWalk *walk, const char *first, const char *second)
 {
-	ListCell   *lc;
+	uint64		key = hash_combine64(hash_bytes_extended((const unsigned char *) first, strlen(first), 0),
+									 hash_bytes_extended((const unsigned char *) second, strlen(second), 1));
+	bool		found;
 
-	foreach(lc, walk->findings.rates)
+	if (walk->seen == NULL)
 	{
-		const PriceRate *other = lfirst(lc);
+		HASHCTL		info = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64), .hcxt = walk->context};
 
-		if (strcmp(other->rate_code, rate->rate_code) == 0 && strcmp(other->currency, rate->currency) == 0)
-			return true;
+		walk->seen = hash_create("sagemaker_fdw prices", 1024, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
-	return false;
+	hash_search(walk->seen, &key, HASH_ENTER, &found);
+	return found;
 }
 
 /* A copy in the walk's memory; NULL is none. */
@@ -228,14 +250,17 @@ keep_string(const char *string)
 
 /* Keep a copy of a rate that has come for the first time. */
 static void
-keep_rate(PriceWalk *walk, const PriceRate *rate, JsonbValue *attributes)
+keep_rate(PriceWalk *walk, const PriceRate *rate, PriceItem *item)
 {
 	MemoryContext old;
 	PriceRate  *kept;
 
-	if (is_known(walk, rate))
+	/* an item may be on two pages */
+	if (came_before(walk, rate->rate_code, rate->currency))
 		return;
 	old = MemoryContextSwitchTo(walk->context);
+	if (item->kept_attributes == NULL)
+		item->kept_attributes = JsonbValueToJsonb(&item->attributes);
 	kept = palloc(sizeof(PriceRate));
 	*kept = *rate;
 	kept->instance_type = keep_string(rate->instance_type);
@@ -247,50 +272,36 @@ keep_rate(PriceWalk *walk, const PriceRate *rate, JsonbValue *attributes)
 	kept->sku = keep_string(rate->sku);
 	kept->rate_code = keep_string(rate->rate_code);
 	kept->description = keep_string(rate->description);
-	kept->attributes = JsonbValueToJsonb(attributes);
+	kept->attributes = item->kept_attributes;
 	walk->findings.rates = lappend(walk->findings.rates, kept);
 	MemoryContextSwitchTo(old);
 }
 
 /* Read one dimension of a term: a rate in each currency, if they are for training. */
 static void
-read_dimension(PriceWalk *walk, const char *sku, JsonbValue *attributes, JsonbContainer *dimension,
-			   TimestampTz effective_date)
+read_dimension(PriceWalk *walk, PriceItem *item, JsonbContainer *dimension, TimestampTz effective_date)
 {
-	JsonbContainer *product = attributes->val.binary.data;
-	PriceFacts	facts = {
-		.usage_type = string_member(product, "usagetype"),
-		.instance_name = string_member(product, "instanceName"),
-		.instance_type = string_member(product, "instanceType"),
-		.component = string_member(product, "component"),
-		.plato_type = string_member(product, "platoinstancetype"),
-		.location_type = string_member(product, "locationType"),
-		.description = string_member(dimension, "description"),
-		.unit = string_member(dimension, "unit")
-	};
+	PriceFacts	facts = item->facts;
+	PriceRate	rate = {.usage_type = facts.usage_type, .operation = item->operation, .sku = item->sku,
+	.effective_date = effective_date};
 	char		type[SMF_PRICE_TYPE_SIZE];
-	PriceRate	rate = {
-		.charge = smf_price_classify(&facts, type),
-		.instance_type = type[0] != '\0' ? type : NULL,
-		.usage_type = facts.usage_type,
-		.operation = string_member(product, "operation"),
-		.unit = facts.unit,
-		.effective_date = effective_date,
-		.sku = sku,
-		.rate_code = string_member(dimension, "rateCode"),
-		.description = facts.description
-	};
 	JsonbValue	value;
 	JsonbContainer *prices = object_member(dimension, "pricePerUnit", &value);
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 
 	/* Is it for training, and whole? */
+	CHECK_FOR_INTERRUPTS();
+	facts.description = rate.description = string_member(dimension, "description");
+	facts.unit = rate.unit = string_member(dimension, "unit");
+	rate.charge = smf_price_classify(&facts, type);
+	rate.instance_type = type[0] != '\0' ? type : NULL;
 	if (rate.charge == SMF_PRICE_NOT_FOR_TRAINING)
 	{
 		walk->findings.nothers++;
 		return;
 	}
+	rate.rate_code = string_member(dimension, "rateCode");
 	if (rate.rate_code == NULL || prices == NULL)
 	{
 		walk->findings.nunreadable++;
@@ -307,7 +318,7 @@ read_dimension(PriceWalk *walk, const char *sku, JsonbValue *attributes, JsonbCo
 			continue;
 		rate.price = pnstrdup(value.val.string.val, value.val.string.len);
 		if (smf_price_positive(rate.price))
-			keep_rate(walk, &rate, attributes);
+			keep_rate(walk, &rate, item);
 	}
 }
 
@@ -333,25 +344,46 @@ newest_term(JsonbContainer *terms, TimestampTz now, TimestampTz *newest)
 	return found;
 }
 
-/* Read an item: the rates of its newest term that is in force. */
-static void
-read_item(PriceWalk *walk, JsonbContainer *item)
+/* What all rates of an item have in common; false where it is not one. */
+static bool
+read_product(JsonbContainer *object, PriceItem *item)
 {
 	JsonbValue	value;
-	JsonbValue	attributes;
-	JsonbContainer *product = object_member(item, "product", &value);
-	JsonbContainer *terms = object_member(object_member(item, "terms", &value), "OnDemand", &value);
+	JsonbContainer *product = object_member(object, "product", &value);
+	JsonbContainer *attributes = object_member(product, "attributes", &item->attributes);
+
+	item->kept_attributes = NULL;
+	if (attributes == NULL)
+		return false;
+	item->sku = string_member(product, "sku");
+	item->operation = string_member(attributes, "operation");
+	memset(&item->facts, 0, sizeof(PriceFacts));
+	item->facts.usage_type = string_member(attributes, "usagetype");
+	item->facts.instance_name = string_member(attributes, "instanceName");
+	item->facts.instance_type = string_member(attributes, "instanceType");
+	item->facts.component = string_member(attributes, "component");
+	item->facts.plato_type = string_member(attributes, "platoinstancetype");
+	item->facts.location_type = string_member(attributes, "locationType");
+	return item->sku != NULL;
+}
+
+/* Read an item: the rates of its newest term that is in force. */
+static void
+read_item(PriceWalk *walk, JsonbContainer *object)
+{
+	JsonbValue	value;
+	JsonbContainer *terms = object_member(object_member(object, "terms", &value), "OnDemand", &value);
+	PriceItem	item;
 	TimestampTz newest;
-	char	   *sku;
 	JsonbIterator *of_terms;
 
 	/* Without a term it has no price. */
-	if (product == NULL || object_member(product, "attributes", &attributes) == NULL ||
-		(sku = string_member(product, "sku")) == NULL)
+	if (!read_product(object, &item))
 	{
 		walk->findings.nunreadable++;
 		return;
 	}
+	walk->nitems++;
 	if (terms == NULL || !newest_term(terms, GetCurrentTimestamp(), &newest))
 		return;
 
@@ -369,7 +401,7 @@ read_item(PriceWalk *walk, JsonbContainer *item)
 			continue;
 		of_dimensions = JsonbIteratorInit(dimensions);
 		while (next_object(&of_dimensions, &value))
-			read_dimension(walk, sku, &attributes, value.val.binary.data, newest);
+			read_dimension(walk, &item, value.val.binary.data, newest);
 	}
 }
 
@@ -377,14 +409,19 @@ read_item(PriceWalk *walk, JsonbContainer *item)
 static void
 read_items(PriceWalk *walk, JsonbContainer *strings)
 {
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw price item", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
 	int			n = JsonContainerSize(strings);
 
 	for (int i = 0; i < n; i++)
 	{
-		JsonbValue *string = getIthJsonbValueFromContainer(strings, i);
+		JsonbValue *string;
 		Jsonb	   *item = NULL;
 		const char *reason;
 
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(context);
+		string = getIthJsonbValueFromContainer(strings, i);
 		if (string->type == jbvString)
 		{
 			char	   *text = pnstrdup(string->val.string.val, string->val.string.len);
@@ -397,6 +434,41 @@ read_items(PriceWalk *walk, JsonbContainer *strings)
 		else
 			read_item(walk, &item->root);
 	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+/*
+ * Raise 08P01 where most of what has come is not what items are: prices that are not there
+ * would seem to be withdrawn.
+ */
+static void
+check_items(const PriceWalk *walk)
+{
+	if (walk->findings.nunreadable > walk->nitems)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("most items of GetProducts cannot be read"),
+				 smf_call_errdetail(walk->call, psprintf(INT64_FORMAT " of " INT64_FORMAT, walk->findings.nunreadable,
+														 walk->findings.nunreadable + walk->nitems))));
+}
+
+/*
+ * smf_price_page_items
+ *		The strings of a page that has come; raises 08P01 where it has none: what is only
+ *		empty says so.
+ */
+JsonbContainer *
+smf_price_page_items(const AwsCall *call, Jsonb *response)
+{
+	JsonbContainer *strings = smf_document_array(call, response, "PriceList");
+
+	if (strings == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("response of GetProducts lacks PriceList"),
+				 smf_call_errdetail(call, NULL)));
+	return strings;
 }
 
 /* Read the page that has come, and remember the token of the next; false when it was the last. */
@@ -407,31 +479,26 @@ read_page(PriceWalk *walk)
 	MemoryContext old = MemoryContextSwitchTo(page);
 	int			nbefore = list_length(walk->findings.rates);
 	Jsonb	   *response = smf_document_parse(walk->call);
-	JsonbContainer *strings = smf_document_array(walk->call, response, "PriceList");
+	JsonbContainer *strings = smf_price_page_items(walk->call, response);
 	char	   *token = smf_document_next_token(walk->call, response);
-	ListCell   *lc;
 
-	if (strings != NULL)
-		read_items(walk, strings);
+	read_items(walk, strings);
 	smf_call_count_rows(walk->call, list_length(walk->findings.rates) - nbefore);
 
 	/* A token that comes twice would let the walk go round for ever. */
-	if (token != NULL)
-	{
-		foreach(lc, walk->tokens)
-		{
-			if (strcmp(lfirst(lc), token) == 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_PROTOCOL_VIOLATION),
-						 errmsg("pages of GetProducts repeat"),
-						 smf_call_errdetail(walk->call, "a NextToken came twice")));
-		}
-		MemoryContextSwitchTo(walk->context);
-		walk->tokens = lappend(walk->tokens, pstrdup(token));
-	}
+	if (token != NULL && came_before(walk, "NextToken", token))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("pages of GetProducts repeat"),
+				 smf_call_errdetail(walk->call, "a NextToken came twice")));
+	if (walk->token != NULL)
+		pfree(walk->token);
+	walk->token = token ? MemoryContextStrdup(walk->context, token) : NULL;
+	if (token == NULL)
+		check_items(walk);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(page);
-	return token != NULL;
+	return walk->token != NULL;
 }
 
 /*
@@ -447,7 +514,7 @@ smf_price_walk_move(PriceWalk *walk)
 	while (!walk->done)
 	{
 		if (walk->call == NULL)
-			walk->call = smf_start_price_page(walk->client, walk->region, walk->tokens ? llast(walk->tokens) : NULL,
+			walk->call = smf_start_price_page(walk->client, walk->region, walk->token,
 											  PAGE_SIZE, &walk->attempts);
 		if (!smf_call_done(walk->call))
 			return false;

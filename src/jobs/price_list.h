@@ -45,6 +45,7 @@ extern const AwsTopic smf_price_topic;
 
 extern AwsCall *smf_start_price_page(AwsClient *client, const char *region, const char *token, int size,
 									 int64 *attempts);
+extern JsonbContainer *smf_price_page_items(const AwsCall *call, Jsonb *response);
 extern PriceWalk *smf_price_walk_begin(AwsClient *client, const char *region);
 extern bool smf_price_walk_move(PriceWalk *walk);
 extern const PriceFindings *smf_price_walk_findings(const PriceWalk *walk);

@@ -109,6 +109,13 @@ def test_check_server(tap, world, server):
               ((True, "the credentials belong to account 123456789012"), asked), "a role's account is known without STS's word for it")
     session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (DROP role_arn)")
 
+    # an answer that is no list of prices allows nothing
+    fault(kind="body", operation="GetProducts", body="<html>log in</html>", content_type="text/html", times=0)
+    rows = check_rows(session)
+    tap.equal({name: ok for name, (ok, _) in rows.items() if not ok}, {PRICES: False}, "a web page in place of prices")
+    tap.ok(rows[PRICES][1].startswith("response of GetProducts is not valid JSON."), "... is said to be none", rows[PRICES])
+    control("clear", b"")
+
     # what is not known without a list is not said to be allowed
     fault(**denied(operation="ListTrainingJobs", message="no"))
     rows = check_rows(session)

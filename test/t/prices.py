@@ -253,7 +253,7 @@ def test_targets(session, tap):
     control("calls")
     session.run("CREATE TABLE reports.other (region text)")
     state, lines = failure(session, call % "'reports.other'")
-    tap.equal((state, lines[0], lines[-1]), ("42703", "ERROR:  target reports.other is not a table of prices",
+    tap.equal((state, lines[0], lines[-1]), ("42809", "ERROR:  target reports.other is not a table of prices",
                                              "HINT:  Name a table that does not exist yet: it is created."), "another table")
     tap.equal(failure(session, call % "NULL")[0], "22004", "no target")
     tap.equal(failure(session, call % "'nowhere.prices'")[0], "3F000", "a schema that there is not")
@@ -264,10 +264,68 @@ def test_targets(session, tap):
     session.run("DROP TABLE reports.lure; DROP ROLE thief")
 
 
+def page(items, token=""):
+    """A page of the list as a fault's body."""
+    return {"FormatVersion": "aws_v1", "PriceList": items, "NextToken": token}
+
+
+def item(number, dimensions):
+    """An item with so many training rates."""
+    sku = "SKU%d" % number
+    return json.dumps({
+        "product": {"sku": sku, "attributes": {"usagetype": "USE1-Train:ml.m5.large", "regionCode": "us-east-1"}},
+        "terms": {"OnDemand": {"t": {"effectiveDate": "2024-01-01T00:00:00Z", "priceDimensions": {
+            str(n): {"unit": "Hrs", "rateCode": "%s.t.%d" % (sku, n), "description": "x", "pricePerUnit": {"USD": "0.5"}}
+            for n in range(dimensions)}}}}})
+
+
+def test_odd_pages(session, tap):
+    """What is no page of prices is an error, and no price is withdrawn for it."""
+    call = "CALL sagemaker_fdw_refresh_prices('reports.training_prices', 'sm')"
+    before = session.run(KEPT)
+    for body, message in (({"FormatVersion": "aws_v1"}, "response of GetProducts lacks PriceList"),
+                          ({"PriceList": None, "NextToken": ""}, "response of GetProducts lacks PriceList"),
+                          ({"PriceList": {}}, "response of GetProducts has a PriceList that is not a list"),
+                          (page(['{"cut'] * 5000), "most items of GetProducts cannot be read")):
+        fault(kind="body", operation="GetProducts", body=body, skip=4, times=1)
+        state, lines = failure(session, call)
+        tap.equal((state, lines[0], session.run(KEPT)), ("08P01", "ERROR:  " + message, before), message)
+    control("clear", b"")
+    session.run("ALTER SERVER sm OPTIONS (ADD max_response_size '64MB')")
+    many = "SELECT count(*), count(DISTINCT rate_code) FROM sagemaker_training_prices('sm')"
+    fault(kind="body", operation="GetProducts", body=page([item(1, 100000)]), times=1)
+    tap.equal(session.run(many), ["100000|100000"], "100,000 rates of an item")
+    control("clear", b"")
+    session.run("ALTER SERVER sm OPTIONS (DROP max_response_size)")
+    fault(kind="body", operation="GetProducts", body=page([item(1, 1)], "again"), times=3)
+    state, lines = failure(session, "SELECT * FROM sagemaker_training_prices('sm')")
+    tap.equal((state, lines[0]), ("08P01", "ERROR:  pages of GetProducts repeat"), "a token that comes twice")
+    control("clear", b"")
+
+
+def test_stand_in(session, tap):
+    """Who owns a schema cannot put a table of his own in the place of one that a refresh waits for."""
+    session.run("CREATE ROLE mallory; CREATE SCHEMA lent; ALTER SCHEMA lent OWNER TO mallory; GRANT CREATE ON DATABASE %s TO mallory; "
+                "CREATE TABLE lent.p (LIKE reports.training_prices INCLUDING ALL)" % session.database)
+    holder, other = Session(session.database), Session(session.database)
+    holder.run("BEGIN; LOCK TABLE lent.p")
+    session.send("CALL sagemaker_fdw_refresh_prices('lent.p', 'sm')")
+    other.run("SET ROLE mallory")
+    wait_for(lambda: other.run("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'lent.p'::regclass") == ["1"], "the refresh waits")
+    other.run("ALTER SCHEMA lent RENAME TO moved; CREATE SCHEMA lent; CREATE TABLE lent.p (region text)")
+    holder.run("ROLLBACK")
+    tap.equal(session.receive()[1], "00000", "a refresh whose target's schema is renamed while it waits")
+    tap.equal(session.run("SELECT (SELECT count(*) FROM moved.p), (SELECT count(*) FROM lent.p)"),
+              ["%d|0" % len(expected(["us-east-1"]))], "... writes the table that was meant")
+    holder.close()
+    other.close()
+    session.run("DROP SCHEMA lent, moved CASCADE; DROP OWNED BY mallory; DROP ROLE mallory")
+
+
 def test(session, tap):
     make_server(session, "sm", pricing_endpoint_url=URL)
     for part in (test_rates, test_at_once, test_regions, test_refused, test_tokens, test_pace, test_cancel, test_rights, test_kept,
-                 test_kept_whole, test_targets):
+                 test_kept_whole, test_targets, test_odd_pages, test_stand_in):
         part(session, tap)
     make_server(session, "tls", pricing_endpoint_url=TLS_URL, ca_bundle=os.environ["SAGEMAKER_FDW_TEST_CA"])
     tap.equal(len(rates(session, "tls", ["us-east-1"])), len(expected(["us-east-1"])), "over TLS")

@@ -155,7 +155,7 @@ def test_added_partitions(session, tap, make):
     session.run("ALTER FOREIGN TABLE aws.later_123456789012_us_east_1 OPTIONS (ADD fetch_size '50'); SET client_min_messages = notice; "
                 "CREATE TABLE later_oids AS SELECT relid::oid AS oid FROM pg_partition_tree('aws.later')")
     first = at(own, "us-east-1").replace("}", ",fetch_size=50}")
-    notice = "NOTICE:  aws.later: %d partitions added, %d there already"
+    notice = "NOTICE:  aws.later: %d partitions added, %d of those named there already"
     for arguments, told, expected, title in [
             (("ARRAY['history']", ", regions => ARRAY['us-east-1', 'eu-west-1']"), (1, 1), [at(own, "eu-west-1"), first], "a region that is new is added"),
             (("ARRAY['history', 'bulk']", ", regions => ARRAY['us-east-1']"), (1, 1), [at(own, "eu-west-1"), first, at(other, "us-east-1")],
@@ -171,10 +171,10 @@ def test_added_partitions(session, tap, make):
                   "... and the rest is as it was")
     tap.equal(session.run("SELECT count(*) FROM later_oids JOIN pg_class USING (oid)"), ["3"], "no partition that was there was made again")
     session.run("SET search_path = aws, public")
-    tap.equal(session.run(make % ("later", "ARRAY['history']", ", regions => ARRAY['us-west-2']")), ["NOTICE:  aws.later: 1 partitions added, 0 there already"],
+    tap.equal(session.run(make % ("later", "ARRAY['history']", ", regions => ARRAY['us-west-2']")), ["NOTICE:  aws.later: 1 partition added, 0 of those named there already"],
               "a name without a schema is found by search_path")
     session.run("SET search_path = public, aws")
-    tap.equal(session.run(make % ("later", "ARRAY['history']", ", regions => ARRAY['eu-west-2']")), ["NOTICE:  aws.later: 1 partitions added, 0 there already"],
+    tap.equal(session.run(make % ("later", "ARRAY['history']", ", regions => ARRAY['eu-west-2']")), ["NOTICE:  aws.later: 1 partition added, 0 of those named there already"],
               "... and its partitions stand beside it")
     tap.equal(session.run("SELECT relnamespace::regnamespace, count(*) FROM pg_partition_tree('aws.later') JOIN pg_class ON oid = relid GROUP BY 1"), ["aws|10"],
               "... in its schema")
