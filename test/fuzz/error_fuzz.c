@@ -68,6 +68,7 @@ not_found(const AwsError *error)
 	return false;
 }
 
+static const AwsService service = {.signing_name = "service", .url_option = "endpoint_url"};
 static const AwsTopic topic = {.noun = "thing", .limit_hint = "Ask less.", .not_found = not_found};
 
 /* Read the error, and raise it. */
@@ -119,6 +120,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_encoding = (there & 16) != 0 ? PG_LATIN1 : PG_UTF8;
 	client.config.server_name = "server";
 	client.config.topic = &topic;
+	client.config.service = &service;
 	client.config.region = "us-east-1";
 	answer.body = (const char *) input.at;
 	answer.body_len = input.left;

@@ -339,7 +339,7 @@ def test_doctor(tap, world, server):
     fault(**broken(operation="ContainerCredentials"))
     lines, state = session.ask("SELECT check_name, ok FROM sagemaker_fdw_check_server('sm') WHERE ok IS NOT TRUE")
     tap.equal((state, lines), ("00000", ["permission DescribeTrainingJob|f", "permission Search|",
-                                         "permission ListTrainingJobsForHyperParameterTuningJob|", "permission ListTags|", "sts|"]),
+                                         "permission ListTrainingJobsForHyperParameterTuningJob|", "permission ListTags|", "sts|", "permission GetProducts|"]),
               "keys that are refused after the first call: nothing is tried without others")
     tap.equal(calls_for_credentials("ContainerCredentials") - before, 3, "... send it to their source once, which is tried three times")
     control("clear", b"")
@@ -352,7 +352,8 @@ def test_doctor(tap, world, server):
     lines, state = session.ask("SELECT check_name, detail FROM sagemaker_fdw_check_server('sm') WHERE ok IS NOT TRUE")
     tap.equal((state, [line for line in lines if line.startswith("permission")][1:]),
               ("00000", [name + "|not tried: AWS refuses the credentials" for name in PERMISSIONS[1:-1]]
-               + ["permission ListTags|not tried: ListTrainingJobs fails, and so there is no job to list the tags of"]),
+               + ["permission ListTags|not tried: ListTrainingJobs fails, and so there is no job to list the tags of",
+                  "permission GetProducts|not tried: AWS refuses the credentials"]),
               "keys that AWS refuses are tried once")
     control("clear", b"")
 

@@ -818,7 +818,7 @@ class Schedule:
             lambda: [Step("SELECT sagemaker_describe_training_job('%s', %s)->>'TrainingJobName'" % (server["name"], quoted(name)),
                           "rows", "SELECT %s" % quoted(name), Calls(jobs=1)) for name in [self.random.choice(names)]] if names else [],
             lambda: [Step("SELECT count(*) > 3 FROM sagemaker_fdw_check_server('%s')" % server["name"], "rows", "SELECT true",
-                          Calls(pages=5, jobs=5, tags=5, searches=5), True)],
+                          Calls(pages=5, jobs=5, tags=5, searches=5, failing=1), True)],
             lambda: [Step("SELECT sagemaker_fdw_account_id('%s')" % server["name"], "rows", "SELECT %s" % quoted(server["place"].account))])()
 
     def statement_role(self):
