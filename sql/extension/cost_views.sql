@@ -27,7 +27,12 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $procedure$
 DECLARE
+	job_columns CONSTANT text[] := '{training_job_arn, training_job_name, training_job_status, account_id, region, creation_time,
+		training_start_time, training_end_time, billable_time_in_seconds, enable_managed_spot_training, resource_config, warm_pool_status, tags}';
+	price_columns CONSTANT text[] := '{region, charge, instance_type, usage_type, operation, price, currency, unit, effective_date, sku,
+		rate_code, attributes, first_seen_at, withdrawn_at}';
 	missing text;
+	obstacle record;
 BEGIN
 	-- what the views are to be made of, and where
 	IF schema IS NULL OR jobs IS NULL OR prices IS NULL THEN
@@ -41,9 +46,8 @@ BEGIN
 		RAISE EXCEPTION 'permission denied for schema %', schema USING ERRCODE = 'insufficient_privilege',
 			HINT = format('GRANT CREATE ON SCHEMA %I TO %I; or let a role that has it make the views.', schema, current_user);
 	END IF;
-	SELECT string_agg(format('%I %s', wanted, type), ', ' ORDER BY n) INTO missing
-	  FROM unnest('{training_job_arn, training_job_name, training_job_status, account_id, region, creation_time, training_start_time,
-				training_end_time, billable_time_in_seconds, enable_managed_spot_training, resource_config, warm_pool_status, tags}'::text[],
+	SELECT string_agg(concat_ws(' ', quote_ident(wanted), type), ', ' ORDER BY n) INTO missing
+	  FROM unnest(job_columns,
 			'{text, text, NULL, text, text, timestamptz, timestamptz, timestamptz, integer, boolean, jsonb, jsonb, jsonb}'::text[])
 			WITH ORDINALITY AS c(wanted, type, n)
 	 WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = jobs AND attname = wanted AND NOT attisdropped
@@ -53,9 +57,8 @@ BEGIN
 			DETAIL = format('Columns that are missing, or of another type: %s.', missing),
 			HINT = 'Name a table that IMPORT FOREIGN SCHEMA, sagemaker_fdw_create_partitioned_table or sagemaker_fdw_refresh made.';
 	END IF;
-	SELECT string_agg(format('%I %s', wanted, type), ', ' ORDER BY n) INTO missing
-	  FROM unnest('{region, charge, instance_type, usage_type, operation, price, currency, unit, effective_date, sku, rate_code,
-				attributes, first_seen_at, withdrawn_at}'::text[],
+	SELECT string_agg(concat_ws(' ', quote_ident(wanted), type), ', ' ORDER BY n) INTO missing
+	  FROM unnest(price_columns,
 			'{text, text, text, text, text, numeric, text, text, timestamptz, text, text, jsonb, timestamptz, timestamptz}'::text[])
 			WITH ORDINALITY AS c(wanted, type, n)
 	 WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = prices AND attname = wanted AND NOT attisdropped
@@ -66,8 +69,33 @@ BEGIN
 			HINT = 'Name a table that sagemaker_fdw_refresh_prices keeps.';
 	END IF;
 
-	-- a row for each job, instance group and charge
-	EXECUTE format($view$
+	-- the views read both tables with the rights of their owner
+	SELECT string_agg(DISTINCT format('%s', attrelid::regclass), ', ') INTO missing
+	  FROM pg_attribute
+	 WHERE (attrelid = jobs AND attname = ANY (job_columns) OR attrelid = prices AND attname = ANY (price_columns))
+		AND NOT has_column_privilege(attrelid, attnum, 'SELECT');
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION 'permission denied for %', missing USING ERRCODE = 'insufficient_privilege',
+			DETAIL = format('Role "%s" lacks SELECT.', current_user),
+			HINT = format('GRANT SELECT ON %s TO %I;', missing, current_user);
+	END IF;
+
+	-- what has their names already
+	SELECT format('%I.%I', schema, c.relname) AS name, c.relkind = 'v' AS is_view, pg_get_userbyid(c.relowner) AS owner INTO obstacle
+	  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	 WHERE n.nspname = schema AND c.relname IN ('job_charges', 'job_costs') AND (c.relkind <> 'v' OR NOT pg_has_role(c.relowner, 'USAGE'))
+	 ORDER BY c.relname LIMIT 1;
+	IF FOUND AND NOT obstacle.is_view THEN
+		RAISE EXCEPTION '% is not a view', obstacle.name USING ERRCODE = 'wrong_object_type',
+			HINT = 'Rename it, or name another schema.';
+	ELSIF FOUND THEN
+		RAISE EXCEPTION 'view % belongs to role "%"', obstacle.name, obstacle.owner USING ERRCODE = 'insufficient_privilege',
+			HINT = format('Let that role call, or have it run: DROP VIEW IF EXISTS %1$I.job_costs, %1$I.job_charges;', schema);
+	END IF;
+
+	BEGIN
+		-- a row for each job, instance group and charge
+		EXECUTE format($view$
 CREATE OR REPLACE VIEW %3$I.job_charges AS
 WITH rate AS (
 	SELECT region || '/' || charge || '/' || coalesce(instance_type, '') AS meter, region, charge, instance_type, effective_date,
@@ -237,8 +265,8 @@ SELECT training_job_arn AS resource_id,
 	creation_time
   FROM reasoned$view$, jobs, prices, schema);
 
-	-- a row for each job
-	EXECUTE format($view$
+		-- a row for each job
+		EXECUTE format($view$
 CREATE OR REPLACE VIEW %1$I.job_costs AS
 SELECT resource_id,
 	sub_account_id,
@@ -262,6 +290,12 @@ SELECT resource_id,
   FROM %1$I.job_charges
  -- a name, and so an ARN, can be used again
  GROUP BY resource_id, creation_time, sub_account_id, region_id, training_job_name, training_job_status, tags$view$, schema);
+	EXCEPTION WHEN invalid_table_definition THEN
+		-- a view is replaced only by one that has its columns
+		RAISE EXCEPTION 'views in schema "%" have other columns', schema USING ERRCODE = 'invalid_table_definition',
+			DETAIL = format('%s.', SQLERRM),
+			HINT = format('DROP VIEW IF EXISTS %1$I.job_costs, %1$I.job_charges; and call again. Grants on them are lost.', schema);
+	END;
 END;
 $procedure$;
 

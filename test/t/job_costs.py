@@ -346,13 +346,23 @@ def test_calls(session, tap):
 
 
 def test_rights(session, tap):
-    def state(sql, role=None):
+    def complaint(sql, role=None):
+        """SQLSTATE, and the lines of the error."""
         if role:
             session.run("SET ROLE " + role)
         lines, sqlstate = session.ask(sql)
         if role:
             session.run("RESET ROLE")
-        return sqlstate, lines[0] if sqlstate != "00000" else ""
+        return sqlstate, lines if sqlstate != "00000" else []
+
+    def state(sql, role=None):
+        sqlstate, lines = complaint(sql, role)
+        return sqlstate, lines[0] if lines else ""
+
+    def without_context(sql, role=None):
+        """SQLSTATE, and error, detail and hint."""
+        sqlstate, lines = complaint(sql, role)
+        return sqlstate, *[line for line in lines if line.startswith(("ERROR:", "DETAIL:", "HINT:"))]
 
     make = "CALL sagemaker_fdw_create_cost_views('%s', jobs => '%s', prices => '%s')"
     jobs, rates = "reports.training_jobs", "reports.training_prices"
@@ -363,21 +373,47 @@ def test_rights(session, tap):
         tap.equal(state("SELECT count(*) FROM reports.job_costs", "costs_reader")[0], "00000", "who may read the view needs no right on the tables")
         tap.equal(state("SELECT count(*) FROM reports.training_jobs", "costs_reader")[0], "42501", "... and has none")
         tap.equal(state(make % ("theirs", jobs, rates), "costs_maker"), ("42501", "ERROR:  permission denied for schema theirs"), "a schema without the right CREATE")
-        session.run("GRANT USAGE, CREATE ON SCHEMA theirs TO costs_maker")
+        session.run("GRANT USAGE, CREATE ON SCHEMA theirs TO costs_maker; REVOKE SELECT ON reports.training_prices FROM costs_maker; "
+                    "GRANT SELECT (region, price) ON reports.training_prices TO costs_maker")
+        tap.equal(without_context(make % ("theirs", jobs, rates), "costs_maker"),
+                  ("42501", "ERROR:  permission denied for reports.training_prices",
+                   'DETAIL:  Role "costs_maker" lacks SELECT.',
+                   "HINT:  GRANT SELECT ON reports.training_prices TO costs_maker;"), "prices without the right SELECT")
+        session.run("REVOKE SELECT ON reports.training_jobs FROM costs_maker")
+        tap.equal(state(make % ("theirs", jobs, rates), "costs_maker")[1],
+                  "ERROR:  permission denied for reports.training_jobs, reports.training_prices", "... and jobs")
+        # what the views read is enough
+        session.run("GRANT SELECT ON reports.training_jobs TO costs_maker; GRANT SELECT (region, charge, instance_type, usage_type, operation, price, "
+                    "currency, unit, effective_date, sku, rate_code, attributes, first_seen_at, withdrawn_at) ON reports.training_prices TO costs_maker")
         for turn in ("made", "made again"):
             tap.equal(state(make % ("theirs", jobs, rates), "costs_maker")[0], "00000", "views are %s" % turn)
         tap.equal(session.run("SELECT DISTINCT viewowner FROM pg_views WHERE schemaname = 'theirs'"), ["costs_maker"], "... and belong to the caller")
-        session.run("ALTER VIEW theirs.job_charges OWNER TO CURRENT_USER")
-        tap.equal(state(make % ("theirs", jobs, rates), "costs_maker"), ("42501", "ERROR:  must be owner of view job_charges"), "another role's view is not replaced")
-        session.run("DROP VIEW theirs.job_costs, theirs.job_charges; CREATE TABLE theirs.job_charges (); CREATE VIEW theirs.job_costs AS SELECT 1")
-        tap.equal(state(make % ("theirs", jobs, rates)), ("42809", 'ERROR:  "job_charges" is not a view'), "nor is a table of that name")
+        drop = "DROP VIEW IF EXISTS theirs.job_costs, theirs.job_charges;"
+        for view in ("job_charges", "job_costs"):
+            session.run("ALTER VIEW theirs.%s OWNER TO costs_reader" % view)
+            tap.equal(without_context(make % ("theirs", jobs, rates), "costs_maker"),
+                      ("42501", 'ERROR:  view theirs.%s belongs to role "costs_reader"' % view, "HINT:  Let that role call, or have it run: " + drop),
+                      "another role's view is not replaced: %s" % view)
+            session.run("GRANT costs_reader TO costs_maker")
+            tap.equal(state(make % ("theirs", jobs, rates), "costs_maker")[0], "00000", "... one of a role whose rights the caller has is")
+            session.run("REVOKE costs_reader FROM costs_maker; ALTER VIEW theirs.%s OWNER TO costs_maker" % view)
+        session.run("DROP VIEW theirs.job_costs, theirs.job_charges; CREATE TABLE theirs.job_charges (); CREATE VIEW theirs.job_costs AS SELECT 1 AS one")
+        tap.equal(without_context(make % ("theirs", jobs, rates)),
+                  ("42809", "ERROR:  theirs.job_charges is not a view", "HINT:  Rename it, or name another schema."), "nor is a table of that name")
         session.run("DROP TABLE theirs.job_charges")
-        tap.equal(state(make % ("theirs", jobs, rates))[0], "42P16", "nor a view of another shape")
+        tap.equal(without_context(make % ("theirs", jobs, rates)),
+                  ("42P16", 'ERROR:  views in schema "theirs" have other columns',
+                   'DETAIL:  cannot change name of view column "one" to "resource_id".',
+                   "HINT:  %s and call again. Grants on them are lost." % drop), "nor a view of another shape")
         tap.equal(session.run("SELECT count(*) FROM pg_views WHERE viewname = 'job_charges' AND schemaname = 'theirs'"), ["0"], "... and no view is left behind")
         tap.equal(state(make % ("nowhere", jobs, rates)), ("3F000", 'ERROR:  schema "nowhere" does not exist'), "a schema that is missing")
         for wrong, line in (((rates, rates), "ERROR:  reports.training_prices is not a table of training jobs"),
                             ((jobs, jobs), "ERROR:  reports.training_jobs is not a table of prices")):
             tap.equal(state(make % ("theirs", *wrong)), ("42703", line), line[len("ERROR:  "):])
+        session.run("CREATE TABLE theirs.jobs AS SELECT * FROM reports.training_jobs; "
+                    "ALTER TABLE theirs.jobs DROP training_job_status, ALTER tags TYPE text")
+        tap.equal(without_context(make % ("theirs", "theirs.jobs", rates))[2],
+                  "DETAIL:  Columns that are missing, or of another type: training_job_status, tags jsonb.", "what is wrong with it is named")
         tap.equal(state(make % ("theirs", jobs, rates + "_")), ("42P01", 'ERROR:  relation "reports.training_prices_" does not exist'), "a table that is missing")
         tap.equal(state("CALL sagemaker_fdw_create_cost_views(NULL, '%s', '%s')" % (jobs, rates))[0], "22004", "no schema at all")
         # prices into somebody else's table
