@@ -61,9 +61,9 @@ def fences(path, heading, language):
 def set_up(tap, hub, managed):
     """Both sides, as the page has it."""
     page = TOP / "doc/operations.md"
-    for sql in (PREPARE, "CREATE ROLE grafana LOGIN;"):
+    for sql in (PREPARE, "CREATE ROLE grafana LOGIN; CREATE ROLE scheduler LOGIN;"):
         hub.must(sql)
-        managed.must(sql)
+    managed.must(PREPARE)
     for sql in (FRONT_PAGE, COSTS, docs.grants("grafana"), *fences(page, HEADING, "sql")):
         hub.must(sql)
 
@@ -142,6 +142,25 @@ def test_changes(tap, hub, managed):
                   "psql:<stdin>:1: ERROR:  42501", "and the dashboard's role does not read the prices themselves")
 
 
+def test_status(tap, hub, managed):
+    """A partition that was not read for two hours, and one that is forgotten."""
+    page = TOP / "doc/operations.md"
+    copy, = [sql for sql in fences(page, HEADING, "sql") if "INSERT INTO reports.refresh_status" in sql]
+    alert, = [sql for sql in fences(page, "Monitoring", "sql") if "s.last_success_at AS behind" in sql]
+    tap.equal((hub.rows(alert), managed.rows(alert)), ("", ""), "the page's alert is silent on both sides")
+    hub.must("UPDATE sagemaker_fdw.sagemaker_fdw_refresh_state SET last_success_at = '2025-06-30 10:00Z' WHERE region = 'eu-west-1'")
+    hub.must(copy)
+    wait_for(lambda: managed.rows(alert), "the status arrives", 60)
+    tap.equal((hub.rows(alert), managed.rows(alert)), ("sm|eu-west-1|02:00:00||",) * 2, "it names a partition that was not read for two hours")
+    hub.must("SELECT sagemaker_fdw_refresh_forget('reports.training_jobs', 'sm', 'eu-west-1')")
+    hub.must(copy)
+    regions = "SELECT target, string_agg(region, ' ') FROM sagemaker_fdw_refresh_status GROUP BY target"
+    wait_for(lambda: managed.rows(alert) == "", "the status arrives", 60)
+    tap.equal((hub.rows(regions), managed.rows(regions)), ("reports.training_jobs|us-east-1",) * 2, "one that is forgotten leaves the copy, too")
+    for place in (hub, managed):
+        tap.equal(place.rows(alert.replace("reports.training_jobs", "reports.other_jobs")), "||||", "a table that was never refreshed is named")
+
+
 def main():
     tap = Tap()
     with contextlib.ExitStack() as places:
@@ -156,6 +175,7 @@ def main():
             test_reports(tap, hub, managed)
             test_dashboard(tap, hub, managed)
             test_changes(tap, hub, managed)
+            test_status(tap, hub, managed)
         except Died as problem:
             tap.ok(False, "every session answers", problem)
     tap.end()

@@ -155,15 +155,15 @@ def test_added_partitions(session, tap, make):
     session.run("ALTER FOREIGN TABLE aws.later_123456789012_us_east_1 OPTIONS (ADD fetch_size '50'); SET client_min_messages = notice; "
                 "CREATE TABLE later_oids AS SELECT relid::oid AS oid FROM pg_partition_tree('aws.later')")
     first = at(own, "us-east-1").replace("}", ",fetch_size=50}")
-    notice = "NOTICE:  aws.later: %d partitions added, %d of those named there already"
+    notice = "NOTICE:  aws.later: %s added, %d of those named there already"
     for arguments, told, expected, title in [
-            (("ARRAY['history']", ", regions => ARRAY['us-east-1', 'eu-west-1']"), (1, 1), [at(own, "eu-west-1"), first], "a region that is new is added"),
-            (("ARRAY['history', 'bulk']", ", regions => ARRAY['us-east-1']"), (1, 1), [at(own, "eu-west-1"), first, at(other, "us-east-1")],
+            (("ARRAY['history']", ", regions => ARRAY['us-east-1', 'eu-west-1']"), ("1 partition", 1), [at(own, "eu-west-1"), first], "a region that is new is added"),
+            (("ARRAY['history', 'bulk']", ", regions => ARRAY['us-east-1']"), ("1 partition", 1), [at(own, "eu-west-1"), first, at(other, "us-east-1")],
              "... and an account"),
-            (("ARRAY['bulk']", ", regions => ARRAY['eu-west-1', 'us-west-2']"), (2, 0),
+            (("ARRAY['bulk']", ", regions => ARRAY['eu-west-1', 'us-west-2']"), ("2 partitions", 0),
              [at(own, "eu-west-1"), first, at(other, "eu-west-1"), at(other, "us-east-1"), at(other, "us-west-2")],
              "... and regions of one account alone"),
-            (("ARRAY['history', 'bulk']", ""), (0, 2),
+            (("ARRAY['history', 'bulk']", ""), ("0 partitions", 2),
              [at(own, "eu-west-1"), first, at(other, "eu-west-1"), at(other, "us-east-1"), at(other, "us-west-2")], "... and nothing where nothing is missing")]:
         tap.equal(session.run(make % ("aws.later", *arguments)), [notice % told], "%s %s" % (title, arguments))
         lines = session.run(tree)

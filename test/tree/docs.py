@@ -78,9 +78,6 @@ CALL sagemaker_fdw_create_cost_views('reports', jobs => 'reports.training_jobs',
 
 # The servers of two accounts.
 TWO_ACCOUNTS = FRONT_PAGE + """
-CREATE SERVER prod FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1');
-CREATE USER MAPPING FOR CURRENT_USER SERVER prod
-  OPTIONS (aws_access_key_id '...', aws_secret_access_key '...');
 CREATE SERVER research FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1');
 CREATE USER MAPPING FOR CURRENT_USER SERVER research
   OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s');
@@ -578,9 +575,12 @@ def test_roles(tap, database):
             ("analyst", "SELECT count(*) FROM aws.training_jobs", "300"),
             ("scheduler", "CALL sagemaker_fdw_refresh('reports.training_jobs', 'aws.all_jobs', since => '2020-01-01')", ""),
             ("scheduler", "CALL sagemaker_fdw_refresh('reports.new_jobs', 'aws.all_jobs', since => '2020-01-01')", ""),
-            ("scheduler", "CALL sagemaker_fdw_refresh_prices('reports.training_prices', server => 'prod')", ""),
+            ("scheduler", "CALL sagemaker_fdw_refresh_prices('reports.training_prices', server => 'sm')", ""),
             ("scheduler", "CALL sagemaker_fdw_refresh_prices('reports.new_prices', server => 'research')", ""),
-            ("scheduler", "CALL sagemaker_fdw_create_cost_views('reports', jobs => 'reports.new_jobs', prices => 'reports.new_prices')", "42501"),
+            ("scheduler", "CALL sagemaker_fdw_create_cost_views('reports', jobs => 'reports.training_jobs', prices => 'reports.training_prices')", ""),
+            ("scheduler", "SELECT count(*) > 0 FROM sagemaker_fdw_check_server('sm') WHERE ok", "t"),
+            ("analyst", "SELECT FROM sagemaker_fdw_check_server('sm')", "42501"),
+            ("scheduler", "SELECT count(*) FROM reports.job_costs WHERE list_cost > 0", "313"),
             ("grafana", "SELECT count(*) FROM reports.training_jobs", "340"),
             ("grafana", "SELECT count(*) FROM reports.job_costs WHERE list_cost > 0", "313"),
             ("grafana", "SELECT count(*) FROM sagemaker_fdw_refresh_status", "5"),
