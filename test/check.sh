@@ -188,6 +188,10 @@ beside check_server "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/ch
 beside renewal "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/renewal.py"
 beside waiting "$top/test/with-service" -o "--bulk 5000" /usr/bin/python3 -B "$top/test/t/waiting.py"
 beside schedules "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/schedules.py" --schedules 120 --jobs 3
+beside job_costs "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/job_costs.py"
+beside forms "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/forms.py"
+beside prices "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/prices.py"
+beside portable "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/portable.py"
 start_beside
 for program in sigv4_test endpoint_test expiry_test retry_test rate_test session_name_test price_test json_skip_test; do
 	tap "$program" "$unit/build/$program"
@@ -218,21 +222,17 @@ tap queries "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top
 tap lookahead "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/lookahead.py"
 tap planning "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/planning.py"
 tap costs "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/costs.py"
-tap job_costs "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/job_costs.py"
-tap forms "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/forms.py"
 tap async "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/async.py"
 tap may_end "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/may_end.py"
 tap faults "$top/test/with-service" -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py"
 tap change "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/change.py"
 tap rate "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/rate.py"
-tap prices "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/prices.py"
 tap check_search "$top/test/with-service" -o "--bulk 1000" /usr/bin/python3 -B "$top/test/t/check_search.py"
 tap cancel "$top/test/with-service" -o "--bulk 1000000" /usr/bin/python3 -B "$top/test/t/cancel.py"
 tap refresh "$top/test/with-service" -o "--bulk 10000 --anchor $(date +%s)" /usr/bin/python3 -B "$top/test/t/refresh.py"
 tap rights "$top/test/with-service" -o "--anchor $(date +%s)" /usr/bin/python3 -B "$top/test/t/rights.py"
 tap stats "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/stats.py"
 tap dump "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/dump.py"
-tap portable "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/portable.py"
 if installed "postgresql-$pg_version-cron"; then
 	tap cron "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/cron.py"
 elif wanted cron; then
