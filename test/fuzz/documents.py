@@ -406,9 +406,10 @@ class Run:
             lines, state, rows = result
             expected = expected_rows(body, name)
             if state == "00000":
-                good = rows in expected
+                # a table that does not read the whole document does not see what is no JSON in the rest of it
+                good = rows in expected or (i % 2 == 1 and not expected and rows == 1)
             elif not expected:
-                good = state == "08P01"
+                good = state == "08P01" or (i % 2 == 1 and state in SERVICE_STATES | TYPE_STATES)
             elif "is not valid JSON" in lines[0]:
                 good = may_be_refused(body)
             else:
