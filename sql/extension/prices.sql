@@ -28,13 +28,8 @@ DECLARE
 	table_name text;
 	target regclass;
 BEGIN
-	SELECT n.schema_name, n.table_name INTO schema_name, table_name
-	  FROM @extschema@.sagemaker_fdw_new_table(name_parts, default_schema) AS n;
-	IF NOT @extschema@.sagemaker_fdw_refresh_lock_name(schema_name::name, table_name::name) THEN
-		RAISE EXCEPTION 'a refresh of "%" is already under way', table_name USING ERRCODE = 'lock_not_available';
-	END IF;
-	-- who had the lock before may have made it
-	target := to_regclass(format('%I.%I', schema_name, table_name));
+	SELECT n.schema_name, n.table_name, n.existing INTO schema_name, table_name, target
+	  FROM @extschema@.sagemaker_fdw_claim_table(name_parts, default_schema) AS n;
 	IF target IS NOT NULL THEN
 		RETURN target;
 	END IF;
@@ -138,8 +133,8 @@ BEGIN
 			 ORDER BY rate_code, effective_date, price, currency, region
 		), known AS (
 			-- as it was before this statement
-			SELECT l.*, t.rate_code IS NULL AS is_new, t.withdrawn_at IS NOT NULL AS is_back
-			  FROM listed AS l LEFT JOIN %1$s AS t USING (rate_code, effective_date, price, currency)
+			SELECT t.rate_code IS NULL AS is_new, t.withdrawn_at IS NOT NULL AS is_back
+			  FROM listed LEFT JOIN %1$s AS t USING (rate_code, effective_date, price, currency)
 		), written AS (
 			INSERT INTO %1$s AS t (region, charge, instance_type, usage_type, operation, price, currency, unit, effective_date,
 				sku, rate_code, description, attributes, first_seen_at, last_seen_at)

@@ -109,3 +109,20 @@ BEGIN
 	END IF;
 END;
 $$;
+
+-- Where a table is to be made that a refresh keeps, for one transaction at a time; "existing" is the table
+-- where another one has made it meanwhile.
+CREATE FUNCTION @extschema@.sagemaker_fdw_claim_table(name_parts text[], default_schema name, OUT schema_name text, OUT table_name text,
+	OUT existing regclass)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	SELECT n.schema_name, n.table_name INTO schema_name, table_name
+	  FROM @extschema@.sagemaker_fdw_new_table(name_parts, default_schema) AS n;
+	IF NOT @extschema@.sagemaker_fdw_refresh_lock_name(schema_name::name, table_name::name) THEN
+		RAISE EXCEPTION 'a refresh of "%" is already under way', table_name USING ERRCODE = 'lock_not_available';
+	END IF;
+	existing := to_regclass(format('%I.%I', schema_name, table_name));
+END;
+$$;

@@ -129,13 +129,8 @@ DECLARE
 	table_name text;
 	target regclass;
 BEGIN
-	SELECT n.schema_name, n.table_name INTO schema_name, table_name
-	  FROM @extschema@.sagemaker_fdw_new_table(name_parts, default_schema) AS n;
-	IF NOT @extschema@.sagemaker_fdw_refresh_lock_name(schema_name::name, table_name::name) THEN
-		RAISE EXCEPTION 'a refresh of "%" is already under way', table_name USING ERRCODE = 'lock_not_available';
-	END IF;
-	-- who had the lock before may have made it
-	target := to_regclass(format('%I.%I', schema_name, table_name));
+	SELECT n.schema_name, n.table_name, n.existing INTO schema_name, table_name, target
+	  FROM @extschema@.sagemaker_fdw_claim_table(name_parts, default_schema) AS n;
 	IF target IS NOT NULL THEN
 		RETURN target;
 	END IF;

@@ -376,7 +376,7 @@ check_prices(Check *check)
 {
 	const SmfSettings *settings = check->settings;
 	AwsClient  *client;
-	AwsCall    *made = NULL;
+	AwsCall    *made;
 
 	if (is_pointless(check, "GetProducts"))
 		return;

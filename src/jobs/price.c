@@ -75,15 +75,7 @@ take_attribute_type(const char *text, char type[SMF_PRICE_TYPE_SIZE])
 		return false;
 	len = strlen(text);
 	if (len > strlen(suffix) && strcasecmp(text + len - strlen(suffix), suffix) == 0)
-	{
-		char		bare[SMF_PRICE_TYPE_SIZE];
-
 		len -= strlen(suffix);
-		if (len >= sizeof(bare))
-			return false;
-		snprintf(bare, sizeof(bare), "%.*s", (int) len, text);
-		return take_type(bare, len, type);
-	}
 	return take_type(text, len, type);
 }
 
