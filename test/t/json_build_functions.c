@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "../unit/value_end.h"
 #include "aws/json.c"
 #include "common/pg_prng.h"
 #include "fmgr.h"
@@ -104,43 +105,6 @@ is_member(const JsonMembers *members, const char *key, int len)
 			return true;
 	}
 	return false;
-}
-
-/*
- * Where a value ends, byte by byte; NULL where it does not.  A backslash, wherever it stands, may take
- * a quote or a backslash with it.
- */
-static const char *
-end_of_value(const char *at, const char *end)
-{
-	const char *start = at;
-	bool		in_string = false;
-	int			depth = 0;
-
-	if (at < end && *at != '"' && *at != '{' && *at != '[')
-	{
-		while (at < end && (*at == '\0' || strchr(",}] \n\t\r", *at) == NULL))
-			at++;
-		return at > start ? at : NULL;
-	}
-	for (; at < end; at++)
-	{
-		if (*at == '\\')
-		{
-			if (end - at > 1 && (at[1] == '"' || at[1] == '\\'))
-				at++;
-			continue;
-		}
-		if (*at == '"')
-			in_string = !in_string;
-		else if (!in_string && (*at == '{' || *at == '['))
-			depth++;
-		else if (!in_string && (*at == '}' || *at == ']'))
-			depth--;
-		if (!in_string && depth == 0)
-			return at + 1;
-	}
-	return NULL;
 }
 
 /* Copy what is read up to there. */

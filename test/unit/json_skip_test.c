@@ -13,6 +13,7 @@
 #include "aws/json_block.h"
 #include "aws/json_skip.h"
 #include "tap.h"
+#include "value_end.h"
 
 #define LENGTH(array) ((int) (sizeof(array) / sizeof((array)[0])))
 
@@ -52,43 +53,6 @@ static const struct
 	{"a word", "null", true},
 	{"what is no value", "\x01\x80#", true}
 };
-
-/*
- * Where a value ends, byte by byte; NULL where it does not.  A backslash, wherever it stands, may take
- * a quote or a backslash with it.
- */
-static const char *
-end_of_value(const char *at, const char *end)
-{
-	const char *start = at;
-	bool		in_string = false;
-	int			depth = 0;
-
-	if (at < end && *at != '"' && *at != '{' && *at != '[')
-	{
-		while (at < end && strchr(",}] \n\t\r", *at) == NULL)
-			at++;
-		return at > start ? at : NULL;
-	}
-	for (; at < end; at++)
-	{
-		if (*at == '\\')
-		{
-			if (end - at > 1 && (at[1] == '"' || at[1] == '\\'))
-				at++;
-			continue;
-		}
-		if (*at == '"')
-			in_string = !in_string;
-		else if (!in_string && (*at == '{' || *at == '['))
-			depth++;
-		else if (!in_string && (*at == '}' || *at == ']'))
-			depth--;
-		if (!in_string && depth == 0)
-			return at + 1;
-	}
-	return NULL;
-}
 
 /* A text that may be read up to its last byte, and "shift" bytes behind where memory begins. */
 static char *
