@@ -32,6 +32,9 @@
 /* Seconds that the clocks may differ: AWS refuses signatures from 300 on. */
 #define CLOCK_SKEW_MAX_S 60
 
+/* Attempts a call: whoever tries a server does not wait for minutes. */
+#define ATTEMPTS_MAX 4
+
 /* The name of a job that most likely does not exist. */
 #define NO_JOB "sagemaker-fdw-check"
 
@@ -47,7 +50,8 @@ typedef struct Check
 	Oid			userid;			/* the role that calls are made for */
 	AwsClient  *client;			/* NULL: there are no credentials */
 	ErrorData  *error;			/* why there are no credentials, once that is known; NULL */
-	bool		refused;		/* AWS does not accept the credentials */
+	const char *untried;		/* why nothing else is tried; NULL: it is */
+	int64		latency_us;		/* of the first call */
 	int64		attempts[SMF_JOB_OPERATIONS];	/* that its calls have taken; of no interest here */
 	char	   *job_name;		/* of some job; NULL: there is none, or it is not known */
 	char	   *job_arn;
@@ -136,15 +140,34 @@ wait_for_call(Check *check, void *arg)
 	smf_call_wait(arg);
 }
 
-/* A GuardedStep: wait for a page of prices; what else is answered is an error. */
+/* A GuardedStep: read the call's document. */
 static void
-wait_for_prices(Check *check, void *arg)
+read_document(Check *check, void *arg)
+{
+	(void) smf_document_parse(arg);
+}
+
+/* A GuardedStep: read a page of jobs, and remember the first. */
+static void
+read_jobs(Check *check, void *arg)
 {
 	AwsCall    *made = arg;
+	Jsonb	   *response = smf_document_parse(made);
+	JsonbContainer *jobs = smf_document_list(made, response, "TrainingJobSummaries");
+	JsonbValue *job;
 
-	smf_call_wait(made);
-	if (!smf_call_failed(made))
-		(void) smf_price_page_items(made, smf_document_parse(made));
+	if (jobs == NULL || JsonContainerSize(jobs) == 0)
+		return;
+	job = getIthJsonbValueFromContainer(jobs, 0);
+	check->job_name = smf_document_required(made, job->val.binary.data, "TrainingJobName");
+	check->job_arn = smf_document_required(made, job->val.binary.data, "TrainingJobArn");
+}
+
+/* A GuardedStep: read a page of prices. */
+static void
+read_prices(Check *check, void *arg)
+{
+	(void) smf_price_page_items(arg, smf_document_parse(arg));
 }
 
 /* Start a call, for the job that was listed, or else for one that does not exist. */
@@ -164,21 +187,29 @@ start_call(Check *check, JobOperation operation)
 }
 
 /*
- * Make a call.  NULL when there are no credentials for it, now or before, as check->error
- * says: their source is not asked again for each call.
+ * Wait for a call that was just started.  NULL when there are no credentials for it any
+ * more: then nothing else is tried, and their source is not asked again for each call.
  */
+static AwsCall *
+finish_call(Check *check, AwsCall *made)
+{
+	smf_call_limit_attempts(made, ATTEMPTS_MAX);
+	check->error = guard(check, wait_for_call, made);
+	if (check->error == NULL)
+		return made;
+	check->untried = "there are no credentials any more";
+	return NULL;
+}
+
+/* Make a call; NULL as above. */
 static AwsCall *
 call(Check *check, JobOperation operation)
 {
-	AwsCall    *made;
+	AwsCall    *made = start_call(check, operation);
 
-	if (check->error != NULL)
-		return NULL;
-	made = start_call(check, operation);
 	/* whatever it says is of the server, not of the job that it happens to name */
 	smf_call_about(made, NULL);
-	check->error = guard(check, wait_for_call, made);
-	return check->error ? NULL : made;
+	return finish_call(check, made);
 }
 
 /* An error, in one line. */
@@ -227,10 +258,8 @@ check_credentials(Check *check, const AwsCall *made)
 						  timestamptz_to_str(time_t_to_timestamptz((pg_time_t) credentials->expires_at_s)));
 
 	/* What the first call says of them. */
-	if (made == NULL)
-		verdict = "; not tried, because there is no endpoint";
-	else if (!answered(made))
-		verdict = "; not tried, because AWS does not answer";
+	if (made == NULL || !answered(made))
+		verdict = psprintf("; not tried, because %s", check->untried);
 	else if (smf_call_refused(made))
 	{
 		result = CHECK_BAD;
@@ -244,31 +273,49 @@ check_credentials(Check *check, const AwsCall *made)
 					 strlen(key) > 8 ? key + strlen(key) - 4 : "...", expiry, verdict));
 }
 
-/* The row of an operation's permission. */
+/* The row of a check that was not made. */
 static void
-put_permission(Check *check, const char *operation, CheckResult result, const char *detail)
+put_untried(Check *check, const char *name, const char *reason)
 {
-	put_row(check, psprintf("permission %s", operation), result, detail);
+	put_row(check, name, CHECK_NOT_TRIED, psprintf("not tried: %s", reason));
+}
+
+/* The name of the row about the permission for an operation. */
+static const char *
+permission(const char *operation)
+{
+	return psprintf("permission %s", operation);
 }
 
 /*
  * May the credentials make the call?  An answer that the job does not exist says that they
- * may.  "made" is NULL when the call could not be made; "allowed" is what is said if they may.
+ * may; one that "read" cannot read is none of AWS's.  "made" is NULL when the call could
+ * not be made; "allowed" is what is said if they may.
  */
 static void
-check_permission(Check *check, const AwsService *service, const char *operation, const AwsCall *made,
-				 const char *allowed)
+check_permission(Check *check, const AwsService *service, const char *operation, AwsCall *made,
+				 GuardedStep read, const char *allowed)
 {
-	if (made == NULL)
-		put_permission(check, operation, CHECK_BAD, error_text(check->error));
+	bool		good = false;
+	const char *detail;
+	ErrorData  *error = check->error;
+
+	if (made != NULL && !smf_call_failed(made))
+		error = guard(check, read, made);
+	if (error != NULL)
+		detail = error_text(error);
 	else if (!smf_call_failed(made) || (service == &smf_sagemaker && smf_job_not_found(smf_call_error(made))))
-		put_permission(check, operation, CHECK_GOOD, allowed);
-	else if (smf_call_denied(made))
-		put_permission(check, operation, CHECK_BAD,
-					   psprintf("Allow %s:%s in the IAM policy. %s", service->signing_name, operation,
-								smf_call_outcome(made, NULL)));
+	{
+		good = true;
+		detail = allowed;
+	}
 	else
-		put_permission(check, operation, CHECK_BAD, smf_call_outcome(made, NULL));
+	{
+		detail = smf_call_outcome(made, NULL);
+		if (smf_call_denied(made))
+			detail = psprintf("Allow %s:%s in the IAM policy. %s", service->signing_name, operation, detail);
+	}
+	put_row(check, permission(operation), good_if(good), detail);
 }
 
 /* A GuardedStep: ask for the account that the credentials belong to. */
@@ -291,11 +338,9 @@ check_sts(Check *check)
 	ErrorData  *error;
 
 	if (meant != NULL)
-		put_row(check, "sts", CHECK_NOT_TRIED,
-				psprintf("not asked: the option account_id says that the account is %s", meant));
-	else if (check->refused || check->error != NULL)
-		put_row(check, "sts", CHECK_NOT_TRIED, check->refused ? "not asked: AWS refuses the credentials" :
-				"not asked: there are no credentials any more");
+		put_untried(check, "sts", psprintf("the option account_id says that the account is %s", meant));
+	else if (check->untried != NULL)
+		put_untried(check, "sts", check->untried);
 	else
 	{
 		error = guard(check, ask_for_account, &account);
@@ -304,70 +349,87 @@ check_sts(Check *check)
 	}
 }
 
-/* Remember a job that was listed. */
+/* The rows about the connection, from the first call; NULL if none could be made. */
 static void
-take_job(Check *check, AwsCall *made)
+check_connection(Check *check, const AwsCall *made)
 {
-	Jsonb	   *response = smf_document_parse(made);
-	JsonbContainer *jobs = smf_document_list(made, response, "TrainingJobSummaries");
-	JsonbValue *job;
+	const char *problem = check->client ? smf_client_problem(check->client) : NULL;
+	const char *url;
+	int64		date_s;
+	int64		skew_s;
+	bool		in_time;
 
-	if (jobs == NULL || JsonContainerSize(jobs) == 0)
-		return;
-	job = getIthJsonbValueFromContainer(jobs, 0);
-	check->job_name = smf_document_required(made, job->val.binary.data, "TrainingJobName");
-	check->job_arn = smf_document_required(made, job->val.binary.data, "TrainingJobArn");
-}
-
-/* The rows about the connection, from the first call. */
-static void
-check_connection(Check *check, const AwsCall *made, int64 took_us)
-{
-	const char *url = smf_client_url(check->client);
-	bool		https = strncmp(url, "https:", 6) == 0;
-	int64		date_s = smf_call_date(made);
-	int64		skew_s = date_s - (int64) time(NULL);
-	bool		in_time = skew_s >= -CLOCK_SKEW_MAX_S && skew_s <= CLOCK_SKEW_MAX_S;
-
-	put_row(check, "endpoint", good_if(answered(made)),
-			answered(made) ? psprintf("%s answers", url) :
-			psprintf("%s does not answer. %s", url, smf_call_outcome(made, NULL)));
-	if (smf_call_tls_problem(made) != NULL)
+	/* The endpoint, and its certificate. */
+	if (made == NULL && check->settings->region != NULL && problem != NULL)
+		put_row(check, "endpoint", CHECK_BAD, psprintf("not usable. %s", problem));
+	else if (made == NULL)
+		put_untried(check, "endpoint", check->untried);
+	else
+	{
+		url = smf_client_url(check->client);
+		put_row(check, "endpoint", good_if(answered(made)),
+				answered(made) ? psprintf("%s answers", url) :
+				psprintf("%s does not answer. %s", url, smf_call_outcome(made, NULL)));
+	}
+	if (made != NULL && smf_call_tls_problem(made) != NULL)
 		put_row(check, "tls", CHECK_BAD,
 				psprintf("%s %s", smf_call_outcome(made, NULL), smf_call_tls_problem(made)));
-	if (!answered(made))
+	else if (made == NULL || !answered(made))
+		put_untried(check, "tls", check->untried);
+	else
+		put_row(check, "tls", CHECK_GOOD, strncmp(url, "https:", 6) == 0 ? "the endpoint's certificate is trusted" :
+				"not used: the endpoint is on this machine");
+
+	/* The clock, and how long an answer takes. */
+	if (made == NULL || !answered(made))
+	{
+		put_untried(check, "clock", check->untried);
+		put_untried(check, "latency", check->untried);
 		return;
-	put_row(check, "tls", CHECK_GOOD, https ? "the endpoint's certificate is trusted" :
-			"not used: the endpoint is on this machine");
-	if (date_s >= 0)
+	}
+	date_s = smf_call_date(made);
+	skew_s = date_s - (int64) time(NULL);
+	in_time = skew_s >= -CLOCK_SKEW_MAX_S && skew_s <= CLOCK_SKEW_MAX_S;
+	if (date_s < 0)
+		put_untried(check, "clock", "the answer has no date");
+	else
 		put_row(check, "clock", good_if(in_time),
 				psprintf("the service's clock is " INT64_FORMAT " s ahead of this one%s", skew_s,
 						 in_time ? "" : "; set the database server's clock"));
-	put_row(check, "latency", CHECK_GOOD, psprintf("%.0f ms for the first call, including the connection", took_us / 1000.0));
+	put_row(check, "latency", CHECK_GOOD, psprintf("%.0f ms for the first call, including the connection", check->latency_us / 1000.0));
 }
 
-/* Are the credentials of no use for any operation?  Then this one's row says so. */
-static bool
-is_pointless(Check *check, const char *operation)
-{
-	if (!check->refused && check->error == NULL)
-		return false;
-	put_permission(check, operation, CHECK_NOT_TRIED,
-				   check->refused ? "not tried: AWS refuses the credentials" :
-				   "not tried: there are no credentials any more");
-	return true;
-}
-
-/* Try an operation, unless the credentials are of no use for any. */
+/* Try an operation, unless nothing is tried any more. */
 static void
 try_operation(Check *check, JobOperation operation)
 {
 	const char *name = smf_operation_name(operation);
 
-	if (!is_pointless(check, name))
-		check_permission(check, &smf_sagemaker, name, call(check, operation),
+	if (check->untried != NULL)
+		put_untried(check, permission(name), check->untried);
+	else
+		check_permission(check, &smf_sagemaker, name, call(check, operation), read_document,
 						 operation != SMF_OP_SEARCH ? "allowed" :
 						 "allowed; sagemaker_fdw_check_search tells whether it says what DescribeTrainingJob says");
+}
+
+/* A row for each operation of SageMaker; the first call was a list. */
+static void
+check_permissions(Check *check, AwsCall *made)
+{
+	const char *list = smf_operation_name(SMF_OP_LIST_TRAINING_JOBS);
+
+	if (made == NULL || !answered(made))
+		put_untried(check, permission(list), check->untried);
+	else
+		check_permission(check, &smf_sagemaker, list, made, read_jobs, "allowed");
+	try_operation(check, SMF_OP_DESCRIBE_TRAINING_JOB);
+	try_operation(check, SMF_OP_SEARCH);
+	try_operation(check, SMF_OP_LIST_FOR_TUNING_JOB);
+	if (check->untried != NULL || check->job_arn != NULL)
+		try_operation(check, SMF_OP_LIST_TAGS);
+	else
+		put_untried(check, permission("ListTags"), "ListTrainingJobs lists no job whose tags could be asked for");
 }
 
 /* Can AWS's prices be read? */
@@ -375,56 +437,66 @@ static void
 check_prices(Check *check)
 {
 	const SmfSettings *settings = check->settings;
+	const char *name = permission("GetProducts");
 	AwsClient  *client;
 	AwsCall    *made;
 
-	if (is_pointless(check, "GetProducts"))
-		return;
-	if (settings->network.endpoint_url != NULL && settings->network.pricing_endpoint_url == NULL)
+	if (check->untried != NULL)
+		put_untried(check, name, check->untried);
+	else if (settings->network.endpoint_url != NULL && settings->network.pricing_endpoint_url == NULL)
+		put_untried(check, name, "the server has an endpoint_url of its own and no pricing_endpoint_url");
+	else
 	{
-		put_permission(check, "GetProducts", CHECK_NOT_TRIED,
-					   "not tried: the server has an endpoint_url of its own and no pricing_endpoint_url");
-		return;
+		client = smf_role_price_client(settings, settings->region, check->userid, true);
+		if (smf_client_problem(client) != NULL)
+		{
+			put_untried(check, name, smf_client_problem(client));
+			return;
+		}
+		made = finish_call(check, smf_start_price_page(client, settings->region, NULL, 1, &check->attempts[0]));
+		check_permission(check, &smf_price_list, "GetProducts", made, read_prices,
+						 psprintf("allowed, by %s", smf_client_url(client)));
 	}
-	client = smf_role_price_client(settings, settings->region, check->userid, true);
-	if (smf_client_problem(client) != NULL)
-	{
-		put_permission(check, "GetProducts", CHECK_NOT_TRIED, psprintf("not tried: %s", smf_client_problem(client)));
-		return;
-	}
-	made = smf_start_price_page(client, settings->region, NULL, 1, &check->attempts[0]);
-	check->error = guard(check, wait_for_prices, made);
-	check_permission(check, &smf_price_list, "GetProducts", check->error ? NULL : made,
-					 psprintf("allowed, by %s", smf_client_url(client)));
 }
 
-/* A row for each operation; the first call was a list. */
-static void
-check_permissions(Check *check, AwsCall *made)
+/*
+ * Make the client, and the first call, which tells most: does the service answer, and
+ * accept the credentials?  NULL when there is none to make.
+ */
+static AwsCall *
+make_first_call(Check *check)
 {
-	bool		listed = !smf_call_failed(made);
+	AwsCall    *made;
+	int64		start_us;
 
-	if (!answered(made))
-		return;
-	check_permission(check, &smf_sagemaker, smf_operation_name(SMF_OP_LIST_TRAINING_JOBS), made, "allowed");
-	check->refused = smf_call_refused(made);
-	if (listed)
-		take_job(check, made);
-
-	try_operation(check, SMF_OP_DESCRIBE_TRAINING_JOB);
-	try_operation(check, SMF_OP_SEARCH);
-	try_operation(check, SMF_OP_LIST_FOR_TUNING_JOB);
-	if (check->job_arn != NULL)
-		try_operation(check, SMF_OP_LIST_TAGS);
-	else
-		put_row(check, "permission ListTags", CHECK_NOT_TRIED,
-				listed ? "not tried: there is no job to list the tags of" :
-				"not tried: ListTrainingJobs fails, and so there is no job to list the tags of");
+	check->error = guard(check, get_client, NULL);
+	if (check->error != NULL)
+	{
+		check->client = NULL;
+		check->untried = "there are no credentials";
+		return NULL;
+	}
+	if (smf_client_problem(check->client) != NULL)
+	{
+		check->untried = check->settings->region ? "there is no endpoint" : "there is no region";
+		return NULL;
+	}
+	start_us = smf_http_now();
+	made = call(check, SMF_OP_LIST_TRAINING_JOBS);
+	check->latency_us = smf_http_now() - start_us;
+	if (made == NULL)
+		check->untried = "there are no credentials";
+	else if (!answered(made))
+		check->untried = "AWS does not answer";
+	else if (smf_call_refused(made))
+		check->untried = "AWS refuses the credentials";
+	return made;
 }
 
 /*
  * sagemaker_fdw_check_server(server name)
- *		A row for each check of the server, as the current role sees it.
+ *		A row for each check of the server, as the current role sees it: the same rows
+ *		every time, with ok NULL for what was not tried.
  */
 Datum
 sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
@@ -434,28 +506,16 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	MemoryContext context;
 	MemoryContext old;
 	Check		check = {.userid = userid};
-	AwsCall    *made = NULL;
-	int64		took_us = 0;
+	AwsCall    *made;
 
 	InitMaterializedSRF(fcinfo, 0);
 	check.result = (ReturnSetInfo *) fcinfo->resultinfo;
 
-	/* Make the client, which goes with its context, on an error too. */
+	/* The client goes with its context, on an error too. */
 	context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw check", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	check.settings = smf_settings_resolve(server, NULL);
-	check.error = guard(&check, get_client, NULL);
-	if (check.error != NULL)
-		check.client = NULL;
-
-	/* The first call tells most: does the service answer, and accept the credentials? */
-	if (check.client != NULL && smf_client_problem(check.client) == NULL)
-	{
-		int64		start_us = smf_http_now();
-
-		made = call(&check, SMF_OP_LIST_TRAINING_JOBS);
-		took_us = smf_http_now() - start_us;
-	}
+	made = make_first_call(&check);
 
 	/* The rows, in the order in which a user would put things right. */
 	check_credentials(&check, made);
@@ -463,18 +523,10 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 		put_row(&check, "region", CHECK_GOOD, check.settings->region);
 	else
 		put_row(&check, "region", CHECK_BAD, "No region is configured. Set the option \"region\" of the server or of the foreign table.");
-	if (made != NULL)
-	{
-		check_connection(&check, made, took_us);
-		check_permissions(&check, made);
-		if (answered(made))
-		{
-			check_sts(&check);
-			check_prices(&check);
-		}
-	}
-	else if (check.client != NULL && check.error == NULL && check.settings->region != NULL)
-		put_row(&check, "endpoint", CHECK_BAD, psprintf("not usable. %s", smf_client_problem(check.client)));
+	check_connection(&check, made);
+	check_permissions(&check, made);
+	check_sts(&check);
+	check_prices(&check);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return (Datum) 0;

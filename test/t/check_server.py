@@ -3,7 +3,7 @@ import re
 
 from harness import TLS_URL, URL, control, fault
 from named_faults import denied
-from world import ONE, PERMISSIONS, ROLE, calls_for_credentials, check_rows, env, run_tests
+from world import CHECKS, ONE, PERMISSIONS, ROLE, calls_for_credentials, check_rows, env, run_tests
 
 
 PRICES = "permission GetProducts"
@@ -15,8 +15,9 @@ def test_check_server(tap, world, server):
     session = server.start(world.environment({}))
     session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm")
     rows = check_rows(session)
-    tap.equal({name: ok for name, (ok, _) in rows.items()}, {"credentials": False, "region": True},
+    tap.equal({name: ok for name, (ok, _) in rows.items()}, {**dict.fromkeys(CHECKS), "credentials": False, "region": True},
               "without credentials")
+    tap.equal({detail for ok, detail in rows.values() if ok is None}, {"not tried: there are no credentials"}, "... nothing else is tried")
     server_has = "Nothing in the database server's environment gives any. "
     tap.equal(rows["credentials"][1],
               'no AWS credentials for server "sm". There is no user mapping for role "postgres", nor for PUBLIC. ' + server_has +
@@ -36,7 +37,7 @@ def test_check_server(tap, world, server):
     control("calls")
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()},
-              dict.fromkeys(["credentials", "region", "endpoint", "tls", "clock", "latency", *PERMISSIONS, "sts", PRICES], True),
+              dict.fromkeys(CHECKS, True),
               "all is well")
     tap.equal(rows["sts"][1], "the credentials belong to account 123456789012", "... and STS says whose the keys are")
     tap.equal(control("calls"), "DescribeTrainingJob=1 GetProducts=1 ListTags=1 ListTrainingJobs=1 "
@@ -74,14 +75,15 @@ def test_check_server(tap, world, server):
     control("config", {"clock_offset_s": 0})
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url 'http://127.0.0.1:1', ADD max_attempts '1')")
     rows = check_rows(session)
-    tap.equal({name: ok for name, (ok, _) in rows.items()}, {"credentials": None, "region": True, "endpoint": False},
+    tap.equal({name: ok for name, (ok, _) in rows.items()}, {**dict.fromkeys(CHECKS), "region": True, "endpoint": False},
               "an endpoint that does not answer")
+    tap.equal(rows["sts"][1], "not tried: AWS does not answer", "... and nothing else is tried")
     tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001; not tried, because AWS does not answer",
               "... to which no keys were shown")
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s')" % TLS_URL)
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()},
-              {"credentials": None, "region": True, "endpoint": False, "tls": False}, "a certificate that is not trusted")
+              {**dict.fromkeys(CHECKS), "region": True, "endpoint": False, "tls": False}, "a certificate that is not trusted")
     tap.ok("The server option ca_bundle names other certificates to trust." in rows["tls"][1], "... and what to do", rows["tls"])
     session.run("ALTER SERVER sm OPTIONS (ADD ca_bundle '/no/such/file')")
     tap.equal(check_rows(session)["tls"][0], False, "certificates that cannot be read")
@@ -97,7 +99,7 @@ def test_check_server(tap, world, server):
     session.run("ALTER SERVER sm OPTIONS (ADD account_id '123456789012', ADD sts_endpoint_url 'http://127.0.0.1:1')")
     rows = check_rows(session)
     tap.equal({name: row for name, row in rows.items() if not row[0]},
-              {"sts": (None, "not asked: the option account_id says that the account is 123456789012")}, "with account_id STS is not asked")
+              {"sts": (None, "not tried: the option account_id says that the account is 123456789012")}, "with account_id STS is not asked")
     session.run("ALTER SERVER sm OPTIONS (DROP account_id)")
     tap.ok(check_rows(session)["sts"][1].startswith(
         'could not find out the AWS account of server "sm": STS does not answer. http://127.0.0.1:1: '),
@@ -121,22 +123,40 @@ def test_check_server(tap, world, server):
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items() if not ok}, {"permission ListTrainingJobs": False, "permission ListTags": None},
               "without a list ListTags is not tried")
-    tap.equal(rows["permission ListTags"][1], "not tried: ListTrainingJobs fails, and so there is no job to list the tags of",
+    tap.equal(rows["permission ListTags"][1], "not tried: ListTrainingJobs lists no job whose tags could be asked for",
               "... and is said not to be")
     control("clear", b"")
     fault(kind="body", operation="ListTrainingJobs", body={"TrainingJobSummaries": []}, times=0)
     rows = check_rows(session)
-    tap.equal(rows["permission ListTags"], (None, "not tried: there is no job to list the tags of"), "an account without jobs")
+    tap.equal(rows["permission ListTags"], (None, "not tried: ListTrainingJobs lists no job whose tags could be asked for"),
+              "an account without jobs")
+    control("clear", b"")
+
+    # what is no answer of AWS is no permission
+    for name in PERMISSIONS:
+        operation = name.split(" ")[1]
+        fault(kind="body", operation=operation, body="<html>log in</html>", content_type="text/html", times=0)
+        rows = check_rows(session)
+        without_tags = {"permission ListTags": None} if operation == "ListTrainingJobs" else {}
+        tap.equal({row: ok for row, (ok, _) in rows.items() if not ok}, {name: False, **without_tags}, "a web page in place of %s" % operation)
+        tap.ok(rows[name][1].startswith("response of %s is not valid JSON." % operation), "... is said to be none", rows[name])
+        control("clear", b"")
+
+    # each call has few attempts
+    fault(kind="body", operation="Search", status=503, body="no", times=0)
+    control("calls")
+    tap.equal(check_rows(session)["permission Search"][0], False, "an operation that fails for good")
+    tap.equal(control("calls").split()[-1], "Search=4", "... is tried four times")
     control("clear", b"")
 
     # each row is about its own: where nothing gives a region the credentials are good all the same
     session.run("ALTER SERVER sm OPTIONS (DROP region)")
     rows = check_rows(session)
     tap.equal(({name: ok for name, (ok, _) in rows.items()}, rows["credentials"][1]),
-              ({"credentials": None, "region": False},
-               "from the user mapping, access key ending in 0001; not tried, because there is no endpoint"), "no region")
+              ({**dict.fromkeys(CHECKS), "region": False},
+               "from the user mapping, access key ending in 0001; not tried, because there is no region"), "no region")
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
-    tap.equal({name: ok for name, (ok, _) in check_rows(session).items()}, {"credentials": False, "region": False},
+    tap.equal({name: ok for name, (ok, _) in check_rows(session).items()}, {**dict.fromkeys(CHECKS), "credentials": False, "region": False},
               "neither credentials nor a region")
     session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (allow_ambient_credentials 'true'); "
                 "ALTER SERVER sm OPTIONS (ADD region 'us-east-1', DROP endpoint_url)")
@@ -149,7 +169,7 @@ def test_check_server(tap, world, server):
         session = server.start(world.environment({**env(ONE), **variables}))
         rows = check_rows(session)
         tap.equal(({name: ok for name, (ok, _) in rows.items()}, rows["endpoint"][1]),
-                  ({"credentials": None, "region": True, "endpoint": False}, detail), "an endpoint of %s that is none" % ("the environment" if variables else "the profile"))
+                  ({**dict.fromkeys(CHECKS), "region": True, "endpoint": False}, detail), "an endpoint of %s that is none" % ("the environment" if variables else "the profile"))
     session.run("ALTER SERVER sm OPTIONS (ADD endpoint_url '%s'); DROP USER MAPPING FOR CURRENT_USER SERVER sm" % URL)
 
 

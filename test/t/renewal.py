@@ -351,11 +351,24 @@ def test_doctor(tap, world, server):
     control("calls")
     lines, state = session.ask("SELECT check_name, detail FROM sagemaker_fdw_check_server('sm') WHERE ok IS NOT TRUE")
     tap.equal((state, [line for line in lines if line.startswith("permission")][1:]),
-              ("00000", [name + "|not tried: AWS refuses the credentials" for name in PERMISSIONS[1:-1]]
-               + ["permission ListTags|not tried: ListTrainingJobs fails, and so there is no job to list the tags of",
-                  "permission GetProducts|not tried: AWS refuses the credentials"]),
+              ("00000", [name + "|not tried: AWS refuses the credentials" for name in [*PERMISSIONS[1:], "permission GetProducts"]]),
               "keys that AWS refuses are tried once")
     control("clear", b"")
+
+
+def test_prices(tap, world, server):
+    """A walk through AWS's prices outlives the keys that it began with."""
+    world.files("", "")
+    session = server.start(world.environment({}))
+    session.run("ALTER SERVER sm OPTIONS (ADD pricing_endpoint_url '%s')" % URL)
+    use(session, ASSUMED % "prices")
+    walk = "SELECT md5(string_agg(p::text, ',' ORDER BY p::text)) FROM sagemaker_training_prices('sm', '{us-east-1,eu-west-1}') AS p"
+    whole = session.run(walk)
+    before = calls_for_credentials("AssumeRole")
+    fault(**expired(operation="GetProducts", skip=5, times=1, message="expired"))
+    tap.equal(session.ask(walk), (whole, "00000"), "a role's keys that expire in the walk of two regions are replaced")
+    tap.equal(calls_for_credentials("AssumeRole") - before, 1, "... once")
+    session.run("ALTER SERVER sm OPTIONS (DROP pricing_endpoint_url)")
 
 
 def test_rare_turns(tap, world, server):
@@ -437,5 +450,5 @@ def test_private(tap, world, server):
 
 if __name__ == "__main__":
     run_tests([test_replaced, test_region, test_metadata, test_profile, test_sts, test_chain, test_clock, test_container,
-               test_short_queries, test_short_timeouts, test_clock_twice, test_told_later, test_doctor, test_rare_turns,
-               test_settings, test_private], logged=False)
+               test_short_queries, test_short_timeouts, test_clock_twice, test_told_later, test_doctor, test_prices,
+               test_rare_turns, test_settings, test_private], logged=False)

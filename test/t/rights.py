@@ -606,6 +606,29 @@ def test_regions(session, tap):
                   "region %s is none the less one" % region)
 
 
+def test_moved(session, tap):
+    """Who owns a schema cannot put a table of his own in the place of one that partitions are added to."""
+    session.run("CREATE ROLE mallory; CREATE SCHEMA lent")
+    session.run("CALL sagemaker_fdw_create_partitioned_table('lent.jobs', servers => '{history}', regions => '{us-east-1}')")
+    session.run("ALTER SCHEMA lent OWNER TO mallory; GRANT CREATE ON DATABASE %s TO mallory" % session.database)
+    columns = session.run("SELECT string_agg(format('%I %s', column_name, column_type), ', ') FROM sagemaker_fdw_columns()")[0]
+    holder, other = Session(), Session()
+    holder.run("BEGIN; LOCK TABLE lent.jobs")
+    session.send("CALL sagemaker_fdw_create_partitioned_table('lent.jobs', servers => '{history}', regions => '{eu-west-1}')")
+    wait_for(lambda: other.run("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'lent.jobs'::regclass") == ["1"], "the call waits")
+    other.run("SET ROLE mallory; ALTER SCHEMA lent RENAME TO moved; CREATE SCHEMA lent; CREATE FUNCTION lent.kept(text) RETURNS text IMMUTABLE "
+              "LANGUAGE plpgsql AS $$ BEGIN RAISE 'ran as %%', current_user; END $$; "
+              "CREATE TABLE lent.jobs (%s) PARTITION BY LIST (lent.kept(account_id))" % columns)
+    holder.run("ROLLBACK")
+    tap.equal(session.receive()[1], "00000", "partitions are added to a table whose schema is renamed meanwhile")
+    tap.equal(session.run("SELECT inhparent::regclass, inhrelid::regclass FROM pg_inherits WHERE inhparent::regclass::text ~ '^(moved|lent)' ORDER BY inhrelid::regclass::text COLLATE \"C\""),
+              ["moved.jobs|moved.jobs_123456789012", "moved.jobs_123456789012|moved.jobs_123456789012_eu_west_1",
+               "moved.jobs_123456789012|moved.jobs_123456789012_us_east_1"], "... the one that was meant")
+    holder.close()
+    other.close()
+    session.run("DROP SCHEMA lent, moved CASCADE; DROP OWNED BY mallory; DROP ROLE mallory")
+
+
 # ----- labels -----
 
 def test_labels(session, tap):
@@ -647,7 +670,7 @@ def main():
         session.run("ALTER SERVER ireland OPTIONS (SET region 'eu-west-1'); CREATE SCHEMA aws; CREATE SCHEMA reports")
         session.run("CALL sagemaker_fdw_create_partitioned_table('aws.jobs', servers => '{history}', regions => '{us-east-1,eu-west-1}')")
         session.run(REFRESH % ("reports.jobs", "aws.jobs", ""))
-        for test in (test_state, test_locks, test_owner, test_planters, test_errors, test_status, test_summary, test_statistics, test_progress, test_regions, test_labels):
+        for test in (test_state, test_locks, test_owner, test_planters, test_errors, test_status, test_summary, test_statistics, test_progress, test_regions, test_moved, test_labels):
             test(session, tap)
         session.close()
     finally:

@@ -817,9 +817,9 @@ class Schedule:
         return self.pick(
             lambda: [Step("SELECT sagemaker_describe_training_job('%s', %s)->>'TrainingJobName'" % (server["name"], quoted(name)),
                           "rows", "SELECT %s" % quoted(name), Calls(jobs=1)) for name in [self.random.choice(names)]] if names else [],
-            # its one Search is tried as often as any call, with longer and longer pauses: as long as 60 that are given up
+            # its one Search is tried four times, with longer and longer pauses
             lambda: [Step("SELECT count(*) > 3 FROM sagemaker_fdw_check_server('%s')" % server["name"], "rows", "SELECT true",
-                          Calls(pages=5, jobs=5, tags=5, searches=60, failing=60), True)],
+                          Calls(pages=5, jobs=5, tags=5, searches=4, failing=4), True)],
             lambda: [Step("SELECT sagemaker_fdw_account_id('%s')" % server["name"], "rows", "SELECT %s" % quoted(server["place"].account))])()
 
     def statement_role(self):

@@ -184,6 +184,8 @@ def check_rows(session):
 
 PERMISSIONS = ["permission " + name for name in (
     "ListTrainingJobs", "DescribeTrainingJob", "Search", "ListTrainingJobsForHyperParameterTuningJob", "ListTags")]
+# the doctor's rows
+CHECKS = ["credentials", "region", "endpoint", "tls", "clock", "latency", *PERMISSIONS, "sts", "permission GetProducts"]
 
 
 def check_log(tap, cluster):
