@@ -72,7 +72,8 @@ tap() {
 	count_tap "$name" "$status"
 }
 
-# Let a suite be run beside the others, in a cluster of its own: those that mostly wait.
+# Let a suite be run beside the others, in a cluster of its own: those that mostly wait,
+# those that take longest first.
 #	beside NAME COMMAND ...
 beside() {
 	wanted "$1" || return 0
@@ -82,17 +83,26 @@ beside() {
 beside_names=()
 beside_commands=()
 
-# Start these, one after the other, in a process group that can be ended.
+# Run those that no other lane has taken, one after the other.
+lane() {
+	local i begun status
+	for i in "${!beside_names[@]}"; do
+		mkdir "$work/${beside_names[i]}.taken" 2>/dev/null || continue
+		begun=$SECONDS
+		status=0
+		eval "${beside_commands[i]}" >"$work/${beside_names[i]}.log" 2>&1 || status=$?
+		echo "$status $((SECONDS - begun))" >"$work/${beside_names[i]}.status"
+	done
+}
+
+# Start two lanes, in a process group that can be ended.
 start_beside() {
 	set -m
 	(
 		export SAGEMAKER_FDW_TEST_CLUSTER=own
-		for i in "${!beside_names[@]}"; do
-			begun=$SECONDS
-			status=0
-			eval "${beside_commands[i]}" >"$work/${beside_names[i]}.log" 2>&1 || status=$?
-			echo "$status $((SECONDS - begun))" >"$work/${beside_names[i]}.status"
-		done
+		lane &
+		lane
+		wait
 	) &
 	beside_pid=$!
 	set +m
@@ -114,7 +124,11 @@ end_beside() {
 # for the oldest libcurl that is supported.  That one tells and keeps less; what it does is
 # the installed one's.
 with_old_libcurl() {
-	[ -e "$work/old" ] || build_beside old "-DSMF_LIBCURL=0x074b00 -Wno-deprecated-declarations"
+	# once, whichever lane is first
+	{
+		flock 9
+		[ -e "$work/old" ] || build_beside old "-DSMF_LIBCURL=0x074b00 -Wno-deprecated-declarations"
+	} 9>"$work/old.lock"
 	PG_CONFIG=$work/old/lib/postgresql/$pg_version/bin/pg_config SAGEMAKER_FDW_TEST_CLUSTER=own \
 		"$top/test/with-service" "$@"
 }
@@ -175,6 +189,7 @@ beside document_fuzz "$top/test/with-service" /usr/bin/python3 -B "$top/test/fuz
 beside query_differential "$top/test/with-service" \
 	/usr/bin/python3 -B "$top/test/differential/queries.py" --queries 2000
 beside auto "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/auto.py"
+beside auto_answers "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/auto_answers.py"
 beside refresh_auto "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/refresh_auto.py"
 beside search_costs "$top/test/with-service" -o "--bulk 10000" /usr/bin/python3 -B "$top/test/t/search_costs.py"
 beside tls "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/tls.py"
