@@ -104,9 +104,9 @@ OBJS = \
 	src/aws/session.o \
 	src/aws/session_name.o \
 	src/aws/shared.o \
+	src/aws/shared_table.o \
 	src/aws/sigv4.o \
 	src/aws/stats.o \
-	src/aws/table.o \
 	src/http/epoll.o \
 	src/http/http.o \
 	src/http/multi.o \

@@ -513,7 +513,7 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 {
 	AwsCall    *call = MemoryContextAllocZero(client->context, sizeof(AwsCall));
 	PaceTerms	terms = {0};
-	CallKey		key;
+	SharedKey	key;
 
 	call->client = client;
 	call->operation = operation;

@@ -354,10 +354,10 @@ smf_client_stats(const AwsClient *client)
 
 /* The key of calls that the client makes to the operation. */
 void
-smf_client_key(const AwsClient *client, const char *operation, CallKey *key)
+smf_client_key(const AwsClient *client, const char *operation, SharedKey *key)
 {
-	smf_call_key(key, client->session->serverid, client->session->userid, client->config.region,
-				 operation);
+	smf_shared_key(key, client->session->serverid, client->session->userid, client->config.region,
+				   operation);
 }
 
 /*
@@ -385,7 +385,7 @@ smf_client_limit_hint(AwsClient *client, const char *hint)
 }
 
 /* The operation whose calls are waited for: the oldest one's, since results leave in order. */
-static const CallKey *
+static const SharedKey *
 awaited_key(const AwsClient *client)
 {
 	dlist_iter	iter;
@@ -401,7 +401,7 @@ awaited_key(const AwsClient *client)
 }
 
 static void
-count_wait(AwsClient *client, const CallKey *key, int64 us)
+count_wait(AwsClient *client, const SharedKey *key, int64 us)
 {
 	client->stats.wait_us += us;
 	if (key != NULL)
@@ -420,7 +420,7 @@ void
 smf_client_wait(AwsClient *client, uint64 events)
 {
 	int64		start_us = smf_http_now();
-	const CallKey *key = awaited_key(client);
+	const SharedKey *key = awaited_key(client);
 
 	keep_credentials(client);
 	smf_http_wait(events);

@@ -10,7 +10,7 @@
 
 #include "aws/service.h"
 #include "aws/session.h"
-#include "aws/table.h"
+#include "aws/shared_table.h"
 #include "compat/base.h"
 
 /* Why a call failed, in the service's words where it gave any. */
@@ -73,7 +73,7 @@ extern char *smf_client_account(AwsClient *client);
 extern int64 smf_client_calls_made(void);
 extern const char *smf_client_region(const AwsClient *client);
 extern const AwsClientStats *smf_client_stats(const AwsClient *client);
-extern void smf_client_key(const AwsClient *client, const char *operation, CallKey *key);
+extern void smf_client_key(const AwsClient *client, const char *operation, SharedKey *key);
 extern uint64 smf_client_session_number(const AwsClient *client);
 extern const char *smf_client_server_name(const AwsClient *client);
 extern void smf_client_limit_hint(AwsClient *client, const char *hint);

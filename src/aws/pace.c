@@ -76,13 +76,13 @@ init_rate(void *memory)
 	smf_rate_init(&payload->rate, payload->used_s);
 }
 
-static CallTable ceilings = {
+static SharedTable ceilings = {
 	.part.name = "sagemaker_fdw ceilings 2",
 	.payload_size = sizeof(CeilingPayload),
 	.init_payload = init_ceiling
 };
 
-static CallTable rates = {
+static SharedTable rates = {
 	.part.name = "sagemaker_fdw rates 3",
 	.payload_size = sizeof(RatePayload),
 	.init_payload = init_rate
@@ -92,23 +92,23 @@ static CallTable rates = {
 void
 smf_pacer_request(void)
 {
-	smf_table_request(&ceilings);
-	smf_table_request(&rates);
+	smf_shared_table_request(&ceilings);
+	smf_shared_table_request(&rates);
 }
 
 /* Before the first use of what follows; may raise an error. */
 void
 smf_pacer_attach(void)
 {
-	smf_table_attach(&ceilings);
-	smf_table_attach(&rates);
+	smf_shared_table_attach(&ceilings);
+	smf_shared_table_attach(&rates);
 }
 
 /* The bucket of the pacer's ceiling, for the caller alone until unlock_ceiling. */
 static CeilingPayload *
 lock_ceiling(const AwsPacer *pacer)
 {
-	CeilingPayload *payload = smf_table_lock(&ceilings, &pacer->ceiling_key);
+	CeilingPayload *payload = smf_shared_table_lock(&ceilings, &pacer->ceiling_key);
 
 	SpinLockAcquire(&payload->mutex);
 	return payload;
@@ -118,14 +118,14 @@ static void
 unlock_ceiling(CeilingPayload *payload)
 {
 	SpinLockRelease(&payload->mutex);
-	smf_table_unlock(&ceilings);
+	smf_shared_table_unlock(&ceilings);
 }
 
 /* The pacer's rate, for the caller alone until unlock_rate. */
 static RatePayload *
 lock_rate(const AwsPacer *pacer, double now)
 {
-	RatePayload *payload = smf_table_lock(&rates, &pacer->rate_key);
+	RatePayload *payload = smf_shared_table_lock(&rates, &pacer->rate_key);
 
 	SpinLockAcquire(&payload->mutex);
 	/* what was borne long ago says nothing of now */
@@ -139,7 +139,7 @@ static void
 unlock_rate(RatePayload *payload)
 {
 	SpinLockRelease(&payload->mutex);
-	smf_table_unlock(&rates);
+	smf_shared_table_unlock(&rates);
 }
 
 static double
@@ -235,7 +235,7 @@ timer_fired(HttpTimer *timer)
 void
 smf_pacer_account(AwsPacer *pacer, const char *account)
 {
-	CallKey    *key = &pacer->rate_key;
+	SharedKey  *key = &pacer->rate_key;
 
 	if (strcmp(key->account, account ? account : "") == 0)
 		return;
@@ -252,7 +252,7 @@ smf_pacer_account(AwsPacer *pacer, const char *account)
 }
 
 static AwsPacer *
-make_pacer(dlist_head *pacers, const CallKey *key, const PaceTerms *terms)
+make_pacer(dlist_head *pacers, const SharedKey *key, const PaceTerms *terms)
 {
 	AwsPacer   *pacer = calloc(1, sizeof(AwsPacer));
 
@@ -287,7 +287,7 @@ same_terms(const PaceTerms *a, const PaceTerms *b)
  * they keep the pacer that they have.
  */
 AwsPacer *
-smf_pacer_find(dlist_head *pacers, const CallKey *key, const PaceTerms *terms)
+smf_pacer_find(dlist_head *pacers, const SharedKey *key, const PaceTerms *terms)
 {
 	dlist_iter	iter;
 	AwsPacer   *pacer = NULL;
@@ -296,7 +296,7 @@ smf_pacer_find(dlist_head *pacers, const CallKey *key, const PaceTerms *terms)
 	{
 		AwsPacer   *other = dlist_container(AwsPacer, node, iter.cur);
 
-		if (memcmp(&other->key, key, sizeof(CallKey)) == 0 && same_terms(&other->terms, terms))
+		if (memcmp(&other->key, key, sizeof(SharedKey)) == 0 && same_terms(&other->terms, terms))
 		{
 			pacer = other;
 			break;
@@ -383,7 +383,7 @@ smf_pacer_rate(const AwsPacer *pacer)
 
 	if (!pacer->terms.adaptive)
 		return 0;
-	payload = smf_table_lock_existing(&rates, &pacer->rate_key);
+	payload = smf_shared_table_lock_existing(&rates, &pacer->rate_key);
 	if (payload == NULL)
 		return 0;
 	SpinLockAcquire(&payload->mutex);

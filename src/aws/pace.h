@@ -10,7 +10,7 @@
 
 #include "aws/rate.h"
 #include "aws/retry.h"
-#include "aws/table.h"
+#include "aws/shared_table.h"
 #include "http/http.h"
 #include "lib/ilist.h"
 
@@ -42,11 +42,11 @@ typedef struct PaceTerms
 typedef struct AwsPacer
 {
 	dlist_node	node;			/* in the session's list */
-	CallKey		key;			/* of the calls that are paced */
+	SharedKey	key;			/* of the calls that are paced */
 
 	PaceTerms	terms;			/* what bounds them */
-	CallKey		ceiling_key;	/* of calls that share the ceiling */
-	CallKey		rate_key;		/* of calls that use up the same quota */
+	SharedKey	ceiling_key;	/* of calls that share the ceiling */
+	SharedKey	rate_key;		/* of calls that use up the same quota */
 
 	/* the session's own */
 	RetryQuota	quota;
@@ -58,7 +58,7 @@ typedef struct AwsPacer
 
 extern void smf_pacer_request(void);
 extern void smf_pacer_attach(void);
-extern AwsPacer *smf_pacer_find(dlist_head *pacers, const CallKey *key, const PaceTerms *terms);
+extern AwsPacer *smf_pacer_find(dlist_head *pacers, const SharedKey *key, const PaceTerms *terms);
 extern void smf_pacer_account(AwsPacer *pacer, const char *account);
 extern void smf_pacer_free_all(dlist_head *pacers);
 extern void smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn);

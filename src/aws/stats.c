@@ -32,7 +32,7 @@ init_stats(void *payload)
 		pg_atomic_init_u64(&((StatsPayload *) payload)->figures[i], 0);
 }
 
-static CallTable stats = {
+static SharedTable stats = {
 	.part.name = "sagemaker_fdw stats 3",
 	.payload_size = sizeof(StatsPayload),
 	.init_payload = init_stats
@@ -42,31 +42,31 @@ static CallTable stats = {
 void
 smf_stats_request(void)
 {
-	smf_table_request(&stats);
+	smf_shared_table_request(&stats);
 }
 
 /* Before the first use of what follows; may raise an error. */
 void
 smf_stats_attach(void)
 {
-	smf_table_attach(&stats);
+	smf_shared_table_attach(&stats);
 }
 
 /* Count.  Raises no error. */
 void
-smf_stats_add(const CallKey *key, CallFigure figure, int64 n)
+smf_stats_add(const SharedKey *key, CallFigure figure, int64 n)
 {
 	StatsPayload *payload;
 
 	if (n == 0)
 		return;
-	payload = smf_table_lock(&stats, key);
+	payload = smf_shared_table_lock(&stats, key);
 	pg_atomic_fetch_add_u64(&payload->figures[figure], n);
-	smf_table_unlock(&stats);
+	smf_shared_table_unlock(&stats);
 }
 
 static bool
-copy_row(void *arg, const CallKey *key, void *payload)
+copy_row(void *arg, const SharedKey *key, void *payload)
 {
 	StatsCopy  *copy = arg;
 	CallFigures *row = &copy->rows[copy->nrows++];
@@ -83,14 +83,14 @@ smf_stats_read(int *n)
 {
 	StatsCopy	copy = {0};
 
-	copy.rows = palloc(smf_table_capacity(&stats) * sizeof(CallFigures));
-	smf_table_visit(&stats, LW_SHARED, copy_row, &copy);
+	copy.rows = palloc(smf_shared_table_capacity(&stats) * sizeof(CallFigures));
+	smf_shared_table_visit(&stats, LW_SHARED, copy_row, &copy);
 	*n = copy.nrows;
 	return copy.rows;
 }
 
 static bool
-forget_row(void *arg, const CallKey *key, void *payload)
+forget_row(void *arg, const SharedKey *key, void *payload)
 {
 	return true;
 }
@@ -99,5 +99,5 @@ forget_row(void *arg, const CallKey *key, void *payload)
 void
 smf_stats_reset(void)
 {
-	smf_table_visit(&stats, LW_EXCLUSIVE, forget_row, NULL);
+	smf_shared_table_visit(&stats, LW_EXCLUSIVE, forget_row, NULL);
 }

@@ -8,7 +8,7 @@
 #ifndef SMF_STATS_H
 #define SMF_STATS_H
 
-#include "aws/table.h"
+#include "aws/shared_table.h"
 
 /* What is added up. */
 typedef enum CallFigure
@@ -28,13 +28,13 @@ typedef enum CallFigure
 /* What calls of one kind have cost. */
 typedef struct CallFigures
 {
-	CallKey		key;
+	SharedKey	key;
 	int64		figures[SMF_FIGURES];
 } CallFigures;
 
 extern void smf_stats_request(void);
 extern void smf_stats_attach(void);
-extern void smf_stats_add(const CallKey *key, CallFigure figure, int64 n);
+extern void smf_stats_add(const SharedKey *key, CallFigure figure, int64 n);
 extern CallFigures *smf_stats_read(int *n);
 extern void smf_stats_reset(void);
 

@@ -20,7 +20,7 @@
 #include "postgres.h"
 
 #include "aws/call_error.h"
-#include "aws/table.h"
+#include "aws/shared_table.h"
 #include "http/http.h"
 #include "jobs/operation.h"
 #include "jobs/trust.h"
@@ -41,7 +41,7 @@
 struct SearchTrust
 {
 	dlist_node	node;			/* in the list of all */
-	CallKey		key;			/* of the Searches */
+	SharedKey	key;			/* of the Searches */
 	bool		attached;		/* is the shared table? */
 
 	/* as long as the credentials are the same */
@@ -78,7 +78,7 @@ init_trust(void *payload)
 	memset(payload, 0, sizeof(TrustPayload));
 }
 
-static CallTable distrusted = {
+static SharedTable distrusted = {
 	.part.name = "sagemaker_fdw trust 1",
 	.payload_size = sizeof(TrustPayload),
 	.init_payload = init_trust
@@ -88,7 +88,7 @@ static CallTable distrusted = {
 void
 smf_trust_request(void)
 {
-	smf_table_request(&distrusted);
+	smf_shared_table_request(&distrusted);
 }
 
 /*
@@ -100,16 +100,16 @@ SearchTrust *
 smf_trust_find(AwsClient *client)
 {
 	SearchTrust *trust = NULL;
-	CallKey		key;
+	SharedKey	key;
 	dlist_iter	iter;
 
-	smf_table_attach(&distrusted);
+	smf_shared_table_attach(&distrusted);
 	smf_client_key(client, smf_operation_name(SMF_OP_SEARCH), &key);
 	dlist_foreach(iter, &trusts)
 	{
 		SearchTrust *other = dlist_container(SearchTrust, node, iter.cur);
 
-		if (memcmp(&other->key, &key, sizeof(CallKey)) == 0)
+		if (memcmp(&other->key, &key, sizeof(SharedKey)) == 0)
 			trust = other;
 	}
 	if (trust == NULL)
@@ -232,14 +232,14 @@ smf_trust_distrusted(const SearchTrust *trust)
 {
 	AttributeSet attributes = 0;
 	int64		now_us = smf_http_now();
-	TrustPayload *payload = smf_table_lock(&distrusted, &trust->key);
+	TrustPayload *payload = smf_shared_table_lock(&distrusted, &trust->key);
 
 	for (int i = 0; i < smf_nattributes; i++)
 	{
 		if (payload->until_us[i] > now_us)
 			attributes |= smf_attribute_bit(&smf_attributes[i]);
 	}
-	smf_table_unlock(&distrusted);
+	smf_shared_table_unlock(&distrusted);
 	return attributes;
 }
 
@@ -293,14 +293,14 @@ void
 smf_trust_distrust(SearchTrust *trust, const AwsClient *client, AttributeSet attributes)
 {
 	int64		until_us = smf_http_now() + DISTRUST_US;
-	TrustPayload *payload = smf_table_lock(&distrusted, &trust->key);
+	TrustPayload *payload = smf_shared_table_lock(&distrusted, &trust->key);
 
 	for (int i = 0; i < smf_nattributes; i++)
 	{
 		if (attributes & smf_attribute_bit(&smf_attributes[i]))
 			payload->until_us[i] = until_us;
 	}
-	smf_table_unlock(&distrusted);
+	smf_shared_table_unlock(&distrusted);
 	ndifferences++;
 	(void) warn_of_rows(trust, client, attributes);
 }

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * table.h
+ * shared_table.h
  *		A table of fixed size in shared memory: something for each kind of call.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef SMF_TABLE_H
-#define SMF_TABLE_H
+#ifndef SMF_SHARED_TABLE_H
+#define SMF_SHARED_TABLE_H
 
 #include "aws/shared.h"
 
@@ -19,7 +19,7 @@
  * A kind of call: what an oid or a string says nothing of is InvalidOid or "".  Without
  * gaps, and NULs behind the strings: it is compared as bytes.
  */
-typedef struct CallKey
+typedef struct SharedKey
 {
 	Oid			databaseid;
 	Oid			serverid;
@@ -27,10 +27,10 @@ typedef struct CallKey
 	char		account[SMF_KEY_ACCOUNT_SIZE];	/* AWS's number of the account */
 	char		region[SMF_KEY_REGION_SIZE];
 	char		operation[SMF_KEY_OPERATION_SIZE];
-} CallKey;
+} SharedKey;
 
 /* What its user says of a table; static, and zero where nothing is said. */
-typedef struct CallTable
+typedef struct SharedTable
 {
 	SharedPart	part;			/* name only */
 	size_t		payload_size;	/* bytes that are kept for each key */
@@ -38,19 +38,19 @@ typedef struct CallTable
 
 	/* the table's own */
 	bool		tidied;			/* has the session forgotten what is of no use any more? */
-} CallTable;
+} SharedTable;
 
 /* Told of each key and its payload; true: forget it. */
-typedef bool (*CallTableVisit) (void *arg, const CallKey *key, void *payload);
+typedef bool (*SharedTableVisit) (void *arg, const SharedKey *key, void *payload);
 
-extern void smf_call_key(CallKey *key, Oid serverid, Oid userid, const char *region,
-						 const char *operation);
-extern void smf_table_request(CallTable *table);
-extern void smf_table_attach(CallTable *table);
-extern int	smf_table_capacity(CallTable *table);
-extern void *smf_table_lock(CallTable *table, const CallKey *key);
-extern void *smf_table_lock_existing(CallTable *table, const CallKey *key);
-extern void smf_table_unlock(CallTable *table);
-extern void smf_table_visit(CallTable *table, LWLockMode mode, CallTableVisit visit, void *arg);
+extern void smf_shared_key(SharedKey *key, Oid serverid, Oid userid, const char *region,
+						   const char *operation);
+extern void smf_shared_table_request(SharedTable *table);
+extern void smf_shared_table_attach(SharedTable *table);
+extern int	smf_shared_table_capacity(SharedTable *table);
+extern void *smf_shared_table_lock(SharedTable *table, const SharedKey *key);
+extern void *smf_shared_table_lock_existing(SharedTable *table, const SharedKey *key);
+extern void smf_shared_table_unlock(SharedTable *table);
+extern void smf_shared_table_visit(SharedTable *table, LWLockMode mode, SharedTableVisit visit, void *arg);
 
-#endif							/* SMF_TABLE_H */
+#endif							/* SMF_SHARED_TABLE_H */

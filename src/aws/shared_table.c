@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * table.c
+ * shared_table.c
  *		A table of fixed size in shared memory: something for each kind of call.
  *
  * A hash table with chains.  When it is full, whoever holds most of it makes room, with
@@ -22,7 +22,7 @@
  */
 #include "postgres.h"
 
-#include "aws/table.h"
+#include "aws/shared_table.h"
 #include "common/hashfn.h"
 #include "http/http.h"
 #include "lib/qunique.h"
@@ -30,7 +30,7 @@
 #include "port/atomics.h"
 #include "utils/syscache.h"
 
-/* How many keys there is room for: a server has five operations for each region and role. */
+/* How many keys there is room for: a server has six operations for each region and role. */
 #define CAPACITY_SHARED 1000
 #define CAPACITY_ALONE 200
 
@@ -39,7 +39,7 @@
 
 typedef struct TableEntry
 {
-	CallKey		key;
+	SharedKey	key;
 	int			next;			/* in its chain, or among the free ones; NONE: the last */
 	bool		used;			/* is it in a chain? */
 	int			holder;			/* index of who holds it; valid if used */
@@ -74,13 +74,13 @@ slots_size(int capacity)
 }
 
 static size_t
-entry_size(const CallTable *table)
+entry_size(const SharedTable *table)
 {
 	return ENTRY_SIZE + MAXALIGN(table->payload_size);
 }
 
 static TableEntry *
-entry_at(const CallTable *table, TableBody *body, int i)
+entry_at(const SharedTable *table, TableBody *body, int i)
 {
 	return (TableEntry *) ((char *) body + slots_size(body->capacity) + i * entry_size(table));
 }
@@ -96,7 +96,7 @@ table_size(const SharedPart *part, bool shared)
 {
 	int			capacity = shared ? CAPACITY_SHARED : CAPACITY_ALONE;
 
-	return slots_size(capacity) + capacity * entry_size((const CallTable *) part);
+	return slots_size(capacity) + capacity * entry_size((const SharedTable *) part);
 }
 
 static void
@@ -108,7 +108,7 @@ table_init(const SharedPart *part, void *memory, bool shared)
 	body->first_free = 0;
 	for (int i = 0; i < body->capacity; i++)
 	{
-		TableEntry *entry = entry_at((const CallTable *) part, body, i);
+		TableEntry *entry = entry_at((const SharedTable *) part, body, i);
 
 		memset(entry, 0, sizeof(TableEntry));
 		pg_atomic_init_u64(&entry->used_us, 0);
@@ -122,13 +122,13 @@ table_init(const SharedPart *part, void *memory, bool shared)
 }
 
 /*
- * smf_call_key
+ * smf_shared_key
  *		The key of calls to the operation in this database.  Longer strings are cut.
  */
 void
-smf_call_key(CallKey *key, Oid serverid, Oid userid, const char *region, const char *operation)
+smf_shared_key(SharedKey *key, Oid serverid, Oid userid, const char *region, const char *operation)
 {
-	memset(key, 0, sizeof(CallKey));
+	memset(key, 0, sizeof(SharedKey));
 	key->databaseid = MyDatabaseId;
 	key->serverid = serverid;
 	key->userid = userid;
@@ -138,7 +138,7 @@ smf_call_key(CallKey *key, Oid serverid, Oid userid, const char *region, const c
 
 /* Ask for the table when the library is loaded. */
 void
-smf_table_request(CallTable *table)
+smf_shared_table_request(SharedTable *table)
 {
 	table->part.size = table_size;
 	table->part.init = table_init;
@@ -147,25 +147,25 @@ smf_table_request(CallTable *table)
 
 /* How many keys the table, which is attached, has room for. */
 int
-smf_table_capacity(CallTable *table)
+smf_shared_table_capacity(SharedTable *table)
 {
 	return ((TableBody *) table->part.body)->capacity;
 }
 
 static int *
-chain_of(TableBody *body, const CallKey *key)
+chain_of(TableBody *body, const SharedKey *key)
 {
-	return &body->slots[hash_bytes((const unsigned char *) key, sizeof(CallKey)) % body->capacity].first;
+	return &body->slots[hash_bytes((const unsigned char *) key, sizeof(SharedKey)) % body->capacity].first;
 }
 
 static TableEntry *
-find(const CallTable *table, TableBody *body, const CallKey *key)
+find(const SharedTable *table, TableBody *body, const SharedKey *key)
 {
 	for (int i = *chain_of(body, key); i != NONE; i = entry_at(table, body, i)->next)
 	{
 		TableEntry *entry = entry_at(table, body, i);
 
-		if (memcmp(&entry->key, key, sizeof(CallKey)) == 0)
+		if (memcmp(&entry->key, key, sizeof(SharedKey)) == 0)
 			return entry;
 	}
 	return NULL;
@@ -173,7 +173,7 @@ find(const CallTable *table, TableBody *body, const CallKey *key)
 
 /* Take the entry out of its chain, and make it free. */
 static void
-drop_entry(const CallTable *table, TableBody *body, int i)
+drop_entry(const SharedTable *table, TableBody *body, int i)
 {
 	TableEntry *entry = entry_at(table, body, i);
 	int		   *link = chain_of(body, &entry->key);
@@ -192,7 +192,7 @@ drop_entry(const CallTable *table, TableBody *body, int i)
  * counted apart; and where keys are no role's, a server.
  */
 static bool
-same_holder(const CallKey *one, const CallKey *other)
+same_holder(const SharedKey *one, const SharedKey *other)
 {
 	return one->userid == other->userid && one->databaseid == other->databaseid &&
 		(OidIsValid(one->userid) || one->serverid == other->serverid) &&
@@ -201,7 +201,7 @@ same_holder(const CallKey *one, const CallKey *other)
 
 /* Who holds such keys: as before, or somebody new. */
 static int
-find_holder(const CallTable *table, TableBody *body, const CallKey *key)
+find_holder(const SharedTable *table, TableBody *body, const SharedKey *key)
 {
 	int			nobody = body->capacity;
 
@@ -219,7 +219,7 @@ find_holder(const CallTable *table, TableBody *body, const CallKey *key)
 
 /* Of those who hold most, drop the entry that was not used for the longest time. */
 static void
-drop_an_entry(const CallTable *table, TableBody *body)
+drop_an_entry(const SharedTable *table, TableBody *body)
 {
 	int			chosen = NONE;
 	int			held = 0;
@@ -241,7 +241,7 @@ drop_an_entry(const CallTable *table, TableBody *body)
 }
 
 static TableEntry *
-add_entry(const CallTable *table, TableBody *body, const CallKey *key)
+add_entry(const SharedTable *table, TableBody *body, const SharedKey *key)
 {
 	int		   *chain = chain_of(body, key);
 	int			holder;
@@ -266,13 +266,13 @@ add_entry(const CallTable *table, TableBody *body, const CallKey *key)
 }
 
 /*
- * smf_table_lock
- *		The key's payload, made if need be, until smf_table_unlock.
+ * smf_shared_table_lock
+ *		The key's payload, made if need be, until smf_shared_table_unlock.
  *
  * Others may use it at the same time.  The table is attached.  Raises no error.
  */
 void *
-smf_table_lock(CallTable *table, const CallKey *key)
+smf_shared_table_lock(SharedTable *table, const SharedKey *key)
 {
 	TableBody  *body = table->part.body;
 	TableEntry *entry;
@@ -293,12 +293,12 @@ smf_table_lock(CallTable *table, const CallKey *key)
 }
 
 /*
- * smf_table_lock_existing
+ * smf_shared_table_lock_existing
  *		The same, if there is one: else NULL, and nothing is to be unlocked.  It does not
  *		count as use.
  */
 void *
-smf_table_lock_existing(CallTable *table, const CallKey *key)
+smf_shared_table_lock_existing(SharedTable *table, const SharedKey *key)
 {
 	TableEntry *entry;
 
@@ -313,22 +313,22 @@ smf_table_lock_existing(CallTable *table, const CallKey *key)
 }
 
 /*
- * smf_table_unlock
+ * smf_shared_table_unlock
  *		Entries may go, and their payloads with them, from here on.
  */
 void
-smf_table_unlock(CallTable *table)
+smf_shared_table_unlock(SharedTable *table)
 {
 	smf_shared_unlock(&table->part);
 }
 
 /*
- * smf_table_visit
+ * smf_shared_table_visit
  *		Show all keys of this database and their payloads, under the table's lock.
  *		LW_EXCLUSIVE lets the visitor have them forgotten.  It raises no error.
  */
 void
-smf_table_visit(CallTable *table, LWLockMode mode, CallTableVisit visit, void *arg)
+smf_shared_table_visit(SharedTable *table, LWLockMode mode, SharedTableVisit visit, void *arg)
 {
 	TableBody  *body = table->part.body;
 
@@ -357,7 +357,7 @@ compare_oids(const void *one, const void *other)
 
 /* The databases that something is kept for: palloc'ed, in order, and their number. */
 static Oid *
-find_databases(CallTable *table, int *n)
+find_databases(SharedTable *table, int *n)
 {
 	TableBody  *body = table->part.body;
 	Oid		   *found = palloc(body->capacity * sizeof(Oid));
@@ -379,7 +379,7 @@ find_databases(CallTable *table, int *n)
 
 /* Forget what is kept for the databases, which are in order. */
 static void
-forget_databases(CallTable *table, const Oid *databases, int n)
+forget_databases(SharedTable *table, const Oid *databases, int n)
 {
 	TableBody  *body = table->part.body;
 
@@ -395,11 +395,11 @@ forget_databases(CallTable *table, const Oid *databases, int n)
 }
 
 /*
- * smf_table_attach
+ * smf_shared_table_attach
  *		Before the first use of the table, within a transaction; may raise an error.
  */
 void
-smf_table_attach(CallTable *table)
+smf_shared_table_attach(SharedTable *table)
 {
 	Oid		   *databases;
 	int			nfound;
