@@ -109,10 +109,10 @@ _PG_init(void)
 	smf_lookahead_install();
 
 	/* Room in shared memory, where the library is preloaded. */
-	smf_stats_request();
-	smf_progress_request();
-	smf_pacer_request();
-	smf_trust_request();
+	smf_stats_reserve();
+	smf_progress_reserve();
+	smf_pacer_reserve();
+	smf_trust_reserve();
 }
 
 /* The foreign data wrapper's callbacks. */

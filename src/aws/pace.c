@@ -88,12 +88,12 @@ static SharedTable rates = {
 	.init_payload = init_rate
 };
 
-/* When the library is loaded. */
+/* Ask for the memory when the library is loaded. */
 void
-smf_pacer_request(void)
+smf_pacer_reserve(void)
 {
-	smf_shared_table_request(&ceilings);
-	smf_shared_table_request(&rates);
+	smf_shared_table_reserve(&ceilings);
+	smf_shared_table_reserve(&rates);
 }
 
 /* Before the first use of what follows; may raise an error. */

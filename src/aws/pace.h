@@ -56,7 +56,7 @@ typedef struct AwsPacer
 	HttpTimer	timer;			/* armed while somebody waits */
 } AwsPacer;
 
-extern void smf_pacer_request(void);
+extern void smf_pacer_reserve(void);
 extern void smf_pacer_attach(void);
 extern AwsPacer *smf_pacer_find(dlist_head *pacers, const SharedKey *key, const PaceTerms *terms);
 extern void smf_pacer_account(AwsPacer *pacer, const char *account);

@@ -97,12 +97,12 @@ make_segments(void)
 }
 
 /*
- * smf_shared_request
- *		Ask for the part, when the library is loaded: when the cluster starts is the
+ * smf_shared_reserve
+ *		Ask for the memory of the part, when the library is loaded: when the cluster starts is the
  *		only time at which memory can be had in every version of Postgres.
  */
 void
-smf_shared_request(SharedPart *part)
+smf_shared_reserve(SharedPart *part)
 {
 	bool		first = parts == NULL;
 

@@ -30,7 +30,7 @@ typedef struct SharedPart
 	LWLock	   *lock;			/* NULL: not shared */
 } SharedPart;
 
-extern void smf_shared_request(SharedPart *part);
+extern void smf_shared_reserve(SharedPart *part);
 extern void smf_shared_attach(SharedPart *part);
 extern void smf_shared_lock(SharedPart *part, LWLockMode mode);
 extern void smf_shared_unlock(SharedPart *part);

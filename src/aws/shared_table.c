@@ -136,13 +136,13 @@ smf_shared_key(SharedKey *key, Oid serverid, Oid userid, const char *region, con
 	strlcpy(key->operation, operation, sizeof(key->operation));
 }
 
-/* Ask for the table when the library is loaded. */
+/* Ask for the memory of the table when the library is loaded. */
 void
-smf_shared_table_request(SharedTable *table)
+smf_shared_table_reserve(SharedTable *table)
 {
 	table->part.size = table_size;
 	table->part.init = table_init;
-	smf_shared_request(&table->part);
+	smf_shared_reserve(&table->part);
 }
 
 /* How many keys the table, which is attached, has room for. */

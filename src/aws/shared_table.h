@@ -45,7 +45,7 @@ typedef bool (*SharedTableVisit) (void *arg, const SharedKey *key, void *payload
 
 extern void smf_shared_key(SharedKey *key, Oid serverid, Oid userid, const char *region,
 						   const char *operation);
-extern void smf_shared_table_request(SharedTable *table);
+extern void smf_shared_table_reserve(SharedTable *table);
 extern void smf_shared_table_attach(SharedTable *table);
 extern int	smf_shared_table_capacity(SharedTable *table);
 extern void *smf_shared_table_lock(SharedTable *table, const SharedKey *key);

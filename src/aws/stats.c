@@ -38,11 +38,11 @@ static SharedTable stats = {
 	.init_payload = init_stats
 };
 
-/* When the library is loaded. */
+/* Ask for the memory when the library is loaded. */
 void
-smf_stats_request(void)
+smf_stats_reserve(void)
 {
-	smf_shared_table_request(&stats);
+	smf_shared_table_reserve(&stats);
 }
 
 /* Before the first use of what follows; may raise an error. */

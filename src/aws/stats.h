@@ -32,7 +32,7 @@ typedef struct CallFigures
 	int64		figures[SMF_FIGURES];
 } CallFigures;
 
-extern void smf_stats_request(void);
+extern void smf_stats_reserve(void);
 extern void smf_stats_attach(void);
 extern void smf_stats_add(const SharedKey *key, CallFigure figure, int64 n);
 extern CallFigures *smf_stats_read(int *n);

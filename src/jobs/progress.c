@@ -109,11 +109,11 @@ static SharedPart progress_part = {
 /* How many slots the session has. */
 static int	nmine = 0;
 
-/* When the library is loaded. */
+/* Ask for the memory when the library is loaded. */
 void
-smf_progress_request(void)
+smf_progress_reserve(void)
 {
-	smf_shared_request(&progress_part);
+	smf_shared_reserve(&progress_part);
 }
 
 /* The process ends: what was not given back is now. */

@@ -53,7 +53,7 @@ typedef struct ProgressNotices
 									 * said of that */
 } ProgressNotices;
 
-extern void smf_progress_request(void);
+extern void smf_progress_reserve(void);
 extern Progress *smf_progress_begin(Oid serverid);
 extern void smf_progress_end(Progress *progress);
 extern void smf_progress_source(Progress *progress, JobOperation operation, int64 estimated);

@@ -84,11 +84,11 @@ static SharedTable distrusted = {
 	.init_payload = init_trust
 };
 
-/* When the library is loaded. */
+/* Ask for the memory when the library is loaded. */
 void
-smf_trust_request(void)
+smf_trust_reserve(void)
 {
-	smf_shared_table_request(&distrusted);
+	smf_shared_table_reserve(&distrusted);
 }
 
 /*

@@ -15,7 +15,7 @@
 /* What a session knows of Search with one server's credentials in one region. */
 typedef struct SearchTrust SearchTrust;
 
-extern void smf_trust_request(void);
+extern void smf_trust_reserve(void);
 extern SearchTrust *smf_trust_find(AwsClient *client);
 
 extern bool smf_trust_may_ask(const SearchTrust *trust);
