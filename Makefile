@@ -71,10 +71,10 @@ OBJS = \
 	src/aws/call_error.o \
 	src/aws/client.o \
 	src/aws/config_file.o \
+	src/aws/credential_inquiry.o \
 	src/aws/credentials.o \
 	src/aws/expiry.o \
 	src/aws/inquiry.o \
-	src/aws/keys.o \
 	src/aws/mapping.o \
 	src/aws/message.o \
 	src/aws/network.o \

@@ -4,7 +4,7 @@
  *		Whose account an answer is of: one of another account than is meant is refused.
  *
  * Not accounted for: whose account credentials are of.  Their source may know
- * (credentials.c), and STS does (providers/sts.c).
+ * (credential_inquiry.c), and STS does (providers/sts.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -12,8 +12,8 @@
 
 #include "aws/account.h"
 #include "aws/call_error.h"
+#include "aws/credentials.h"
 #include "aws/internal.h"
-#include "aws/keys.h"
 #include "miscadmin.h"
 
 /* Is the answer to be of one account, which smf_call_check_account finds out? */

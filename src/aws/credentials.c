@@ -1,306 +1,93 @@
 /*-------------------------------------------------------------------------
  *
  * credentials.c
- *		Asking for the keys that calls are signed with, and whose account they are of.
+ *		One set of keys, and the options that say where a role's keys come from.
  *
- * A user mapping's own keys, or else those of the database server's own identity
- * (providers/chain.c); and then the mapping's role, assumed with that.
+ * They live in malloc'ed memory, and are overwritten before they are freed.
  *
- * Not accounted for: whether the server's own identity may be used for a role, and when
- * keys are asked for again, which session.c decides.
+ * Not accounted for: getting keys, which credential_inquiry.c does.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include <openssl/crypto.h>
+
+#include "aws/arn.h"
 #include "aws/credentials.h"
-#include "aws/providers/provider.h"
+#include "miscadmin.h"
 
-struct CredentialInquiry
+/*
+ * smf_keep_string
+ *		A copy, malloc'ed; NULL of NULL.  Raises an error without memory.
+ */
+char *
+smf_keep_string(const char *string)
 {
-	Inquiry    *inquiry;		/* in whose memory this is */
-	MemoryContextCallback callback; /* overwrites what follows */
-	CredentialsEnded ended;
-	void	   *arg;			/* handed to it */
-	const CredentialConfig *config; /* the caller's */
-	CredentialNetwork network;	/* strings of this inquiry's own */
-	ProviderContext context;	/* its inquiry is NULL before the first run */
-	AwsCredentials with;		/* what a role is assumed with, or what there is */
-	AwsCredentials credentials; /* what was asked for */
-};
+	char	   *copy = string ? strdup(string) : NULL;
 
-/* Memory context callback: overwrite what was read of files, and what was given. */
-static void
-inquiry_gone(void *arg)
-{
-	CredentialInquiry *asked = arg;
-
-	smf_provider_end(&asked->context);
-	smf_credentials_clear(&asked->with);
-	smf_credentials_clear(&asked->credentials);
-}
-
-/* Read the files for an inquiry, in whose memory all of that lives, unless they were read. */
-static void
-begin_inquiry(Inquiry *inquiry, ProviderContext *context, const CredentialConfig *config,
-			  const CredentialNetwork *network)
-{
-	MemoryContext old;
-
-	if (context->inquiry != NULL)
-		return;
-	old = MemoryContextSwitchTo(smf_inquiry_context(inquiry));
-	smf_provider_begin(context, config, network);
-	context->inquiry = inquiry;
-	MemoryContextSwitchTo(old);
-}
-
-/* Get credentials; false: there is no answer yet.  See InquiryRun. */
-static bool
-resolve(Inquiry *inquiry, void *arg)
-{
-	CredentialInquiry *asked = arg;
-	const CredentialConfig *config = asked->config;
-	RoleRequest request = {0};
-	ProviderResult result = SMF_PROVIDED;
-
-	/* the files are read once, so that each run finds the same */
-	begin_inquiry(inquiry, &asked->context, config, &asked->network);
-
-	if (config->access_key_id != NULL)
-		smf_provider_keep(&asked->with, "the user mapping",
-						  "Check the keys in the user mapping, whether they have expired, and the database server's clock.",
-						  config->access_key_id, config->secret_access_key, config->session_token);
-	else
-		result = smf_provide_ambient(&asked->context, &asked->with);
-	if (result == SMF_ASKED)
-		return false;
-
-	if (config->role_arn == NULL || config->web_identity_token_file != NULL)
-	{
-		asked->credentials = asked->with;
-		memset(&asked->with, 0, sizeof(AwsCredentials));
-		return true;
-	}
-	request.role_arn = config->role_arn;
-	request.external_id = config->external_id;
-	request.session_name = config->role_session_name;
-	request.duration_seconds = config->duration_seconds;
-	return smf_sts_assume_role(&asked->context, &asked->with, &request, &asked->credentials) == SMF_PROVIDED;
-}
-
-static CredentialNetwork
-copy_network(const CredentialNetwork *network)
-{
-	CredentialNetwork copy = *network;
-
-	copy.region = smf_copy_string(network->region);
-	copy.network = smf_network_copy(&network->network);
+	if (string != NULL && copy == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
 	return copy;
 }
 
 static void
-resolved(Inquiry *inquiry, void *arg)
+clear_string(char **string)
 {
-	CredentialInquiry *asked = arg;
-
-	asked->ended(asked, asked->arg);
+	if (*string == NULL)
+		return;
+	OPENSSL_cleanse(*string, strlen(*string));
+	free(*string);
+	*string = NULL;
 }
 
 /*
- * smf_credentials_ask
- *		Prepare to ask for credentials, in a memory context below "parent".
- *
- * "config" outlives the inquiry, "network" is copied.  "ended" is called when
- * there are credentials, or an error is why there are none: 28000, or 08001 or 53000
- * where their source does not answer, or not now.
- */
-CredentialInquiry *
-smf_credentials_ask(MemoryContext parent, const CredentialConfig *config,
-					const CredentialNetwork *network, CredentialsEnded ended, void *arg)
-{
-	CredentialInquiry *asked;
-	Inquiry    *inquiry = smf_inquiry_begin(parent, resolve, resolved, sizeof(CredentialInquiry));
-	MemoryContext old;
-
-	asked = smf_inquiry_arg(inquiry);
-	asked->inquiry = inquiry;
-	asked->ended = ended;
-	asked->arg = arg;
-	asked->config = config;
-	old = MemoryContextSwitchTo(smf_inquiry_context(inquiry));
-	asked->network = copy_network(network);
-	MemoryContextSwitchTo(old);
-	asked->callback.func = inquiry_gone;
-	asked->callback.arg = asked;
-	MemoryContextRegisterResetCallback(smf_inquiry_context(inquiry), &asked->callback);
-	return asked;
-}
-
-/* Begin.  Where nobody needs to be asked, the inquiry has ended when this returns. */
-void
-smf_credentials_start(CredentialInquiry *asked)
-{
-	smf_inquiry_start(asked->inquiry);
-}
-
-/* Has it ended, one way or the other? */
-bool
-smf_credentials_ended(const CredentialInquiry *asked)
-{
-	return smf_inquiry_ended(asked->inquiry);
-}
-
-/* The SQLSTATE of why there are none, as errcode packs it; 0: there are some, or it goes on. */
-int
-smf_credentials_sqlerrcode(const CredentialInquiry *asked)
-{
-	return smf_inquiry_sqlerrcode(asked->inquiry);
-}
-
-/* Raise why there are none, if there are none. */
-void
-smf_credentials_raise(const CredentialInquiry *asked)
-{
-	smf_inquiry_raise(asked->inquiry);
-}
-
-/* Log why there are none, where no query fails for that.  There are none. */
-void
-smf_credentials_log(const CredentialInquiry *asked)
-{
-	ereport(LOG,
-			(errmsg("could not renew the AWS credentials for server \"%s\"; calls go on with the old ones",
-					asked->config->server_name),
-			 errdetail_internal("%s", smf_inquiry_problem(asked->inquiry)),
-			 errhidestmt(true),
-			 errhidecontext(true)));
-}
-
-/*
- * smf_credentials_take
- *		Move what was given into "credentials", which hold none.
- *
- * *clock_offset_s is set if the inquiry has learnt the services' clock; what calls have
- * learnt meanwhile stays otherwise.
+ * smf_credentials_clear
+ *		Overwrite and free the keys.  Raises no error.
  */
 void
-smf_credentials_take(CredentialInquiry *asked, AwsCredentials *credentials, int64 *clock_offset_s)
+smf_credentials_clear(AwsCredentials *credentials)
 {
-	*credentials = asked->credentials;
-	memset(&asked->credentials, 0, sizeof(AwsCredentials));
-	if (asked->context.clock_offset_s != asked->network.clock_offset_s)
-		*clock_offset_s = asked->context.clock_offset_s;
+	clear_string(&credentials->access_key_id);
+	clear_string(&credentials->secret_access_key);
+	clear_string(&credentials->session_token);
+	credentials->expires_at_s = 0;
+	credentials->life_s = 0;
+	clear_string(&credentials->account);
+	clear_string(&credentials->remedy);
+	credentials->source = NULL;
 }
 
-/* Break off what is under way, and free the inquiry.  Raises no error. */
-void
-smf_credentials_free(CredentialInquiry *asked)
-{
-	smf_inquiry_free(asked->inquiry);
-}
-
-/* ----- whose account it is ----- */
-
-/* The question whose account it is. */
-typedef struct AccountInquiry
-{
-	MemoryContextCallback callback; /* overwrites what was read of files */
-	const CredentialConfig *config;
-	CredentialNetwork network;
-	const AwsCredentials *credentials;
-	MemoryContext caller;		/* where the answer is wanted */
-	ProviderContext context;	/* its inquiry is NULL before the first run */
-	bool	   *refused;		/* the caller's; or NULL */
-	char	   *account;		/* palloc'ed there */
-} AccountInquiry;
-
-/* Memory context callback. */
-static void
-account_gone(void *arg)
-{
-	smf_provider_end(&((AccountInquiry *) arg)->context);
-}
-
-/* See InquiryRun. */
 static bool
-find_account(Inquiry *inquiry, void *arg)
+same_string(const char *one, const char *other)
 {
-	AccountInquiry *asked = arg;
-	char	   *account;
-
-	begin_inquiry(inquiry, &asked->context, asked->config, &asked->network);
-	account = smf_sts_caller_account(&asked->context, asked->credentials, asked->refused);
-	if (account != NULL)
-		asked->account = MemoryContextStrdup(asked->caller, account);
-	return account != NULL || (asked->refused != NULL && *asked->refused);
+	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
 }
 
 /*
- * smf_credentials_account
- *		The AWS account that the credentials belong to, palloc'ed.
- *
- * That of the role which is assumed last, where the mapping names one; otherwise
- * STS is asked, and waited for.  Raises 28000 when STS refuses, 08001 when it does not
- * answer.  Where "refused" is not NULL, that it refuses the credentials is no error: then
- * that is set, and NULL returned.
+ * smf_credentials_remedy
+ *		What to do when a service refuses them.  Where the database server keeps its own
+ *		is for superusers to know.
  */
-char *
-smf_credentials_account(const CredentialConfig *config, const CredentialNetwork *network,
-						const AwsCredentials *credentials, bool *refused)
+const char *
+smf_credentials_remedy(const AwsCredentials *credentials)
 {
-	char	   *account = config->role_arn ? smf_arn_account(config->role_arn) : NULL;
-	Inquiry    *inquiry;
-	AccountInquiry *asked;
-
-	if (account != NULL)
-		return account;
-	inquiry = smf_inquiry_begin(CurrentMemoryContext, find_account, NULL, sizeof(AccountInquiry));
-	asked = smf_inquiry_arg(inquiry);
-	asked->config = config;
-	asked->network = *network;
-	asked->credentials = credentials;
-	asked->refused = refused;
-	asked->caller = CurrentMemoryContext;
-	asked->callback.func = account_gone;
-	asked->callback.arg = asked;
-	MemoryContextRegisterResetCallback(smf_inquiry_context(inquiry), &asked->callback);
-	smf_inquiry_start(inquiry);
-	smf_inquiry_wait(inquiry);
-	account = asked->account;
-	smf_inquiry_free(inquiry);
-	return account;
+	if (credentials->remedy == NULL)
+		return "Check where the credentials come from, and the database server's clock.";
+	if (credentials->private_remedy && !superuser_arg(GetOuterUserId()))
+		return psprintf("They come from %s of the database server. A superuser is told more.", credentials->source);
+	return credentials->remedy;
 }
 
-static void
-read_settings(const CredentialConfig *config, ProviderContext *context, AmbientSettings *settings)
+/* Are they the same keys? */
+bool
+smf_credentials_same(const AwsCredentials *one, const AwsCredentials *other)
 {
-	smf_provider_begin(context, config, NULL);
-	settings->region = smf_provider_region(context);
-	settings->endpoint_url = smf_configured_endpoint(context, "sagemaker", "SAGEMAKER");
-}
-
-/*
- * smf_credentials_settings
- *		What else the database server's own configuration says: region, endpoint.
- */
-void
-smf_credentials_settings(const CredentialConfig *config, AmbientSettings *settings)
-{
-	ProviderContext context = {0};
-
-	memset(settings, 0, sizeof(AmbientSettings));
-	PG_TRY();
-	{
-		read_settings(config, &context, settings);
-	}
-	PG_CATCH();
-	{
-		smf_provider_end(&context);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	smf_provider_end(&context);
+	return same_string(one->access_key_id, other->access_key_id) &&
+		same_string(one->secret_access_key, other->secret_access_key) &&
+		same_string(one->session_token, other->session_token);
 }
 
 /*
@@ -311,4 +98,38 @@ bool
 smf_credentials_refreshable(const CredentialConfig *config)
 {
 	return config->access_key_id == NULL || config->role_arn != NULL;
+}
+
+/* Overwrite and free what a config holds.  Raises no error. */
+void
+smf_credential_config_clear(CredentialConfig *config)
+{
+	clear_string(&config->access_key_id);
+	clear_string(&config->secret_access_key);
+	clear_string(&config->session_token);
+	clear_string(&config->role_arn);
+	clear_string(&config->external_id);
+	clear_string(&config->role_session_name);
+	clear_string(&config->duration_seconds);
+	clear_string(&config->profile);
+	clear_string(&config->credential_source);
+	clear_string(&config->web_identity_token_file);
+	clear_string(&config->server_name);
+	clear_string(&config->unmapped_role);
+	clear_string(&config->default_session_name);
+}
+
+/*
+ * smf_arn_account
+ *		The account in an ARN, palloc'ed; NULL when there is none.
+ */
+char *
+smf_arn_account(const char *arn)
+{
+	ArnField	fields[SMF_ARN_PARTS];
+	const ArnField *account = &fields[SMF_ARN_ACCOUNT];
+
+	if (smf_arn_split(arn, strlen(arn), fields) <= SMF_ARN_ACCOUNT || account->len == 0)
+		return NULL;
+	return pnstrdup(account->text, account->len);
 }

@@ -1,43 +1,73 @@
 /*-------------------------------------------------------------------------
  *
  * credentials.h
- *		Asking for the keys that calls are signed with, and whose account they are of.
+ *		One set of keys, and the options that say where a role's keys come from.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef SMF_CREDENTIALS_H
 #define SMF_CREDENTIALS_H
 
-#include "aws/keys.h"
-#include "utils/palloc.h"
+#include "aws/expiry.h"
+#include "aws/network.h"
 
-/* What the database server's own configuration says of more than keys. */
-typedef struct AmbientSettings
+/* Digits of an AWS account. */
+#define SMF_ACCOUNT_LEN 12
+
+/* One set of keys.  The strings are malloc'ed and the struct's own. */
+typedef struct AwsCredentials
 {
-	char	   *region;			/* palloc'ed; NULL: nothing is said */
-	char	   *endpoint_url;	/* of SageMaker; the same */
-} AmbientSettings;
+	char	   *access_key_id;	/* not a secret, but part of none of our messages */
+	char	   *secret_access_key;
+	char	   *session_token;	/* NULL for long-lived keys */
+	int64		expires_at_s;	/* epoch seconds, as their source says; 0: never */
+	int64		life_s;			/* how long they lived when they came, by their source's
+								 * clock; SMF_NEVER: they do not expire */
+	char	   *account;		/* the AWS account that they are of, 12 digits; NULL: not known */
+	char	   *remedy;			/* what to do when the service refuses them */
+	bool		private_remedy; /* that tells of the database server's files */
+	const char *source;			/* in words, a constant; NULL: there are none */
+} AwsCredentials;
 
-typedef struct CredentialInquiry CredentialInquiry;
+/*
+ * Where a role's credentials for a server come from.  The strings are malloc'ed and
+ * the struct's own; NULL is an option that is not given.
+ */
+typedef struct CredentialConfig
+{
+	/* the user mapping's options */
+	char	   *access_key_id;
+	char	   *secret_access_key;
+	char	   *session_token;
+	char	   *role_arn;
+	char	   *external_id;
+	char	   *role_session_name;
+	char	   *duration_seconds;
+	char	   *profile;
+	char	   *credential_source;
+	char	   *web_identity_token_file;
 
-/* It has ended; under HttpDone's rules. */
-typedef void (*CredentialsEnded) (CredentialInquiry *inquiry, void *arg);
+	/* what they are asked for with */
+	bool		ambient;		/* the database server's own may be used */
+	char	   *server_name;	/* for messages */
+	char	   *unmapped_role;	/* the role's name, if it has no user mapping; for messages */
+	char	   *default_session_name;	/* of an assumed role */
+} CredentialConfig;
 
-extern CredentialInquiry *smf_credentials_ask(MemoryContext parent, const CredentialConfig *config,
-											  const CredentialNetwork *network,
-											  CredentialsEnded ended, void *arg);
-extern void smf_credentials_start(CredentialInquiry *inquiry);
-extern bool smf_credentials_ended(const CredentialInquiry *inquiry);
-extern int	smf_credentials_sqlerrcode(const CredentialInquiry *inquiry);
-extern void smf_credentials_raise(const CredentialInquiry *inquiry);
-extern void smf_credentials_log(const CredentialInquiry *inquiry);
-extern void smf_credentials_take(CredentialInquiry *inquiry, AwsCredentials *credentials,
-								 int64 *clock_offset_s);
-extern void smf_credentials_free(CredentialInquiry *inquiry);
+/* How the sources of credentials are reached; strings are the caller's. */
+typedef struct CredentialNetwork
+{
+	const char *region;			/* of STS; NULL: as the server's own configuration says */
+	AwsNetwork	network;		/* the server's options */
+	int64		clock_offset_s; /* the services' clock less ours, as far as is known */
+} CredentialNetwork;
 
-extern char *smf_credentials_account(const CredentialConfig *config, const CredentialNetwork *network,
-									 const AwsCredentials *credentials, bool *refused);
+extern void smf_credentials_clear(AwsCredentials *credentials);
+extern bool smf_credentials_same(const AwsCredentials *one, const AwsCredentials *other);
+extern const char *smf_credentials_remedy(const AwsCredentials *credentials);
 extern bool smf_credentials_refreshable(const CredentialConfig *config);
-extern void smf_credentials_settings(const CredentialConfig *config, AmbientSettings *settings);
+extern void smf_credential_config_clear(CredentialConfig *config);
+extern char *smf_arn_account(const char *arn);
+extern char *smf_keep_string(const char *string);
 
 #endif							/* SMF_CREDENTIALS_H */

@@ -8,8 +8,8 @@
 #ifndef SMF_MESSAGE_H
 #define SMF_MESSAGE_H
 
+#include "aws/credentials.h"
 #include "aws/endpoint.h"
-#include "aws/keys.h"
 #include "aws/sigv4.h"
 #include "http/http.h"
 

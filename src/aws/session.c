@@ -83,7 +83,7 @@ stop_asking(AwsSession *session)
 	if (inquiry == NULL)
 		return;
 	session->asking = NULL;
-	smf_credentials_free(inquiry);
+	smf_credential_inquiry_free(inquiry);
 	smf_http_tell();
 }
 
@@ -231,7 +231,7 @@ hold_session(const ForeignServer *server, Oid userid, const RoleMapping *mapping
 		return create_session(server, userid, mapping, ambient);
 	found->users++;
 	/* how that failed was meant for others; and what nobody has moved on may be long dead */
-	if (found->asking != NULL && (smf_credentials_ended(found->asking) ||
+	if (found->asking != NULL && (smf_credential_inquiry_ended(found->asking) ||
 								  now_s() - found->asking_since_s > ASKING_MAX_S))
 		stop_asking(found);
 	if (found->asking != NULL && found->users == 1)
@@ -455,7 +455,7 @@ take_credentials(AwsSession *session, CredentialInquiry *inquiry)
 	AwsCredentials fresh = {0};
 	bool		same;
 
-	smf_credentials_take(inquiry, &fresh, &session->clock_offset_s);
+	smf_credential_inquiry_take(inquiry, &fresh, &session->clock_offset_s);
 	same = smf_credentials_same(&fresh, &session->credentials);
 	session->doubted = session->refused && same;
 	session->refused = false;
@@ -480,7 +480,7 @@ static void
 asking_ended(CredentialInquiry *inquiry, void *arg)
 {
 	AwsSession *session = arg;
-	int			code = smf_credentials_sqlerrcode(inquiry);
+	int			code = smf_credential_inquiry_sqlerrcode(inquiry);
 
 	if (code == 0)
 		take_credentials(session, inquiry);
@@ -488,12 +488,12 @@ asking_ended(CredentialInquiry *inquiry, void *arg)
 	else if (has_credentials(session) && source_failed(code))
 	{
 		make_do(session);
-		smf_credentials_log(inquiry);
+		smf_credential_inquiry_log(inquiry);
 	}
 	else
 		return;
 	session->asking = NULL;
-	smf_credentials_free(inquiry);
+	smf_credential_inquiry_free(inquiry);
 	let_on(session);
 }
 
@@ -512,11 +512,11 @@ smf_session_ask(AwsSession *session, const CredentialNetwork *network)
 	if (session->asking != NULL ||
 		(smf_session_ready(session) && now_s() < session->plan.renew_at_s))
 		return;
-	session->asking = smf_credentials_ask(TopMemoryContext, &session->config, network,
-										  asking_ended, session);
+	session->asking = smf_credential_inquiry_begin(TopMemoryContext, &session->config, network,
+												   asking_ended, session);
 	session->asking_since_s = now_s();
 	session->left_alone = false;
-	smf_credentials_start(session->asking);
+	smf_credential_inquiry_start(session->asking);
 }
 
 /*
@@ -527,7 +527,7 @@ smf_session_ask(AwsSession *session, const CredentialNetwork *network)
 void
 smf_session_check(AwsSession *session)
 {
-	if (session->asking == NULL || !smf_credentials_ended(session->asking))
+	if (session->asking == NULL || !smf_credential_inquiry_ended(session->asking))
 		return;
 	/* time may have run out while nobody looked: that says nothing of the source */
 	if (session->left_alone)
@@ -537,7 +537,7 @@ smf_session_check(AwsSession *session)
 	}
 	PG_TRY();
 	{
-		smf_credentials_raise(session->asking);
+		smf_credential_inquiry_raise(session->asking);
 	}
 	PG_CATCH();
 	{

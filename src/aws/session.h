@@ -8,7 +8,7 @@
 #ifndef SMF_SESSION_H
 #define SMF_SESSION_H
 
-#include "aws/credentials.h"
+#include "aws/credential_inquiry.h"
 #include "aws/sigv4.h"
 #include "foreign/foreign.h"
 #include "http/http.h"

@@ -11,7 +11,7 @@
  */
 #include "postgres.h"
 
-#include "aws/keys.h"
+#include "aws/credentials.h"
 #include "aws/providers/provider.h"
 #include "nodes/pg_list.h"
 

@@ -14,8 +14,8 @@
 #define SMF_PROVIDER_H
 
 #include "aws/config_file.h"
+#include "aws/credentials.h"
 #include "aws/inquiry.h"
-#include "aws/keys.h"
 #include "compat/base.h"
 #include "lib/stringinfo.h"
 
