@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "aws/account.h"
+#include "aws/arn.h"
 #include "aws/call_error.h"
 #include "aws/credentials.h"
 #include "aws/internal.h"
@@ -36,11 +37,12 @@ smf_call_check_account(const AwsCall *call, const char *arn)
 	const AwsClient *client = call->client;
 	const char *meant = client->config.account_id;
 	AwsSession *session = client->session;
+	ArnField	field;
 	char	   *account;
 
 	if (meant == NULL)
 		return;
-	account = smf_arn_account(arn);
+	account = smf_arn_account(arn, &field) ? pnstrdup(field.text, field.len) : NULL;
 	if (account != NULL && strcmp(account, meant) == 0)
 	{
 		strlcpy(session->account, account, sizeof(session->account));

@@ -37,3 +37,18 @@ smf_arn_split(const char *arn, size_t len, ArnField fields[SMF_ARN_PARTS])
 	fields[SMF_ARN_RESOURCE].len = end - arn;
 	return SMF_ARN_PARTS;
 }
+
+/*
+ * smf_arn_account
+ *		The account in an ARN; false when there is none.
+ */
+bool
+smf_arn_account(const char *arn, ArnField *account)
+{
+	ArnField	fields[SMF_ARN_PARTS];
+
+	if (smf_arn_split(arn, strlen(arn), fields) <= SMF_ARN_ACCOUNT)
+		return false;
+	*account = fields[SMF_ARN_ACCOUNT];
+	return account->len > 0;
+}

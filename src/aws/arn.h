@@ -10,6 +10,7 @@
 #ifndef SMF_ARN_H
 #define SMF_ARN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The fields: arn:partition:service:region:account:resource. */
@@ -33,5 +34,6 @@ typedef struct ArnField
 } ArnField;
 
 extern int	smf_arn_split(const char *arn, size_t len, ArnField fields[SMF_ARN_PARTS]);
+extern bool smf_arn_account(const char *arn, ArnField *account);
 
 #endif							/* SMF_ARN_H */

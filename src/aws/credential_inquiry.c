@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "aws/arn.h"
 #include "aws/credential_inquiry.h"
 #include "aws/providers/provider.h"
 
@@ -249,12 +250,13 @@ char *
 smf_credentials_account(const CredentialConfig *config, const CredentialNetwork *network,
 						const AwsCredentials *credentials, bool *refused)
 {
-	char	   *account = config->role_arn ? smf_arn_account(config->role_arn) : NULL;
+	ArnField	field;
+	char	   *account;
 	Inquiry    *inquiry;
 	AccountInquiry *asked;
 
-	if (account != NULL)
-		return account;
+	if (config->role_arn != NULL && smf_arn_account(config->role_arn, &field))
+		return pnstrdup(field.text, field.len);
 	inquiry = smf_inquiry_begin(CurrentMemoryContext, find_account, NULL, sizeof(AccountInquiry));
 	asked = smf_inquiry_arg(inquiry);
 	asked->config = config;

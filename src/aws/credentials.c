@@ -13,7 +13,6 @@
 
 #include <openssl/crypto.h>
 
-#include "aws/arn.h"
 #include "aws/credentials.h"
 #include "miscadmin.h"
 
@@ -117,19 +116,4 @@ smf_credential_config_clear(CredentialConfig *config)
 	clear_string(&config->server_name);
 	clear_string(&config->unmapped_role);
 	clear_string(&config->default_session_name);
-}
-
-/*
- * smf_arn_account
- *		The account in an ARN, palloc'ed; NULL when there is none.
- */
-char *
-smf_arn_account(const char *arn)
-{
-	ArnField	fields[SMF_ARN_PARTS];
-	const ArnField *account = &fields[SMF_ARN_ACCOUNT];
-
-	if (smf_arn_split(arn, strlen(arn), fields) <= SMF_ARN_ACCOUNT || account->len == 0)
-		return NULL;
-	return pnstrdup(account->text, account->len);
 }

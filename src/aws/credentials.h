@@ -67,7 +67,6 @@ extern bool smf_credentials_same(const AwsCredentials *one, const AwsCredentials
 extern const char *smf_credentials_remedy(const AwsCredentials *credentials);
 extern bool smf_credentials_refreshable(const CredentialConfig *config);
 extern void smf_credential_config_clear(CredentialConfig *config);
-extern char *smf_arn_account(const char *arn);
 extern char *smf_keep_string(const char *string);
 
 #endif							/* SMF_CREDENTIALS_H */

@@ -12,6 +12,7 @@
 
 #include <openssl/crypto.h>
 
+#include "aws/arn.h"
 #include "aws/endpoint.h"
 #include "aws/error_code.h"
 #include "aws/expiry.h"
@@ -215,6 +216,7 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 	char	   *secret_access_key;
 	char	   *session_token;
 	char	   *expiration;
+	ArnField	account;
 
 	/* Ask; what signs the request may be too old. */
 	build_form(context, request, &form);
@@ -242,7 +244,8 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 		smf_provider_fail(context, "STS's answer holds no credentials.", NULL);
 	smf_provider_keep(credentials, request->web_identity_token ? "a role assumed with a web identity" : "an assumed role",
 					  "Check that the role still exists.", access_key_id, secret_access_key, session_token);
-	smf_provider_account(credentials, smf_arn_account(request->role_arn));
+	if (smf_arn_account(request->role_arn, &account))
+		smf_provider_account(credentials, pnstrdup(account.text, account.len));
 	smf_provider_expires(context, credentials, expiration ? smf_provider_time(expiration) : 0,
 						 answer);
 	return SMF_PROVIDED;
