@@ -340,7 +340,7 @@ connection_hint(const AwsCall *call)
  *		client's first such attempt.
  *
  * Another attempt will follow, "most" of them at most.  The user is told by
- * smf_client_tell_trouble and not here, where calls are moved on: a notice may raise an
+ * whoever waits (client.c) and not here, where calls are moved on: a notice may raise an
  * error.  The texts are palloc'ed in the current memory context, which must be the client's.
  */
 void
@@ -356,25 +356,6 @@ smf_call_note_trouble(const AwsCall *call, int most)
 	client->trouble_hint = connection_hint(call);
 	client->trouble = psprintf("%s This may pass: a call is tried up to %d times (option max_attempts of server \"%s\").",
 							   smf_call_outcome(call, NULL), most, client->config.server_name);
-}
-
-/*
- * smf_client_tell_trouble
- *		Tell the user, in a notice, why a call of the client's got no connection, if that
- *		was noted: once for a client, however many calls and attempts fail so.
- */
-void
-smf_client_tell_trouble(AwsClient *client)
-{
-	const char *trouble = client->trouble;
-
-	if (trouble == NULL)
-		return;
-	client->trouble = NULL;
-	ereport(NOTICE,
-			(errmsg("could not connect to %s; trying again", client->endpoint.url),
-			 errdetail("%s", trouble),
-			 errhint("%s", client->trouble_hint)));
 }
 
 /*

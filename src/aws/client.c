@@ -409,6 +409,24 @@ count_wait(AwsClient *client, const SharedKey *key, int64 us)
 }
 
 /*
+ * Tell the user, in a notice, why a call of the client's got no connection, if that was noted:
+ * once for a client, however many calls and attempts fail so.
+ */
+static void
+tell_trouble(AwsClient *client)
+{
+	const char *trouble = client->trouble;
+
+	if (trouble == NULL)
+		return;
+	client->trouble = NULL;
+	ereport(NOTICE,
+			(errmsg("could not connect to %s; trying again", client->endpoint.url),
+			 errdetail("%s", trouble),
+			 errhint("%s", client->trouble_hint)));
+}
+
+/*
  * smf_client_wait
  *		Wait until something has moved, on the client's account.
  *
@@ -425,7 +443,7 @@ smf_client_wait(AwsClient *client, uint64 events)
 	keep_credentials(client);
 	smf_http_wait(events);
 	count_wait(client, key, smf_http_now() - start_us);
-	smf_client_tell_trouble(client);
+	tell_trouble(client);
 }
 
 /*
@@ -438,7 +456,7 @@ smf_client_poll(AwsClient *client)
 {
 	keep_credentials(client);
 	smf_http_poll();
-	smf_client_tell_trouble(client);
+	tell_trouble(client);
 }
 
 /* Count time that the client's user waited for it elsewhere. */

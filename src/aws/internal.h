@@ -86,6 +86,5 @@ extern void smf_client_count_request(AwsClient *client);
 extern void smf_call_read_error(AwsCall *call);
 extern char *smf_call_title(const AwsCall *call);
 extern void smf_call_note_trouble(const AwsCall *call, int most);
-extern void smf_client_tell_trouble(AwsClient *client);
 
 #endif							/* SMF_AWS_INTERNAL_H */
