@@ -193,17 +193,6 @@ ended_share(PlannerInfo *root, RelOptInfo *rel)
 	return 1;
 }
 
-/* May records of Search stand for documents, whatever scan_api says?  If so, for what is *read. */
-bool
-smf_may_prove(RelOptInfo *rel, JobSource source, List *attnums, AttributeSet *read)
-{
-	FdwRelationInfo *info = rel->fdw_private;
-	SmfNeeds	needs = smf_needs(info->table.columns, attnums, source);
-
-	return source == SMF_FROM_LIST && (needs.document || needs.tags) &&
-		smf_columns_searchable(info->table.columns, attnums, info->raw_members, read);
-}
-
 /* Let Search have the documents of jobs that have ended, but for those that are checked. */
 static void
 count_searches(PlannerInfo *root, RelOptInfo *rel, CallEstimate *estimate)

@@ -27,7 +27,6 @@ typedef struct CallEstimate
 
 extern void smf_estimate_settled(PlannerInfo *root, RelOptInfo *rel);
 extern double smf_names_looked_up(PlannerInfo *root, RelOptInfo *rel, List *clauses);
-extern bool smf_may_prove(RelOptInfo *rel, JobSource source, List *attnums, AttributeSet *read);
 extern CallEstimate smf_estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, double jobs,
 									   bool prove, List *attnums, List *clauses, double bound);
 extern double smf_total_calls(const CallEstimate *estimate);

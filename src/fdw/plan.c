@@ -291,6 +291,17 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, const JoinWay *way, 
 	}
 }
 
+/* May records of Search stand for documents, whatever scan_api says?  If so, for what is *read. */
+static bool
+may_prove(RelOptInfo *rel, JobSource source, List *attnums, AttributeSet *read)
+{
+	FdwRelationInfo *info = rel->fdw_private;
+	SmfNeeds	needs = smf_needs(info->table.columns, attnums, source);
+
+	return source == SMF_FROM_LIST && (needs.document || needs.tags) &&
+		smf_columns_searchable(info->table.columns, attnums, info->raw_members, read);
+}
+
 /*
  * Add the path of a source that other tables do not parameterise.  Sources that walk over
  * all jobs are taken to walk far where nobody has counted them.
@@ -302,7 +313,7 @@ add_source_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attn
 	bool		far = !info->has_statistics && (source == SMF_FROM_LIST || source == SMF_FROM_SEARCH);
 	AttributeSet read = 0;
 	bool		prove = info->settings->scan_api == SMF_SCAN_AUTO &&
-		smf_may_prove(rel, source, attnums, &read);
+		may_prove(rel, source, attnums, &read);
 	CallEstimate estimate = smf_estimate_calls(root, rel, source, far ? LONG_HISTORY : rel->tuples, prove, attnums,
 											   rel->baserestrictinfo, 0);
 	double		overlap = info->settings->max_concurrency;
@@ -469,7 +480,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	smf_sort_clauses(root, rel, scan_clauses, source, &sorted);
 	plan.source = source;
 	plan.read = 0;
-	searchable = smf_may_prove(rel, source, attnums, &plan.read);
+	searchable = may_prove(rel, source, attnums, &plan.read);
 	plan.prove = searchable && info->settings->scan_api == SMF_SCAN_AUTO;
 	plan.attnums = attnums;
 	plan.api = sorted.api;
