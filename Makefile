@@ -36,7 +36,6 @@ OBJS = \
 	src/fdw/import.o \
 	src/fdw/lookahead.o \
 	src/fdw/lookahead_plan.o \
-	src/fdw/lookup.o \
 	src/fdw/may_raise.o \
 	src/fdw/monitor.o \
 	src/fdw/plan.o \
@@ -50,6 +49,7 @@ OBJS = \
 	src/fdw/scan.o \
 	src/fdw/scan_plan.o \
 	src/fdw/value.o \
+	src/fdw/wanted.o \
 	src/jobs/attribute.o \
 	src/jobs/batch.o \
 	src/jobs/cache.o \

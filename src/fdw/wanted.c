@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * lookup.c
+ * wanted.c
  *		Sets of jobs to look up, by name or by ARN.
  *
  * A name and an ARN are never compared: the name in an ARN may be spelled in another case
@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "fdw/lookup.h"
+#include "fdw/wanted.h"
 #include "jobs/operation.h"
 
 /*

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * lookup.h
+ * wanted.h
  *		Sets of jobs to look up, by name or by ARN.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef SMF_LOOKUP_H
-#define SMF_LOOKUP_H
+#ifndef SMF_WANTED_H
+#define SMF_WANTED_H
 
 #include "jobs/attribute.h"
 #include "jobs/job.h"
@@ -16,4 +16,4 @@ extern List *smf_wanted_add(List *wanted, const SmfAttribute *attribute, char *v
 extern List *smf_wanted_distinct(List *wanted);
 extern List *smf_wanted_by_both(List *some, List *others);
 
-#endif							/* SMF_LOOKUP_H */
+#endif							/* SMF_WANTED_H */
