@@ -119,10 +119,10 @@ wait_for_search(SearchCheck *check, const AwsCall *call)
 
 		if (smf_call_done(call))
 			break;
-		smf_progress_wait(check->progress, call, SMF_OP_SEARCH);
+		smf_progress_show_wait(check->progress, call, SMF_OP_SEARCH);
 		wait_for_event(check, told);
 	}
-	smf_progress_wait(check->progress, NULL, 0);
+	smf_progress_show_wait(check->progress, NULL, 0);
 }
 
 /* The stream's next job; false when there are no more. */

@@ -105,7 +105,7 @@ follow(JsonbContainer *container, const char *path, JsonbValue *value)
 
 /* The column's value in the job's document or summary; false when absent or null. */
 static bool
-find_member(const SmfColumn *column, Jsonb *document, JsonbValue *value)
+find_in_document(const SmfColumn *column, Jsonb *document, JsonbValue *value)
 {
 	const char *path = column->path;
 	const char *const *dated = column->top ? column->top->timestamp_members : NULL;
@@ -188,7 +188,7 @@ find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValu
 			smf_value_set_jsonb(value, job->record ? job->record : document);
 			return true;
 		default:
-			return find_member(column, document, value);
+			return find_in_document(column, document, value);
 	}
 }
 

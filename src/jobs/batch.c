@@ -186,7 +186,7 @@ describe_entries(JobEntry **entries, int n)
 
 /* The entry is checked: it is described, too. */
 static void
-draw(JobBatch *batch, JobEntry *entry)
+begin_check(JobBatch *batch, JobEntry *entry)
 {
 	/* its document is read as a whole */
 	Assert(entry->document == NULL);
@@ -230,7 +230,7 @@ smf_batches_ask(JobBatches *batches, JobEntry **entries, int n)
 
 	/* Draw the one that is checked before anybody knows what Search says of it. */
 	if (smf_trust_check_due(batches->trust) || batches->fetcher->spec->check_each)
-		draw(batch, entries[pg_prng_uint64_range(&pg_global_prng_state, 0, n - 1)]);
+		begin_check(batch, entries[pg_prng_uint64_range(&pg_global_prng_state, 0, n - 1)]);
 }
 
 /* ----- entries that take a record, or go on without ----- */
@@ -592,7 +592,7 @@ draw_held(const JobBatch *batch)
 /*
  * The entry that is checked has all that it needs, or will not get it: compare it.  Where it
  * differs, ask again before anybody is accused.  Where nothing could be compared nothing was
- * checked: draw another one, or believe no record of the batch.
+ * checked: check another one, or believe no record of the batch.
  */
 static void
 check(JobBatches *batches, JobBatch *batch)
@@ -614,7 +614,7 @@ check(JobBatches *batches, JobBatch *batch)
 		return;
 	}
 	release_checked(batches, batch);
-	draw(batch, other);
+	begin_check(batch, other);
 }
 
 /*

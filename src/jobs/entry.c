@@ -296,7 +296,7 @@ drop_call(JobEntry *entry)
 
 /* The job is not to be found by the name in its ARN: look for the ARN itself, once. */
 static void
-search_by_arn(JobEntry *entry)
+take_not_found(JobEntry *entry)
 {
 	if (entry->wanted == NULL || entry->wanted->arn == NULL || entry->searched)
 	{
@@ -457,7 +457,7 @@ take_document(JobFetcher *fetcher, JobEntry *entry)
 	if (wanted != NULL && wanted->arn != NULL && !entry->searched &&
 		strcmp(arn_of(fetcher, entry), wanted->arn) != 0)
 	{
-		search_by_arn(entry);
+		take_not_found(entry);
 		return;
 	}
 	/* conditions are decided when it was compared */
@@ -552,7 +552,7 @@ take_failure(JobFetcher *fetcher, JobEntry *entry)
 	else if (tags && smf_call_denied(call) && entry->checked)
 		entry->tags_unknown = true;
 	else if (smf_job_not_found(smf_call_error(call)))
-		search_by_arn(entry);
+		take_not_found(entry);
 	else
 	{
 		entry->state = ENTRY_FAILED;

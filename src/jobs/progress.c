@@ -238,7 +238,7 @@ smf_progress_count(Progress *progress, ProgressCount what, int64 n)
 
 /* The scan waits for a call of the operation, or with NULL for nothing any more. */
 void
-smf_progress_wait(Progress *progress, const AwsCall *call, JobOperation operation)
+smf_progress_show_wait(Progress *progress, const AwsCall *call, JobOperation operation)
 {
 	uint32		what = WAITING_ON_NOTHING;
 

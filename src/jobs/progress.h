@@ -58,7 +58,7 @@ extern Progress *smf_progress_begin(Oid serverid);
 extern void smf_progress_end(Progress *progress);
 extern void smf_progress_source(Progress *progress, JobOperation operation, int64 estimated);
 extern void smf_progress_count(Progress *progress, ProgressCount what, int64 n);
-extern void smf_progress_wait(Progress *progress, const AwsCall *call, JobOperation operation);
+extern void smf_progress_show_wait(Progress *progress, const AwsCall *call, JobOperation operation);
 extern int64 smf_progress_notify(ProgressNotices *notices, int64 njobs_read, int64 njobs_listed);
 extern ProgressRow *smf_progress_read(int *n);
 

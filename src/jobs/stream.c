@@ -523,13 +523,13 @@ show_wait(JobStream *stream)
 	if (stream->nentries > 0 && first->state == ENTRY_HELD && first->batch->checked != NULL)
 		first = first->batch->checked;
 	if (stream->nentries > 0 && first->state == ENTRY_CALLING)
-		smf_progress_wait(progress, first->call, first->operation);
+		smf_progress_show_wait(progress, first->call, first->operation);
 	else if (stream->nentries > 0 && (first->state == ENTRY_ASKED || first->state == ENTRY_HELD))
-		smf_progress_wait(progress, first->batch->call, SMF_OP_SEARCH);
+		smf_progress_show_wait(progress, first->batch->call, SMF_OP_SEARCH);
 	else if (stream->walk != NULL)
-		smf_progress_wait(progress, smf_walk_call(stream->walk), stream->list_operation);
+		smf_progress_show_wait(progress, smf_walk_call(stream->walk), stream->list_operation);
 	else
-		smf_progress_wait(progress, NULL, 0);
+		smf_progress_show_wait(progress, NULL, 0);
 }
 
 /* Jobs that the stream has given, for the user: those that were fetched ahead have been counted. */
@@ -650,7 +650,7 @@ next_job(JobStream *stream, Job *job, bool wait)
 	JobStreamResult result = look_for_job(stream, job, wait);
 
 	if (result != SMF_STREAM_WAIT)
-		smf_progress_wait(stream->spec.progress, NULL, 0);
+		smf_progress_show_wait(stream->spec.progress, NULL, 0);
 	return result;
 }
 
