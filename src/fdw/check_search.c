@@ -156,7 +156,7 @@ init_spec(SearchCheck *check, JobStreamSpec *spec, JobSource source)
 
 /* ----- which jobs ----- */
 
-/* A JobCheck: is it one of the jobs that Search is asked for? */
+/* A JobStillWanted: is it one of the jobs that Search is asked for? */
 static bool
 is_wanted(void *arg, const Job *job, JobTier tier)
 {
@@ -183,9 +183,9 @@ list_jobs(SearchCheck *check)
 
 	init_spec(check, &spec, SMF_FROM_LIST);
 	spec.narrowed = true;
-	spec.check = is_wanted;
-	spec.check_arg = check;
-	spec.check_tier[SMF_TIER_LISTED] = true;
+	spec.still_wanted = is_wanted;
+	spec.still_wanted_arg = check;
+	spec.still_wanted_tier[SMF_TIER_LISTED] = true;
 	spec.bound = check->njobs;
 	stream = smf_stream_begin(check->client, &spec);
 	while (list_length(jobs) < check->njobs && next_job(check, stream, &job))

@@ -377,14 +377,14 @@ smf_early_create(List *clauses, const TableRef *table, RowReader *reader,
 	checks->complete = complete_checks(sorted.complete, parent);
 
 	/* Prepare what the stream asks in between, whenever more is known of a job. */
-	spec->check = check_job;
-	spec->check_arg = checks;
+	spec->still_wanted = check_job;
+	spec->still_wanted_arg = checks;
 	for (int tier = 0; tier < SMF_TIER_COMPLETE; tier++)
 	{
 		TierChecks *to = &checks->tiers[tier];
 		List	   *subplans = with_subplans(sorted.tiers[tier]);
 
-		spec->check_tier[tier] = sorted.tiers[tier] != NIL;
+		spec->still_wanted_tier[tier] = sorted.tiers[tier] != NIL;
 		to->qual = ExecInitQual(sorted.tiers[tier], parent);
 		to->columns = early_columns((Node *) sorted.tiers[tier], table);
 		to->subplans = ExecInitQual(subplans, parent);

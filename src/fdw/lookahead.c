@@ -112,9 +112,9 @@ init_ahead(AheadScan *ahead)
 	ahead->spec = scan->spec;
 	ahead->spec.bound = 0;
 	ahead->spec.ramp = false;
-	ahead->spec.check = NULL;
-	memset(ahead->spec.check_tier, false, sizeof(ahead->spec.check_tier));
-	if (!scan->spec.check_tier[SMF_TIER_DESCRIBED])
+	ahead->spec.still_wanted = NULL;
+	memset(ahead->spec.still_wanted_tier, false, sizeof(ahead->spec.still_wanted_tier));
+	if (!scan->spec.still_wanted_tier[SMF_TIER_DESCRIBED])
 		return;
 	if (smf_demand_awaits_value((Node *) scan->plan.early, NULL))
 		ahead->spec.want_tags = false;

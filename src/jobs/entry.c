@@ -46,8 +46,8 @@ smf_fetcher_init(JobFetcher *fetcher, AwsClient *client, const JobStreamSpec *sp
 	fetcher->client = client;
 	fetcher->spec = spec;
 	fetcher->context = CurrentMemoryContext;
-	fetcher->check_context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw check",
-												   ALLOCSET_DEFAULT_SIZES);
+	fetcher->decide_context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw check",
+													ALLOCSET_DEFAULT_SIZES);
 }
 
 /* ----- what is known of a job ----- */
@@ -117,19 +117,19 @@ still_wanted(JobFetcher *fetcher, JobEntry *entry, JobTier tier)
 	Job			job;
 	bool		wanted;
 
-	if (spec->check == NULL || !spec->check_tier[tier])
+	if (spec->still_wanted == NULL || !spec->still_wanted_tier[tier])
 		return true;
 	smf_entry_read_job(fetcher, entry, &job);
-	MemoryContextReset(fetcher->check_context);
-	old = MemoryContextSwitchTo(fetcher->check_context);
-	wanted = spec->check(spec->check_arg, &job, tier);
+	MemoryContextReset(fetcher->decide_context);
+	old = MemoryContextSwitchTo(fetcher->decide_context);
+	wanted = spec->still_wanted(spec->still_wanted_arg, &job, tier);
 	MemoryContextSwitchTo(old);
 	return wanted;
 }
 
-/* If the job is no longer wanted, it is gone. */
+/* Decide whether the job is still wanted, by what is known in the tier: if not, it is gone. */
 static void
-check_entry(JobFetcher *fetcher, JobEntry *entry, JobTier tier)
+decide(JobFetcher *fetcher, JobEntry *entry, JobTier tier)
 {
 	entry->decided[tier] = true;
 	if (still_wanted(fetcher, entry, tier))
@@ -215,7 +215,7 @@ smf_entry_begin_wanted(JobFetcher *fetcher, JobEntry *entry, const WantedJob *wa
 
 	/* conditions may have other parameters than when it was remembered */
 	if (entry->document != NULL)
-		check_entry(fetcher, entry, SMF_TIER_DESCRIBED);
+		decide(fetcher, entry, SMF_TIER_DESCRIBED);
 }
 
 /*
@@ -345,14 +345,14 @@ take_record_tags(JobEntry *entry)
 	MemoryContextSwitchTo(old);
 }
 
-/* Decide conditions in the tiers that have come at once. */
+/* Decide whether it is wanted, in the tiers that have come at once. */
 static void
-check_both_tiers(JobFetcher *fetcher, JobEntry *entry)
+decide_both_tiers(JobFetcher *fetcher, JobEntry *entry)
 {
 	entry->state = ENTRY_IDLE;
-	check_entry(fetcher, entry, SMF_TIER_DESCRIBED);
+	decide(fetcher, entry, SMF_TIER_DESCRIBED);
 	if (entry->state == ENTRY_IDLE && entry->tags_complete)
-		check_entry(fetcher, entry, SMF_TIER_TAGGED);
+		decide(fetcher, entry, SMF_TIER_TAGGED);
 }
 
 /* The entry's record stands for its document: go on with it. */
@@ -361,7 +361,7 @@ smf_entry_take_record(JobFetcher *fetcher, JobEntry *entry)
 {
 	if (fetcher->spec->want_tags && fetcher->record_tags)
 		take_record_tags(entry);
-	check_both_tiers(fetcher, entry);
+	decide_both_tiers(fetcher, entry);
 }
 
 /*
@@ -375,7 +375,7 @@ smf_entry_take_document(JobFetcher *fetcher, JobEntry *entry)
 	if (entry->tags_unknown && entry->record != NULL && fetcher->record_tags)
 		take_record_tags(entry);
 	entry->tags_unknown = false;
-	check_both_tiers(fetcher, entry);
+	decide_both_tiers(fetcher, entry);
 }
 
 /* The entry's call has failed, and it does without. */
@@ -400,7 +400,7 @@ smf_entry_complete(JobFetcher *fetcher, JobEntry *entry)
 	for (int tier = SMF_TIER_LISTED + 1; tier < SMF_TIER_COMPLETE; tier++)
 	{
 		if (entry->state == ENTRY_COMPLETE && !entry->decided[tier])
-			check_entry(fetcher, entry, tier);
+			decide(fetcher, entry, tier);
 	}
 }
 
@@ -464,9 +464,9 @@ take_document(JobFetcher *fetcher, JobEntry *entry)
 	if (entry->checked)
 		return;
 	/* tags are next, also where the cache has the document by then */
-	if (fetcher->spec->check_tier[SMF_TIER_DESCRIBED])
+	if (fetcher->spec->still_wanted_tier[SMF_TIER_DESCRIBED])
 		(void) arn_of(fetcher, entry);
-	check_entry(fetcher, entry, SMF_TIER_DESCRIBED);
+	decide(fetcher, entry, SMF_TIER_DESCRIBED);
 }
 
 /* A page of tags has come. */
@@ -500,7 +500,7 @@ take_tags(JobFetcher *fetcher, JobEntry *entry)
 	MemoryContextSwitchTo(old);
 	drop_call(entry);
 	if (entry->tags_complete && !entry->checked)
-		check_entry(fetcher, entry, SMF_TIER_TAGGED);
+		decide(fetcher, entry, SMF_TIER_TAGGED);
 }
 
 /* The answer to the search for an ARN: the job's own name. */

@@ -74,7 +74,7 @@ typedef struct JobFetcher
 	AwsClient  *client;			/* not ours */
 	const JobStreamSpec *spec;	/* the stream's: says what to fetch */
 	MemoryContext context;		/* above the entries' */
-	MemoryContext check_context;	/* what a check leaves behind; reset for each */
+	MemoryContext decide_context;	/* what still_wanted leaves behind; reset for each call */
 	bool		tags_denied;	/* tags_optional: they are */
 	bool		record_tags;	/* a record that stands for a document has the tags, too */
 	bool		small_tags;		/* tags are asked for in the smallest pages, since an

@@ -52,7 +52,7 @@ typedef struct Job
  * Is the job still wanted, by what is known of it?  Asked before the next call for
  * it; may raise errors.  "job" is valid during the call only.
  */
-typedef bool (*JobCheck) (void *arg, const Job *job, JobTier tier);
+typedef bool (*JobStillWanted) (void *arg, const Job *job, JobTier tier);
 
 /* Where the documents of a stream's jobs came from. */
 typedef struct JobDocuments
@@ -69,7 +69,7 @@ typedef struct JobStreamSpec
 	List	   *wanted;			/* SMF_FROM_NAMES: WantedJob *, each once */
 	JobQuery	query;			/* otherwise */
 	bool		narrowed;		/* pages may hold fewer jobs than are asked for, or the
-								 * check may find some that are not wanted */
+								 * still_wanted may refuse some of them */
 	bool		ordered;		/* the order of creation is promised to somebody */
 	bool		want_document;	/* Describe each job */
 	const JsonMembers *members; /* of documents, and SMF_FROM_SEARCH of records, that are read
@@ -83,9 +83,9 @@ typedef struct JobStreamSpec
 	AttributeSet read;			/* prove: the attributes that are read, tags among them */
 	bool		check_each;		/* prove: is one of each batch to be checked, even where
 								 * that is not due? */
-	JobCheck	check;			/* NULL: every job is wanted */
-	void	   *check_arg;
-	bool		check_tier[SMF_TIER_COMPLETE];	/* ask it there? */
+	JobStillWanted still_wanted;	/* NULL: every job is wanted */
+	void	   *still_wanted_arg;	/* handed to it */
+	bool		still_wanted_tier[SMF_TIER_COMPLETE];	/* ask it there? */
 	bool		may_refuse;		/* return DENIED or UNKNOWN for the first page instead
 								 * of raising */
 	JobCache   *cache;			/* for SMF_FROM_NAMES; NULL: none */
