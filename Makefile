@@ -55,6 +55,7 @@ OBJS = \
 	src/jobs/cache.o \
 	src/jobs/document.o \
 	src/jobs/entry.o \
+	src/jobs/job_name.o \
 	src/jobs/lookups.o \
 	src/jobs/operation.o \
 	src/jobs/price.o \

@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "http/http.h"
 #include "jobs/document.h"
+#include "jobs/job_name.h"
 #include "jobs/operation.h"
 #include "jobs/trust.h"
 #include "miscadmin.h"

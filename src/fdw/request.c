@@ -22,6 +22,7 @@
 #include "fdw/fragment.h"
 #include "fdw/request.h"
 #include "fdw/wanted.h"
+#include "jobs/job_name.h"
 #include "jobs/timestamp.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"

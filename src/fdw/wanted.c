@@ -11,7 +11,7 @@
 #include "postgres.h"
 
 #include "fdw/wanted.h"
-#include "jobs/operation.h"
+#include "jobs/job_name.h"
 
 /*
  * smf_wanted_add

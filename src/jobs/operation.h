@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * operation.h
- *		The service's operations: calls of each, what names and ARNs look like.
+ *		The service's operations: calls of each, and what its errors say of them.
  *
  *-------------------------------------------------------------------------
  */
@@ -110,10 +110,5 @@ extern const AwsTopic smf_job_topic;
 
 extern bool smf_job_not_found(const AwsError *error);
 extern bool smf_search_not_taken(const AwsError *error);
-
-extern bool smf_training_job_name_valid(const char *name);
-extern char *smf_training_job_arn_name(const char *arn, const char *region, const char *account_id);
-extern char *smf_tuning_job_arn_name(const char *arn, const char *region, const char *account_id);
-extern bool smf_same_account_arn(const char *arn, const char *other);
 
 #endif							/* SMF_OPERATION_H */

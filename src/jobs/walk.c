@@ -32,6 +32,7 @@
 #include "common/hashfn.h"
 #include "compat/jobs.h"
 #include "jobs/document.h"
+#include "jobs/job_name.h"
 #include "jobs/walk.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"

@@ -10,7 +10,7 @@
 #include "backend.h"
 
 #include "aws/endpoint.h"
-#include "jobs/operation.c"
+#include "jobs/job_name.c"
 
 /* ^[a-zA-Z0-9](-*[a-zA-Z0-9])*$, and no longer than that */
 static bool
