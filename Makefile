@@ -53,6 +53,7 @@ OBJS = \
 	src/jobs/attribute.o \
 	src/jobs/batch.o \
 	src/jobs/cache.o \
+	src/jobs/compare.o \
 	src/jobs/document.o \
 	src/jobs/entry.o \
 	src/jobs/job_name.o \

@@ -1,6 +1,6 @@
 """Which records of Search stand for a training job's document: a table of cases, one condition at a time.
 
-What is tested is src/jobs/proof.c, by SQL functions of a library that is made here (proof_functions.c).
+What is tested is src/jobs/proof.c and compare.c, by SQL functions of a library that is made here (proof_functions.c).
 """
 import copy
 import json
@@ -434,7 +434,7 @@ def test_differences(session, tap):
 def test(session, tap):
     with tempfile.TemporaryDirectory(prefix="sagemaker_fdw.", dir="/tmp") as directory:
         create_functions(session, build_library(directory, "proof", [
-            "test/t/proof_functions.c", "src/jobs/proof.c", "src/jobs/attribute.c", "src/jobs/timestamp.c"]))
+            "test/t/proof_functions.c", "src/jobs/proof.c", "src/jobs/compare.c", "src/jobs/attribute.c", "src/jobs/timestamp.c"]))
         test_may_ask(session, tap)
         test_same_version(session, tap)
         test_proof(session, tap)
