@@ -18,6 +18,7 @@
 #include "compat/jobs.h"
 #include "fdw/value.h"
 #include "fmgr.h"
+#include "jobs/compare.h"
 #include "jobs/timestamp.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
@@ -86,19 +87,6 @@ smf_value_set_jsonb(JsonbValue *value, Jsonb *jsonb)
 	value->type = jbvBinary;
 	value->val.binary.data = &jsonb->root;
 	value->val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
-}
-
-/* Is a JSON string one of these, of which NULL is the last? */
-static bool
-is_one_of(const JsonbValue *string, const char *const *texts)
-{
-	for (; *texts != NULL; texts++)
-	{
-		if (strlen(*texts) == string->val.string.len &&
-			memcmp(*texts, string->val.string.val, string->val.string.len) == 0)
-			return true;
-	}
-	return false;
 }
 
 /* ----- timestamps ----- */
@@ -177,7 +165,7 @@ smf_value_with_timestamps(JsonbContainer *list, const char *const *members)
 		else if (token == WJB_END_ARRAY || token == WJB_END_OBJECT)
 			depth--;
 		else if (token == WJB_KEY && depth == 2)
-			convert = is_one_of(&value, members);
+			convert = smf_jsonb_is_one_of(&value, members);
 		else if (token == WJB_VALUE && depth == 2 && convert && value.type == jbvNumeric)
 			number_to_rfc3339(&value);
 		smf_push_jsonb(&copy, token, token < WJB_BEGIN_ARRAY ? &value : NULL);
@@ -241,7 +229,7 @@ is_float_word(const JsonbValue *value)
 {
 	static const char *const words[] = {"NaN", "Infinity", "-Infinity", NULL};
 
-	return value->type == jbvString && is_one_of(value, words);
+	return smf_jsonb_is_one_of(value, words);
 }
 
 /* Raise 08P01 when an attribute's value is not of the documented kind. */

@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "jobs/compare.h"
 #include "jobs/document.h"
 #include "jobs/lookups.h"
 #include "utils/memutils.h"
@@ -100,13 +101,6 @@ smf_lookups_next(JobLookups *lookups, const CachedJob **cached)
 
 /* ----- what was found ----- */
 
-static bool
-is_string(const JsonbValue *value, const char *string)
-{
-	return value->val.string.len == strlen(string) &&
-		memcmp(value->val.string.val, string, value->val.string.len) == 0;
-}
-
 /*
  * smf_lookups_duplicate
  *		Is what the look-up found a job that another look-up stands for?
@@ -127,7 +121,7 @@ smf_lookups_duplicate(const JobLookups *lookups, const WantedJob *wanted, const 
 
 	/* Describe finds a name in any case: the look-up of the job's own spelling stands for it. */
 	if (wanted->arn == NULL)
-		return !is_string(&name, wanted->name);
+		return !smf_jsonb_is_text(&name, wanted->name);
 
 	/* A job that is wanted by its name, too, leaves by that look-up. */
 	if (!lookups->any_by_name || !lookups->any_by_arn)
@@ -136,7 +130,7 @@ smf_lookups_duplicate(const JobLookups *lookups, const WantedJob *wanted, const 
 	{
 		const WantedJob *other = lfirst(lc);
 
-		if (other->arn == NULL && is_string(&name, other->name))
+		if (other->arn == NULL && smf_jsonb_is_text(&name, other->name))
 			return true;
 	}
 	return false;
