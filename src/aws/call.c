@@ -593,7 +593,7 @@ smf_call_wait(AwsCall *call)
 {
 	for (;;)
 	{
-		uint64		events = smf_http_told();
+		uint64		events = smf_http_events();
 
 		if (call->done)
 			return;

@@ -276,7 +276,7 @@ smf_client_credentials(AwsClient *client)
 {
 	for (;;)
 	{
-		uint64		events = smf_http_told();
+		uint64		events = smf_http_events();
 
 		keep_credentials(client);
 		if (smf_session_ready(client->session))
@@ -430,7 +430,7 @@ tell_trouble(AwsClient *client)
  * smf_client_wait
  *		Wait until something has moved, on the client's account.
  *
- * "events" is what smf_http_told() was before the caller looked at what it waits for: see
+ * "events" is what smf_http_events() was before the caller looked at what it waits for: see
  * smf_http_wait.  Raises 28000, 53000 or 08001 when calls need other credentials and
  * there are none.  Tells the user in a notice when a call got no connection.
  */

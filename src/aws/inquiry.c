@@ -115,7 +115,7 @@ run(Inquiry *inquiry)
 
 	/* Wake who waits for it, and hand over what there is. */
 	inquiry->has_ended = true;
-	smf_http_tell();
+	smf_http_add_event();
 	if (inquiry->ended != NULL)
 		inquiry->ended(inquiry, inquiry->arg);
 }
@@ -166,7 +166,7 @@ smf_inquiry_wait(Inquiry *inquiry)
 {
 	for (;;)
 	{
-		uint64		events = smf_http_told();
+		uint64		events = smf_http_events();
 
 		if (inquiry->has_ended)
 			break;

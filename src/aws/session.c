@@ -84,7 +84,7 @@ stop_asking(AwsSession *session)
 		return;
 	session->asking = NULL;
 	smf_credential_inquiry_free(inquiry);
-	smf_http_tell();
+	smf_http_add_event();
 }
 
 /* Free the session if nobody can use it again.  Raises no error. */

@@ -98,15 +98,15 @@ is_compared(const SmfAttribute *attribute)
 
 /* ----- waiting ----- */
 
-/* Wait for any event after those that "told" counts, and tell the caller now and then how far this is. */
+/* Wait for any event after those that "events" counts, and tell the caller now and then how far this is. */
 static void
-wait_for_event(SearchCheck *check, uint64 told)
+wait_for_event(SearchCheck *check, uint64 events)
 {
 	int64		next_us = smf_progress_notify(&check->notices, check->ncompared, check->nlisted);
 
 	if (next_us != 0)
 		smf_client_wake_at(check->client, next_us);
-	smf_client_wait(check->client, told);
+	smf_client_wait(check->client, events);
 }
 
 /* Wait until Search has answered. */
@@ -115,12 +115,12 @@ wait_for_search(SearchCheck *check, const AwsCall *call)
 {
 	for (;;)
 	{
-		uint64		told = smf_http_told();
+		uint64		events = smf_http_events();
 
 		if (smf_call_done(call))
 			break;
 		smf_progress_show_wait(check->progress, call, SMF_OP_SEARCH);
-		wait_for_event(check, told);
+		wait_for_event(check, events);
 	}
 	smf_progress_show_wait(check->progress, NULL, 0);
 }
@@ -131,12 +131,12 @@ next_job(SearchCheck *check, JobStream *stream, Job *job)
 {
 	for (;;)
 	{
-		uint64		told = smf_http_told();
+		uint64		events = smf_http_events();
 		JobStreamResult result = smf_stream_try_next(stream, job);
 
 		if (result != SMF_STREAM_WAIT)
 			return result == SMF_STREAM_JOB;
-		wait_for_event(check, told);
+		wait_for_event(check, events);
 	}
 }
 

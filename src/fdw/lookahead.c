@@ -277,15 +277,15 @@ static void
 fetch_jobs(LookAheadState *state)
 {
 	AwsClient  *client = NULL;
-	uint64		told;
+	uint64		events;
 
 	begin_streams(state);
 	for (;;)
 	{
-		told = smf_http_told();
+		events = smf_http_events();
 		if (!advance_streams(state, &client))
 			break;
-		smf_client_wait(client, told);
+		smf_client_wait(client, events);
 	}
 }
 

@@ -107,7 +107,7 @@ walk_regions(AwsClient *client, PricedRegion *regions, int nregions, int most)
 {
 	for (;;)
 	{
-		uint64		told = smf_http_told();
+		uint64		events = smf_http_events();
 		int			nwalking = 0;
 
 		for (int i = 0; i < nregions && nwalking < most; i++)
@@ -122,7 +122,7 @@ walk_regions(AwsClient *client, PricedRegion *regions, int nregions, int most)
 		}
 		if (nwalking == 0)
 			return;
-		smf_client_wait(client, told);
+		smf_client_wait(client, events);
 	}
 }
 

@@ -478,7 +478,7 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 		{
 			/* Any news from here on will wake the Append. */
 			state->blocked = true;
-			state->told = smf_http_told();
+			state->events = smf_http_events();
 			break;
 		}
 		if (result == SMF_STREAM_DENIED || result == SMF_STREAM_UNKNOWN)
@@ -590,7 +590,7 @@ sagemakerForeignAsyncConfigureWait(AsyncRequest *areq)
 	AppendState *append = (AppendState *) areq->requestor;
 
 	/* what came while other scans had their turn wakes nobody up any more */
-	smf_http_arm(state->told);
+	smf_http_arm(state->events);
 	state->waiting_since_us = smf_http_now();
 	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, state->wait_fd, NULL, areq);
 }

@@ -68,7 +68,7 @@ typedef struct JobScan
 	int			wait_fd;		/* copy of the session's descriptor, counted; -1: the
 								 * scan does its own waiting */
 	bool		blocked;		/* there is no row before there is news */
-	uint64		told;			/* smf_http_told() then */
+	uint64		events;			/* smf_http_events() then */
 	int64		waiting_since_us;	/* when the Append went to sleep */
 } JobScan;
 

@@ -10,7 +10,7 @@
  * the executor instead, on copies of that descriptor.
  *
  * Whatever somebody may wait for is an event: a request has ended, a timer has fired, a
- * watch is ready, or smf_http_tell was called.  They are counted, and nobody sleeps who
+ * watch is ready, or smf_http_add_event was called.  They are counted, and nobody sleeps who
  * has not seen the last one, nor where nothing can bring another.
  *
  * No error is raised below a libcurl callback: callbacks record, and what they record
@@ -363,23 +363,23 @@ check_reason_to_sleep(void)
 /* ----- for those who wait ----- */
 
 /*
- * smf_http_told
+ * smf_http_events
  *		How many events of the session there were: as long as it stays the same, there
  *		is nothing new for anybody.
  */
 uint64
-smf_http_told(void)
+smf_http_events(void)
 {
 	return smf_http.events;
 }
 
 /*
- * smf_http_tell
+ * smf_http_add_event
  *		Count an event that came from elsewhere than the network: whoever waits is to
  *		look again.  Raises no error.
  */
 void
-smf_http_tell(void)
+smf_http_add_event(void)
 {
 	smf_http.events++;
 }
@@ -402,7 +402,7 @@ smf_http_poll(void)
  * smf_http_wait
  *		Move every request of the session on; sleep only when none can move.
  *
- * "told" is what smf_http_told() was before the caller looked at what it waits for.
+ * "events" is what smf_http_events() was before the caller looked at what it waits for.
  * Where there has been an event since then, it may be the caller's, and this returns at
  * once: nobody sleeps who has not seen an event, however it came, also within another
  * wait.  Otherwise it returns after there may have been one; the caller looks again, and
@@ -413,7 +413,7 @@ smf_http_poll(void)
  * nothing would end the sleep.
  */
 void
-smf_http_wait(uint64 told)
+smf_http_wait(uint64 events)
 {
 	WaitEvent	occurred[3];
 	int			noccurred;
@@ -421,7 +421,7 @@ smf_http_wait(uint64 told)
 	/* Move on what can move; an event is a reason not to sleep. */
 	smf_multi_start();
 	CHECK_FOR_INTERRUPTS();
-	if (smf_http.events != told || pump())
+	if (smf_http.events != events || pump())
 		return;
 
 	/* Sleep. */
@@ -460,15 +460,15 @@ smf_http_descriptor(void)
  *		Before somebody sleeps on the descriptor: let it be readable at the next
  *		deadline of any request or timer.
  *
- * "told" is as for smf_http_wait: where there has been an event since then the
+ * "events" is as for smf_http_wait: where there has been an event since then the
  * descriptor is readable at once, until smf_http_poll, whoever else arms it.  Raises
  * XX000 where nothing would end the sleep.
  */
 void
-smf_http_arm(uint64 told)
+smf_http_arm(uint64 events)
 {
 	smf_multi_start();
-	if (smf_http.events != told)
+	if (smf_http.events != events)
 		event_unseen = true;
 	if (!event_unseen)
 		check_reason_to_sleep();

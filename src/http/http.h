@@ -137,11 +137,11 @@ extern void smf_http_timer_set(HttpTimer *timer, int64 at_us);
 extern void smf_http_timer_cancel(HttpTimer *timer);
 extern void smf_http_watch(HttpWatch *watch, int fd);
 extern void smf_http_unwatch(HttpWatch *watch);
-extern uint64 smf_http_told(void);
-extern void smf_http_tell(void);
+extern uint64 smf_http_events(void);
+extern void smf_http_add_event(void);
 extern void smf_http_poll(void);
-extern void smf_http_wait(uint64 told);
+extern void smf_http_wait(uint64 events);
 extern int	smf_http_descriptor(void);
-extern void smf_http_arm(uint64 told);
+extern void smf_http_arm(uint64 events);
 
 #endif							/* SMF_HTTP_H */

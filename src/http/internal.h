@@ -88,7 +88,7 @@ typedef struct HttpSession
 	int			nin_flight;
 	bool		disconnect;		/* close connections once nothing is in flight */
 
-	/* events so far: requests ended, timers fired, watches ready, and smf_http_tell */
+	/* events so far: requests ended, timers fired, watches ready, and smf_http_add_event */
 	uint64		events;
 } HttpSession;
 

@@ -593,7 +593,7 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 		JobStreamResult result = first_page_result(stream);
 
 		/* what comes while this looks, within a check or another scan, is looked at again */
-		uint64		told = smf_http_told();
+		uint64		events = smf_http_events();
 
 		/* Look: at what has come, and at what can be asked for now. */
 		if (result != SMF_STREAM_JOB)
@@ -628,15 +628,15 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 			continue;
 		}
 
-		/* Wait until anybody is told anything, or say that it takes that. */
+		/* Wait until there is another event, or say that it takes that. */
 		notify(stream);
 		show_wait(stream);
 		if (wait)
-			smf_client_wait(stream->client, told);
+			smf_client_wait(stream->client, events);
 		else
 		{
 			smf_client_poll(stream->client);
-			if (smf_http_told() == told)
+			if (smf_http_events() == events)
 				return SMF_STREAM_WAIT;
 		}
 		waited = true;
@@ -671,7 +671,7 @@ smf_stream_next(JobStream *stream, Job *job)
  * smf_stream_try_next
  *		The same, without waiting for the service.
  *
- * After SMF_STREAM_WAIT there can be news only once smf_http_told has changed.
+ * After SMF_STREAM_WAIT there can be news only once smf_http_events has changed.
  */
 JobStreamResult
 smf_stream_try_next(JobStream *stream, Job *job)

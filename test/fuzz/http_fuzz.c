@@ -70,22 +70,22 @@ arm_for_news(void *arg)
 	smf_http_arm(*(uint64 *) arg);
 }
 
-/* Nobody sleeps for nothing, for a notice alone, or on news; all are told at once. */
+/* Nobody sleeps for nothing, for a notice alone, or on news; all see it at once. */
 static void
 check_sleeps(void)
 {
 	HttpTimer	notice = {.reminder = true};
-	uint64		told;
+	uint64		events;
 
 	smf_http.started = true;
 	smf_http.epoll_fd = smf_http.timer_fd = -1;
 	for (int i = 0; i < 2; i++)
 	{
-		told = smf_http_told();
-		FUZZ_CHECK(fuzz_raises(wait_for_news, &told) && fuzz_error.sqlstate == ERRCODE_INTERNAL_ERROR);
-		FUZZ_CHECK(fuzz_raises(arm_for_news, &told) && fuzz_error.sqlstate == ERRCODE_INTERNAL_ERROR);
-		smf_http_tell();
-		FUZZ_CHECK(!fuzz_raises(wait_for_news, &told));
+		events = smf_http_events();
+		FUZZ_CHECK(fuzz_raises(wait_for_news, &events) && fuzz_error.sqlstate == ERRCODE_INTERNAL_ERROR);
+		FUZZ_CHECK(fuzz_raises(arm_for_news, &events) && fuzz_error.sqlstate == ERRCODE_INTERNAL_ERROR);
+		smf_http_add_event();
+		FUZZ_CHECK(!fuzz_raises(wait_for_news, &events));
 		smf_http_timer_set(&notice, smf_http_now() + INT64CONST(3600000000));
 	}
 	smf_http_timer_cancel(&notice);
