@@ -392,7 +392,7 @@ extend_range(Range *range, const Range *other)
 static bool
 narrow_by_condition(Range *range, const Condition *condition, Datum value)
 {
-	Range		hull = {range->attribute, PG_INT64_MAX, PG_INT64_MIN};
+	Range		widest = {range->attribute, PG_INT64_MAX, PG_INT64_MIN};
 	int64		before_us;
 	int64		after_us;
 	ListCell   *lc;
@@ -407,9 +407,9 @@ narrow_by_condition(Range *range, const Condition *condition, Datum value)
 
 		if (narrow_range(&one, condition, as_range_value(condition, PointerGetDatum(lfirst(lc))),
 						 before_us, after_us))
-			extend_range(&hull, &one);
+			extend_range(&widest, &one);
 	}
-	*range = hull;
+	*range = widest;
 	return range->low <= range->high;
 }
 
@@ -418,8 +418,8 @@ static void
 evaluate_bounds(Evaluation *evaluation, List *bounds, ExprContext *econtext)
 {
 	const SmfAttribute *attribute = ((BoundCondition *) linitial(bounds))->condition.column->attribute;
-	Range		hull = {attribute, PG_INT64_MAX, PG_INT64_MIN};
-	Range		one = hull;
+	Range		widest = {attribute, PG_INT64_MAX, PG_INT64_MIN};
+	Range		one = widest;
 	Range	   *range = range_of(evaluation, attribute);
 	bool		possible = false;
 	int			arm = -1;
@@ -435,7 +435,7 @@ evaluate_bounds(Evaluation *evaluation, List *bounds, ExprContext *econtext)
 		if (bound->condition.arm != arm)
 		{
 			if (possible)
-				extend_range(&hull, &one);
+				extend_range(&widest, &one);
 			arm = bound->condition.arm;
 			one.low = PG_INT64_MIN;
 			one.high = PG_INT64_MAX;
@@ -444,11 +444,11 @@ evaluate_bounds(Evaluation *evaluation, List *bounds, ExprContext *econtext)
 		possible = possible && !isnull && narrow_by_condition(&one, &bound->condition, value);
 	}
 	if (possible)
-		extend_range(&hull, &one);
+		extend_range(&widest, &one);
 
 	/* Cut from the attribute's range what no arm allows. */
-	range->low = Max(range->low, hull.low);
-	range->high = Min(range->high, hull.high);
+	range->low = Max(range->low, widest.low);
+	range->high = Min(range->high, widest.high);
 	if (range->low > range->high)
 		evaluation->impossible = true;
 }

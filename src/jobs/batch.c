@@ -46,7 +46,7 @@
 #define FIRST_REST 8
 
 /* So many more jobs of a batch are drawn where nothing could be compared. */
-#define VOID_CHECKS_MAX 3
+#define EMPTY_CHECKS_MAX 3
 
 /* ----- what Search is believed ----- */
 
@@ -606,7 +606,7 @@ check(JobBatches *batches, JobBatch *batch)
 		batch->state = BATCH_REPEATED;
 		return;
 	}
-	other = compared || ++batch->nvoid > VOID_CHECKS_MAX ? NULL : draw_held(batch);
+	other = compared || ++batch->nempty > EMPTY_CHECKS_MAX ? NULL : draw_held(batch);
 	if (other == NULL)
 	{
 		/* where Describe is denied there is no other word than Search's */

@@ -41,7 +41,7 @@ typedef struct JobBatch
 	int			nheld;			/* entries that have a record */
 	JobEntry   *checked;		/* described as well, to be compared; or NULL */
 	AttributeSet differing;		/* in which it was found to differ */
-	int			nvoid;			/* checks in which there was nothing to compare */
+	int			nempty;			/* checks in which there was nothing to compare */
 } JobBatch;
 
 /* The batches of a stream. */
