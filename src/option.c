@@ -528,6 +528,7 @@ is_valid_text(const SmfOption *option, const char *value)
 {
 	switch (option->type)
 	{
+			/* where calls go */
 		case OPTION_REGION:
 			return smf_region_valid(value);
 		case OPTION_ACCOUNT:
@@ -536,6 +537,8 @@ is_valid_text(const SmfOption *option, const char *value)
 			return smf_is_endpoint_url(value);
 		case OPTION_PROXY:
 			return smf_is_proxy_url(value);
+
+			/* whose calls they are, and what is read */
 		case OPTION_PATH:
 			return smf_is_file_path(value);
 		case OPTION_WORD:
@@ -578,7 +581,7 @@ read_value(const SmfOption *option, const char *value, void *into)
 
 	Assert(into == NULL || option->offset != NOWHERE);
 
-	/* Numbers and the like are stored as what they mean, all others as text. */
+	/* Check it; numbers and the like are stored as what they mean, all others as text. */
 	switch (option->type)
 	{
 		case OPTION_BOOLEAN:
@@ -620,6 +623,8 @@ read_value(const SmfOption *option, const char *value, void *into)
 				*(const char **) field = pstrdup(value);
 			break;
 	}
+
+	/* Whatever the type, one message says what it accepts. */
 	if (!valid)
 		refuse_value(option, value);
 }

@@ -148,12 +148,15 @@ add_scans(LookAheadState *state, Plan *inner)
 
 	switch (nodeTag(inner))
 	{
+			/* The scans themselves. */
 		case T_ForeignScan:
 			/* a partition that was excluded when the query began has none */
 			scan = smf_scan_of_look_ups(state->css.ss.ps.state, inner);
 			if (scan != NULL)
 				add_scan(state, scan);
 			break;
+
+			/* What may stand above them, where it runs all that is below it. */
 		case T_Append:
 			foreach(lc, ((Append *) inner)->appendplans)
 				add_scans(state, lfirst(lc));
@@ -359,6 +362,8 @@ read_batch(LookAheadState *state)
 	MemoryContext old;
 
 	forget_batch(state);
+
+	/* Read rows, and note the jobs of each, until the batch is full or there are no more. */
 	while (state->nrows < state->size && bytes <= work_mem * (size_t) 1024 && njobs < BATCH_JOBS)
 	{
 		/* what the plan below allocates is its own */
@@ -379,6 +384,7 @@ read_batch(LookAheadState *state)
 		MemoryContextSwitchTo(old);
 	}
 
+	/* Fetch all these jobs at once. */
 	old = MemoryContextSwitchTo(state->context);
 	fetch_jobs(state);
 	MemoryContextSwitchTo(old);

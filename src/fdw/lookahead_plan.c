@@ -147,6 +147,7 @@ cheaper_copy(Path *path, List *look_ups, double share)
 	Cost		saved = 0;
 	ListCell   *lc;
 
+	/* Copy the path down to its look-ups, and add up what they save; one without any stays as it is. */
 	switch (nodeTag(path))
 	{
 		case T_ForeignPath:
@@ -178,6 +179,8 @@ cheaper_copy(Path *path, List *look_ups, double share)
 			/* a partition of another kind is no dearer and no cheaper */
 			return path;
 	}
+
+	/* What is saved counts in both costs. */
 	copy->startup_cost -= Min(saved, copy->startup_cost);
 	copy->total_cost -= Min(saved, copy->total_cost);
 	return copy;

@@ -225,6 +225,8 @@ may_raise(Node *node, void *context)
 	/* what reads no column is the same for all jobs, whatever guards it */
 	if (node == NULL || !(raise->in_subplan || contain_var_clause(node)))
 		return false;
+
+	/* Does the node itself raise one? */
 	switch (nodeTag(node))
 	{
 		case T_SubPlan:
@@ -272,6 +274,8 @@ may_raise(Node *node, void *context)
 			/* whatever is not listed may */
 			return true;
 	}
+
+	/* Or what is below it? */
 	return expression_tree_walker(node, may_raise, context);
 }
 

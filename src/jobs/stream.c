@@ -309,6 +309,7 @@ advance_window(JobStream *stream)
 			(void) advance(stream, checked);
 	}
 
+	/* The others come in order; beyond the window only those whose calls have begun. */
 	for (int i = 0; i < stream->nentries; i++)
 	{
 		JobEntry   *entry = entry_at(stream, i);
@@ -466,6 +467,7 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	JobStream  *stream = palloc0(sizeof(JobStream));
 
+	/* The stream, its notices, and what its entries share. */
 	stream->client = client;
 	stream->spec = *spec;
 	stream->context = context;

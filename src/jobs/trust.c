@@ -103,6 +103,7 @@ smf_trust_find(AwsClient *client)
 	SharedKey	key;
 	dlist_iter	iter;
 
+	/* Find what is known of these Searches, or begin to know. */
 	smf_shared_table_attach(&distrusted);
 	smf_client_key(client, smf_operation_name(SMF_OP_SEARCH), &key);
 	dlist_foreach(iter, &trusts)
@@ -121,7 +122,7 @@ smf_trust_find(AwsClient *client)
 		dlist_push_tail(&trusts, &trust->node);
 	}
 
-	/* with other credentials it may be allowed, or be another service */
+	/* With other credentials it may be allowed, or be another service. */
 	if (trust->session_number != smf_client_session_number(client))
 	{
 		trust->session_number = smf_client_session_number(client);

@@ -84,6 +84,7 @@ smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 	HttpTarget	target = context->target;
 	const FetchAnswer *answer;
 
+	/* Find out whom to ask, and whether that may be done without TLS. */
 	if (relative == NULL && full == NULL)
 		return SMF_NOT_SET_UP;
 	target.url = relative ? psprintf("%s%s%s", ECS_HOST, relative[0] == '/' ? "" : "/", relative) : full;
