@@ -4,7 +4,7 @@
  *		When to call again, and how long to wait first.
  *
  * Pure: the clock and the random draw are arguments, so every schedule can be
- * tested.  error_code.c says which failures may pass; client.c does the waiting.
+ * tested.  error_code.c says which failures may pass; call.c does the waiting.
  *
  *-------------------------------------------------------------------------
  */
