@@ -345,16 +345,21 @@ compare_keys(const JsonbPair *a, const JsonbPair *b)
 	return memcmp(a->key.val.string.val, b->key.val.string.val, a->key.val.string.len);
 }
 
-/* The same for qsort, and of equal keys the later one first. */
-static int
-compare_pairs(const void *a, const void *b)
+/* The same, and of equal keys the later one first. */
+static inline int
+compare_pairs(const JsonbPair *a, const JsonbPair *b)
 {
-	const JsonbPair *pair = a;
-	const JsonbPair *other = b;
-	int			order = compare_keys(pair, other);
+	int			order = compare_keys(a, b);
 
-	return order != 0 ? order : (pair->order > other->order ? -1 : 1);
+	return order != 0 ? order : (a->order > b->order ? -1 : 1);
 }
+
+#define ST_SORT sort_many
+#define ST_ELEMENT_TYPE JsonbPair
+#define ST_COMPARE(a, b) compare_pairs(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /* Sort pairs, and keep the last one of each key; how many are left. */
 static int
@@ -399,7 +404,7 @@ sort_pairs(JsonbPair *pairs, int n)
 
 	for (i = 0; i < n; i++)
 		pairs[i].order = i;
-	qsort(pairs, n, sizeof(JsonbPair), compare_pairs);
+	sort_many(pairs, n);
 	for (i = 1; i < n; i++)
 	{
 		if (compare_keys(&pairs[nunique - 1], &pairs[i]) != 0)

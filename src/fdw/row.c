@@ -22,6 +22,21 @@
 /* Most digits of a list's index in a path. */
 #define INDEX_DIGITS_MAX 6
 
+/* Columns from which on the members of a document are listed first. */
+#define COLUMNS_MANY 8
+
+/*
+ * The members of an object in their order, that of jsonb: by the length of the key, then
+ * by its bytes.  To find one in jsonb takes a walk over many lengths.
+ */
+typedef struct Members
+{
+	const JsonbContainer *of;	/* the object; NULL: none is listed */
+	int			n;				/* how many it has */
+	int			size;			/* pairs that there is room for */
+	JsonbPair  *pairs;			/* keys and values, which point into the object */
+} Members;
+
 /* One column that the query reads. */
 typedef struct ColumnReader
 {
@@ -40,6 +55,7 @@ struct RowReader
 	TupleTableSlot *slot;		/* what generated columns are computed from; NULL
 								 * without any */
 	ExprContext *econtext;		/* of these expressions; NULL without any */
+	Members		members;		/* of the document that is being read */
 
 	/* what is being read, for error messages */
 	const Job  *job;			/* the job */
@@ -55,13 +71,67 @@ container_of(JsonbValue *value)
 	return value->type == jbvBinary ? value->val.binary.data : NULL;
 }
 
+/* List the members of an object. */
+static void
+list_members(Members *members, JsonbContainer *object)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(object);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+
+	if (members->size < JsonContainerSize(object))
+	{
+		members->size = JsonContainerSize(object);
+		members->pairs = repalloc(members->pairs, members->size * sizeof(JsonbPair));
+	}
+	members->of = object;
+	members->n = 0;
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			members->pairs[members->n].key = value;
+		else if (token == WJB_VALUE)
+			members->pairs[members->n++].value = value;
+	}
+}
+
+/* Find a member of the object that was listed. */
+static bool
+find_member(const Members *members, const char *key, int len, JsonbValue *value)
+{
+	int			low = 0;
+	int			high = members->n;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+		const JsonbPair *pair = &members->pairs[middle];
+		int			order = len - pair->key.val.string.len;
+
+		if (order == 0)
+			order = memcmp(key, pair->key.val.string.val, len);
+		if (order == 0)
+		{
+			*value = pair->value;
+			return true;
+		}
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return false;
+}
+
 /* One step down: a key of an object, or an index of an array. */
 static bool
-step(JsonbContainer *container, const char *key, int len, JsonbValue *value)
+step(const Members *members, JsonbContainer *container, const char *key, int len, JsonbValue *value)
 {
 	JsonbValue *element;
 	uint32		index = 0;
 
+	if (container == members->of)
+		return find_member(members, key, len, value);
 	if (JsonContainerIsObject(container))
 		return getKeyJsonValueFromContainer(container, key, len, value) != NULL;
 	if (!JsonContainerIsArray(container) || len < 1 || len > INDEX_DIGITS_MAX)
@@ -84,7 +154,7 @@ step(JsonbContainer *container, const char *key, int len, JsonbValue *value)
  * the longest key that is there wins.
  */
 static bool
-follow(JsonbContainer *container, const char *path, JsonbValue *value)
+follow(const Members *members, JsonbContainer *container, const char *path, JsonbValue *value)
 {
 	for (int len = strlen(path); len > 0; len--)
 	{
@@ -92,12 +162,12 @@ follow(JsonbContainer *container, const char *path, JsonbValue *value)
 
 		if (path[len] != '\0' && path[len] != '.')
 			continue;
-		if (!step(container, path, len, value))
+		if (!step(members, container, path, len, value))
 			continue;
 		if (path[len] == '\0')
 			return true;
 		below = container_of(value);
-		if (below != NULL && follow(below, path + len + 1, value))
+		if (below != NULL && follow(members, below, path + len + 1, value))
 			return true;
 	}
 	return false;
@@ -105,7 +175,7 @@ follow(JsonbContainer *container, const char *path, JsonbValue *value)
 
 /* The column's value in the job's document or summary; false when absent or null. */
 static bool
-find_in_document(const SmfColumn *column, Jsonb *document, JsonbValue *value)
+find_in_document(const Members *members, const SmfColumn *column, Jsonb *document, JsonbValue *value)
 {
 	const char *path = column->path;
 	const char *const *dated = column->top ? column->top->timestamp_members : NULL;
@@ -116,7 +186,7 @@ find_in_document(const SmfColumn *column, Jsonb *document, JsonbValue *value)
 		Jsonb	   *converted;
 		int			len = strlen(column->top->api_name);
 
-		if (!step(&document->root, path, len, value))
+		if (!step(members, &document->root, path, len, value))
 			return false;
 		list = container_of(value);
 		if (list != NULL && JsonContainerIsArray(list))
@@ -125,24 +195,24 @@ find_in_document(const SmfColumn *column, Jsonb *document, JsonbValue *value)
 			smf_value_set_jsonb(value, converted);
 			if (path[len] == '\0')
 				return true;
-			return follow(&converted->root, path + len + 1, value) && value->type != jbvNull;
+			return follow(members, &converted->root, path + len + 1, value) && value->type != jbvNull;
 		}
 	}
 	/* what the service selected among the job's preferences comes first */
 	if (column->attribute != NULL && column->attribute->selected != NULL &&
-		follow(&document->root, column->attribute->selected, value) && value->type != jbvNull)
+		follow(members, &document->root, column->attribute->selected, value) && value->type != jbvNull)
 		return true;
-	return follow(&document->root, path, value) && value->type != jbvNull;
+	return follow(members, &document->root, path, value) && value->type != jbvNull;
 }
 
 /* The account in the job's ARN. */
 static bool
-find_account_id(Jsonb *document, JsonbValue *value)
+find_account_id(const Members *members, Jsonb *document, JsonbValue *value)
 {
 	ArnField	fields[SMF_ARN_PARTS];
 	const ArnField *account = &fields[SMF_ARN_ACCOUNT];
 
-	if (!step(&document->root, "TrainingJobArn", strlen("TrainingJobArn"), value) ||
+	if (!step(members, &document->root, "TrainingJobArn", strlen("TrainingJobArn"), value) ||
 		value->type != jbvString)
 		return false;
 	if (smf_arn_split(value->val.string.val, value->val.string.len, fields) < SMF_ARN_PARTS ||
@@ -152,13 +222,18 @@ find_account_id(Jsonb *document, JsonbValue *value)
 	return true;
 }
 
+/* The most that is known of the job. */
+static Jsonb *
+document_of(const Job *job)
+{
+	return job->document ? job->document : job->record ? job->record : job->summary;
+}
+
 /* The column's value, as JSON; false when it is NULL. */
 static bool
 find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValue *value)
 {
-	/* the most that is known of the job */
-	Jsonb	   *document = job->document ? job->document :
-		job->record ? job->record : job->summary;
+	Jsonb	   *document = document_of(job);
 	SmfKind		kind = column->attribute ? column->attribute->kind : SMF_KIND_STRUCTURE;
 
 	/* Tags are no part of the document: they come by a call of their own. */
@@ -168,7 +243,7 @@ find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValu
 			return false;
 		smf_value_set_jsonb(value, job->tags);
 		return column->attribute != NULL ||
-			follow(&job->tags->root, strchr(column->path, '.') + 1, value);
+			follow(&reader->members, &job->tags->root, strchr(column->path, '.') + 1, value);
 	}
 
 	/* Some columns are none of the document's members; all others have a path in it. */
@@ -179,7 +254,7 @@ find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValu
 			return true;
 		case SMF_KIND_ACCOUNT_ID:
 			if (reader->account_id == NULL)
-				return find_account_id(document, value);
+				return find_account_id(&reader->members, document, value);
 			/* the account of every job was compared with it */
 			smf_value_set_string(value, reader->account_id, strlen(reader->account_id));
 			return true;
@@ -188,7 +263,7 @@ find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValu
 			smf_value_set_jsonb(value, job->record ? job->record : document);
 			return true;
 		default:
-			return find_in_document(column, document, value);
+			return find_in_document(&reader->members, column, document, value);
 	}
 }
 
@@ -261,6 +336,8 @@ smf_row_reader_create(Oid relid, TupleDesc tupdesc, List *attnums,
 	row->account_id = settings->account_id;
 	row->natts = tupdesc->natts;
 	row->columns = palloc0(list_length(attnums) * sizeof(ColumnReader));
+	row->members.size = list_length(attnums);
+	row->members.pairs = palloc(row->members.size * sizeof(JsonbPair));
 
 	foreach(lc, attnums)
 	{
@@ -311,6 +388,12 @@ smf_row_read(RowReader *row, const Job *job, const Bitmapset *only, Datum *value
 	error_context_stack = &callback;
 	row->job = job;
 
+	/* A document of which much is read is looked through once. */
+	row->members.of = NULL;
+	if ((only ? bms_num_members(only) : row->ncolumns) >= COLUMNS_MANY)
+		list_members(&row->members, &document_of(job)->root);
+
+	/* The columns, and then those that are computed from them. */
 	memset(isnull, true, row->natts * sizeof(bool));
 	for (int i = 0; i < row->ncolumns; i++)
 	{

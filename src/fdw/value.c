@@ -27,6 +27,9 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+/* Room for a timestamp as RFC 3339: years have six digits at most. */
+#define RFC3339_SIZE sizeof("294276-12-31T23:59:59.999999Z")
+
 /* How a JSON value becomes a datum of the type. */
 typedef enum ValueMode
 {
@@ -110,6 +113,15 @@ numeric_text(Numeric number)
 	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
 }
 
+/* Append a number of at least so many digits, and what comes behind it; returns the end. */
+static char *
+append_field(char *end, int number, int digits, char behind)
+{
+	end = pg_ultostr_zeropad(end, number, digits);
+	*end++ = behind;
+	return end;
+}
+
 /*
  * A timestamp as RFC 3339 in UTC: no fraction for whole seconds, three digits
  * where milliseconds suffice, else six.
@@ -119,19 +131,23 @@ rfc3339(TimestampTz timestamp)
 {
 	struct pg_tm tm;
 	fsec_t		fsec;
-	char	   *text;
+	char	   *text = palloc(RFC3339_SIZE);
+	char	   *end = text;
 
 	if (timestamp2tm(timestamp, NULL, &tm, &fsec, NULL, NULL) != 0 || tm.tm_year < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("timestamp out of range")));
-	text = psprintf("%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year, tm.tm_mon, tm.tm_mday,
-					tm.tm_hour, tm.tm_min, tm.tm_sec);
-	if (fsec == 0)
-		return psprintf("%sZ", text);
-	if (fsec % 1000 == 0)
-		return psprintf("%s.%03dZ", text, (int) fsec / 1000);
-	return psprintf("%s.%06dZ", text, (int) fsec);
+	end = append_field(end, tm.tm_year, 4, '-');
+	end = append_field(end, tm.tm_mon, 2, '-');
+	end = append_field(end, tm.tm_mday, 2, 'T');
+	end = append_field(end, tm.tm_hour, 2, ':');
+	end = append_field(end, tm.tm_min, 2, ':');
+	end = append_field(end, tm.tm_sec, 2, fsec == 0 ? 'Z' : '.');
+	if (fsec != 0)
+		end = fsec % 1000 == 0 ? append_field(end, (int) fsec / 1000, 3, 'Z') : append_field(end, (int) fsec, 6, 'Z');
+	*end = '\0';
+	return text;
 }
 
 /* Turn a JSON number that is epoch seconds into a JSON string. */
