@@ -19,11 +19,11 @@ HEAD = """\
 
 <!-- Written by test/doc/columns.py from src/jobs/attribute.c: change that. -->
 
-What `IMPORT FOREIGN SCHEMA sagemaker` makes of a training job: a column for every attribute of DescribeTrainingJob, in the
-API's order, and six more. No column is NOT NULL: an attribute that a job lacks is NULL.
+The table that `IMPORT FOREIGN SCHEMA sagemaker` creates has a column for every attribute of DescribeTrainingJob, in the API's
+order, and six more. No column is NOT NULL: an attribute that a job lacks is NULL.
 
 The columns on the right say which calls return a value: ListTrainingJobs (List), ListTrainingJobsForHyperParameterTuningJob
-(Tuning), Search, DescribeTrainingJob (Describe) and ListTags. A query makes the cheapest calls that return all that it
+(Tuning), Search, DescribeTrainingJob (Describe) and ListTags. A query makes the cheapest calls that return everything it
 reads: see [Which calls a query makes](pushdown.md).
 
 | column | attribute of the API | type | List | Tuning | Search | Describe | ListTags |
@@ -34,7 +34,7 @@ reads: see [Which calls a query makes](pushdown.md).
 DERIVED = {
     "instance_type": "ResourceConfig.SelectedInstanceType, else ResourceConfig.InstanceType: what is billed",
     "instance_count": "ResourceConfig.SelectedInstanceCount, else ResourceConfig.InstanceCount: what is billed",
-    "region": "the region that is asked; no call is needed",
+    "region": "the region that is queried; no call is needed",
     "account_id": "the account in TrainingJobArn",
     "raw_response": "the document as the service sent it",
     "tags": "Tags, as one object: key to value",
@@ -43,9 +43,9 @@ DERIVED = {
 LABELS = """
 ## Labels
 
-Values sort in this order. The API no longer sends those in italics, which occur in old jobs. A label that a type lacks
-reads as NULL with a WARNING, or is an error (option `unknown_enum`). A table imported with `enums 'false'` has text columns
-instead, and so has a refreshed table.
+Values sort in this order. The API no longer sends the labels in italics, but old jobs have them. A label that the type lacks
+reads as NULL with a WARNING, or is an error (option `unknown_enum`). Tables imported with `enums 'false'`, and kept tables,
+have text columns instead.
 
 | type | labels |
 | --- | --- |
@@ -54,7 +54,7 @@ instead, and so has a refreshed table.
 TIMES = """
 ## Times inside
 
-Times within these `jsonb` columns are strings in UTC, so that a cast makes them `timestamptz`:
+Times inside these `jsonb` columns are strings in UTC; a cast turns them into `timestamptz`:
 
 | column | times |
 | --- | --- |
