@@ -184,7 +184,9 @@ say "testing"
 since=$SECONDS
 unit=$work/build/test/unit
 quietly make -C "$unit"
-beside fuzz bash "$top/test/fuzz/run.sh" 8
+beside fuzz bash "$top/test/fuzz/run.sh" 5
+beside load "$top/test/with-service" -o "--bulk 20000" /usr/bin/python3 -B "$top/test/t/load.py" 20000
+beside faults "$top/test/with-service" -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py"
 beside document_fuzz "$top/test/with-service" /usr/bin/python3 -B "$top/test/fuzz/documents.py" 2000
 beside query_differential "$top/test/with-service" \
 	/usr/bin/python3 -B "$top/test/differential/queries.py" --queries 2000
@@ -239,7 +241,6 @@ tap planning "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/
 tap costs "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/costs.py"
 tap async "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/async.py"
 tap may_end "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/may_end.py"
-tap faults "$top/test/with-service" -o "--bulk 2000" /usr/bin/python3 -B "$top/test/t/faults.py"
 tap change "$top/test/with-service" -o "--bulk 400" /usr/bin/python3 -B "$top/test/t/change.py"
 tap rate "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/rate.py"
 tap check_search "$top/test/with-service" -o "--bulk 1000" /usr/bin/python3 -B "$top/test/t/check_search.py"
@@ -254,7 +255,6 @@ elif wanted cron; then
 	say "skipping cron: there is no package postgresql-$pg_version-cron"
 fi
 tap docs "$top/test/with-service" /usr/bin/python3 -B "$top/test/tree/docs.py" ${accept:+--accept} "$unit/build/attribute_dump"
-tap load "$top/test/with-service" -o "--bulk 50000" /usr/bin/python3 -B "$top/test/t/load.py"
 end_beside
 tap secrets /usr/bin/python3 -B "$top/test/secrets.py" "$work/pg/log"
 

@@ -473,6 +473,17 @@ timestamp2tm(Timestamp dt, int *tzp, struct pg_tm *tm, fsec_t *fsec, const char 
 	return 0;
 }
 
+/* At least so many digits; returns the end, where no NUL is written. */
+char *
+pg_ultostr_zeropad(char *str, uint32 value, int32 minwidth)
+{
+	char		digits[16];
+	int			len = snprintf(digits, sizeof(digits), "%0*u", minwidth, value);
+
+	memcpy(str, digits, len);
+	return str + len;
+}
+
 /* ----- jsonb ----- */
 
 /* A member of an object, or an element of an array. */

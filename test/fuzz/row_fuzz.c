@@ -134,6 +134,7 @@ check_account(const char *arn)
 	StringInfoData json;
 	Jsonb	   *document;
 	JsonbValue	value;
+	Members		none = {0};
 
 	/* an ARN as it comes out of a document */
 	initStringInfo(&json);
@@ -145,7 +146,7 @@ check_account(const char *arn)
 	}
 	appendStringInfoString(&json, "\"}");
 	if (fuzz_parse_json(json.data, json.len, PG_SQL_ASCII, &document) != JSON_SUCCESS ||
-		!find_account_id(document, &value))
+		!find_account_id(&none, document, &value))
 		return;
 	FUZZ_CHECK(value.type == jbvString && value.val.string.len > 0);
 	FUZZ_CHECK(memchr(value.val.string.val, ':', value.val.string.len) == NULL);

@@ -1,10 +1,13 @@
 """Many scans, large scans, many sessions, few descriptors: nothing grows, nobody fails.
 
-The figures printed are measured in the backend that scans: VmRSS and VmHWM of
+	load.py [JOBS]
+
+JOBS (50000) is how many jobs the large scan reads: the bulk account must have as many.  The figures printed are measured in the backend that scans: VmRSS and VmHWM of
 /proc/PID/status (Linux), and the entries of /proc/PID/fd.
 """
 import os
 import re
+import sys
 
 from harness import BULK, Cluster, Session, another_session, control, counters, fault, full_listener, main, make_server, wait_for
 from named_faults import denied, silent, throttled
@@ -18,9 +21,9 @@ FLAT_KB = 256
 ROUNDS = 4
 CANCELS = 200
 CANCEL_WARM_UP = 50
-LARGE = 50000
+LARGE = int(sys.argv[1]) if len(sys.argv) > 1 else 50000
 BACKENDS = 40
-JOBS_EACH = 250
+JOBS_EACH = 100
 CALLS_PER_SECOND = 200
 
 
@@ -144,7 +147,7 @@ def test_connects(session, tap):
 
 
 def test_large(session, tap):
-    """A scan of 50,000 jobs holds a window of them."""
+    """A scan of many jobs holds a window of them."""
     session.run("SELECT count(role_arn) FROM (SELECT * FROM bulk.training_jobs LIMIT 1000) AS jobs")
     with open("/proc/%d/clear_refs" % session.pid, "w", encoding="ascii") as file:
         file.write("5")
