@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "aws/endpoint.h"
+#include "catalog/pg_type.h"
 #include "fdw/role.h"
 #include "fmgr.h"
 #include "funcapi.h"
