@@ -12,6 +12,7 @@
 #include "../unit/value_end.h"
 #include "aws/json.c"
 #include "common/pg_prng.h"
+#include "compat/jobs.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "catalog/pg_type.h"
@@ -223,8 +224,7 @@ parse_reduced(const char *text, size_t len, const JsonMembers *members, int dept
 	const char *reason;
 	Jsonb	   *parsed;
 	JsonbIterator *iterator;
-	JsonbParseState *state = NULL;
-	JsonbValue *result = NULL;
+	JsonbBuilder copy = {0};
 	JsonbValue	value;
 	JsonbIteratorToken token;
 	bool		has_value;
@@ -254,9 +254,9 @@ parse_reduced(const char *text, size_t len, const JsonMembers *members, int dept
 		}
 		/* a scalar alone is the element of an array that is none */
 		has_value = token < WJB_BEGIN_ARRAY || (token == WJB_BEGIN_ARRAY && value.val.array.rawScalar);
-		result = pushJsonbValue(&state, token, has_value ? &value : NULL);
+		smf_push_jsonb(&copy, token, has_value ? &value : NULL);
 	}
-	return JsonbValueToJsonb(result);
+	return JsonbValueToJsonb(copy.result);
 }
 
 /* What both ways make of the members of a text that are read, in words. */
