@@ -87,6 +87,8 @@ IMPORT FOREIGN SCHEMA sagemaker FROM SERVER "my server" INTO aws_more OPTIONS (e
 \echo :LAST_ERROR_SQLSTATE
 IMPORT FOREIGN SCHEMA sagemaker FROM SERVER "my server" INTO aws_more OPTIONS (attributes 'list'); -- ERROR
 \echo :LAST_ERROR_SQLSTATE
+IMPORT FOREIGN SCHEMA sagemaker FROM SERVER "my server" INTO aws_more OPTIONS (attribute 'search'); -- ERROR
+\echo :LAST_ERROR_SQLSTATE
 IMPORT FOREIGN SCHEMA sagemaker LIMIT TO (models) FROM SERVER "my server" INTO aws_more OPTIONS (attributes ''); -- ERROR
 \echo :LAST_ERROR_SQLSTATE
 SELECT count(*) FROM pg_class WHERE relnamespace = 'aws_more'::regnamespace;

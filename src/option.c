@@ -381,9 +381,16 @@ unknown_option_hint(const char *name, OptionContext context)
 	if (context != ON_MAPPING && elsewhere == NULL && looks_like_secret(name))
 		return errhint("Secrets go into CREATE USER MAPPING, as aws_access_key_id, aws_secret_access_key and aws_session_token: options of other objects can be read by every user.");
 
-	/* An option of another kind of object. */
+	for (size_t i = 0; i < lengthof(option_table); i++)
+	{
+		if ((option_table[i].contexts & context) != 0)
+			names[nnames++] = option_table[i].name;
+	}
+	closest = closest_name(name, names, nnames);
+
+	/* An option of another kind of object, unless it is nearly one of this. */
 	initStringInfo(&list);
-	if (elsewhere != NULL)
+	if (elsewhere != NULL && closest == NULL)
 	{
 		for (size_t i = 0; i < lengthof(places); i++)
 		{
@@ -394,14 +401,8 @@ unknown_option_hint(const char *name, OptionContext context)
 	}
 
 	/* A name that is nearly right; if none is, all that there are. */
-	for (size_t i = 0; i < lengthof(option_table); i++)
-	{
-		if ((option_table[i].contexts & context) != 0)
-			names[nnames++] = option_table[i].name;
-	}
 	if (nnames == 0)
 		return errhint("There are no valid options of %s.", place_noun(context));
-	closest = closest_name(name, names, nnames);
 	if (closest != NULL)
 		return errhint("Perhaps you meant the option \"%s\".", closest);
 	for (int i = 0; i < nnames; i++)

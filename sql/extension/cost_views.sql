@@ -55,7 +55,7 @@ BEGIN
 	IF missing IS NOT NULL THEN
 		RAISE EXCEPTION '% is not a table of training jobs', jobs USING ERRCODE = 'undefined_column',
 			DETAIL = format('Columns that are missing, or of another type: %s.', missing),
-			HINT = 'Name a table that IMPORT FOREIGN SCHEMA, sagemaker_fdw_create_partitioned_table or sagemaker_fdw_refresh made.';
+			HINT = 'Name a table that IMPORT FOREIGN SCHEMA, sagemaker_fdw_create_partitioned_table or sagemaker_fdw_refresh made, with these columns, too.';
 	END IF;
 	SELECT string_agg(concat_ws(' ', quote_ident(wanted), type), ', ' ORDER BY n) INTO missing
 	  FROM unnest(price_columns,

@@ -732,7 +732,7 @@ BEGIN
 	IF cardinality(failures) > 0 THEN
 		RAISE EXCEPTION 'refresh of %: % of % partitions failed', called, cardinality(failures), cardinality(leaves)
 			USING ERRCODE = code, DETAIL = array_to_string(failures, E'\n'),
-				HINT = 'What was read is kept, and the next run goes on from there. sagemaker_fdw_refresh_status shows since when each partition fails.';
+				HINT = 'What was read is kept, and the next run goes on from there. sagemaker_fdw_refresh_status shows when each partition last succeeded.';
 	END IF;
 END;
 $$;

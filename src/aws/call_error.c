@@ -249,17 +249,21 @@ remedy_of(const AwsCall *call)
 	return smf_credentials_remedy(&session->credentials);
 }
 
-/* For ereport: what lets the credentials make the call. */
-static int
-hint_at_policy(const AwsCall *call)
+/*
+ * smf_call_permission
+ *		What lets the credentials make the call, palloc'ed.
+ */
+char *
+smf_call_permission(const AwsCall *call)
 {
 	const AwsClientConfig *config = &call->client->config;
 	const AwsService *service = config->service;
+	char	   *allow = psprintf("Allow %s:%s in the IAM policy.", service->signing_name, call->operation);
 
 	if (service->other_host == NULL)
-		return errhint("Allow %s:%s in the IAM policy.", service->signing_name, call->operation);
-	return errhint("Allow %s:%s in the IAM policy. The call was made in region %s: if a policy denies that region, set %s to another host of the API, such as %s.",
-				   service->signing_name, call->operation, config->region, service->url_option, service->other_host);
+		return allow;
+	return psprintf("%s The call was made in region %s: if a policy denies that region, set %s to another host of the API, such as %s.",
+					allow, config->region, service->url_option, service->other_host);
 }
 
 /* The service said no, in an answer. */
@@ -303,7 +307,7 @@ raise_answer(const AwsCall *call)
 				 smf_call_errdetail(call, NULL),
 				 strcmp(code, "OptInRequired") == 0 ?
 				 errhint("Enable the region \"%s\" in the AWS account.", call->client->config.region) :
-				 hint_at_policy(call)));
+				 errhint("%s", smf_call_permission(call))));
 
 	/* Whatever else it says. */
 	ereport(ERROR,
@@ -328,7 +332,7 @@ connection_hint(const AwsCall *call)
 		return config->service->other_host != NULL ?
 			psprintf("Check that the database server can look up names, or set %s of server \"%s\" to another host of the API, such as %s.",
 					 url_option, config->server_name, config->service->other_host) :
-			psprintf("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of the foreign table, and that the database server can look up names.",
+			psprintf("Is \"%s\" an AWS region? Check the option \"region\" of server \"%s\" and of its foreign tables, and that the database server can look up names.",
 					 config->region, config->server_name);
 	return psprintf("Check the %s and the proxy_url of server \"%s\", and that the database server can look up names.",
 					url_option, config->server_name);

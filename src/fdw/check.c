@@ -313,7 +313,7 @@ check_permission(Check *check, const AwsService *service, const char *operation,
 	{
 		detail = smf_call_outcome(made, NULL);
 		if (smf_call_denied(made))
-			detail = psprintf("Allow %s:%s in the IAM policy. %s", service->signing_name, operation, detail);
+			detail = psprintf("%s %s", smf_call_permission(made), detail);
 	}
 	put_row(check, permission(operation), good_if(good), detail);
 }
@@ -419,7 +419,7 @@ check_permissions(Check *check, AwsCall *made)
 {
 	const char *list = smf_operation_name(SMF_OP_LIST_TRAINING_JOBS);
 
-	if (made == NULL || !answered(made))
+	if (check->untried != NULL)
 		put_untried(check, permission(list), check->untried);
 	else
 		check_permission(check, &smf_sagemaker, list, made, read_jobs, "allowed");
