@@ -65,7 +65,7 @@ SOURCES = {
     "a program": (["ContainerCredentials"], (HOME,)),
     "the portal": (["SsoCredentials"], (HOME, OTHER)),
 }
-# Records that are not proved.  What differs and is proved is found by chance: it is a matter of auto.py.
+# Records that are not proved.  What differs and is proved is found by chance: it is a matter of auto_answers.py.
 LIES = [{"kind": "missing"}, {"kind": "older"}, {"kind": "twice"}, {"kind": "twice", "newer_first": True},
         {"kind": "whole_seconds", "attributes": ["LastModifiedTime"]}, {"kind": "made_again"}, {"kind": "made_again", "days": -1},
         {"kind": "without", "attributes": ["TrainingJobStatus"]}, {"kind": "other", "members": {"TrainingJobStatus": "Stopped"}},
