@@ -250,8 +250,8 @@ def test_unknown_names(tap):
                 ("hasty", "host: nowhere.invalid", 2, server % "hasty"),
                 ("proxied", "proxy: nowhere.invalid", 3, server % "proxied"),
                 ("region", "host: api.sagemaker.us-nowhere-1.amazonaws.com", 3,
-                 "Is \"us-nowhere-1\" an AWS region? Check the option \"region\" of server \"region\" and of the foreign "
-                 "table, and that the database server can look up names.")]:
+                 "Is \"us-nowhere-1\" an AWS region? Check the option \"region\" of server \"region\" and of its foreign "
+                 "tables, and that the database server can look up names.")]:
             lines, state = session.ask(ONE % name)
             tap.equal((state, lines[1:3]),
                       ("08001", ["DETAIL:  DescribeTrainingJob of training job \"%s\": Could not resolve %s. %d attempts."
