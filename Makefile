@@ -26,10 +26,10 @@ OBJS = \
 	src/fdw/check_search.o \
 	src/fdw/clauses.o \
 	src/fdw/column.o \
+	src/fdw/concurrency.o \
 	src/fdw/cost.o \
 	src/fdw/demand.o \
 	src/fdw/early.o \
-	src/fdw/estimate.o \
 	src/fdw/explain.o \
 	src/fdw/fragment.o \
 	src/fdw/functions.o \
@@ -48,6 +48,7 @@ OBJS = \
 	src/fdw/row.o \
 	src/fdw/scan.o \
 	src/fdw/scan_plan.o \
+	src/fdw/settle.o \
 	src/fdw/value.o \
 	src/fdw/wanted.o \
 	src/jobs/attribute.o \

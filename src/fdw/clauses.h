@@ -8,7 +8,8 @@
 #ifndef SMF_CLAUSES_H
 #define SMF_CLAUSES_H
 
-#include "fdw/estimate.h"
+#include "fdw/concurrency.h"
+#include "fdw/settle.h"
 #include "fdw/pushdown.h"
 #include "nodes/pathnodes.h"
 

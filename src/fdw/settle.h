@@ -1,23 +1,15 @@
 /*-------------------------------------------------------------------------
  *
- * estimate.h
- *		What planning knows before any call: how many calls overlap, and which conditions
- *		the table's settings decide.
+ * settle.h
+ *		Which conditions the table's settings decide, before any call.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef SMF_ESTIMATE_H
-#define SMF_ESTIMATE_H
+#ifndef SMF_SETTLE_H
+#define SMF_SETTLE_H
 
 #include "fdw/column.h"
-#include "jobs/operation.h"
 #include "nodes/pathnodes.h"
-
-/* How many calls of each operation overlap; less than 1 where calls are scarce. */
-typedef struct Concurrency
-{
-	double		usable[SMF_JOB_OPERATIONS]; /* by JobOperation */
-} Concurrency;
 
 /* What the table's settings say of a condition. */
 typedef enum SettledClause
@@ -27,8 +19,7 @@ typedef enum SettledClause
 	CLAUSE_NEVER				/* none does */
 } SettledClause;
 
-extern Concurrency smf_concurrency(const SmfSettings *settings, Oid userid);
 extern SettledClause smf_settle_clause(PlannerInfo *root, Node *clause, const TableRef *table,
 									   const SmfSettings *settings);
 
-#endif							/* SMF_ESTIMATE_H */
+#endif							/* SMF_SETTLE_H */
