@@ -37,4 +37,13 @@ extern Jsonb *smf_json_parse_secrets(const char *text, size_t len, const char **
 extern char *smf_json_member(const Jsonb *object, const char *key);
 extern char *smf_text_from_utf8(const char *text, size_t len);
 
+/* The order of keys in jsonb: by length, then by bytes; as memcmp says it. */
+static inline int
+smf_json_key_order(const char *a, int a_len, const char *b, int b_len)
+{
+	if (a_len != b_len)
+		return a_len > b_len ? 1 : -1;
+	return memcmp(a, b, a_len);
+}
+
 #endif							/* SMF_JSON_H */

@@ -336,13 +336,11 @@ skip_space(Builder *builder)
 		builder->at++;
 }
 
-/* The order of keys in jsonb: by length, then by bytes. */
 static inline int
 compare_keys(const JsonbPair *a, const JsonbPair *b)
 {
-	if (a->key.val.string.len != b->key.val.string.len)
-		return a->key.val.string.len > b->key.val.string.len ? 1 : -1;
-	return memcmp(a->key.val.string.val, b->key.val.string.val, a->key.val.string.len);
+	return smf_json_key_order(a->key.val.string.val, a->key.val.string.len,
+							  b->key.val.string.val, b->key.val.string.len);
 }
 
 /* The same, and of equal keys the later one first. */

@@ -221,11 +221,11 @@ error_text(const ErrorData *error)
 					error->hint ? error->hint : "");
 }
 
-/* Has the service answered, whatever it says? */
+/* Has the service answered, whatever it says?  NULL: it was not asked. */
 static bool
 answered(const AwsCall *made)
 {
-	return !smf_call_failed(made) || smf_call_error(made)->http_status != 0;
+	return made != NULL && (!smf_call_failed(made) || smf_call_error(made)->http_status != 0);
 }
 
 /*
@@ -258,7 +258,7 @@ check_credentials(Check *check, const AwsCall *made)
 						  timestamptz_to_str(time_t_to_timestamptz((pg_time_t) credentials->expires_at_s)));
 
 	/* What the first call says of them. */
-	if (made == NULL || !answered(made))
+	if (!answered(made))
 		verdict = psprintf("; not tried, because %s", check->untried);
 	else if (smf_call_refused(made))
 	{
@@ -374,14 +374,14 @@ check_connection(Check *check, const AwsCall *made)
 	if (made != NULL && smf_call_tls_problem(made) != NULL)
 		put_row(check, "tls", CHECK_BAD,
 				psprintf("%s %s", smf_call_outcome(made, NULL), smf_call_tls_problem(made)));
-	else if (made == NULL || !answered(made))
+	else if (!answered(made))
 		put_untried(check, "tls", check->untried);
 	else
 		put_row(check, "tls", CHECK_GOOD, strncmp(url, "https:", 6) == 0 ? "the endpoint's certificate is trusted" :
 				"not used: the endpoint is on this machine");
 
 	/* The clock, and how long an answer takes. */
-	if (made == NULL || !answered(made))
+	if (!answered(made))
 	{
 		put_untried(check, "clock", check->untried);
 		put_untried(check, "latency", check->untried);

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "aws/arn.h"
+#include "aws/json.h"
 #include "compat/jobs.h"
 #include "executor/executor.h"
 #include "fdw/row.h"
@@ -106,10 +107,8 @@ find_member(const Members *members, const char *key, int len, JsonbValue *value)
 	{
 		int			middle = (low + high) / 2;
 		const JsonbPair *pair = &members->pairs[middle];
-		int			order = len - pair->key.val.string.len;
+		int			order = smf_json_key_order(key, len, pair->key.val.string.val, pair->key.val.string.len);
 
-		if (order == 0)
-			order = memcmp(key, pair->key.val.string.val, len);
 		if (order == 0)
 		{
 			*value = pair->value;
