@@ -95,11 +95,13 @@ def test_at_once(session, tap):
 def test_patience(session, tap):
     """A partition with a long history does not hold up the others."""
     tap.equal(session.run("SELECT count(*) FROM three"), ["340"], "three partitions")
+    # the service decides how many calls have ended by then, not how busy the machine is
+    control("config", {"latency_ms": LATENCY_MS})
     rows, calls = calls_of(session, "SELECT region FROM three WHERE role_arn <> '' AND region || role_arn LIKE 'us-east-1%' LIMIT 1")
     tap.equal(rows, ["us-east-1"], "a row of the second partition")
+    control("config", {"latency_ms": 0})
     made = dict(pair.split("=") for pair in calls.split())
-    # the first one has 40 jobs: whoever reads them all before has 41 and more
-    tap.ok(int(made["DescribeTrainingJob"]) <= 40, "... is found before the first one is read to its end", calls)
+    tap.ok(int(made["DescribeTrainingJob"]) < 40, "... is found before the first one is read to its end", calls)
     for query, rows in (("SELECT count(role_arn) FROM (SELECT role_arn FROM three LIMIT 1000) AS t", ["340"]),
                         ("SELECT count(role_arn) FROM (SELECT role_arn FROM three LIMIT 339) AS t", ["339"]),
                         ("SELECT count(*) FROM generate_series(1, 3) AS i, LATERAL (SELECT role_arn FROM three WHERE i > 0 LIMIT 50) AS t", ["150"]),
