@@ -221,22 +221,17 @@ smf_multi_give_back_handle(CURL *easy)
 		curl_easy_cleanup(easy);
 }
 
-/* ----- calls that can start a thread ----- */
+/* ----- requests: libcurl begins them later, when it acts ----- */
 
 /*
  * smf_multi_add
- *		Give a request to libcurl, which begins it; false without memory.
+ *		Give a request to libcurl, which begins it the next time that it acts; false
+ *		without memory.
  */
 bool
 smf_multi_add(HttpRequest *request)
 {
-	sigset_t	before;
-	bool		added;
-
-	block_signals(&before);
-	added = curl_multi_add_handle(smf_http.multi, request->easy) == CURLM_OK;
-	restore_signals(&before);
-	return added;
+	return curl_multi_add_handle(smf_http.multi, request->easy) == CURLM_OK;
 }
 
 /*
@@ -246,12 +241,10 @@ smf_multi_add(HttpRequest *request)
 void
 smf_multi_remove(HttpRequest *request)
 {
-	sigset_t	before;
-
-	block_signals(&before);
 	curl_multi_remove_handle(smf_http.multi, request->easy);
-	restore_signals(&before);
 }
+
+/* ----- the call that can start a thread ----- */
 
 /*
  * smf_multi_act
