@@ -227,4 +227,21 @@ CREATE FOREIGN TABLE aws.somewhere () INHERITS (aws.everywhere) SERVER sm;
 INSERT INTO aws.everywhere VALUES ('here');
 SELECT place::regclass, place = tableoid AS same, count(*) FROM aws.everywhere GROUP BY 1, 2 ORDER BY 3;
 
+-- a condition on settings alone, on as many columns as make a document worth listing: there is no document yet
+CREATE FOREIGN TABLE aws.regions (
+  r1 text OPTIONS (attribute 'region'),
+  r2 text OPTIONS (attribute 'region'),
+  r3 text OPTIONS (attribute 'region'),
+  r4 text OPTIONS (attribute 'region'),
+  r5 text OPTIONS (attribute 'region'),
+  r6 text OPTIONS (attribute 'region'),
+  r7 text OPTIONS (attribute 'region'),
+  r8 text OPTIONS (attribute 'region'),
+  r9 text OPTIONS (attribute 'region')
+) SERVER sm;
+\set calls `$SAGEMAKER_FDW_CTL calls`
+SELECT count(*) FROM aws.regions WHERE concat(r1, r2, r3, r4, r5, r6, r7, r8, r9) = 'elsewhere';
+\set calls `$SAGEMAKER_FDW_CTL calls`
+\echo :calls
+
 \i test/teardown.sql

@@ -387,9 +387,9 @@ smf_row_read(RowReader *row, const Job *job, const Bitmapset *only, Datum *value
 	error_context_stack = &callback;
 	row->job = job;
 
-	/* A document of which much is read is looked through once. */
+	/* A document of which much is read is looked through once; before any call there is none. */
 	row->members.of = NULL;
-	if ((only ? bms_num_members(only) : row->ncolumns) >= COLUMNS_MANY)
+	if ((only ? bms_num_members(only) : row->ncolumns) >= COLUMNS_MANY && document_of(job) != NULL)
 		list_members(&row->members, &document_of(job)->root);
 
 	/* The columns, and then those that are computed from them. */
@@ -436,6 +436,9 @@ same_value(RowReader *row, const SmfColumn *column, const Job *job, const Job *o
 bool
 smf_row_same(RowReader *row, const Job *job, const Job *other, const Bitmapset *only)
 {
+	/* what was listed is of the job that was read last, which may be gone */
+	row->members.of = NULL;
+
 	for (int i = 0; i < row->ncolumns; i++)
 	{
 		const SmfColumn *column = row->columns[i].column;
