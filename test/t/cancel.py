@@ -1,16 +1,19 @@
 """A query that waits ends at once when it is told to, whatever it waits for.
 
 Told by a cancel, by statement_timeout, by pg_terminate_backend or by the death of
-the postmaster, in each state that a scan can wait in.  The cluster is the test's
+the postmaster, in each state that a scan can wait in; in single-user mode, which has no
+postmaster, a query waits as well.  The cluster is the test's
 own: its postmaster is killed, and its resolver gives no answer for some names.
 The figures printed are milliseconds from the order to its effect.
 """
 import hashlib
 import json
 import os
+import re
 import socket
 import signal
 import statistics
+import subprocess
 import tempfile
 import time
 
@@ -202,6 +205,19 @@ def test_ends(tap, cluster):
     control("clear", b"")
 
 
+def test_without_postmaster(tap, cluster):
+    """It cannot die, and there is nothing to watch."""
+    if cluster.process is None:
+        cluster.start()
+    cluster.stop()
+    program, *options = cluster.command
+    done = subprocess.run(cluster.as_owner + cluster.environment + [program, "--single", *options, "postgres"], check=True,
+                          input="SELECT count(*), count(role_arn) FROM sm.training_jobs\n", stdout=subprocess.PIPE,
+                          stderr=cluster.log, encoding="utf-8")
+    tap.equal(re.findall(r'(\w+) = "(\d+)"', done.stdout), [("count", "300"), ("count", "300")],
+              "single-user mode: a query reads all jobs")
+
+
 def make_home(directory):
     """The files of the database server's home."""
     cache = directory + "/.aws/sso/cache"
@@ -256,6 +272,7 @@ def main():
             session.close()
             observer.close()
             test_ends(tap, cluster)
+            test_without_postmaster(tap, cluster)
         finally:
             cluster.remove()
     tap.end()
