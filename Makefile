@@ -119,7 +119,7 @@ OBJS = \
 	src/http/tls.o
 
 # one topic a file; each is run with an endpoint of its own
-REGRESS = option hostile import scan lookup limit plan row document error session encoding explain cost
+REGRESS = objects option hostile import scan lookup limit plan row document error session encoding explain cost
 REGRESS_OPTS = --encoding=UTF8 --no-locale --launcher=test/with-service
 
 PG_CONFIG ?= pg_config

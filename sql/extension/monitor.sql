@@ -5,14 +5,14 @@
 
 -- What calls have cost.  The function tells each role what it may know.
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_stats_figures(OUT serverid oid, OUT region text, OUT operation text,
+CREATE FUNCTION sagemaker_fdw_internal.stats_figures(OUT serverid oid, OUT region text, OUT operation text,
 	OUT calls bigint, OUT rows bigint, OUT retries bigint, OUT throttles bigint, OUT errors bigint,
 	OUT bytes_received bigint, OUT wait_ms double precision)
 RETURNS SETOF record
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_stats_figures'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 20;
 
-COMMENT ON FUNCTION @extschema@.sagemaker_fdw_stats_figures() IS
+COMMENT ON FUNCTION sagemaker_fdw_internal.stats_figures() IS
 	'what AWS calls have cost, for sagemaker_fdw_stats';
 
 CREATE VIEW @extschema@.sagemaker_fdw_stats AS
@@ -24,7 +24,7 @@ CREATE VIEW @extschema@.sagemaker_fdw_stats AS
 		sum(f.errors)::bigint AS errors,
 		sum(f.bytes_received)::bigint AS bytes_received,
 		sum(f.wait_ms) AS wait_ms
-	  FROM @extschema@.sagemaker_fdw_stats_figures() AS f
+	  FROM sagemaker_fdw_internal.stats_figures() AS f
 	  JOIN pg_foreign_server AS s ON s.oid = f.serverid
 	 GROUP BY s.srvname, f.region, f.operation;
 
@@ -52,20 +52,20 @@ COMMENT ON FUNCTION @extschema@.sagemaker_fdw_stats_reset() IS
 
 -- How far the scans are that run now.
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_progress_scans(OUT pid integer, OUT serverid oid, OUT operation text,
+CREATE FUNCTION sagemaker_fdw_internal.progress_scans(OUT pid integer, OUT serverid oid, OUT operation text,
 	OUT pages bigint, OUT jobs_seen bigint, OUT jobs_described bigint, OUT jobs_estimated bigint,
 	OUT started_at timestamptz, OUT waiting_on text)
 RETURNS SETOF record
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_progress_scans'
 LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED ROWS 10;
 
-COMMENT ON FUNCTION @extschema@.sagemaker_fdw_progress_scans() IS
+COMMENT ON FUNCTION sagemaker_fdw_internal.progress_scans() IS
 	'how far running scans are, for sagemaker_fdw_progress';
 
 CREATE VIEW @extschema@.sagemaker_fdw_progress AS
 	SELECT p.pid, s.srvname AS server, p.operation, p.pages, p.jobs_seen, p.jobs_described,
 		p.jobs_estimated, p.started_at, p.waiting_on
-	  FROM @extschema@.sagemaker_fdw_progress_scans() AS p
+	  FROM sagemaker_fdw_internal.progress_scans() AS p
 	  JOIN pg_foreign_server AS s ON s.oid = p.serverid;
 
 COMMENT ON VIEW @extschema@.sagemaker_fdw_progress IS

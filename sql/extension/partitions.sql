@@ -5,7 +5,7 @@
 
 -- Raise 42809 or 42501 where partitions are not to be added to a table: it must be one of accounts, and
 -- belong to the role or to one whose rights it has, a superuser's to a superuser.
-CREATE FUNCTION @extschema@.sagemaker_fdw_check_partitioned(existing regclass)
+CREATE FUNCTION sagemaker_fdw_internal.check_partitioned(existing regclass)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -29,20 +29,20 @@ END;
 $$;
 
 -- The partition of a table that has exactly this value; NULL when there is none.
-CREATE FUNCTION @extschema@.sagemaker_fdw_partition_of(parent regclass, value text)
+CREATE FUNCTION sagemaker_fdw_internal.partition_of(parent regclass, value text)
 RETURNS regclass
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
 RETURN (SELECT c.oid::regclass FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
 	WHERE i.inhparent = parent AND pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES IN (%L)', value));
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_make_partitions(name_parts text[], existing regclass, default_schema name,
+CREATE FUNCTION sagemaker_fdw_internal.make_partitions(name_parts text[], existing regclass, default_schema name,
 	servers text[], regions text[])
 RETURNS void
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
 LANGUAGE C VOLATILE COST 40000;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_make_partitions_body(name_parts text[], existing regclass, default_schema name,
+CREATE FUNCTION sagemaker_fdw_internal.make_partitions_body(name_parts text[], existing regclass, default_schema name,
 	servers text[], regions text[])
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -64,12 +64,12 @@ DECLARE
 BEGIN
 	-- partitions stand beside their table, wherever search_path has found that
 	IF existing IS NOT NULL THEN
-		PERFORM @extschema@.sagemaker_fdw_check_partitioned(existing);
+		PERFORM sagemaker_fdw_internal.check_partitioned(existing);
 		SELECT ARRAY[nspname, relname] INTO name_parts
 		  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = existing;
 	END IF;
 	SELECT n.schema_name, n.table_name INTO schema_name, table_name
-	  FROM @extschema@.sagemaker_fdw_new_table(name_parts, default_schema) AS n;
+	  FROM sagemaker_fdw_internal.new_table(name_parts, default_schema) AS n;
 	IF coalesce(cardinality(servers), 0) = 0 OR array_position(servers, NULL) IS NOT NULL THEN
 		RAISE EXCEPTION 'no server is given' USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'Name one server for each AWS account: servers => ARRAY[''prod'', ''research''].';
@@ -115,8 +115,8 @@ BEGIN
 			(SELECT string_agg(format('%I %s', column_name, column_type), ', ') FROM @extschema@.sagemaker_fdw_columns()));
 	ELSE
 		-- what is missing is missing until it is added; name and owner may have changed while AWS was asked
-		PERFORM @extschema@.sagemaker_fdw_lock_table(existing);
-		PERFORM @extschema@.sagemaker_fdw_check_partitioned(existing);
+		PERFORM sagemaker_fdw_internal.lock_table(existing);
+		PERFORM sagemaker_fdw_internal.check_partitioned(existing);
 		SELECT nspname, relname INTO schema_name, table_name
 		  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = existing;
 	END IF;
@@ -126,10 +126,10 @@ BEGIN
 		 ORDER BY n
 	LOOP
 		-- the account
-		middle := @extschema@.sagemaker_fdw_partition_of(
+		middle := sagemaker_fdw_internal.partition_of(
 			coalesce(existing, format('%I.%I', schema_name, table_name)::regclass), part.a);
 		IF middle IS NOT NULL THEN
-			PERFORM @extschema@.sagemaker_fdw_lock_table(middle);
+			PERFORM sagemaker_fdw_internal.lock_table(middle);
 		ELSE
 			EXECUTE format($sql$
 				CREATE TABLE %1$I.%2$I PARTITION OF %1$I.%3$I FOR VALUES IN (%4$L)
@@ -139,7 +139,7 @@ BEGIN
 
 		-- the region, unless the table has it
 		server := (SELECT srvname FROM pg_foreign_table JOIN pg_foreign_server AS s ON s.oid = ftserver
-			WHERE ftrelid = @extschema@.sagemaker_fdw_partition_of(middle, part.r));
+			WHERE ftrelid = sagemaker_fdw_internal.partition_of(middle, part.r));
 		IF server <> part.s THEN
 			RAISE EXCEPTION 'region % of account % is given twice', part.r, part.a
 				USING ERRCODE = 'invalid_parameter_value',
@@ -163,15 +163,15 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION @extschema@.sagemaker_fdw_make_partitions(text[], regclass, name, text[], text[]) IS
+COMMENT ON FUNCTION sagemaker_fdw_internal.make_partitions(text[], regclass, name, text[], text[]) IS
 	'does the work of sagemaker_fdw_create_partitioned_table';
 
 CREATE PROCEDURE @extschema@.sagemaker_fdw_create_partitioned_table(table_name text, servers text[], regions text[] DEFAULT NULL)
 LANGUAGE plpgsql
 AS $$
 BEGIN
-	PERFORM @extschema@.sagemaker_fdw_make_partitions(n.name_parts, n.existing, n.default_schema, servers, regions)
-	   FROM @extschema@.sagemaker_fdw_name(table_name) AS n;
+	PERFORM sagemaker_fdw_internal.make_partitions(n.name_parts, n.existing, n.default_schema, servers, regions)
+	   FROM sagemaker_fdw_internal.resolve_name(table_name) AS n;
 END;
 $$;
 

@@ -18,7 +18,7 @@ COMMENT ON FUNCTION @extschema@.sagemaker_training_prices(name, text[]) IS
 	'what AWS charges for training jobs now, by its price list: a row for each rate';
 
 -- Make a table for prices, where nobody else has made it meanwhile.
-CREATE FUNCTION @extschema@.sagemaker_fdw_make_price_table(name_parts text[], default_schema name)
+CREATE FUNCTION sagemaker_fdw_internal.make_price_table(name_parts text[], default_schema name)
 RETURNS regclass
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -29,7 +29,7 @@ DECLARE
 	target regclass;
 BEGIN
 	SELECT n.schema_name, n.table_name, n.existing INTO schema_name, table_name, target
-	  FROM @extschema@.sagemaker_fdw_claim_table(name_parts, default_schema) AS n;
+	  FROM sagemaker_fdw_internal.claim_table(name_parts, default_schema) AS n;
 	IF target IS NOT NULL THEN
 		RETURN target;
 	END IF;
@@ -65,7 +65,7 @@ END;
 $$;
 
 -- Raise 42809 or 42703 where a table that is there is not one for prices.
-CREATE FUNCTION @extschema@.sagemaker_fdw_check_price_table(target regclass)
+CREATE FUNCTION sagemaker_fdw_internal.check_price_table(target regclass)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -96,13 +96,13 @@ BEGIN
 END;
 $$;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_keep_prices(name_parts text[], existing regclass, default_schema name, server name,
+CREATE FUNCTION sagemaker_fdw_internal.keep_prices(name_parts text[], existing regclass, default_schema name, server name,
 	regions text[], any_owner boolean)
 RETURNS void
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
 LANGUAGE C VOLATILE COST 1600000;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_keep_prices_body(name_parts text[], existing regclass, default_schema name, server name,
+CREATE FUNCTION sagemaker_fdw_internal.keep_prices_body(name_parts text[], existing regclass, default_schema name, server name,
 	regions text[], any_owner boolean)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -117,13 +117,13 @@ BEGIN
 		RAISE EXCEPTION 'target, server and any_owner must not be NULL' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF target IS NULL THEN
-		target := @extschema@.sagemaker_fdw_make_price_table(name_parts, default_schema);
+		target := sagemaker_fdw_internal.make_price_table(name_parts, default_schema);
 	END IF;
 	-- two at once would each find the other's prices new; whose the table is counts when it is locked
-	PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
-	PERFORM @extschema@.sagemaker_fdw_lock_table(target);
-	PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
-	PERFORM @extschema@.sagemaker_fdw_check_price_table(target);
+	PERFORM sagemaker_fdw_internal.refresh_check_target(target, any_owner);
+	PERFORM sagemaker_fdw_internal.lock_table(target);
+	PERFORM sagemaker_fdw_internal.refresh_check_target(target, any_owner);
+	PERFORM sagemaker_fdw_internal.check_price_table(target);
 
 	-- what is listed and not kept is new; what is kept and no longer listed, in a region that is, was withdrawn
 	EXECUTE format($sql$
@@ -166,8 +166,8 @@ CREATE PROCEDURE @extschema@.sagemaker_fdw_refresh_prices(target text, server na
 LANGUAGE plpgsql
 AS $$
 BEGIN
-	PERFORM @extschema@.sagemaker_fdw_keep_prices(n.name_parts, n.existing, n.default_schema, server, regions, any_owner)
-	   FROM @extschema@.sagemaker_fdw_name(target) AS n;
+	PERFORM sagemaker_fdw_internal.keep_prices(n.name_parts, n.existing, n.default_schema, server, regions, any_owner)
+	   FROM sagemaker_fdw_internal.resolve_name(target) AS n;
 END;
 $$;
 

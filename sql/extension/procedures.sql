@@ -36,17 +36,17 @@ COMMENT ON FUNCTION @extschema@.sagemaker_fdw_session_differences() IS
 COMMENT ON FUNCTION @extschema@.sagemaker_fdw_session_calls() IS
 	'calls that this session has made so far';
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refuse_transaction(command text)
+CREATE FUNCTION sagemaker_fdw_internal.refuse_transaction(command text)
 RETURNS void
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_refuse_transaction'
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
 
-COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refuse_transaction(text) IS
+COMMENT ON FUNCTION sagemaker_fdw_internal.refuse_transaction(text) IS
 	'raises an error inside a transaction block';
 
 -- How a procedure is built.  It finds names by its caller's search_path, and leaves the rest to
 -- functions that search nothing but pg_catalog.  Those are called by way of two functions in C, which
--- call the function of their own name and arguments with "_body" behind it:
+-- call the function of their own schema, name and arguments with "_body" behind it:
 --
 -- sagemaker_fdw_call lets its errors pass without the lines of CONTEXT that tell of these functions;
 -- sagemaker_fdw_call_for_target does so only where the role may write the target, its first argument, and
@@ -54,11 +54,11 @@ COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refuse_transaction(text) IS
 -- is granted EXECUTE on all functions gets nothing by them.
 
 -- What a name that a procedure is given stands for, on its caller's search_path.
-CREATE FUNCTION @extschema@.sagemaker_fdw_name(name text, OUT name_parts text[], OUT existing regclass, OUT default_schema name)
+CREATE FUNCTION sagemaker_fdw_internal.resolve_name(name text, OUT name_parts text[], OUT existing regclass, OUT default_schema name)
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
 LANGUAGE C STABLE;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_name_body(name text, OUT name_parts text[], OUT existing regclass, OUT default_schema name)
+CREATE FUNCTION sagemaker_fdw_internal.resolve_name_body(name text, OUT name_parts text[], OUT existing regclass, OUT default_schema name)
 LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
@@ -78,13 +78,13 @@ $$;
 
 -- Lock a table by its number until the transaction ends.  Its name and its owner are to be asked
 -- afterwards: who owns a schema can put another table in a table's place while somebody waits.
-CREATE FUNCTION @extschema@.sagemaker_fdw_lock_table(target regclass)
+CREATE FUNCTION sagemaker_fdw_internal.lock_table(target regclass)
 RETURNS void
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_lock_table'
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
 
 -- Where a table is to be made.
-CREATE FUNCTION @extschema@.sagemaker_fdw_new_table(name_parts text[], default_schema name, OUT schema_name text, OUT table_name text)
+CREATE FUNCTION sagemaker_fdw_internal.new_table(name_parts text[], default_schema name, OUT schema_name text, OUT table_name text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -112,15 +112,15 @@ $$;
 
 -- Where a table is to be made that a refresh keeps, for one transaction at a time; "existing" is the table
 -- where another one has made it meanwhile.
-CREATE FUNCTION @extschema@.sagemaker_fdw_claim_table(name_parts text[], default_schema name, OUT schema_name text, OUT table_name text,
+CREATE FUNCTION sagemaker_fdw_internal.claim_table(name_parts text[], default_schema name, OUT schema_name text, OUT table_name text,
 	OUT existing regclass)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	SELECT n.schema_name, n.table_name INTO schema_name, table_name
-	  FROM @extschema@.sagemaker_fdw_new_table(name_parts, default_schema) AS n;
-	IF NOT @extschema@.sagemaker_fdw_refresh_lock_name(schema_name::name, table_name::name) THEN
+	  FROM sagemaker_fdw_internal.new_table(name_parts, default_schema) AS n;
+	IF NOT sagemaker_fdw_internal.refresh_lock_name(schema_name::name, table_name::name) THEN
 		RAISE EXCEPTION 'a refresh of "%" is already under way', table_name USING ERRCODE = 'lock_not_available';
 	END IF;
 	existing := to_regclass(format('%I.%I', schema_name, table_name));

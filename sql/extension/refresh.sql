@@ -9,7 +9,7 @@
 
 -- A target's columns: those of the source but the two where users keep secrets, whatever they are called; a status
 -- is the text that the service sent, which no new label turns into NULL.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_columns(source regclass, OUT name name, OUT type text, OUT expression text)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_columns(source regclass, OUT name name, OUT type text, OUT expression text)
 RETURNS SETOF record
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
@@ -32,11 +32,11 @@ BEGIN ATOMIC
 	 ORDER BY a.attnum;
 END;
 
-COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refresh_columns(regclass) IS
+COMMENT ON FUNCTION sagemaker_fdw_internal.refresh_columns(regclass) IS
 	'columns that sagemaker_fdw_refresh keeps of a source';
 
 -- Which jobs of a target are to be asked for again whatever the list says of them.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_unfinished(source regclass)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_unfinished(source regclass)
 RETURNS text
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
@@ -45,7 +45,7 @@ RETURN $sql$deleted_at IS NULL AND (training_job_status IS NULL OR training_job_
 		THEN $sql$ OR warm_pool_status->>'Status' IN ('Available', 'InUse'))$sql$ ELSE ')' END;
 
 -- What the state calls a partition: its server and its region.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_leaves(leaves regclass[], OUT leaf regclass, OUT server name, OUT region text, OUT n bigint)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_leaves(leaves regclass[], OUT leaf regclass, OUT server name, OUT region text, OUT n bigint)
 RETURNS SETOF record
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
@@ -58,7 +58,7 @@ BEGIN ATOMIC
 END;
 
 -- The partitions of a source, or the source itself.  Raise 42809, 42501 or 42703 where they cannot be read.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_source_leaves(source regclass, any_owner boolean)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_source_leaves(source regclass, any_owner boolean)
 RETURNS regclass[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -89,11 +89,11 @@ BEGIN
 			DETAIL = 'The partitions of a source are read one by one.',
 			HINT = format('GRANT SELECT ON %s TO %I.', other.leaf, current_user);
 	END IF;
-	PERFORM @extschema@.sagemaker_fdw_refresh_check_schema(leaf) FROM unnest(leaves) AS leaf;
+	PERFORM sagemaker_fdw_internal.refresh_check_schema(leaf) FROM unnest(leaves) AS leaf;
 	SELECT leaf, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS names INTO other
 	  FROM unnest(leaves) AS leaf JOIN pg_attribute AS a ON a.attrelid = leaf AND a.attnum > 0 AND NOT a.attisdropped
 	 WHERE NOT has_column_privilege(leaf, a.attnum, 'SELECT')
-		AND EXISTS (SELECT FROM @extschema@.sagemaker_fdw_refresh_columns(leaf) AS c
+		AND EXISTS (SELECT FROM sagemaker_fdw_internal.refresh_columns(leaf) AS c
 			WHERE c.name = a.attname OR a.attname = 'raw_response' AND strpos(c.expression, 's.raw_response') > 0)
 	 GROUP BY leaf LIMIT 1;
 	IF FOUND THEN
@@ -101,7 +101,7 @@ BEGIN
 			DETAIL = format('Role "%s" lacks SELECT on these columns: %s.', current_user, other.names),
 			HINT = format('GRANT SELECT ON %s TO %I.', other.leaf, current_user);
 	END IF;
-	PERFORM @extschema@.sagemaker_fdw_refresh_check_source(leaf, any_owner) FROM unnest(leaves) AS leaf;
+	PERFORM sagemaker_fdw_internal.refresh_check_source(leaf, any_owner) FROM unnest(leaves) AS leaf;
 
 	-- what every step reads and compares
 	SELECT string_agg(format('%I %s', wanted, type), ', ' ORDER BY n) INTO missing
@@ -119,7 +119,7 @@ END;
 $$;
 
 -- Make a target of the source's columns, where nobody else has made it meanwhile.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_make_target(name_parts text[], default_schema name, source regclass)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_make_target(name_parts text[], default_schema name, source regclass)
 RETURNS regclass
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -130,7 +130,7 @@ DECLARE
 	target regclass;
 BEGIN
 	SELECT n.schema_name, n.table_name, n.existing INTO schema_name, table_name, target
-	  FROM @extschema@.sagemaker_fdw_claim_table(name_parts, default_schema) AS n;
+	  FROM sagemaker_fdw_internal.claim_table(name_parts, default_schema) AS n;
 	IF target IS NOT NULL THEN
 		RETURN target;
 	END IF;
@@ -142,16 +142,16 @@ BEGIN
 			deleted_at timestamptz,
 			PRIMARY KEY (training_job_arn, creation_time)
 		)$sql$, schema_name, table_name,
-		(SELECT string_agg(format('%I %s', name, type), ', ') FROM @extschema@.sagemaker_fdw_refresh_columns(source)));
+		(SELECT string_agg(format('%I %s', name, type), ', ') FROM sagemaker_fdw_internal.refresh_columns(source)));
 	target := to_regclass(format('%I.%I', schema_name, table_name));
 	EXECUTE format('CREATE INDEX ON %s (creation_time)', target);
-	EXECUTE format('CREATE INDEX ON %s (training_job_arn) WHERE %s', target, @extschema@.sagemaker_fdw_refresh_unfinished(source));
+	EXECUTE format('CREATE INDEX ON %s (training_job_arn) WHERE %s', target, sagemaker_fdw_internal.refresh_unfinished(source));
 	RETURN target;
 END;
 $$;
 
 -- Raise 42809 or 42703 where a table cannot be a target of the source.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_shape(target regclass, source regclass)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_check_shape(target regclass, source regclass)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -168,7 +168,7 @@ BEGIN
 			HINT = 'Name another target: sagemaker_fdw_refresh makes it.';
 	END IF;
 	SELECT string_agg(format('%I %s', name, type), ', ') INTO missing
-	  FROM (SELECT name, type FROM @extschema@.sagemaker_fdw_refresh_columns(source)
+	  FROM (SELECT name, type FROM sagemaker_fdw_internal.refresh_columns(source)
 			UNION ALL VALUES ('refreshed_at', 'timestamp with time zone'), ('deleted_at', 'timestamp with time zone')) AS c
 	 WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = target AND attname = name AND NOT attisdropped
 		AND (name NOT IN ('training_job_arn', 'creation_time', 'last_modified_time', 'refreshed_at', 'deleted_at')
@@ -182,7 +182,7 @@ END;
 $$;
 
 -- Take the lock of each partition, and begin its row.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_claim(target regclass, source regclass, leaves regclass[], step interval)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_claim(target regclass, source regclass, leaves regclass[], step interval)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -194,30 +194,30 @@ DECLARE
 	servers name[];
 	regions text[];
 BEGIN
-	SELECT server, region INTO other FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves) GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1;
+	SELECT server, region INTO other FROM sagemaker_fdw_internal.refresh_leaves(leaves) GROUP BY 1, 2 HAVING count(*) > 1 LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'source % reads region "%" of server "%" twice', source, other.region, other.server
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	SELECT array_agg(l.server ORDER BY l.n), array_agg(l.region ORDER BY l.n) INTO servers, regions
-	  FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves) AS l;
-	IF NOT (SELECT bool_and(@extschema@.sagemaker_fdw_refresh_lock(target, @extschema@.sagemaker_fdw_refresh_lock_number(server, region)))
+	  FROM sagemaker_fdw_internal.refresh_leaves(leaves) AS l;
+	IF NOT (SELECT bool_and(sagemaker_fdw_internal.refresh_lock(target, sagemaker_fdw_internal.refresh_lock_number(server, region)))
 			FROM unnest(servers, regions) AS l(server, region)) THEN
 		RAISE EXCEPTION 'a refresh of % is already under way', target USING ERRCODE = 'lock_not_available',
 			HINT = 'Wait for that one to end: the table will be as fresh then. sagemaker_fdw_refresh_status shows how far it is.';
 	END IF;
-	PERFORM @extschema@.sagemaker_fdw_refresh_enter(target, servers, regions, step, largest);
+	PERFORM sagemaker_fdw_internal.refresh_enter(target, servers, regions, step, largest);
 END;
 $$;
 
 -- Check the arguments, make the target if there is none, begin a run for each partition.
 -- "existing" is the target if there is one.  The run's locks are the transaction's.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_begin(name_parts text[], existing regclass, default_schema name,
+CREATE FUNCTION sagemaker_fdw_internal.refresh_begin(name_parts text[], existing regclass, default_schema name,
 	source regclass, since timestamptz, step interval, any_owner boolean, OUT target regclass, OUT leaves regclass[])
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
 LANGUAGE C VOLATILE;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_begin_body(name_parts text[], existing regclass, default_schema name,
+CREATE FUNCTION sagemaker_fdw_internal.refresh_begin_body(name_parts text[], existing regclass, default_schema name,
 	source regclass, since timestamptz, step interval, any_owner boolean, OUT target regclass, OUT leaves regclass[])
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -236,20 +236,20 @@ BEGIN
 			HINT = 'Give the length of the first window of the history, such as ''1 day''.';
 	END IF;
 
-	leaves := @extschema@.sagemaker_fdw_refresh_source_leaves(source, any_owner);
+	leaves := sagemaker_fdw_internal.refresh_source_leaves(source, any_owner);
 	target := existing;
 	IF target IS NULL THEN
-		target := @extschema@.sagemaker_fdw_refresh_make_target(name_parts, default_schema, source);
+		target := sagemaker_fdw_internal.refresh_make_target(name_parts, default_schema, source);
 	END IF;
-	PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
-	PERFORM @extschema@.sagemaker_fdw_refresh_check_shape(target, source);
-	PERFORM @extschema@.sagemaker_fdw_refresh_claim(target, source, leaves, step);
+	PERFORM sagemaker_fdw_internal.refresh_check_target(target, any_owner);
+	PERFORM sagemaker_fdw_internal.refresh_check_shape(target, source);
+	PERFORM sagemaker_fdw_internal.refresh_claim(target, source, leaves, step);
 END;
 $$;
 
 -- Read jobs of a partition into the target: those that a condition on "s" selects.
 -- "clauses" follow it; $1 to $4 are the values that both may use.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_statement(target regclass, leaf regclass, condition text, clauses text)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_statement(target regclass, leaf regclass, condition text, clauses text)
 RETURNS text
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
@@ -273,12 +273,12 @@ BEGIN ATOMIC
 				  FROM written) AS w$sql$,
 		string_agg(format('%s AS %I', expression, name), ', '), leaf, condition, clauses, target,
 		string_agg(format('%I', name), ', '), string_agg(format('EXCLUDED.%I', name), ', '), string_agg(format('t.%I', name), ', '))
-	  FROM @extschema@.sagemaker_fdw_refresh_columns(leaf);
+	  FROM sagemaker_fdw_internal.refresh_columns(leaf);
 END;
 
 -- What the ARNs of a partition's jobs begin with.  Once that is known, another account's jobs are
 -- an error: the jobs that the target has would seem to be gone.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_prefix(state @extschema@.sagemaker_fdw_refresh_state, arns text[])
+CREATE FUNCTION sagemaker_fdw_internal.refresh_prefix(state @extschema@.sagemaker_fdw_refresh_state, arns text[])
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -300,7 +300,7 @@ END;
 $$;
 
 -- See whose jobs are read, where what is read does not tell.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_identify(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_identify(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -313,13 +313,13 @@ BEGIN
 		arn := regexp_replace(state.arn_prefix, '[^:]*:$',
 			@extschema@.sagemaker_fdw_account_id(state.server, nullif(state.region, '')) || ':');
 	END IF;
-	state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, ARRAY[arn]);
+	state.arn_prefix := sagemaker_fdw_internal.refresh_prefix(state, ARRAY[arn]);
 END;
 $$;
 
 -- Take the next window of the history into the target.  Where the source asks Search, each Search of the window is
 -- checked; a check that finds a difference has the window read again, by Describe then.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_fill(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, since timestamptz)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_fill(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, since timestamptz)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET sagemaker_fdw.check_each_scan = on
@@ -331,7 +331,7 @@ DECLARE
 	got record;
 BEGIN
 	-- newest first; what the target has already needs no call
-	statement := @extschema@.sagemaker_fdw_refresh_statement(state.target, leaf,
+	statement := sagemaker_fdw_internal.refresh_statement(state.target, leaf,
 		format($sql$
 			s.creation_time >= $1 AND s.creation_time < $2
 			AND coalesce(s.last_modified_time, 'infinity') <> coalesce(
@@ -355,7 +355,7 @@ BEGIN
 	END LOOP;
 	state.inserted := state.inserted + got.inserted;
 	state.updated := state.updated + got.updated;
-	state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, got.arns);
+	state.arn_prefix := sagemaker_fdw_internal.refresh_prefix(state, got.arns);
 	IF got.jobs = state.batch THEN
 		-- too large: there may be more, created at the same moment too
 		window_from := least(got.oldest + '1 microsecond', state.filled_from);
@@ -369,7 +369,7 @@ END;
 $$;
 
 -- List the next jobs that are to be compared, newest first: those that were created from pass_to on.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_list(state @extschema@.sagemaker_fdw_refresh_state, leaf regclass,
+CREATE FUNCTION sagemaker_fdw_internal.refresh_list(state @extschema@.sagemaker_fdw_refresh_state, leaf regclass,
 	OUT pass_to timestamptz, OUT names text[], OUT arns text[], OUT times timestamptz[], OUT modified timestamptz[])
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -403,7 +403,7 @@ END;
 $$;
 
 -- Ask for jobs by their names, write what is found, and mark those as deleted that are not.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_ask(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, asked_names text[], asked_arns text[])
+CREATE FUNCTION sagemaker_fdw_internal.refresh_ask(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, asked_names text[], asked_arns text[])
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -415,14 +415,14 @@ DECLARE
 BEGIN
 	-- no more in one scan than max_calls allows
 	FOR n IN 1 .. cardinality(asked_names) BY state.batch LOOP
-		EXECUTE @extschema@.sagemaker_fdw_refresh_statement(state.target, leaf, 's.training_job_name = ANY ($1)'::text, ''::text)
+		EXECUTE sagemaker_fdw_internal.refresh_statement(state.target, leaf, 's.training_job_name = ANY ($1)'::text, ''::text)
 		   INTO got USING asked_names[n : n + state.batch - 1];
 		state.inserted := state.inserted + got.inserted;
 		state.updated := state.updated + got.updated;
 		arns := arns || got.arns;
 		times := times || got.times;
 	END LOOP;
-	state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, arns);
+	state.arn_prefix := sagemaker_fdw_internal.refresh_prefix(state, arns);
 
 	-- a name may be another job's by now: ARN and time tell which one is gone
 	EXECUTE format($sql$
@@ -441,7 +441,7 @@ $$;
 
 -- Compare the next jobs of the list with the target, and ask for those that differ, for those that had not ended,
 -- and for those that are no longer listed.  "whole" goes back to the history's beginning.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_compare(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, whole boolean)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_compare(INOUT state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, whole boolean)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -458,11 +458,11 @@ BEGIN
 	END IF;
 
 	-- know whose jobs these are before any is taken for deleted
-	SELECT l.* INTO listed FROM @extschema@.sagemaker_fdw_refresh_list(state, leaf) AS l;
+	SELECT l.* INTO listed FROM sagemaker_fdw_internal.refresh_list(state, leaf) AS l;
 	IF listed.arns IS NULL THEN
-		state := @extschema@.sagemaker_fdw_refresh_identify(state, leaf);
+		state := sagemaker_fdw_internal.refresh_identify(state, leaf);
 	ELSE
-		state.arn_prefix := @extschema@.sagemaker_fdw_refresh_prefix(state, listed.arns);
+		state.arn_prefix := sagemaker_fdw_internal.refresh_prefix(state, listed.arns);
 	END IF;
 
 	-- which differ or are new, which are no longer listed, and, once in a pass, which had not ended
@@ -483,11 +483,11 @@ BEGIN
 			 WHERE $8 AND starts_with(training_job_arn, $5) AND refreshed_at < $9 AND %2$s
 		)
 		SELECT array_agg(DISTINCT name) AS names, array_agg(DISTINCT arn) AS arns FROM asked$sql$,
-		state.target, @extschema@.sagemaker_fdw_refresh_unfinished(leaf))
+		state.target, sagemaker_fdw_internal.refresh_unfinished(leaf))
 	   INTO asked USING listed.names, listed.arns, listed.times, listed.modified, state.arn_prefix, listed.pass_to, state.pass_to,
 		listed.pass_to = state.pass_from, state.run_started_at;
 	IF asked.names IS NOT NULL THEN
-		state := @extschema@.sagemaker_fdw_refresh_ask(state, leaf, asked.names, asked.arns);
+		state := sagemaker_fdw_internal.refresh_ask(state, leaf, asked.names, asked.arns);
 	END IF;
 
 	state.pass_to := listed.pass_to;
@@ -496,14 +496,14 @@ BEGIN
 		EXECUTE format($sql$
 			SELECT count(*) FROM %s
 			 WHERE starts_with(training_job_arn, $1) AND refreshed_at < $2 AND deleted_at IS NULL
-				AND (creation_time >= $3 OR %s)$sql$, state.target, @extschema@.sagemaker_fdw_refresh_unfinished(leaf))
+				AND (creation_time >= $3 OR %s)$sql$, state.target, sagemaker_fdw_internal.refresh_unfinished(leaf))
 		   INTO state.unchanged USING state.arn_prefix, state.run_started_at, state.pass_from;
 	END IF;
 END;
 $$;
 
 -- Has a target lost all the jobs of a partition that were seen: was it emptied, or restored without its rows?
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_is_emptied(state @extschema@.sagemaker_fdw_refresh_state)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_is_emptied(state @extschema@.sagemaker_fdw_refresh_state)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -520,13 +520,13 @@ END;
 $$;
 
 -- Raise 22023 where another server of the target's reads the same account and region: each job would be kept by two.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_twin(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_check_twin(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	twin name := @extschema@.sagemaker_fdw_refresh_twin(target, state.server, state.region, state.arn_prefix);
+	twin name := sagemaker_fdw_internal.refresh_twin(target, state.server, state.region, state.arn_prefix);
 BEGIN
 	IF twin IS NOT NULL THEN
 		RAISE EXCEPTION 'an account and region is read by two servers' USING ERRCODE = 'invalid_parameter_value',
@@ -538,7 +538,7 @@ $$;
 
 -- About how many jobs of a partition were created in a stretch of time; NULL where no statistics tell.
 -- Nobody is asked.  The partition must be locked: what is planned here may run code.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_left(leaf regclass, since timestamptz, until timestamptz)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_left(leaf regclass, since timestamptz, until timestamptz)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -564,7 +564,7 @@ END;
 $$;
 
 -- How far the work for a partition is, which began at "begun", for the user.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_news(state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, since timestamptz,
+CREATE FUNCTION sagemaker_fdw_internal.refresh_news(state @extschema@.sagemaker_fdw_refresh_state, leaf regclass, since timestamptz,
 	begun timestamptz)
 RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -580,7 +580,7 @@ BEGIN
 		RETURN format('comparing %s with server "%s", region "%s": back to %s, %s calls so far', state.target, state.server, state.region,
 			date_trunc('second', state.pass_to), state.calls);
 	END IF;
-	remaining := @extschema@.sagemaker_fdw_refresh_left(leaf, since, state.filled_from);
+	remaining := sagemaker_fdw_internal.refresh_left(leaf, since, state.filled_from);
 	IF remaining IS NOT NULL THEN
 		estimate := format('; about %s jobs are left', remaining);
 		IF remaining > 0 AND jobs > 0 THEN
@@ -598,12 +598,12 @@ $$;
 -- wrong is kept in the state and told in "failure", with its SQLSTATE.  "news" is what to tell the user once
 -- the transaction is committed: NULL before its time, by when the work for the partition began and the
 -- user was last told.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_step(target regclass, leaf regclass, since timestamptz, whole boolean,
+CREATE FUNCTION sagemaker_fdw_internal.refresh_step(target regclass, leaf regclass, since timestamptz, whole boolean,
 	any_owner boolean, begun timestamptz, told_at timestamptz, OUT more boolean, OUT failure text, OUT code text, OUT news text)
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
 LANGUAGE C VOLATILE;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_step_body(target regclass, leaf regclass, since timestamptz, whole boolean,
+CREATE FUNCTION sagemaker_fdw_internal.refresh_step_body(target regclass, leaf regclass, since timestamptz, whole boolean,
 	any_owner boolean, begun timestamptz, told_at timestamptz, OUT more boolean, OUT failure text, OUT code text, OUT news text)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -621,10 +621,10 @@ DECLARE
 	checked boolean := false;
 BEGIN
 	SELECT s.* INTO state
-	  FROM @extschema@.sagemaker_fdw_refresh_leaves(ARRAY[leaf]) AS l
+	  FROM sagemaker_fdw_internal.refresh_leaves(ARRAY[leaf]) AS l
 		CROSS JOIN pg_class AS c
-		CROSS JOIN LATERAL @extschema@.sagemaker_fdw_refresh_load(c.oid::regclass, l.server, l.region) AS s
-	 WHERE c.oid = sagemaker_fdw_refresh_step_body.target;
+		CROSS JOIN LATERAL sagemaker_fdw_internal.refresh_load(c.oid::regclass, l.server, l.region) AS s
+	 WHERE c.oid = refresh_step_body.target;
 	IF state.target IS NULL THEN
 		more := false;
 		failure := dropped;
@@ -637,26 +637,26 @@ BEGIN
 
 	BEGIN
 		-- both may have been given to another role meanwhile, and nothing is to change between check and use
-		PERFORM @extschema@.sagemaker_fdw_refresh_lock_tables(target, leaf);
-		PERFORM @extschema@.sagemaker_fdw_refresh_check_target(target, any_owner);
-		PERFORM @extschema@.sagemaker_fdw_refresh_check_source(leaf, any_owner);
+		PERFORM sagemaker_fdw_internal.refresh_lock_tables(target, leaf);
+		PERFORM sagemaker_fdw_internal.refresh_check_target(target, any_owner);
+		PERFORM sagemaker_fdw_internal.refresh_check_source(leaf, any_owner);
 		checked := true;
 
 		-- the history of a target that was emptied is read again, whatever goes wrong next
-		IF @extschema@.sagemaker_fdw_refresh_is_emptied(state) THEN
+		IF sagemaker_fdw_internal.refresh_is_emptied(state) THEN
 			state.filled_from := state.run_started_at;
 			before := state;
 		END IF;
 		-- a window without jobs is taken for one that has none: whose it is must be known first
 		unsure := state.calls = 0 AND state.filled_from > since AND state.arn_prefix IS NOT NULL;
 		IF unsure THEN
-			state := @extschema@.sagemaker_fdw_refresh_identify(state, leaf);
+			state := sagemaker_fdw_internal.refresh_identify(state, leaf);
 		ELSIF state.filled_from > since THEN
-			state := @extschema@.sagemaker_fdw_refresh_fill(state, leaf, since);
+			state := sagemaker_fdw_internal.refresh_fill(state, leaf, since);
 		ELSE
-			state := @extschema@.sagemaker_fdw_refresh_compare(state, leaf, whole);
+			state := sagemaker_fdw_internal.refresh_compare(state, leaf, whole);
 		END IF;
-		PERFORM @extschema@.sagemaker_fdw_refresh_check_twin(target, state);
+		PERFORM sagemaker_fdw_internal.refresh_check_twin(target, state);
 	EXCEPTION
 	WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, code = RETURNED_SQLSTATE;
@@ -695,20 +695,20 @@ BEGIN
 			state.last_success_at := state.run_ended_at;
 		END IF;
 	ELSIF code IS NULL AND NOT unsure AND interval_between > '0' AND clock_timestamp() >= told_at + interval_between THEN
-		news := @extschema@.sagemaker_fdw_refresh_news(state, leaf, since, begun);
+		news := sagemaker_fdw_internal.refresh_news(state, leaf, since, begun);
 	END IF;
-	PERFORM @extschema@.sagemaker_fdw_refresh_save(target, state);
+	PERFORM sagemaker_fdw_internal.refresh_save(target, state);
 END;
 $$;
 
 -- Say what a run has done, and raise what went wrong.  "called" is the target's name, which one
 -- that was dropped has no longer.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_end(target regclass, called text, leaves regclass[], failures text[], code text)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_end(target regclass, called text, leaves regclass[], failures text[], code text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call'
 LANGUAGE C VOLATILE;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_end_body(target regclass, called text, leaves regclass[], failures text[], code text)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_end_body(target regclass, called text, leaves regclass[], failures text[], code text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -719,10 +719,10 @@ DECLARE
 BEGIN
 	SELECT coalesce(sum(inserted), 0) AS inserted, coalesce(sum(updated), 0) AS updated, coalesce(sum(unchanged), 0) AS unchanged,
 			coalesce(sum(deleted), 0) AS deleted, coalesce(sum(calls), 0) AS calls INTO did
-	  FROM @extschema@.sagemaker_fdw_refresh_leaves(leaves) AS l
+	  FROM sagemaker_fdw_internal.refresh_leaves(leaves) AS l
 		CROSS JOIN pg_class AS c
-		CROSS JOIN LATERAL @extschema@.sagemaker_fdw_refresh_load(c.oid::regclass, l.server, l.region) AS s
-	 WHERE c.oid = sagemaker_fdw_refresh_end_body.target;
+		CROSS JOIN LATERAL sagemaker_fdw_internal.refresh_load(c.oid::regclass, l.server, l.region) AS s
+	 WHERE c.oid = refresh_end_body.target;
 	-- of a run that has done nothing the error says all
 	IF succeeded > 0 OR did.inserted + did.updated + did.deleted > 0 THEN
 		RAISE NOTICE 'refreshed %: % inserted, % updated, % unchanged, % deleted, % calls',
@@ -757,26 +757,26 @@ DECLARE
 	told_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
 	news pg_catalog.text;
 BEGIN
-	PERFORM @extschema@.sagemaker_fdw_refuse_transaction('sagemaker_fdw_refresh'::pg_catalog.text);
+	PERFORM sagemaker_fdw_internal.refuse_transaction('sagemaker_fdw_refresh'::pg_catalog.text);
 	SELECT b.target, b.leaves INTO kept, leaves
-	  FROM @extschema@.sagemaker_fdw_name(target) AS n
-		CROSS JOIN LATERAL @extschema@.sagemaker_fdw_refresh_begin(n.name_parts, n.existing, n.default_schema,
+	  FROM sagemaker_fdw_internal.resolve_name(target) AS n
+		CROSS JOIN LATERAL sagemaker_fdw_internal.refresh_begin(n.name_parts, n.existing, n.default_schema,
 			source, since, step, any_owner) AS b;
 	called := kept::pg_catalog.text;
 	FOREACH leaf IN ARRAY leaves LOOP
 		more := true;
 		begun := pg_catalog.clock_timestamp();
 		WHILE more LOOP
-			PERFORM @extschema@.sagemaker_fdw_refresh_hold();
+			PERFORM sagemaker_fdw_internal.refresh_hold();
 			COMMIT;
-			PERFORM @extschema@.sagemaker_fdw_refresh_resume();
+			PERFORM sagemaker_fdw_internal.refresh_resume();
 			IF news IS NOT NULL THEN
 				-- of what is committed now
 				RAISE NOTICE '%', news;
 				told_at := pg_catalog.clock_timestamp();
 			END IF;
 			SELECT s.more, s.failure, s.code, s.news INTO more, failure, code, news
-			  FROM @extschema@.sagemaker_fdw_refresh_step(kept, leaf, since, "full", any_owner, begun, told_at) AS s;
+			  FROM sagemaker_fdw_internal.refresh_step(kept, leaf, since, "full", any_owner, begun, told_at) AS s;
 		END LOOP;
 		IF failure IS NOT NULL THEN
 			failures := pg_catalog.array_append(failures, failure);
@@ -784,7 +784,7 @@ BEGIN
 		END IF;
 	END LOOP;
 	COMMIT;
-	PERFORM @extschema@.sagemaker_fdw_refresh_end(kept, called, leaves, failures, first_code);
+	PERFORM sagemaker_fdw_internal.refresh_end(kept, called, leaves, failures, first_code);
 END;
 $$;
 

@@ -4,7 +4,7 @@
  */
 
 -- May code of this role run with the caller's rights?
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_trusts(owner oid)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_trusts(owner oid)
 RETURNS boolean
 LANGUAGE SQL STABLE
 SET search_path = pg_catalog, pg_temp
@@ -12,7 +12,7 @@ RETURN (SELECT rolsuper FROM pg_roles WHERE oid = owner)
 	OR NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND pg_has_role(owner, 'USAGE');
 
 -- Raise 42501 where the role may not look up a table in its schema.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_schema(relation regclass)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_check_schema(relation regclass)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -31,7 +31,7 @@ $$;
 -- Raise 42501 where the role lacks a right on the target, and where whoever owns it could have code run
 -- with the role's rights: constraints and policies of a table are its owner's, triggers are of any role
 -- that was granted TRIGGER.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_target(target regclass, any_owner boolean)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_check_target(target regclass, any_owner boolean)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -48,7 +48,7 @@ BEGIN
 			DETAIL = format('Role "%s" lacks %s.', current_user, missing),
 			HINT = format('GRANT SELECT, INSERT, UPDATE ON %s TO %I.', target, current_user);
 	END IF;
-	PERFORM @extschema@.sagemaker_fdw_refresh_check_schema(target);
+	PERFORM sagemaker_fdw_internal.refresh_check_schema(target);
 	IF any_owner THEN
 		RETURN;
 	END IF;
@@ -61,7 +61,7 @@ BEGIN
 	END IF;
 	SELECT t.tgname, r.rolname INTO planted
 	  FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid JOIN pg_roles AS r ON r.oid = p.proowner
-	 WHERE t.tgrelid = target AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND NOT @extschema@.sagemaker_fdw_refresh_trusts(r.oid)
+	 WHERE t.tgrelid = target AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND NOT sagemaker_fdw_internal.refresh_trusts(r.oid)
 	 ORDER BY t.tgname LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'trigger "%" of target % calls a function of role "%"', planted.tgname, target, planted.rolname
@@ -74,7 +74,7 @@ $$;
 
 -- The same for a partition of the source: reading it runs the checks of its columns' domains, and computes
 -- its generated columns.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_check_source(leaf regclass, any_owner boolean)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_check_source(leaf regclass, any_owner boolean)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -87,7 +87,7 @@ BEGIN
 		JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		JOIN pg_type AS t ON t.oid = a.atttypid
 		JOIN pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
-	 WHERE c.oid = leaf AND NOT any_owner AND NOT @extschema@.sagemaker_fdw_refresh_trusts(r.oid)
+	 WHERE c.oid = leaf AND NOT any_owner AND NOT sagemaker_fdw_internal.refresh_trusts(r.oid)
 		-- a base type is a superuser's
 		AND (a.attgenerated <> '' OR e.typnamespace <> 'pg_catalog'::regnamespace AND e.typtype NOT IN ('b', 'e'))
 	 GROUP BY r.rolname;
@@ -102,7 +102,7 @@ $$;
 -- Lock a target and a partition of its source by their numbers until the transaction ends, so that
 -- the names that stand for them now go on to do so: who owns a schema can put another table in a
 -- table's place.  Raise 42P01 where one of them is gone.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock_tables(target regclass, leaf regclass)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_lock_tables(target regclass, leaf regclass)
 RETURNS void
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_refresh_lock_tables'
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;

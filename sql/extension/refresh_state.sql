@@ -54,30 +54,30 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.sagemaker_fdw_refresh_st
 -- that no SQL function takes but the next ones, which ask whether the role may write the target: no
 -- other role can be in its way.  The lock is the transaction's, and the session's while one transaction
 -- ends and the next begins: an error or a cancel lets go of it, a commit does not.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock_number(server name, region text)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_lock_number(server name, region text)
 RETURNS oid
 LANGUAGE SQL IMMUTABLE PARALLEL SAFE
 RETURN (hashtextextended(server::text || ' ' || region, 0) & 4294967295)::oid;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock(target regclass, number oid)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_lock(target regclass, number oid)
 RETURNS boolean
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_refresh_lock'
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
 
 -- The same for a table that is to be made; the role must be allowed to make it.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_lock_name(schema_name name, table_name name)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_lock_name(schema_name name, table_name name)
 RETURNS boolean
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_refresh_lock_name'
 LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_hold()
+CREATE FUNCTION sagemaker_fdw_internal.refresh_hold()
 RETURNS void
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_refresh_hold'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_resume()
+CREATE FUNCTION sagemaker_fdw_internal.refresh_resume()
 RETURNS void
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'sagemaker_fdw_refresh_resume'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 -- Conditions are the role's, the table is read with the owner's rights.
@@ -90,10 +90,10 @@ CREATE VIEW @extschema@.sagemaker_fdw_refresh_status WITH (security_barrier) AS
 			 ELSE s.error END AS error
 	  FROM @extschema@.sagemaker_fdw_refresh_state AS s
 		CROSS JOIN LATERAL (SELECT EXISTS (
-				-- objsubid: the class of sagemaker_fdw_refresh_lock; a standby has none of them
+				-- objsubid: the class of refresh_lock; a standby has none of them
 				SELECT FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
 				 WHERE l.locktype = 'advisory' AND l.objsubid = 3 AND l.classid = s.target AND l.granted
-					AND l.objid = @extschema@.sagemaker_fdw_refresh_lock_number(s.server, s.region)
+					AND l.objid = sagemaker_fdw_internal.refresh_lock_number(s.server, s.region)
 					AND d.datname = current_database()) AS held) AS l
 	 WHERE has_table_privilege(s.target, 'SELECT');
 
@@ -109,12 +109,12 @@ COMMENT ON COLUMN @extschema@.sagemaker_fdw_refresh_status.error IS 'why the las
 GRANT SELECT ON @extschema@.sagemaker_fdw_refresh_status TO PUBLIC;
 
 -- Begin a run: a row for each partition.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_enter(target regclass, servers name[], regions text[], step interval, batch integer)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_enter(target regclass, servers name[], regions text[], step interval, batch integer)
 RETURNS void
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
 LANGUAGE C VOLATILE;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_enter_body(target regclass, servers name[], regions text[], step interval, batch integer)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_enter_body(target regclass, servers name[], regions text[], step interval, batch integer)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -124,12 +124,12 @@ BEGIN
 	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s
 	 USING (SELECT g.ctid AS place FROM @extschema@.sagemaker_fdw_refresh_state AS g
 			 WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = g.target)
-				OR g.target = sagemaker_fdw_refresh_enter_body.target AND NOT EXISTS (SELECT FROM pg_foreign_server WHERE srvname = g.server)
+				OR g.target = refresh_enter_body.target AND NOT EXISTS (SELECT FROM pg_foreign_server WHERE srvname = g.server)
 			   FOR UPDATE OF g SKIP LOCKED) AS gone
 	 WHERE s.ctid = gone.place;
 	INSERT INTO @extschema@.sagemaker_fdw_refresh_state AS s (target, server, region, filled_from, window_width, batch, compared_at, run_started_at)
-	SELECT sagemaker_fdw_refresh_enter_body.target, l.server, l.region, clock_timestamp(), least(step, '100 years'),
-		sagemaker_fdw_refresh_enter_body.batch, clock_timestamp(), clock_timestamp()
+	SELECT refresh_enter_body.target, l.server, l.region, clock_timestamp(), least(step, '100 years'),
+		refresh_enter_body.batch, clock_timestamp(), clock_timestamp()
 	  FROM unnest(servers, regions) AS l(server, region)
 	ON CONFLICT ON CONSTRAINT sagemaker_fdw_refresh_state_pkey DO UPDATE
 	   SET window_width = EXCLUDED.window_width, batch = EXCLUDED.batch, pass_from = NULL, pass_to = NULL,
@@ -139,12 +139,12 @@ END;
 $$;
 
 -- The row of a partition; NULL when there is none.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_load(target regclass, server name, region text)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_load(target regclass, server name, region text)
 RETURNS @extschema@.sagemaker_fdw_refresh_state
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
 LANGUAGE C VOLATILE;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_load_body(target regclass, server name, region text)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_load_body(target regclass, server name, region text)
 RETURNS @extschema@.sagemaker_fdw_refresh_state
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -153,18 +153,18 @@ DECLARE
 	state @extschema@.sagemaker_fdw_refresh_state;
 BEGIN
 	SELECT s.* INTO state FROM @extschema@.sagemaker_fdw_refresh_state AS s
-	 WHERE s.target = sagemaker_fdw_refresh_load_body.target AND s.server = sagemaker_fdw_refresh_load_body.server
-		AND s.region = sagemaker_fdw_refresh_load_body.region;
+	 WHERE s.target = refresh_load_body.target AND s.server = refresh_load_body.server
+		AND s.region = refresh_load_body.region;
 	RETURN state;
 END;
 $$;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_save(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_save(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
 RETURNS void
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
 LANGUAGE C VOLATILE;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_save_body(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_save_body(target regclass, state @extschema@.sagemaker_fdw_refresh_state)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -176,38 +176,35 @@ BEGIN
 			inserted, updated, unchanged, deleted, calls, error)
 		 = ROW (state.arn_prefix, state.filled_from, state.window_width, state.batch, state.compared_at, state.pass_from, state.pass_to,
 			state.run_ended_at, state.last_success_at, state.inserted, state.updated, state.unchanged, state.deleted, state.calls, state.error)
-	 WHERE s.target = sagemaker_fdw_refresh_save_body.target AND s.server = state.server AND s.region = state.region;
+	 WHERE s.target = refresh_save_body.target AND s.server = state.server AND s.region = state.region;
 END;
 $$;
 
 -- Another server of the target's that reads the same account and region.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_twin(target regclass, server name, region text, arn_prefix text)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_twin(target regclass, server name, region text, arn_prefix text)
 RETURNS name
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
 LANGUAGE C VOLATILE;
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_twin_body(target regclass, server name, region text, arn_prefix text)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_twin_body(target regclass, server name, region text, arn_prefix text)
 RETURNS name
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	RETURN (SELECT min(s.server::text)::name FROM @extschema@.sagemaker_fdw_refresh_state AS s
-		WHERE s.target = sagemaker_fdw_refresh_twin_body.target AND s.arn_prefix = sagemaker_fdw_refresh_twin_body.arn_prefix
-			AND (s.server, s.region) <> (sagemaker_fdw_refresh_twin_body.server, sagemaker_fdw_refresh_twin_body.region));
+		WHERE s.target = refresh_twin_body.target AND s.arn_prefix = refresh_twin_body.arn_prefix
+			AND (s.server, s.region) <> (refresh_twin_body.server, refresh_twin_body.region));
 END;
 $$;
 
 -- Forget where a server's partitions stand, in one region or in all: how many.
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_forget(target regclass, server name, region text DEFAULT NULL)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_forget(target regclass, server name, region text)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_call_for_target'
 LANGUAGE C VOLATILE;
 
-COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refresh_forget(regclass, name, text) IS
-	'forgets how far sagemaker_fdw_refresh has read a server into a table, in one region or in all';
-
-CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_forget_body(target regclass, server name, region text)
+CREATE FUNCTION sagemaker_fdw_internal.refresh_forget_body(target regclass, server name, region text)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -216,9 +213,17 @@ DECLARE
 	forgotten bigint;
 BEGIN
 	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s
-	 WHERE s.target = sagemaker_fdw_refresh_forget_body.target AND s.server = sagemaker_fdw_refresh_forget_body.server
-		AND (sagemaker_fdw_refresh_forget_body.region IS NULL OR s.region = sagemaker_fdw_refresh_forget_body.region);
+	 WHERE s.target = refresh_forget_body.target AND s.server = refresh_forget_body.server
+		AND (refresh_forget_body.region IS NULL OR s.region = refresh_forget_body.region);
 	GET DIAGNOSTICS forgotten = ROW_COUNT;
 	RETURN forgotten;
 END;
 $$;
+
+CREATE FUNCTION @extschema@.sagemaker_fdw_refresh_forget(target regclass, server name, region text DEFAULT NULL)
+RETURNS bigint
+LANGUAGE SQL VOLATILE
+RETURN sagemaker_fdw_internal.refresh_forget(target, server, region);
+
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_refresh_forget(regclass, name, text) IS
+	'forgets how far sagemaker_fdw_refresh has read a server into a table, in one region or in all';

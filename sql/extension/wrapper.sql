@@ -1,6 +1,6 @@
 /*
  * wrapper.sql
- *		The beginning of the install script, and the foreign data wrapper.
+ *		The beginning of the install script, the schema of what users do not call, and the foreign data wrapper.
  *
  *		make joins the parts in the order of SCRIPT_PARTS in the Makefile: what is set here holds for
  *		all of them.
@@ -17,6 +17,29 @@
 -- What runs later finds names by its caller's path.  It sets search_path, or, where that would
 -- keep it from being inlined or from committing, qualifies all names and operators.
 SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- What users do not call has a schema of its own, so that the extension's shows them what they do call.
+-- One that is there already is an error: whoever made it could put functions beside these, or keep rights on it.
+CREATE SCHEMA sagemaker_fdw_internal;
+
+COMMENT ON SCHEMA sagemaker_fdw_internal IS
+	'parts of the procedures and views of sagemaker_fdw, which nothing else is to call';
+
+-- default privileges may have granted CREATE
+DO $$
+DECLARE
+	role oid;
+BEGIN
+	FOR role IN SELECT DISTINCT a.grantee FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS a
+				 WHERE n.nspname = 'sagemaker_fdw_internal' AND a.grantee <> n.nspowner LOOP
+		EXECUTE format('REVOKE ALL ON SCHEMA sagemaker_fdw_internal FROM %s',
+			CASE role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(role)) END);
+	END LOOP;
+END;
+$$;
+
+-- procedures and functions find these by name, with their caller's rights
+GRANT USAGE ON SCHEMA sagemaker_fdw_internal TO PUBLIC;
 
 CREATE FUNCTION @extschema@.sagemaker_fdw_handler()
 RETURNS fdw_handler

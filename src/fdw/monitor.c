@@ -3,6 +3,8 @@
  * monitor.c
  *		SQL functions below the views that show what calls cost and how far scans are.
  *
+ * Those below the views are sagemaker_fdw_internal.stats_figures and .progress_scans.
+ *
  * A role sees the calls that were made for roles whose rights it has, and the scans of
  * their sessions; with the rights of pg_read_all_stats it sees all.
  *

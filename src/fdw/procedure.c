@@ -6,7 +6,8 @@
  *		target, and locks that only a refresh takes.
  *
  * A function that calls another finds it by name: the body of "f" is "f_body" with the
- * same arguments, in the same schema.
+ * same arguments, in the same schema.  Both are in sagemaker_fdw_internal, as are the
+ * functions of this file, which have no prefix there: refresh_lock, lock_table.
  *
  * A function with its owner's rights (SECURITY DEFINER) cannot tell who called it, and a
  * GRANT on all functions of a schema lets anybody call it.  So whether a role may write a

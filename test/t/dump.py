@@ -29,6 +29,8 @@ SELECT objid::regclass::text, string_agg(concat_ws(' ', attname, format_type(att
 UNION ALL
 SELECT objid::regclass::text, concat_ws(' ', pg_get_viewdef(objid), relacl::text, reloptions::text) FROM own JOIN pg_class ON oid = objid WHERE classid = 'pg_class'::regclass
 UNION ALL
+SELECT nspname, nspacl::text FROM own JOIN pg_namespace ON oid = objid WHERE classid = 'pg_namespace'::regclass
+UNION ALL
 SELECT objid::regprocedure::text, proacl::text FROM own JOIN pg_proc ON oid = objid WHERE classid = 'pg_proc'::regclass
 UNION ALL
 SELECT pg_describe_object(classid, objid, objsubid), description FROM own JOIN pg_description ON (classoid, objoid) = (classid, objid)
@@ -58,6 +60,7 @@ def test_dump(session, tap, cluster):
     dump = command("pg_dump", "-U", "dumper", "postgres")
     tap.equal((len(re.findall(r"^reports[.]jobs\thistory\t", dump, re.M)), HISTORY[1] in dump), (2, False),
               "who may read all data can dump the state, and no keys")
+    tap.equal((dump.count("CREATE EXTENSION"), dump.count("sagemaker_fdw_internal")), (1, 0), "... and nothing of the schema that the script makes")
     for form in ("plain", "custom"):
         database = "restored_" + form
         command("createdb", database)
@@ -75,7 +78,7 @@ def test_dump(session, tap, cluster):
                 ("the partitioned table", "SELECT relid, isleaf FROM pg_partition_tree('aws.jobs') ORDER BY relid::text"),
                 ("the view", "SELECT count(*) FROM reports.failed"),
                 ("the materialized view", "SELECT count(*) FROM reports.names"),
-                ("the extension's objects", OBJECTS)]:
+                ("the extension's objects", OBJECTS), ("... in all details", DETAILS)]:
             tap.equal(other.run(query), session.run(query), "a %s dump has %s" % (form, what))
         tap.equal(other.run("SELECT count(*) FROM sagemaker_fdw_refresh_state"), ["2"], "... but not of the table that is gone")
         control("calls")
@@ -109,8 +112,10 @@ ALTER TABLE @extschema@.sagemaker_fdw_refresh_state ADD COLUMN note text DEFAULT
 %(new)s
 """
 NEW = """
+CREATE FUNCTION sagemaker_fdw_internal.find_note(server name) RETURNS text LANGUAGE SQL STABLE
+RETURN (SELECT min(note) FROM @extschema@.sagemaker_fdw_refresh_state AS s WHERE s.server = find_note.server);
 CREATE FUNCTION @extschema@.sagemaker_fdw_note(server name) RETURNS text LANGUAGE SQL STABLE
-RETURN (SELECT min(note) FROM @extschema@.sagemaker_fdw_refresh_state AS s WHERE s.server = sagemaker_fdw_note.server);
+RETURN sagemaker_fdw_internal.find_note(server);
 COMMENT ON FUNCTION @extschema@.sagemaker_fdw_note(name) IS 'new';
 """
 

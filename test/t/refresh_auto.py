@@ -17,7 +17,7 @@ from refresh import SINCE, calls, refresh
 JOBS = 10000
 REGIONS = {"east": "us-east-1", "west": "us-west-2"}
 HONEST = {"bulk_running": 0, "search_records": []}
-# jobs of a window of the history, as sagemaker_fdw_refresh_claim has it, and windows of a region
+# jobs of a window of the history, as refresh_claim has it, and windows of a region
 LARGEST = 495
 WINDOWS = -(-JOBS // (LARGEST - 1))
 

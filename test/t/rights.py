@@ -177,7 +177,8 @@ def test_planted(session, tap):
     tap.equal(other.run(FOREIGN_DEPENDENCIES), [], "nothing of the extension depends on a decoy")
     tap.equal(other.run("SELECT pg_describe_object(classid, objid, 0) FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' "
                         "AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'sagemaker_fdw') "
-                        "AND (pg_identify_object(classid, objid, 0)).schema <> 'planted'"), [], "... and all of it is in its schema")
+                        "AND (pg_identify_object(classid, objid, 0)).schema NOT IN ('planted', 'sagemaker_fdw_internal')"), [],
+              "... and all of it is in its schemas")
 
     before = int(other.run("SELECT count(*) FROM pg_proc WHERE pronamespace = 'planted'::regnamespace")[0])
     tap.equal(other.run(OVERLOAD % {"types": ", ".join("'%s'" % name for name in TYPES)}), [], "whoever may create objects there can add to its functions")
@@ -188,7 +189,7 @@ def test_planted(session, tap):
     tap.equal(other.run("SELECT proname FROM pg_proc AS p JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e' "
                         "WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'sagemaker_fdw') AND prolang <> (SELECT oid FROM pg_language "
                         "WHERE lanname = 'c') AND prosqlbody IS NULL AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false) ORDER BY 1"),
-              ["sagemaker_fdw_create_partitioned_table", "sagemaker_fdw_name_body", "sagemaker_fdw_refresh", "sagemaker_fdw_refresh_prices", "sagemaker_primary_status"],
+              ["resolve_name_body", "sagemaker_fdw_create_partitioned_table", "sagemaker_fdw_refresh", "sagemaker_fdw_refresh_prices", "sagemaker_primary_status"],
               "every function with a body that is not parsed yet has a path of its own, but for five")
 
     # at run time the caller's path has them before pg_catalog
@@ -232,15 +233,18 @@ def test_exploit(session, tap):
 
 
 def test_default_privileges(session, tap):
-    """What a superuser's objects are granted to from the start is not the extension's own table."""
+    """What a superuser's objects are granted to from the start are not the extension's own table and schema."""
     session.run("CREATE ROLE everywhere; CREATE DATABASE granted")
     other = Session("granted")
-    other.run("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO everywhere, PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO everywhere")
+    other.run("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO everywhere, PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO everywhere; "
+              "ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO everywhere, PUBLIC")
     other.run("CREATE EXTENSION sagemaker_fdw")
     tap.equal(other.run("SELECT DISTINCT grantee::regrole FROM pg_class, aclexplode(relacl) WHERE relname = 'sagemaker_fdw_refresh_state'"), ["postgres"],
               "no role but its owner has rights on the state")
+    tap.equal(other.run("SELECT a.grantee, a.privilege_type FROM pg_namespace, aclexplode(nspacl) AS a WHERE nspname = 'sagemaker_fdw_internal' "
+                        "AND a.grantee <> nspowner"), ["0|USAGE"], "... and all roles may use the schema of what users do not call, and no more")
     other.run("SET ROLE everywhere")
-    for statement in "SELECT * FROM sagemaker_fdw_refresh_state", "SELECT sagemaker_fdw_refresh_forget_body('pg_class', 'history', NULL)":
+    for statement in "SELECT * FROM sagemaker_fdw_refresh_state", "SELECT sagemaker_fdw_internal.refresh_forget_body('pg_class', 'history', NULL)":
         tap.equal(other.ask(statement)[1], "42501", "... whatever is granted by default: %s" % statement)
     other.close()
 
@@ -256,17 +260,17 @@ def test_state(session, tap):
                  "BEGIN; LOCK TABLE sagemaker_fdw_refresh_status", "BEGIN; LOCK TABLE sagemaker_fdw_refresh_status IN ROW SHARE MODE",
                  "SELECT * FROM sagemaker_fdw_refresh_status FOR UPDATE", "DELETE FROM sagemaker_fdw_refresh_state",
                  "UPDATE sagemaker_fdw_refresh_state SET filled_from = now()",
-                 "SELECT sagemaker_fdw_refresh_load_body('reports.jobs', 'history', 'us-east-1')",
-                 "SELECT sagemaker_fdw_refresh_save_body('reports.jobs', NULL)",
-                 "SELECT sagemaker_fdw_refresh_forget_body('reports.jobs', 'history', NULL)",
-                 "SELECT sagemaker_fdw_refresh_enter_body('reports.jobs', '{history}', '{us-east-1}', '1 day', 1)",
-                 "SELECT sagemaker_fdw_refresh_twin_body('reports.jobs', 'history', 'us-east-1', 'arn:')"]
-    readers = ["SELECT sagemaker_fdw_refresh_load('reports.jobs', 'history', 'us-east-1')",
-               "SELECT sagemaker_fdw_refresh_save('reports.jobs', ROW(NULL, 'history', 'us-east-1', NULL, now(), '1 day', 1, now(), NULL, NULL, NULL, NULL, "
+                 "SELECT sagemaker_fdw_internal.refresh_load_body('reports.jobs', 'history', 'us-east-1')",
+                 "SELECT sagemaker_fdw_internal.refresh_save_body('reports.jobs', NULL)",
+                 "SELECT sagemaker_fdw_internal.refresh_forget_body('reports.jobs', 'history', NULL)",
+                 "SELECT sagemaker_fdw_internal.refresh_enter_body('reports.jobs', '{history}', '{us-east-1}', '1 day', 1)",
+                 "SELECT sagemaker_fdw_internal.refresh_twin_body('reports.jobs', 'history', 'us-east-1', 'arn:')"]
+    readers = ["SELECT sagemaker_fdw_internal.refresh_load('reports.jobs', 'history', 'us-east-1')",
+               "SELECT sagemaker_fdw_internal.refresh_save('reports.jobs', ROW(NULL, 'history', 'us-east-1', NULL, now(), '1 day', 1, now(), NULL, NULL, NULL, NULL, "
                "NULL, 0, 0, 0, 0, 0, NULL)::sagemaker_fdw_refresh_state)",
                "SELECT sagemaker_fdw_refresh_forget('reports.jobs', 'history')",
-               "SELECT sagemaker_fdw_refresh_enter('reports.jobs', '{history}', '{us-east-1}', '1 day', 1)",
-               "SELECT sagemaker_fdw_refresh_lock('reports.jobs', sagemaker_fdw_refresh_lock_number('history', 'us-east-1'))"]
+               "SELECT sagemaker_fdw_internal.refresh_enter('reports.jobs', '{history}', '{us-east-1}', '1 day', 1)",
+               "SELECT sagemaker_fdw_internal.refresh_lock('reports.jobs', sagemaker_fdw_internal.refresh_lock_number('history', 'us-east-1'))"]
     before = session.run("SELECT * FROM sagemaker_fdw_refresh_state ORDER BY target, server, region")
     for role, statements in (("guest", everybody + readers), ("reader", everybody + readers), ("writer", everybody)):
         for statement in statements:
@@ -279,10 +283,10 @@ def test_state(session, tap):
               "nobody may call a function that has its owner's rights")
 
     # who grants everything there is grants nothing of another's target
-    session.run("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO guest; SET ROLE guest")
+    session.run("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public, sagemaker_fdw_internal TO guest; SET ROLE guest")
     for statement in everybody[-5:] + readers:
         tap.equal(session.ask(statement)[1], "42501", "guest, who may call all functions: %s" % statement)
-    session.run("RESET ROLE; REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM guest")
+    session.run("RESET ROLE; REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public, sagemaker_fdw_internal FROM guest")
     tap.equal(session.run("SELECT * FROM sagemaker_fdw_refresh_state ORDER BY target, server, region"), before, "... and nothing has changed")
 
     rows = "SELECT target, server, region FROM sagemaker_fdw_refresh_status ORDER BY 1, 2, 3"
@@ -296,9 +300,9 @@ def test_state(session, tap):
     session.run("RESET ROLE")
 
     # arguments of others' functions are the role's, the row is the target's that was checked
-    session.run("CREATE TABLE reports.other (LIKE reports.jobs INCLUDING ALL); SELECT sagemaker_fdw_refresh_enter('reports.other', '{history}', '{us-east-1}', '1 day', 1); "
+    session.run("CREATE TABLE reports.other (LIKE reports.jobs INCLUDING ALL); SELECT sagemaker_fdw_internal.refresh_enter('reports.other', '{history}', '{us-east-1}', '1 day', 1); "
                 "SET ROLE writer")
-    session.run("SELECT sagemaker_fdw_refresh_save('reports.jobs', ROW('reports.other'::regclass, 'history', 'us-east-1', 'arn:', now(), '1 day', 1, now(), NULL, "
+    session.run("SELECT sagemaker_fdw_internal.refresh_save('reports.jobs', ROW('reports.other'::regclass, 'history', 'us-east-1', 'arn:', now(), '1 day', 1, now(), NULL, "
                 "NULL, NULL, now(), NULL, 0, 0, 0, 0, 0, NULL)::sagemaker_fdw_refresh_state)")
     session.run("RESET ROLE")
     tap.equal(session.run("SELECT arn_prefix FROM sagemaker_fdw_refresh_state WHERE target = 'reports.other'::regclass"), [""],
@@ -339,12 +343,12 @@ def test_locks(session, tap):
     session.run(REFRESH % ("reports.gone", "ireland.training_jobs", "") + "; DROP TABLE reports.gone")
     guest.run("RESET ROLE; CREATE SCHEMA guests AUTHORIZATION guest; SET ROLE guest; "
               "CREATE TABLE guests.mine (training_job_arn text, creation_time timestamptz, PRIMARY KEY (training_job_arn, creation_time)); "
-              "BEGIN; SELECT sagemaker_fdw_refresh_enter('guests.mine', '{history}', '{us-east-1}', '1 day', 1)")
+              "BEGIN; SELECT sagemaker_fdw_internal.refresh_enter('guests.mine', '{history}', '{us-east-1}', '1 day', 1)")
     runs.run("SET lock_timeout = '20s'")
     tap.equal(runs.ask(REFRESH % ("reports.jobs", "aws.jobs", ""))[1], "00000", "with all that a guest can hold, a refresh runs")
     tap.equal(runs.ask(REFRESH % ("reports.new", "ireland.training_jobs", ""))[1], "00000", "... and so does the first one of a target")
     guest.run("ROLLBACK; SELECT pg_advisory_unlock_all()")
-    tap.equal(guest.run("SELECT sagemaker_fdw_refresh_lock_name('reports', 'newer')"), ["t"], "a role that may not make a table takes no lock of its name")
+    tap.equal(guest.run("SELECT sagemaker_fdw_internal.refresh_lock_name('reports', 'newer')"), ["t"], "a role that may not make a table takes no lock of its name")
     tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... and no lock is left")
     guest.close()
     runs.close()

@@ -480,6 +480,19 @@ def test_columns(tap, database, dump):
         "and the labels of the enum types, in order")
 
 
+def test_objects(tap, database):
+    """The objects of doc/options.md are those that the extension's schema has."""
+    page = (TOP / "doc/options.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`sagemaker_.*?) \| ", page[page.index("\n## Objects\n"):page.index("\n## Columns\n")], re.M)
+    named = [name for row in rows for name in re.findall(r"(?:^|, )`(sagemaker_\w+)[^`]*`", row)]
+    tap.equal("\n".join(sorted(named)), must(database, """
+        SELECT name FROM (SELECT pronamespace, proname FROM pg_proc WHERE proname NOT IN ('sagemaker_fdw_handler', 'sagemaker_fdw_validator')
+                          UNION ALL SELECT relnamespace, relname FROM pg_class WHERE relkind <> 'i'
+                          UNION ALL SELECT typnamespace, typname FROM pg_type WHERE typtype = 'e') AS objects (schema, name)
+         WHERE schema = 'sagemaker_fdw'::regnamespace ORDER BY name COLLATE "C";
+        """, "-A", "-t"), "doc/options.md names every object in the extension's schema")
+
+
 def recipe_blocks():
     return read_blocks((TOP / "doc/recipes.md").read_text(encoding="utf-8"))
 
@@ -703,6 +716,8 @@ def test(session, tap):
             test_page(tap, page, databases[-1], before_each, before_heading, accept)
             if page == "doc/columns.md":
                 test_columns(tap, databases[-1], dump)
+            elif page == "doc/options.md":
+                test_objects(tap, databases[-1])
             elif page == "doc/recipes.md":
                 test_recipes(tap, databases[-1])
                 test_standby(tap, databases[-1])

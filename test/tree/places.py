@@ -24,7 +24,7 @@ def defined(path):
     if not os.path.exists(os.path.join(TOP, path)):
         return set()
     if path.endswith(".sql"):
-        return set(re.findall(r"^CREATE (?:FUNCTION|PROCEDURE) @extschema@\.(\w+)\(", read(path), re.M))
+        return set(re.findall(r"^CREATE (?:FUNCTION|PROCEDURE) (?:@extschema@|sagemaker_fdw_internal)\.(\w+)\(", read(path), re.M))
     return {name for name, *_ in functions(code_of(read(path)))}
 
 
