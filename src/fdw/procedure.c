@@ -20,7 +20,9 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_proc.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
@@ -75,6 +77,24 @@ static int	max_locks = 0;
 /* Are they the session's, between two transactions? */
 static bool locks_held = false;
 
+/*
+ * Keep the extension of a function until the transaction ends; raise 42704 where it is gone.
+ * What runs finds the other functions by name, in a schema that goes with the extension
+ * and that any role with CREATE on the database may make anew.
+ */
+static void
+lock_extension(Oid function)
+{
+	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
+
+	if (OidIsValid(extension))
+		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+	if (!SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(function)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension sagemaker_fdw was dropped meanwhile")));
+}
+
 /* Look up the body of the function that is called, once for a call site. */
 static FmgrInfo *
 body_of(FunctionCallInfo fcinfo)
@@ -116,14 +136,14 @@ call_body(FunctionCallInfo fcinfo)
 {
 	LOCAL_FCINFO(call, FUNC_MAX_ARGS);
 	MemoryContext caller = CurrentMemoryContext;
-	FmgrInfo   *body = body_of(fcinfo);
 	Datum volatile result = (Datum) 0;
 
-	/* The same arguments, without copying them. */
-	InitFunctionCallInfoData(*call, body, fcinfo->nargs, fcinfo->fncollation, NULL, NULL);
-	memcpy(call->args, fcinfo->args, fcinfo->nargs * sizeof(NullableDatum));
 	PG_TRY();
 	{
+		/* The same arguments, without copying them. */
+		lock_extension(fcinfo->flinfo->fn_oid);
+		InitFunctionCallInfoData(*call, body_of(fcinfo), fcinfo->nargs, fcinfo->fncollation, NULL, NULL);
+		memcpy(call->args, fcinfo->args, fcinfo->nargs * sizeof(NullableDatum));
 		result = FunctionCallInvoke(call);
 	}
 	PG_CATCH();

@@ -249,6 +249,37 @@ def test_default_privileges(session, tap):
     other.close()
 
 
+def test_dropped(session, tap):
+    """Functions that run keep the extension: who makes its schema anew could put others in their place."""
+    session.run("CREATE ROLE squatter; CREATE DATABASE dropped; GRANT CREATE ON DATABASE dropped TO squatter")
+    call = "CALL sagemaker_fdw_create_partitioned_table('aws.jobs', servers => '{history}')"
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND classid = 'pg_extension'::regclass AND pid = %d"
+    runs, other = Session("dropped"), Session("dropped")
+    runs.run("CREATE SCHEMA aws; CREATE EXTENSION sagemaker_fdw")
+    make_server(runs, "history")
+
+    # while it is called
+    runs.run("BEGIN")
+    runs.run(call)
+    other.send("DROP EXTENSION sagemaker_fdw CASCADE")
+    wait_for(lambda: session.run(waits % other.pid) == ["1"], "the extension is to be dropped")
+    runs.run("ROLLBACK")
+    tap.equal(other.receive()[1], "00000", "an extension is dropped when the transactions end that have called its functions")
+
+    # before it is called
+    runs.run("DROP SCHEMA history; CREATE EXTENSION sagemaker_fdw")
+    make_server(runs, "history")
+    other.run("BEGIN; DROP EXTENSION sagemaker_fdw CASCADE; SET ROLE squatter; CREATE SCHEMA sagemaker_fdw_internal; "
+              "CREATE FUNCTION sagemaker_fdw_internal.make_partitions(text[], regclass, name, text[], text[]) RETURNS void LANGUAGE plpgsql AS $$ BEGIN "
+              "RAISE EXCEPTION 'ran as %', current_user; END $$; GRANT USAGE ON SCHEMA sagemaker_fdw_internal TO PUBLIC")
+    runs.send(call)
+    wait_for(lambda: session.run(waits % runs.pid) == ["1"], "a call waits")
+    other.run("COMMIT")
+    tap.equal(runs.receive(), (["ERROR:  extension sagemaker_fdw was dropped meanwhile"], "42704"), "... and what was called meanwhile calls nothing else")
+    runs.close()
+    other.close()
+
+
 # ----- the state, and locks -----
 
 def test_state(session, tap):
@@ -668,6 +699,7 @@ def main():
         test_planted(session, tap)
         test_exploit(session, tap)
         test_default_privileges(session, tap)
+        test_dropped(session, tap)
         session.run("CREATE EXTENSION sagemaker_fdw")
         make_server(session, "history")
         make_server(session, "ireland")
