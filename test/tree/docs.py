@@ -13,8 +13,11 @@ endpoint, that of prices too; the cluster is the test's own, and STS is the endp
 its history ends, there now() is: PREPARE puts a function of that name before the one of
 pg_catalog.  The time zone is UTC.
 
+Links lead somewhere; doc/options.md has each option and setting with its facts, doc/reference.md names every object.
+
 --accept writes into the pages what psql printed, to be read before it is committed.
 """
+import collections
 import json
 import os
 import pathlib
@@ -24,6 +27,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "t"))
+import pages
 from harness import BULK, HISTORY, SECRETS, URL, Cluster, Died, control, main
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -95,11 +99,48 @@ PAGES = {
     "doc/credentials.md": (FRONT_PAGE, "".join("DROP USER MAPPING IF EXISTS FOR %s SERVER sm;" % role
                                                 for role in ("analyst", "auditor", "CURRENT_USER")), {}),
     "doc/options.md": (FRONT_PAGE, "", {}),
+    "doc/reference.md": (FRONT_PAGE + COSTS, "", {}),
     "doc/pushdown.md": (FRONT_PAGE, "", {}),
     "doc/search.md": (FRONT_PAGE, "", {}),
     "doc/operations.md": (TWO_ACCOUNTS, "", {}),
     "doc/problems.md": (FRONT_PAGE, "", {}),
 }
+
+# What the foreign data wrapper consists of, which users do not call.
+WRAPPER = ["sagemaker_fdw_handler", "sagemaker_fdw_validator"]
+
+# The objects of the extension, as doc/reference.md calls the kinds.
+OBJECTS = """
+SELECT kind, name
+  FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid,
+       LATERAL (SELECT CASE prokind WHEN 'p' THEN 'procedures' ELSE 'functions' END, proname, pronamespace
+                  FROM pg_proc WHERE d.classid = 'pg_proc'::regclass AND oid = d.objid
+                UNION ALL
+                SELECT CASE relkind WHEN 'v' THEN 'views' ELSE 'tables' END, relname, relnamespace
+                  FROM pg_class WHERE d.classid = 'pg_class'::regclass AND oid = d.objid
+                UNION ALL
+                SELECT 'types', typname, typnamespace
+                  FROM pg_type WHERE d.classid = 'pg_type'::regclass AND oid = d.objid AND typtype = 'e'
+                UNION ALL
+                SELECT 'foreign data wrappers', fdwname, e.extnamespace
+                  FROM pg_foreign_data_wrapper WHERE d.classid = 'pg_foreign_data_wrapper'::regclass AND oid = d.objid
+               ) AS o (kind, name, namespace)
+ WHERE d.refclassid = 'pg_extension'::regclass AND e.extname = 'sagemaker_fdw' AND d.deptype = 'e' AND o.namespace = e.extnamespace
+UNION ALL
+SELECT 'what statements create', relname FROM pg_class
+ WHERE relnamespace = 'aws'::regnamespace AND relkind = 'f' AND NOT relispartition
+    OR relnamespace = 'reports'::regnamespace AND relkind = 'v';
+"""
+
+# The settings: name, default, who may set it, and what it accepts, as doc/options.md says it.
+SETTINGS = """
+LOAD 'sagemaker_fdw';
+SELECT name, current_setting(name), context,
+       CASE WHEN vartype = 'bool' THEN 'on or off'
+            WHEN max_val::float8 >= 2147483647 THEN min_val || ' or more'
+            ELSE min_val || ' to ' || max_val END
+  FROM pg_settings WHERE name LIKE 'sagemaker\\_fdw.%';
+"""
 
 # Roles that the pages suppose.
 ROLES = ["analyst", "auditor", "scheduler", "grafana"]
@@ -480,17 +521,69 @@ def test_columns(tap, database, dump):
         "and the labels of the enum types, in order")
 
 
-def test_objects(tap, database):
-    """The objects of doc/options.md are those that the extension's schema has."""
+def same(tap, found, expected, title):
+    """Are these the same, in whatever order?  Shows what is missing, and what is too much."""
+    found, expected = collections.Counter(found), collections.Counter(expected)
+    tap.equal((list(expected - found), list(found - expected)), ([], []), title)
+
+
+def overview(page):
+    """The tables at the top of doc/options.md: (place, name, anchor, whether it is marked (S), default) of each row."""
+    found, = [section for section in pages.sections(page) if section.heading == "Overview"]
+    place = None
+    for first, default, *_ in pages.rows(found.text):
+        name = re.fullmatch(r"\[`([\w.]+)`\]\(#([\w-]+)\)( \(S.*\))?", first)
+        if name:
+            yield place, name[1], name[2], name[3] is not None, default
+        elif default == "default":
+            place = first
+
+
+def test_options(tap, settings):
+    """doc/options.md has what option_table and the settings have, and nothing else."""
     page = (TOP / "doc/options.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (`sagemaker_.*?) \| ", page[page.index("\n## Objects\n"):page.index("\n## Columns\n")], re.M)
-    named = [name for row in rows for name in re.findall(r"(?:^|, )`(sagemaker_\w+)[^`]*`", row)]
-    tap.equal("\n".join(sorted(named)), must(database, """
-        SELECT name FROM (SELECT pronamespace, proname FROM pg_proc WHERE proname NOT IN ('sagemaker_fdw_handler', 'sagemaker_fdw_validator')
-                          UNION ALL SELECT relnamespace, relname FROM pg_class WHERE relkind <> 'i'
-                          UNION ALL SELECT typnamespace, typname FROM pg_type WHERE typtype = 'e') AS objects (schema, name)
-         WHERE schema = 'sagemaker_fdw'::regnamespace ORDER BY name COLLATE "C";
-        """, "-A", "-t"), "doc/options.md names every object in the extension's schema")
+    expected = {option.name: option for option in pages.options(TOP) + settings}
+    headings = [(name, section) for section in pages.sections(page) if section.level == 3 for name in section.names()]
+    same(tap, [name for name, _ in headings], list(expected), "doc/options.md has a heading for each option and setting, and for no other")
+    explained = dict(headings)
+    same(tap, [row[:4] for row in overview(page)],
+         [(option.place, name, explained[name].anchor, option.superuser) for name, option in expected.items() if name in explained],
+         "and a row in its overview")
+    tap.equal([(name, default) for _, name, _, _, default in overview(page) if name in expected and
+               (default == "`%s`" % expected[name].preset) != (expected[name].preset is not None)], [], "which has its default")
+    for section in dict.fromkeys(explained.values()):
+        first, *others = section.paragraphs() or [""]
+        meant = [expected[name] for name in section.names() if name in expected]
+        tap.equal(([fact for option in meant for fact in option.facts() if fact.lower() not in first.lower()], "superusers" in first),
+                  ([], any(option.superuser for option in meant)), "doc/options.md: %s: facts" % section.heading)
+        tap.equal((len(others) > 0, any(name in block for name in section.names() for block in section.blocks())), (True, True),
+                  "a paragraph, and an example")
+
+
+def test_reference(tap, database):
+    """The index of doc/reference.md names everything, and nothing else; links of all pages lead somewhere."""
+    expected = {}
+    for line in must(database, OBJECTS, "-A", "-t").split("\n"):
+        kind, name = line.split("|")
+        expected.setdefault(kind, []).append(name)
+    expected["functions"] = [name for name in expected["functions"] if name not in WRAPPER]
+    for option in pages.options(TOP):
+        for context, kind in (("ON_SERVER", "a server"), ("ON_TABLE", "a foreign table"), ("ON_COLUMN", "a column"),
+                              ("ON_MAPPING", "a user mapping"), ("ON_IMPORT", "IMPORT FOREIGN SCHEMA")):
+            if context in option.contexts:
+                expected.setdefault("options of " + kind, []).append(option.name)
+    settings = [pages.Setting(*line.split("|")) for line in must(database, SETTINGS, "-A", "-t").split("\n")]
+    expected["settings"] = [setting.name for setting in settings]
+    page = (TOP / "doc/reference.md").read_text(encoding="utf-8")
+    found, = [section for section in pages.sections(page) if section.heading == "Index"]
+    index = {kind: [(label.strip("`"), target) for label, target in pages.links(names)] for kind, names in pages.rows(found.text)[2:]}
+    same(tap, [(kind, name) for kind, names in index.items() for name, _ in names],
+         [(kind, name) for kind, names in expected.items() for name in names], "the index of doc/reference.md names everything")
+    tap.equal([kind for kind, names in index.items() if names != sorted(names)], [], "in order")
+    tap.equal([name for names in index.values() for name, target in names
+               if name not in pages.text_at(TOP, "doc/reference.md", target)], [], "and leads to where it is explained")
+    tap.equal(list(pages.dangling(TOP)), [], "the links of all pages lead to a file and a heading")
+    test_options(tap, settings)
 
 
 def recipe_blocks():
@@ -716,8 +809,8 @@ def test(session, tap):
             test_page(tap, page, databases[-1], before_each, before_heading, accept)
             if page == "doc/columns.md":
                 test_columns(tap, databases[-1], dump)
-            elif page == "doc/options.md":
-                test_objects(tap, databases[-1])
+            elif page == "doc/reference.md":
+                test_reference(tap, databases[-1])
             elif page == "doc/recipes.md":
                 test_recipes(tap, databases[-1])
                 test_standby(tap, databases[-1])
