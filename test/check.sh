@@ -161,9 +161,12 @@ export PG_CONFIG=$pg_bin/pg_config
 install_packages clang libclang-rt-dev
 # not every release has these
 [ "$(uname -m)" = aarch64 ] || aarch64=(qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
-for package in pg-bsd-indent "postgresql-$pg_version-cron" ${aarch64[@]+"${aarch64[@]}"}; do
-	! apt-cache show "$package" >/dev/null 2>&1 || install_packages "$package"
+# pandas is large: for its suite only
+[ ${#names[@]} -gt 0 ] && [[ " ${names[*]} " != *" tools "* ]] || tools=(python3-{yaml,psycopg,psycopg2,sqlalchemy,pandas})
+for package in pg-bsd-indent "postgresql-$pg_version-cron" ${aarch64[@]+"${aarch64[@]}"} ${tools[@]+"${tools[@]}"}; do
+	! apt-cache show "$package" >/dev/null 2>&1 || more+=("$package")
 done
+install_packages ${more[@]+"${more[@]}"}
 say "building for PostgreSQL $pg_version, warnings are errors"
 build WERROR=1
 if [ ${#names[@]} = 0 ]; then
@@ -209,6 +212,7 @@ beside job_costs "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/job_c
 beside forms "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/forms.py"
 beside prices "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/prices.py"
 beside portable "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/portable.py"
+beside tools "$top/test/with-service" /usr/bin/python3 -B "$top/test/tree/tools.py" ${accept:+--accept}
 start_beside
 for program in sigv4_test endpoint_test expiry_test retry_test rate_test session_name_test price_test json_skip_test; do
 	tap "$program" "$unit/build/$program"

@@ -104,6 +104,8 @@ PAGES = {
     "doc/search.md": (FRONT_PAGE, "", {}),
     "doc/operations.md": (TWO_ACCOUNTS, "", {}),
     "doc/problems.md": (FRONT_PAGE, "", {}),
+    # what it has in other languages, tools.py runs
+    "doc/tools.md": (FRONT_PAGE + COSTS, "", {}),
 }
 
 # What the foreign data wrapper consists of, which users do not call.
@@ -359,7 +361,7 @@ CHOSEN = {"account": "account_id", "region": "region", "team": "tags->>'team'"}
 
 
 class Block:
-    """A block of SQL: where it stands, its text, and the output printed below it, if any."""
+    """A block that is run: where it stands, its text, and the output printed below it, if any."""
 
     def __init__(self, heading, line, sql):
         self.heading, self.line, self.sql = heading, line, sql
@@ -382,8 +384,8 @@ def fences(text):
             begun = None
 
 
-def read_blocks(text):
-    """The SQL blocks of a page, in its order."""
+def read_blocks(text, wanted="sql"):
+    """The SQL blocks of a page, or those in another language, in its order."""
     blocks = []
     heading = ""
     lines = text.split("\n")
@@ -403,7 +405,7 @@ def read_blocks(text):
             end += 1
         body = "\n".join(lines[number + 1:end])
         language = line[3:].strip()
-        if language == "sql":
+        if language == wanted:
             last = Block(heading, number + 2, body)
             blocks.append(last)
         else:
@@ -412,6 +414,16 @@ def read_blocks(text):
             last = None
         number = end + 1
     return blocks
+
+
+def write_outputs(path, blocks, printed):
+    """Write into a page what its blocks have printed, where it has an output."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for block, output in reversed(list(zip(blocks, printed))):
+        if block.output is not None:
+            first, end = block.output_lines
+            lines[first:end] = output.split("\n")
+    path.write_text("\n".join(lines), encoding="utf-8")
 
 
 def substitute(sql):
@@ -462,8 +474,7 @@ def make_database(session, suffix, *preparations):
 def test_page(tap, page, database, before_each, before_heading, accept):
     """Run a page."""
     path = TOP / page
-    text = path.read_text(encoding="utf-8")
-    blocks = read_blocks(text)
+    blocks = read_blocks(path.read_text(encoding="utf-8"))
     tap.ok(blocks, "%s has SQL" % page)
     printed = []
     seen = set()
@@ -483,12 +494,7 @@ def test_page(tap, page, database, before_each, before_heading, accept):
             tap.ok(accept or output == trimmed(block.output), title, output)
     tap.equal([heading for heading in before_heading if heading not in seen], [], "%s has the headings of this test" % page)
     if accept:
-        lines = text.split("\n")
-        for block, output in reversed(list(zip(blocks, printed))):
-            if block.output is not None:
-                first, end = block.output_lines
-                lines[first:end] = output.split("\n")
-        path.write_text("\n".join(lines), encoding="utf-8")
+        write_outputs(path, blocks, printed)
 
 
 def test_reader(tap):
