@@ -25,6 +25,7 @@
 #include <math.h>
 
 #include "access/reloptions.h"
+#include "aws/credentials.h"
 #include "aws/endpoint.h"
 #include "aws/mapping.h"
 #include "catalog/pg_attribute.h"
@@ -426,6 +427,25 @@ known_option(const char *name, OptionContext context)
 	return option;
 }
 
+/* The hint for what is no region. */
+static int
+region_hint(const char *value)
+{
+	char	   *lower = asc_tolower(value, strlen(value));
+	char	   *last = lower + strlen(lower) - 1;
+
+	if (smf_region_valid(lower))
+		return errhint("Write the region in lower case: %s.", lower);
+	/* an availability zone is its region and a letter */
+	if (last > lower && *last >= 'a' && *last <= 'z')
+	{
+		*last = '\0';
+		if (smf_region_valid(lower))
+			return errhint("\"%s\" is an availability zone. Use its region: %s.", value, lower);
+	}
+	return errhint("Use the name of one AWS region, for example us-east-1.");
+}
+
 /*
  * What an option accepts instead of the value, as a hint; the message is being built
  * already.
@@ -434,8 +454,14 @@ static int
 accepted_hint(const SmfOption *option, const char *value)
 {
 	StringInfoData list;
-	char	   *lower;
 
+	/* A mistake that cannot be seen where the value is not shown. */
+	if (option->secret && smf_has_outer_blank(value))
+		return errhint("The value begins or ends with a space or a line break: leave that out.");
+	if (option->secret && option->type == OPTION_WORD && smf_looks_like_secret_key(value))
+		return errhint("The value has the form of a secret access key, which goes into aws_secret_access_key. An access key id begins with AKIA or ASIA.");
+
+	/* What the type takes. */
 	switch (option->type)
 	{
 			/* choices */
@@ -460,10 +486,7 @@ accepted_hint(const SmfOption *option, const char *value)
 
 			/* where calls go */
 		case OPTION_REGION:
-			lower = asc_tolower(value, strlen(value));
-			if (smf_region_valid(lower))
-				return errhint("Write the region in lower case: %s.", lower);
-			return errhint("Use the name of one AWS region, for example us-east-1.");
+			return region_hint(value);
 		case OPTION_ACCOUNT:
 			return errhint("Use the 12 digits of an AWS account, for example 123456789012.");
 		case OPTION_ENDPOINT:
@@ -689,6 +712,31 @@ check_server(List *options)
 	}
 }
 
+/*
+ * Raise 22023 for an access key id in the place of the secret key, and for temporary keys
+ * without their token.
+ */
+static void
+check_keys(List *options)
+{
+	const char *key = smf_option_value(options, SMF_OPTION_ACCESS_KEY_ID);
+	const char *secret = smf_option_value(options, SMF_OPTION_SECRET_ACCESS_KEY);
+
+	if (secret != NULL && smf_looks_like_access_key(secret))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for option \"%s\"", SMF_OPTION_SECRET_ACCESS_KEY),
+				 errhint("The value has the form of an access key id, which goes into aws_access_key_id. A secret access key has 40 characters.")));
+	if (key != NULL && smf_looks_like_access_key(key) &&
+		strncmp(key, SMF_TEMPORARY_KEY, strlen(SMF_TEMPORARY_KEY)) == 0 &&
+		smf_option_value(options, SMF_OPTION_SESSION_TOKEN) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("temporary keys need option \"%s\"", SMF_OPTION_SESSION_TOKEN),
+				 errdetail("The value of option \"%s\" begins with %s.", SMF_OPTION_ACCESS_KEY_ID, SMF_TEMPORARY_KEY),
+				 errhint("Set \"%s\" in the same command, or use keys that are not temporary.", SMF_OPTION_SESSION_TOKEN)));
+}
+
 static void
 check_mapping(List *options)
 {
@@ -698,6 +746,7 @@ check_mapping(List *options)
 	check_needs(options, SMF_OPTION_EXTERNAL_ID, SMF_OPTION_ROLE_ARN);
 	check_needs(options, SMF_OPTION_ROLE_SESSION_NAME, SMF_OPTION_ROLE_ARN);
 	check_needs(options, SMF_OPTION_DURATION_SECONDS, SMF_OPTION_ROLE_ARN);
+	check_keys(options);
 }
 
 /*

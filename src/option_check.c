@@ -108,6 +108,42 @@ smf_is_secret(const char *value)
 }
 
 /*
+ * smf_has_outer_blank
+ *		Does it begin or end with a blank, or a line break?
+ */
+bool
+smf_has_outer_blank(const char *value)
+{
+	static const char blanks[] = " \t\r\n\v\f";
+	size_t		length = strlen(value);
+
+	return length > 0 &&
+		(strchr(blanks, value[0]) != NULL || strchr(blanks, value[length - 1]) != NULL);
+}
+
+/*
+ * smf_looks_like_access_key
+ *		Is it of the form of the access key ids that AWS makes?
+ */
+bool
+smf_looks_like_access_key(const char *value)
+{
+	return (strncmp(value, SMF_LASTING_KEY, 4) == 0 || strncmp(value, SMF_TEMPORARY_KEY, 4) == 0) &&
+		strlen(value) >= 16 &&
+		value[strspn(value, DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
+}
+
+/*
+ * smf_looks_like_secret_key
+ *		Is it of the form of AWS's secret access keys?
+ */
+bool
+smf_looks_like_secret_key(const char *value)
+{
+	return strlen(value) == 40 && smf_is_word(value, 40, 40, "+/");
+}
+
+/*
  * smf_is_account
  *		Is it the number of an AWS account?
  */

@@ -14,6 +14,10 @@
 /* Digits of an AWS account. */
 #define SMF_ACCOUNT_LEN 12
 
+/* What the ids of access keys begin with: those of temporary keys, and those of others. */
+#define SMF_TEMPORARY_KEY	"ASIA"
+#define SMF_LASTING_KEY		"AKIA"
+
 /* One set of keys.  The strings are malloc'ed and the struct's own. */
 typedef struct AwsCredentials
 {
