@@ -3,30 +3,33 @@
 \i test/setup.sql
 CREATE VIEW aws.job AS SELECT * FROM aws.training_jobs WHERE training_job_name = 'pytorch-ads-0001';
 
--- a wrong secret
-ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (SET aws_secret_access_key 'wrong/secret');
+-- a wrong secret, in the mapping of everybody
+DROP USER MAPPING FOR CURRENT_USER SERVER sm;
+CREATE USER MAPPING FOR PUBLIC SERVER sm
+  OPTIONS (aws_access_key_id 'AKIDHISTORY000000001', aws_secret_access_key 'wrong/secret');
 SELECT training_job_name FROM aws.job;  -- ERROR
 \echo :LAST_ERROR_SQLSTATE
 SELECT count(*) FROM aws.training_jobs;  -- ERROR
 -- an unknown key
-ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (SET aws_access_key_id 'AKIDUNKNOWN000000001');
+ALTER USER MAPPING FOR PUBLIC SERVER sm OPTIONS (SET aws_access_key_id 'AKIDUNKNOWN000000001');
 SELECT training_job_name FROM aws.job;  -- ERROR
 \echo :LAST_ERROR_SQLSTATE
 -- keys that may do nothing
-ALTER USER MAPPING FOR CURRENT_USER SERVER sm
+ALTER USER MAPPING FOR PUBLIC SERVER sm
   OPTIONS (SET aws_access_key_id 'AKIDDENIED0000000001', SET aws_secret_access_key 'secret/of+the/denied/account0000000000001');
 SELECT training_job_name FROM aws.job;  -- ERROR
 \echo :LAST_ERROR_SQLSTATE
 -- temporary keys: without, with a wrong, and with the right session token
-ALTER USER MAPPING FOR CURRENT_USER SERVER sm
+ALTER USER MAPPING FOR PUBLIC SERVER sm
   OPTIONS (SET aws_access_key_id 'ASIDTEMPORARY0000001', SET aws_secret_access_key 'secret/of+the/temporary/keys/000000000001');
 SELECT training_job_name FROM aws.job;  -- ERROR
-ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (ADD aws_session_token 'expired');
+ALTER USER MAPPING FOR PUBLIC SERVER sm OPTIONS (ADD aws_session_token 'expired');
 SELECT training_job_name FROM aws.job;  -- ERROR
 \echo :LAST_ERROR_SQLSTATE
-ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (SET aws_session_token 'session-token/of+the/temporary/keys==');
+ALTER USER MAPPING FOR PUBLIC SERVER sm OPTIONS (SET aws_session_token 'session-token/of+the/temporary/keys==');
 SELECT training_job_name FROM aws.job;
 -- no user mapping
+DROP USER MAPPING FOR PUBLIC SERVER sm;
 CREATE ROLE regress_sagemaker_plain;
 GRANT USAGE ON SCHEMA aws TO regress_sagemaker_plain;
 GRANT SELECT ON aws.training_jobs TO regress_sagemaker_plain;
@@ -42,7 +45,6 @@ SELECT count(*) FROM aws.training_jobs;  -- ERROR
 RESET ROLE;
 DROP OWNED BY regress_sagemaker_plain CASCADE;
 DROP ROLE regress_sagemaker_plain;
-DROP USER MAPPING FOR CURRENT_USER SERVER sm;
 -- PUBLIC's mapping serves who has none
 CREATE USER MAPPING FOR PUBLIC SERVER sm
   OPTIONS (aws_access_key_id 'AKIDHISTORY000000001',

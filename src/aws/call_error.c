@@ -227,6 +227,8 @@ smf_call_outcome(const AwsCall *call, const char *reason)
 		if (call->transport_error != NULL && call->transport_error[0] != '\0')
 			appendStringInfo(&text, ": %s", call->transport_error);
 	}
+	while (text.data[text.len - 1] == ' ')
+		text.data[--text.len] = '\0';
 	if (text.data[text.len - 1] != '.')
 		appendStringInfoChar(&text, '.');
 	if (call->error.http_status != 0)
@@ -238,15 +240,35 @@ smf_call_outcome(const AwsCall *call, const char *reason)
 	return smf_blank_controls(text.data);
 }
 
-/* What to do about credentials that are refused. */
-static const char *
-remedy_of(const AwsCall *call)
+/*
+ * smf_call_remedy
+ *		What to do about credentials that are refused, palloc'ed or a constant.
+ */
+const char *
+smf_call_remedy(const AwsCall *call)
 {
-	const AwsSession *session = call->client->session;
+	const AwsClientConfig *config = &call->client->config;
+	KeyProblem	problem = smf_error_key_problem(call->error.code, call->error.message);
 
 	if (call->retry_class == SMF_RETRY_CLOCK_SKEW)
 		return "Set the database server's clock.";
-	return smf_credentials_remedy(&session->credentials);
+	if (problem == SMF_KEY_ELSEWHERE)
+		return psprintf("The endpoint is one of another region or service. Check the region and the %s of server \"%s\".",
+						config->service->url_option, config->server_name);
+	return smf_credentials_remedy(&call->client->session->credentials, problem, config->region);
+}
+
+/*
+ * smf_call_stranger
+ *		What to check where it may not have been the service that answered, palloc'ed.
+ */
+char *
+smf_call_stranger(const AwsCall *call)
+{
+	const AwsClientConfig *config = &call->client->config;
+
+	return psprintf("It may not be AWS that answers. Check the %s and the proxy_url of server \"%s\", and the network.",
+					config->service->url_option, config->server_name);
 }
 
 /*
@@ -298,7 +320,7 @@ raise_answer(const AwsCall *call)
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 				 errmsg("AWS refuses the credentials for server \"%s\"", server_name),
 				 smf_call_errdetail(call, NULL),
-				 errhint("%s", remedy_of(call))));
+				 errhint("%s", smf_call_remedy(call))));
 	if (smf_call_denied(call) || (code != NULL && strcmp(code, "OptInRequired") == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -307,13 +329,15 @@ raise_answer(const AwsCall *call)
 				 smf_call_errdetail(call, NULL),
 				 strcmp(code, "OptInRequired") == 0 ?
 				 errhint("Enable the region \"%s\" in the AWS account.", call->client->config.region) :
-				 errhint("%s", smf_call_permission(call))));
+				 errhint("%s%s", smf_call_permission(call), call->client->config.topic->instead(call->operation))));
 
-	/* Whatever else it says. */
+	/* Whatever else it says; another service says that it does not know the operation. */
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_ERROR),
 			 errmsg("%s failed", call->operation),
-			 smf_call_errdetail(call, NULL)));
+			 smf_call_errdetail(call, NULL),
+			 code == NULL || strcmp(code, "UnknownOperationException") == 0 ?
+			 errhint("%s", smf_call_stranger(call)) : 0));
 }
 
 /* What may keep the endpoint from being reached, palloc'ed or a constant. */
@@ -325,6 +349,9 @@ connection_hint(const AwsCall *call)
 
 	if (call->result == SMF_HTTP_TLS_REFUSED)
 		return smf_call_tls_problem(call);
+	if (call->result == SMF_HTTP_TLS_FAILED)
+		return psprintf("The endpoint must speak TLS 1.2 or later. Check the %s and the proxy_url of server \"%s\".",
+						url_option, config->server_name);
 	if (call->result != SMF_HTTP_UNRESOLVED)
 		return psprintf("Check the region, the %s and the proxy_url of server \"%s\", and the network.",
 						url_option, config->server_name);
@@ -375,8 +402,9 @@ smf_call_raise(const AwsCall *call)
 	if (call->over_limit)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("the scan has made " INT64_FORMAT " calls, which is the limit",
-						call->client->stats.calls),
+				 errmsg_plural("the scan has made " INT64_FORMAT " call, which is the limit",
+							   "the scan has made " INT64_FORMAT " calls, which is the limit",
+							   (unsigned long) call->client->stats.calls, call->client->stats.calls),
 				 errhint("%s", call->client->limit_hint)));
 
 	/* It was answered, or that is what failed. */
@@ -403,7 +431,8 @@ smf_call_raise(const AwsCall *call)
 					 errmsg("no complete response to %s from %s within %g s", call->operation, url,
 							call->client->config.network.http.read_timeout_ms / 1000.0),
 					 smf_call_errdetail(call, "timed out"),
-					 errhint("The server option read_timeout sets the time allowed.")));
+					 errhint("The option read_timeout of server \"%s\" sets the time allowed.",
+							 call->client->config.server_name)));
 			break;
 		case SMF_HTTP_BROKEN:
 			ereport(ERROR,

@@ -18,6 +18,8 @@ extern const char *smf_call_tls_problem(const AwsCall *call);
 
 extern bool smf_call_may_quote(const AwsCall *call);
 extern char *smf_call_outcome(const AwsCall *call, const char *reason);
+extern const char *smf_call_remedy(const AwsCall *call);
+extern char *smf_call_stranger(const AwsCall *call);
 extern char *smf_call_permission(const AwsCall *call);
 extern int	smf_call_errdetail(const AwsCall *call, const char *reason);
 smf_noreturn extern void smf_call_raise(const AwsCall *call);

@@ -28,6 +28,8 @@ typedef struct AwsTopic
 	const char *limit_hint;		/* what to do when max_calls were made */
 	bool		(*not_found) (const AwsError *error);	/* does it only say that there is
 														 * no such thing? */
+	const char *(*instead) (const char *operation); /* what to do other than to allow the
+													 * operation: a blank and a sentence, or "" */
 } AwsTopic;
 
 /* Where a client's calls go and what each may cost. */

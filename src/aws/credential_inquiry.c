@@ -56,6 +56,19 @@ begin_inquiry(Inquiry *inquiry, ProviderContext *context, const CredentialConfig
 	MemoryContextSwitchTo(old);
 }
 
+/* What to do about keys in the user mapping that are refused, palloc'ed. */
+static char *
+mapping_remedy(const CredentialConfig *config)
+{
+	const char *token = "";
+
+	if (config->session_token != NULL)
+		token = smf_key_is(config->access_key_id, SMF_LASTING_KEY) ?
+			", DROP aws_session_token" : ", SET aws_session_token '...'";
+	return psprintf("ALTER USER MAPPING %s OPTIONS (SET aws_access_key_id '...', SET aws_secret_access_key '...'%s);",
+					config->mapping_clause, token);
+}
+
 /* Get credentials; false: there is no answer yet.  See InquiryRun. */
 static bool
 resolve(Inquiry *inquiry, void *arg)
@@ -69,8 +82,7 @@ resolve(Inquiry *inquiry, void *arg)
 	begin_inquiry(inquiry, &asked->context, config, &asked->network);
 
 	if (config->access_key_id != NULL)
-		smf_provider_keep(&asked->with, "the user mapping",
-						  "Check the keys in the user mapping, whether they have expired, and the database server's clock.",
+		smf_provider_keep(&asked->with, "the user mapping", mapping_remedy(config),
 						  config->access_key_id, config->secret_access_key, config->session_token);
 	else
 		result = smf_provide_ambient(&asked->context, &asked->with);

@@ -66,18 +66,59 @@ same_string(const char *one, const char *other)
 }
 
 /*
- * smf_credentials_remedy
- *		What to do when a service refuses them.  Where the database server keeps its own
- *		is for superusers to know.
+ * smf_key_is
+ *		Does an access key id say that it is of this kind, one of the prefixes in the header?
  */
-const char *
-smf_credentials_remedy(const AwsCredentials *credentials)
+bool
+smf_key_is(const char *access_key_id, const char *kind)
 {
-	if (credentials->remedy == NULL)
-		return "Check where the credentials come from, and the database server's clock.";
+	return strncmp(access_key_id, kind, strlen(kind)) == 0;
+}
+
+/* What is wrong with keys that a service refuses: sentences with a blank at the end, or "". */
+static const char *
+fault_of(const AwsCredentials *credentials, KeyProblem problem, const char *region)
+{
+	bool		token = credentials->session_token != NULL;
+
+	switch (problem)
+	{
+		case SMF_KEY_UNKNOWN:
+			if (token && smf_key_is(credentials->access_key_id, SMF_LASTING_KEY))
+				return "Keys whose id begins with AKIA have no session token. ";
+			if (!token && smf_key_is(credentials->access_key_id, SMF_TEMPORARY_KEY))
+				return "Keys whose id begins with ASIA need a session token. ";
+			return psprintf("AWS does not know the access key id%s in region \"%s\", or the region is not enabled in the account. ",
+							token ? ", or not with this session token," : "", region);
+		case SMF_KEY_WRONG_SECRET:
+			return "The secret access key is not the one of the access key id. ";
+		case SMF_KEY_EXPIRED:
+			return "The keys have expired. ";
+		case SMF_KEY_OTHER:
+		case SMF_KEY_ELSEWHERE:
+			break;
+	}
+	return "";
+}
+
+/*
+ * smf_credentials_remedy
+ *		What is wrong with them, as a service in the region finds that refuses them, and what to
+ *		do; palloc'ed.  Where the database server keeps its own is for superusers to know.
+ */
+char *
+smf_credentials_remedy(const AwsCredentials *credentials, KeyProblem problem, const char *region)
+{
+	const char *fault;
+	const char *remedy = credentials->remedy;
+
+	/* there are none: they were given up meanwhile */
+	if (remedy == NULL)
+		return pstrdup("Check where the credentials come from, and the database server's clock.");
+	fault = fault_of(credentials, problem, region);
 	if (credentials->private_remedy && !superuser_arg(GetOuterUserId()))
-		return psprintf("They come from %s of the database server. A superuser is told more.", credentials->source);
-	return credentials->remedy;
+		return psprintf("%sThe keys come from %s of the database server. A superuser is told more.", fault, credentials->source);
+	return psprintf("%s%s", fault, remedy);
 }
 
 /* Are they the same keys? */
@@ -114,6 +155,7 @@ smf_credential_config_clear(CredentialConfig *config)
 	clear_string(&config->credential_source);
 	clear_string(&config->web_identity_token_file);
 	clear_string(&config->server_name);
+	clear_string(&config->mapping_clause);
 	clear_string(&config->unmapped_role);
 	clear_string(&config->default_session_name);
 }

@@ -8,6 +8,7 @@
 #ifndef SMF_CREDENTIALS_H
 #define SMF_CREDENTIALS_H
 
+#include "aws/error_code.h"
 #include "aws/expiry.h"
 #include "aws/network.h"
 
@@ -54,6 +55,8 @@ typedef struct CredentialConfig
 	/* what they are asked for with */
 	bool		ambient;		/* the database server's own may be used */
 	char	   *server_name;	/* for messages */
+	char	   *mapping_clause; /* "FOR role SERVER server", of the user mapping that there is, or
+								 * is to be; for hints */
 	char	   *unmapped_role;	/* the role's name, if it has no user mapping; for messages */
 	char	   *default_session_name;	/* of an assumed role */
 } CredentialConfig;
@@ -68,7 +71,8 @@ typedef struct CredentialNetwork
 
 extern void smf_credentials_clear(AwsCredentials *credentials);
 extern bool smf_credentials_same(const AwsCredentials *one, const AwsCredentials *other);
-extern const char *smf_credentials_remedy(const AwsCredentials *credentials);
+extern bool smf_key_is(const char *access_key_id, const char *kind);
+extern char *smf_credentials_remedy(const AwsCredentials *credentials, KeyProblem problem, const char *region);
 extern bool smf_credentials_refreshable(const CredentialConfig *config);
 extern void smf_credential_config_clear(CredentialConfig *config);
 extern char *smf_keep_string(const char *string);

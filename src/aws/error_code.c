@@ -151,6 +151,32 @@ smf_error_refuses_credentials(const char *code)
 }
 
 /*
+ * smf_error_key_problem
+ *		What an error that refuses credentials finds wrong with them; "code" and "message" may
+ *		be NULL.
+ */
+KeyProblem
+smf_error_key_problem(const char *code, const char *message)
+{
+	static const char *const unknown[] = {
+		"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", NULL
+	};
+	static const char *const wrong[] = {
+		"InvalidSignatureException", "SignatureDoesNotMatch", NULL
+	};
+
+	if (is_one_of(code, unknown))
+		return SMF_KEY_UNKNOWN;
+	if (is_one_of(code, wrong) && contains(message, "Credential should be scoped to"))
+		return SMF_KEY_ELSEWHERE;
+	if (is_one_of(code, wrong) && contains(message, "does not match the signature you provided"))
+		return SMF_KEY_WRONG_SECRET;
+	if (smf_error_class(0, code, message) == SMF_RETRY_EXPIRED)
+		return SMF_KEY_EXPIRED;
+	return SMF_KEY_OTHER;
+}
+
+/*
  * smf_error_denies
  *		Does it say that they are somebody's, who may not do that?
  */

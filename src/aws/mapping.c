@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
+#include "compat/base.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/array.h"
@@ -100,11 +101,13 @@ smf_mapping_read(RoleMapping *mapping, const ForeignServer *server, Oid userid)
 	Datum		datum;
 
 	mapping->mappingid = InvalidOid;
+	mapping->for_public = false;
 	mapping->options = NIL;
 	if (tuple == NULL)
 		return;
 	datum = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple, Anum_pg_user_mapping_umoptions, &isnull);
 	mapping->mappingid = ((Form_pg_user_mapping) GETSTRUCT(tuple))->oid;
+	mapping->for_public = !OidIsValid(((Form_pg_user_mapping) GETSTRUCT(tuple))->umuser);
 	if (!isnull)
 		mapping->options = mapping_options(datum);
 	ReleaseSysCache(tuple);
@@ -134,6 +137,35 @@ smf_mapping_ambient(const RoleMapping *mapping, const ForeignServer *server, Oid
 }
 
 /*
+ * smf_mapping_clause
+ *		"FOR role SERVER server", which a statement names the mapping by that there is, or is
+ *		to be; palloc'ed.
+ */
+char *
+smf_mapping_clause(const RoleMapping *mapping, const ForeignServer *server, Oid userid)
+{
+	const char *role = mapping->for_public ? "PUBLIC" : quote_identifier(GetUserNameFromId(userid, false));
+
+	return psprintf("FOR %s SERVER %s", role, quote_identifier(server->servername));
+}
+
+/* Raise 28000 for a role that has no user mapping. */
+smf_noreturn static void
+raise_without_mapping(const RoleMapping *mapping, const ForeignServer *server, Oid userid)
+{
+	char	   *role = GetUserNameFromId(userid, false);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("no AWS credentials for server \"%s\"", server->servername),
+			 userid == GetOuterUserId() ?
+			 errdetail("Neither role \"%s\" nor PUBLIC has a user mapping for the server.", role) :
+			 errdetail("Neither role \"%s\" nor PUBLIC has a user mapping for the server. The query runs with the rights of that role, which owns the view, function or table that it uses.", role),
+			 errhint("CREATE USER MAPPING %s OPTIONS (aws_access_key_id '...', aws_secret_access_key '...');",
+					 smf_mapping_clause(mapping, server, userid))));
+}
+
+/*
  * smf_mapping_check
  *		The same, where the role is about to make calls: raises 28000 when it has neither
  *		keys nor that right.
@@ -146,12 +178,7 @@ smf_mapping_check(const RoleMapping *mapping, const ForeignServer *server, Oid u
 	if (smf_mapping_ambient(mapping, server, userid))
 		return true;
 	if (!OidIsValid(mapping->mappingid))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("no AWS credentials for server \"%s\"", server->servername),
-				 errdetail("Neither role \"%s\" nor PUBLIC has a user mapping for the server.",
-						   GetUserNameFromId(userid, false)),
-				 errhint("Use CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key.")));
+		raise_without_mapping(mapping, server, userid);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("no AWS credentials for server \"%s\"", server->servername),

@@ -31,12 +31,14 @@
 typedef struct RoleMapping
 {
 	Oid			mappingid;		/* InvalidOid: there is none */
+	bool		for_public;		/* is it PUBLIC's? */
 	List	   *options;		/* of DefElem, keys among them: smf_mapping_forget overwrites them */
 } RoleMapping;
 
 extern void smf_mapping_read(RoleMapping *mapping, const ForeignServer *server, Oid userid);
 extern bool smf_mapping_ambient(const RoleMapping *mapping, const ForeignServer *server, Oid userid);
 extern bool smf_mapping_check(const RoleMapping *mapping, const ForeignServer *server, Oid userid);
+extern char *smf_mapping_clause(const RoleMapping *mapping, const ForeignServer *server, Oid userid);
 extern void smf_mapping_forget(const RoleMapping *mapping);
 
 extern const char *smf_option_value(List *options, const char *name);

@@ -168,6 +168,7 @@ fill_config(AwsSession *session, const ForeignServer *server, const RoleMapping 
 	}
 	config->ambient = ambient;
 	config->server_name = smf_keep_string(server->servername);
+	config->mapping_clause = smf_keep_string(smf_mapping_clause(mapping, server, session->userid));
 	if (!OidIsValid(session->mappingid))
 		config->unmapped_role = smf_keep_string(GetUserNameFromId(session->userid, false));
 	config->default_session_name = smf_keep_string(session_name(session->userid));

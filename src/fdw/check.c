@@ -263,8 +263,7 @@ check_credentials(Check *check, const AwsCall *made)
 	else if (smf_call_refused(made))
 	{
 		result = CHECK_BAD;
-		verdict = psprintf(": AWS refuses them. %s %s", smf_call_outcome(made, NULL),
-						   smf_credentials_remedy(credentials));
+		verdict = psprintf(": AWS refuses them. %s %s", smf_call_outcome(made, NULL), smf_call_remedy(made));
 	}
 	else
 		result = CHECK_GOOD;

@@ -34,6 +34,20 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_account_id);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_session_calls);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_session_differences);
 
+/* Raise 22023 for what no job can be called; of an ARN the hint says the name. */
+smf_noreturn static void
+raise_no_name(const char *job_name)
+{
+	const char *slash = strncmp(job_name, "arn:", 4) == 0 ? strrchr(job_name, '/') : NULL;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("\"%s\" cannot be the name of a training job", job_name),
+			 errdetail("A name has 1 to 63 letters, digits and hyphens, and no hyphen at either end."),
+			 slash != NULL && smf_training_job_name_valid(slash + 1) ?
+			 errhint("Give the name alone: %s.", slash + 1) : 0));
+}
+
 /*
  * sagemaker_describe_training_job(server name, training_job_name text)
  *		A job's document, as the service sent it; NULL when there is no such job.
@@ -55,10 +69,7 @@ sagemaker_describe_training_job(PG_FUNCTION_ARGS)
 	/* What can be said without a call. */
 	server = smf_role_server(server_name, userid);
 	if (!smf_training_job_name_valid(job_name))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" cannot be the name of a training job", job_name),
-				 errdetail("A name has 1 to 63 letters, digits and hyphens, and no hyphen at either end.")));
+		raise_no_name(job_name);
 
 	/* Call; the client goes with its context, on an error too. */
 	context = AllocSetContextCreate(caller, "sagemaker_fdw function", ALLOCSET_DEFAULT_SIZES);

@@ -17,6 +17,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "fdw/import.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
@@ -129,12 +131,32 @@ warn_of_missing_tables(const ImportForeignSchemaStmt *stmt)
 }
 
 /*
+ * Raise 42P07, as creating the table would, where the schema has one of its name: usually
+ * that of an earlier import.
+ */
+static void
+check_absent(const char *schema)
+{
+	Oid			relation = get_relname_relid(REMOTE_TABLE, get_namespace_oid(schema, false));
+	const char *name = quote_qualified_identifier(schema, REMOTE_TABLE);
+
+	if (!OidIsValid(relation))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_TABLE),
+			 errmsg("relation \"%s\" already exists", REMOTE_TABLE),
+			 get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE ?
+			 errhint("Import into another schema; or, to import it anew, DROP FOREIGN TABLE %s; first.", name) :
+			 errhint("Import into another schema: %s is a table of another kind.", name)));
+}
+
+/*
  * smf_import_foreign_schema
  *		The statements that IMPORT FOREIGN SCHEMA executes, as the FdwRoutine
  *		callback of that name returns them.
  *
- * Raises HV00R for a remote schema other than "sagemaker", and HV00D or 22023 for
- * a bad option.
+ * Raises HV00R for a remote schema other than "sagemaker", HV00D or 22023 for a bad
+ * option, and 42P07 where the table is there.
  */
 List *
 smf_import_foreign_schema(ImportForeignSchemaStmt *stmt, Oid serverOid)
@@ -151,6 +173,7 @@ smf_import_foreign_schema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 	warn_of_missing_tables(stmt);
 	if (!IsImportableForeignTable(REMOTE_TABLE, stmt))
 		return NIL;
+	check_absent(stmt->local_schema);
 	return list_make1(create_training_jobs(GetForeignServer(serverOid), &options));
 }
 

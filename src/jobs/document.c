@@ -32,6 +32,17 @@ raise_shape(const AwsCall *call, const char *what)
 			 smf_call_errdetail(call, NULL)));
 }
 
+/* Does a body begin as an object does? */
+static bool
+begins_object(const char *body, size_t len)
+{
+	size_t		i = 0;
+
+	while (i < len && strchr(" \t\r\n", body[i]) != NULL)
+		i++;
+	return i < len && body[i] == '{';
+}
+
 /*
  * smf_document_member
  *		Look up a member of an object; false when it is absent or null, which
@@ -72,7 +83,8 @@ smf_document_parse_members(AwsCall *call, const JsonMembers *members, int depth)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("response of %s is not valid JSON", smf_call_operation(call)),
-				 smf_call_errdetail(call, smf_call_may_quote(call) ? reason : NULL)));
+				 smf_call_errdetail(call, smf_call_may_quote(call) ? reason : NULL),
+				 begins_object(body, len) ? 0 : errhint("%s", smf_call_stranger(call))));
 	if (!JB_ROOT_IS_OBJECT(response))
 		raise_shape(call, "is not a JSON object");
 	smf_call_forget_body(call);

@@ -445,9 +445,18 @@ smf_search_not_taken(const AwsError *error)
 	return false;
 }
 
+/* What a query can do without a permission. */
+static const char *
+instead_of(const char *operation)
+{
+	return strcmp(operation, smf_operation_name(SMF_OP_LIST_TAGS)) == 0 ?
+		" Or leave the column \"tags\" out of the query." : "";
+}
+
 /* What aws/ is to know of calls about jobs. */
 const AwsTopic smf_job_topic = {
 	.noun = "training job",
 	.limit_hint = "Bound creation_time, read fewer columns, use scan_api 'auto' or 'search', keep the jobs in a table with sagemaker_fdw_refresh, or raise sagemaker_fdw.max_calls.",
-	.not_found = smf_job_not_found
+	.not_found = smf_job_not_found,
+	.instead = instead_of
 };

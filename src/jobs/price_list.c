@@ -70,11 +70,18 @@ no_such_thing(const AwsError *error)
 	return false;
 }
 
+static const char *
+nothing_instead(const char *operation)
+{
+	return "";
+}
+
 /* What aws/ is to know of calls about prices. */
 const AwsTopic smf_price_topic = {
 	.noun = "region",
 	.limit_hint = "Name fewer regions, or raise sagemaker_fdw.max_calls.",
-	.not_found = no_such_thing
+	.not_found = no_such_thing,
+	.instead = nothing_instead
 };
 
 /*

@@ -68,8 +68,16 @@ not_found(const AwsError *error)
 	return false;
 }
 
+/* What else to do than to allow an operation. */
+static const char *
+instead(const char *operation)
+{
+	return " Or do without.";
+}
+
 static const AwsService service = {.signing_name = "service", .url_option = "endpoint_url"};
-static const AwsTopic topic = {.noun = "thing", .limit_hint = "Ask less.", .not_found = not_found};
+static const AwsTopic topic = {.noun = "thing", .limit_hint = "Ask less.", .not_found = not_found,
+.instead = instead};
 
 /* Read the error, and raise it. */
 static void
@@ -101,7 +109,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const int statuses[] = {300, 307, 400, 401, 403, 404, 413, 429, 500, 502, 503, 504, 599};
 	FuzzInput	input = {data, size};
 	uint8_t		there;
-	AwsSession	session = {0};
+	char		key[] = "AKIAKEY";
+	char		token[] = TOKEN;
+	char		remedy[] = "Set others.";
+	AwsSession	session = {.credentials = {.access_key_id = key, .remedy = remedy, .source = "a test"}};
 	AwsClient	client = {.session = &session};
 	AwsCall		call = {.client = &client, .operation = "DescribeTrainingJob", .attempt = 1,
 	.subject = "job", .result = SMF_HTTP_OK, .request = (HttpRequest *) &answer};
@@ -118,6 +129,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	answer.in_milliseconds = (there & 4) != 0;
 	client.echo_text = (there & 8) != 0;
 	fuzz_encoding = (there & 16) != 0 ? PG_LATIN1 : PG_UTF8;
+	if ((there & 32) != 0)
+		session.credentials.session_token = token;
 	client.config.server_name = "server";
 	client.config.topic = &topic;
 	client.config.service = &service;
@@ -132,6 +145,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(fuzz_raises(raise_error, &call));
 	FUZZ_CHECK(is_documented(fuzz_error.sqlstate));
 	FUZZ_CHECK(strstr(fuzz_error.detail, TOKEN) == NULL);
+	FUZZ_CHECK(fuzz_error.hint == NULL || strstr(fuzz_error.hint, TOKEN) == NULL);
 	FUZZ_CHECK(pg_encoding_verifymbstr(fuzz_encoding, fuzz_error.detail, strlen(fuzz_error.detail)) ==
 			   strlen(fuzz_error.detail));
 	fuzz_reset();

@@ -21,7 +21,8 @@ def test_check_server(tap, world, server):
     server_has = "Nothing in the database server's environment gives any. "
     tap.equal(rows["credentials"][1],
               'no AWS credentials for server "sm". There is no user mapping for role "postgres", nor for PUBLIC. ' + server_has +
-              "Use CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key, or set up the database server as for the AWS CLI.",
+              "CREATE USER MAPPING FOR postgres SERVER sm OPTIONS (aws_access_key_id '...', aws_secret_access_key '...'); "
+              "or set up the database server as for the AWS CLI.",
               "... a superuser is told that there is no user mapping either")
     session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm")
     tap.equal(check_rows(session)["credentials"][1],

@@ -13,6 +13,7 @@ from named_faults import broken, expired, late, silent
 from world import CONTAINER, FUTURE, IMDS, ONE, PERMISSIONS, ROLE, calls_for_credentials, env, keys, make_keys, run_tests, sts_error
 
 UNKNOWN = ("AKIDUNKNOWN000000001", "secret/of+the/unknown/key/000000000001")
+UNKNOWN_HINT = 'HINT:  AWS does not know the access key id in region "us-east-1", or the region is not enabled in the account. '
 ASSUMED = "aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%s%%s'" % (*ONE, ROLE)
 COUNT = "SELECT count(*) FROM sm.training_jobs"
 
@@ -41,7 +42,7 @@ def test_replaced(tap, world, server):
     control("calls")
     lines, state = session.ask(COUNT)
     tap.equal((state, lines[0], lines[-1]), ("28000", 'ERROR:  AWS refuses the credentials for server "sm"',
-              'HINT:  Check the keys of profile "default" in the database server\'s file "%s", which is read again by the next query, '
+              UNKNOWN_HINT + 'Check the keys of profile "default" in the database server\'s file "%s", which is read again by the next query, '
               "and the database server's clock." % path), "keys of a file that AWS does not know: which file is said")
     tap.equal(control("calls"), "ListTrainingJobs=1", "... after one call")
     world.files("", "[default]\n" + keys(ONE))
@@ -57,8 +58,8 @@ def test_replaced(tap, world, server):
     session.run("COMMIT")
 
     for title, environment, hint in (
-            ("the environment", env(UNKNOWN), "HINT:  Check the AWS_ variables in the database server's environment"),
-            ("the user mapping", None, "HINT:  Check the keys in the user mapping, ")):
+            ("the environment", env(UNKNOWN), UNKNOWN_HINT + "Check the AWS_ variables in the database server's environment"),
+            ("the user mapping", None, UNKNOWN_HINT + "ALTER USER MAPPING FOR postgres SERVER sm OPTIONS (")):
         session = server.start(world.environment(environment or {}))
         use(session, "" if environment else "aws_access_key_id '%s', aws_secret_access_key '%s'" % UNKNOWN)
         control("calls")
@@ -176,7 +177,7 @@ def test_chain(tap, world, server):
     fault(kind="body", operation="AssumeRole", status=403, times=0, body=sts_error("ExpiredToken", "The token is expired"))
     lines, state = session.ask(COUNT)
     control("clear", b"")
-    tap.equal((state, lines[-1]), ("28000", "HINT:  Check the role of the task or pod."), "... and no more than once")
+    tap.equal((state, lines[-1]), ("28000", "HINT:  The keys have expired. Check the role of the task or pod."), "... and no more than once")
     tap.equal((calls_for_credentials("ContainerCredentials") - before[0], calls_for_credentials("AssumeRole") - before[1]), (4, 4), "... each")
 
 
@@ -439,7 +440,7 @@ def test_private(tap, world, server):
                 "CREATE USER MAPPING FOR reader SERVER sm OPTIONS (allow_ambient_credentials 'true')")
     session.run("SET ROLE reader")
     lines, state = session.ask(COUNT)
-    tap.equal((state, lines[-1]), ("28000", "HINT:  They come from the shared credentials file of the database server. A superuser is told more."),
+    tap.equal((state, lines[-1]), ("28000", UNKNOWN_HINT + "The keys come from the shared credentials file of the database server. A superuser is told more."),
               "a plain role is not told of files")
     world.files("what", "")
     lines, state = session.ask(COUNT)

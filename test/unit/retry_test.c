@@ -120,6 +120,32 @@ test_code_valid(void)
 }
 
 static void
+test_key_problem(void)
+{
+	static const struct
+	{
+		const char *code;
+		const char *message;
+		KeyProblem	expected;
+	}			cases[] = {
+		{"UnrecognizedClientException", NULL, SMF_KEY_UNKNOWN},
+		{"InvalidClientTokenId", "The security token included in the request is invalid.", SMF_KEY_UNKNOWN},
+		{"InvalidSignatureException", "The request signature we calculated does not match the signature you provided. Check", SMF_KEY_WRONG_SECRET},
+		{"SignatureDoesNotMatch", "Credential should be scoped to a valid region.", SMF_KEY_ELSEWHERE},
+		{"InvalidSignatureException", "Credential should be scoped to correct service: 'pricing'.", SMF_KEY_ELSEWHERE},
+		{"InvalidSignatureException", "Signature expired: 1 is now earlier than 2", SMF_KEY_OTHER},
+		{"InvalidSignatureException", NULL, SMF_KEY_OTHER},
+		{"ExpiredTokenException", NULL, SMF_KEY_EXPIRED},
+		{"AccessDeniedException", "Credential should be scoped to nothing", SMF_KEY_OTHER},
+		{NULL, NULL, SMF_KEY_OTHER}
+	};
+
+	for (int i = 0; i < COUNT(cases); i++)
+		tap_is_int(smf_error_key_problem(cases[i].code, cases[i].message), cases[i].expected,
+				   cases[i].code ? cases[i].code : "no code");
+}
+
+static void
 test_quota(void)
 {
 	RetryQuota	quota = {SMF_RETRY_QUOTA};
@@ -194,6 +220,7 @@ main(void)
 	test_throttled_delay();
 	test_retry_after();
 	test_code_valid();
+	test_key_problem();
 	test_quota();
 	return tap_end();
 }

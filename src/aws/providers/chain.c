@@ -28,7 +28,8 @@ fail_without_any(const ProviderContext *context)
 		found = smf_provider_files(context);
 	smf_provider_fail(context, psprintf("%s%s%s%s", mapping, found, context->no_instance ? " " : "",
 										context->no_instance ? context->no_instance : ""), role ?
-					  "Use CREATE USER MAPPING with aws_access_key_id and aws_secret_access_key, or set up the database server as for the AWS CLI." :
+					  psprintf("CREATE USER MAPPING %s OPTIONS (aws_access_key_id '...', aws_secret_access_key '...'); or set up the database server as for the AWS CLI.",
+							   context->config->mapping_clause) :
 					  "Set aws_access_key_id and aws_secret_access_key in the user mapping, or set up the database server as for the AWS CLI.");
 }
 

@@ -182,13 +182,17 @@ raise_refusal(ProviderContext *context, const char *asked, const AwsCredentials 
 {
 	RetryClass	retry_class = smf_error_class(answer->status, answer->code, answer->message);
 	bool		throttled = retry_class == SMF_RETRY_THROTTLED;
+	KeyProblem	problem = smf_error_key_problem(answer->code, answer->message);
 
 	if (throttled)
 		hint = "Other programs may share the account's quota of STS.";
 	else if (retry_class == SMF_RETRY_CLOCK_SKEW)
 		hint = "Set the database server's clock.";
+	else if (problem == SMF_KEY_ELSEWHERE)
+		hint = psprintf("The endpoint is one of another region or service. Check the region and the sts_endpoint_url of server \"%s\".",
+						context->config->server_name);
 	else if (with != NULL && smf_error_refuses_credentials(answer->code))
-		hint = smf_credentials_remedy(with);
+		hint = smf_credentials_remedy(with, problem, smf_provider_region(context));
 	else if (answer->code != NULL && strcmp(answer->code, "RegionDisabledException") == 0)
 		hint = "Enable the region, or STS in it, in the AWS account.";
 
@@ -200,6 +204,16 @@ raise_refusal(ProviderContext *context, const char *asked, const AwsCredentials 
 			 errmsg("no AWS credentials for server \"%s\"", context->config->server_name),
 			 errdetail("%s failed: %s: %s", asked, answer->code, answer->message ? answer->message : ""),
 			 errhint("%s", hint)));
+}
+
+/* What may help where STS does not let a role be assumed, palloc'ed or a constant. */
+static const char *
+denial_hint(const RoleRequest *request)
+{
+	if (request->web_identity_token != NULL)
+		return "The role's trust policy must allow sts:AssumeRoleWithWebIdentity to the issuer and the subject of the token.";
+	return psprintf("Allow sts:AssumeRole on this role in the IAM policy of whoever assumes it, and name that identity in the role's trust policy.%s",
+					request->external_id == NULL ? " If the trust policy asks for an external id, set the option external_id." : "");
 }
 
 /*
@@ -233,7 +247,7 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 	if (answer->status != 200)
 		raise_refusal(context, psprintf("%s to \"%s\"", request->web_identity_token ?
 										"AssumeRoleWithWebIdentity" : "AssumeRole", request->role_arn), with,
-					  "The role's trust policy must allow it, and with keys the permission sts:AssumeRole.", answer);
+					  denial_hint(request), answer);
 
 	/* Take what it says. */
 	access_key_id = element(answer, "AccessKeyId");
