@@ -205,6 +205,7 @@ beside credentials "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/cre
 beside credential_files "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credential_files.py"
 beside credential_rights "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/credential_rights.py"
 beside check_server "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/check_server.py"
+beside mistakes "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/mistakes.py"
 beside renewal "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/renewal.py"
 beside waiting "$top/test/with-service" -o "--bulk 5000" /usr/bin/python3 -B "$top/test/t/waiting.py"
 beside schedules "$top/test/with-service" /usr/bin/python3 -B "$top/test/t/schedules.py" --schedules 120 --jobs 3

@@ -2,7 +2,8 @@
  *
  * silent_resolver.c
  *		For LD_PRELOAD: names below "silent.invalid" never resolve, those below
- *		"slow.invalid" are unknown after a second, and those with a "nowhere" at once.
+ *		"slow.invalid" are unknown after a second, and those with a "nowhere", or of the
+ *		region "us-east-9", at once.
  *
  * Stands for a name server that gives no answer, for ever and until the resolver
  * gives up, and for one that knows that there is no such name.  Other names are
@@ -29,7 +30,7 @@ getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 		sleep(1);
 		return EAI_AGAIN;
 	}
-	if (node != NULL && strstr(node, "nowhere") != NULL)
+	if (node != NULL && (strstr(node, "nowhere") != NULL || strstr(node, "us-east-9") != NULL))
 		return EAI_NONAME;
 	*(void **) &next = dlsym(RTLD_NEXT, "getaddrinfo");
 	return next(node, service, hints, result);
