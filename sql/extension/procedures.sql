@@ -4,13 +4,13 @@
  *		call, and what the name of a table stands for.
  */
 
-CREATE FUNCTION @extschema@.sagemaker_fdw_columns(OUT column_name name, OUT column_type text, OUT attribute text)
+CREATE FUNCTION @extschema@.sagemaker_fdw_columns(OUT column_name name, OUT column_type text, OUT attribute text, OUT description text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE ROWS 56;
 
 COMMENT ON FUNCTION @extschema@.sagemaker_fdw_columns() IS
-	'columns that IMPORT FOREIGN SCHEMA gives training_jobs';
+	'columns that IMPORT FOREIGN SCHEMA gives training_jobs, and what they mean';
 
 CREATE FUNCTION @extschema@.sagemaker_fdw_account_id(server name, region text DEFAULT NULL)
 RETURNS text

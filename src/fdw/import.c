@@ -178,9 +178,10 @@ smf_import_foreign_schema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 }
 
 /*
- * sagemaker_fdw_columns(OUT column_name name, OUT column_type text, OUT attribute text)
- *		The columns that IMPORT gives training_jobs, in order; types so that they
- *		mean the same under any search_path.
+ * sagemaker_fdw_columns(OUT column_name name, OUT column_type text, OUT attribute text,
+ *						 OUT description text)
+ *		The columns that IMPORT gives training_jobs, in order, and what they mean; types so
+ *		that they mean the same under any search_path.
  */
 Datum
 sagemaker_fdw_columns(PG_FUNCTION_ARGS)
@@ -194,14 +195,15 @@ sagemaker_fdw_columns(PG_FUNCTION_ARGS)
 	{
 		const SmfAttribute *attribute = &smf_attributes[i];
 		StringInfoData type;
-		Datum		values[3];
-		bool		nulls[3] = {false, false, false};
+		Datum		values[4];
+		bool		nulls[4] = {false, false, false, false};
 
 		initStringInfo(&type);
 		append_type(&type, attribute, schema, &options);
 		values[0] = DirectFunctionCall1(namein, CStringGetDatum(attribute->column_name));
 		values[1] = CStringGetTextDatum(type.data);
 		values[2] = CStringGetTextDatum(attribute->api_name);
+		values[3] = CStringGetTextDatum(attribute->description);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

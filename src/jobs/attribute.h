@@ -2,7 +2,7 @@
  *
  * attribute.h
  *		The catalogue of training job attributes: what each is called in the
- *		API and in SQL, its type, and which call returns it.
+ *		API and in SQL, its type, which call returns it, and what it means.
  *
  * Free of Postgres headers, so that the catalogue can be checked against the
  * API's model by a program of its own.
@@ -100,6 +100,12 @@ typedef struct SmfAttribute
 	 * from the beginning.
 	 */
 	int64_t		search_since;
+
+	/*
+	 * What it means to somebody who pays for jobs or debugs them, in a sentence or
+	 * two of 200 characters at most: its unit, when it is NULL, what it is good for.
+	 */
+	const char *description;
 } SmfAttribute;
 
 /* A set of attributes: bit i is smf_attributes[i]. */

@@ -22,23 +22,22 @@ HEAD = """\
 The table that `IMPORT FOREIGN SCHEMA sagemaker` creates has a column for every attribute of DescribeTrainingJob, in the API's
 order, and six more. No column is NOT NULL: an attribute that a job lacks is NULL.
 
-The columns on the right say which calls return a value: ListTrainingJobs (List), ListTrainingJobsForHyperParameterTuningJob
-(Tuning), Search, DescribeTrainingJob (Describe) and ListTags. A query makes the cheapest calls that return everything it
-reads: see [Which calls a query makes](pushdown.md).
+Columns of type `timestamptz` are moments, which a client shows in the time zone of its session.
 
-| column | attribute of the API | type | List | Tuning | Search | Describe | ListTags |
-| --- | --- | --- | --- | --- | --- | --- | --- |
+| column | attribute of the API | type | meaning |
+| --- | --- | --- | --- |
 """
 
-# What a derived column is, where it is no attribute.
-DERIVED = {
-    "instance_type": "ResourceConfig.SelectedInstanceType, else ResourceConfig.InstanceType: what is billed",
-    "instance_count": "ResourceConfig.SelectedInstanceCount, else ResourceConfig.InstanceCount: what is billed",
-    "region": "the region that is queried; no call is needed",
-    "account_id": "the account in TrainingJobArn",
-    "raw_response": "the document as the service sent it",
-    "tags": "Tags, as one object: key to value",
-}
+CALLS = """
+## Which calls return them
+
+These are ListTrainingJobs (List), ListTrainingJobsForHyperParameterTuningJob (Tuning), Search, DescribeTrainingJob (Describe)
+and ListTags; for `region`, no call is needed. A query makes the cheapest calls that return everything it reads: see
+[Which calls a query makes](pushdown.md).
+
+| column | List | Tuning | Search | Describe | ListTags |
+| --- | --- | --- | --- | --- | --- |
+"""
 
 LABELS = """
 ## Labels
@@ -93,6 +92,13 @@ def mark(value):
     return "yes" if value else ""
 
 
+def attribute(entry):
+    """The attribute that a column is read from; nothing of a column that the API has no name for."""
+    if entry["selected"]:
+        return "%s, else %s" % (entry["selected"], entry["attribute"])
+    return "" if entry["attribute"] == entry["column"] else entry["attribute"]
+
+
 def main():
     dump = subprocess.run([sys.argv[1]], stdout=subprocess.PIPE, check=True).stdout
     catalogue = json.loads(dump)
@@ -101,13 +107,16 @@ def main():
 
     page = [HEAD]
     for entry in catalogue:
+        page.append("| `%s` | %s | `%s` | %s |\n" % (
+            entry["column"], attribute(entry), entry["type"], entry["description"]))
+
+    page.append(CALLS)
+    for entry in catalogue:
         of_document = entry["source"] in ("member", "arn", "document")
         calls = [entry["in_list"], entry["in_tuning_list"], entry["in_search"], of_document, entry["source"] == "tags"]
         if entry["source"] == "settings":
             calls = [False] * len(calls)
-        page.append("| `%s` | %s | `%s` | %s |\n" % (
-            entry["column"], DERIVED.get(entry["column"], entry["attribute"]), entry["type"],
-            " | ".join(mark(call) for call in calls)))
+        page.append("| `%s` | %s |\n" % (entry["column"], " | ".join(mark(call) for call in calls)))
 
     page.append(LABELS)
     for entry in catalogue:

@@ -520,6 +520,9 @@ def test_columns(tap, database, dump):
                                       ELSE format_type(atttypid, NULL) END
           FROM pg_attribute WHERE attrelid = 'aws.training_jobs'::regclass AND attnum > 0 ORDER BY attnum;
         """, "-A", "-t").split("\n"), "and it has the columns of the imported table, in order")
+    meanings = re.findall(r"^\| `(\w+)` \| [^|]* \| `[^`|]+` \| ([^|]*) \|$", page, re.M)
+    tap.equal(["%s|%s" % meaning for meaning in meanings], must(
+        database, "SELECT column_name, description FROM sagemaker_fdw_columns();", "-A", "-t").split("\n"), "and what each means")
     labels = dict(re.findall(r"^\| `(sagemaker_\w+)` \| (.*) \|$", page, re.M))
     tap.equal({name: re.findall("`(\\w+)`", text) for name, text in labels.items()}, {
         name: must(database, "SELECT unnest(enum_range(NULL::%s));" % name, "-A", "-t").split("\n")

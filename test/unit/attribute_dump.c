@@ -189,6 +189,7 @@ main(void)
 		print_string("selected", entry->selected);
 		print_string("replaced", entry->replaced);
 		printf(", \"search_since\": %lld", (long long) entry->search_since);
+		print_string("description", entry->description);
 		printf("}%s\n", i < smf_nattributes - 1 ? "," : "");
 	}
 	printf("]\n");

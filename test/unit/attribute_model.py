@@ -52,6 +52,10 @@ SEARCH_SINCE = {
     "ProfilerConfig": datetime.date(2023, 7, 27),
 }
 
+# A description stands in C, JSON, a comment of SQL and a table of Markdown, each time as it is.
+DESCRIPTION = re.compile(r'[A-Z0-9][^"\\|<>`\x00-\x1f\x7f-\U0010ffff]*[^ .]\.')
+DESCRIPTION_MAX = 200
+
 # attribute, column, kind, type, source, in_list, in_search, in_tuning_list, selected, replaced
 DERIVED = [
     ("ResourceConfig.InstanceType", "instance_type", "string", "text", "member", False, True, False,
@@ -126,6 +130,15 @@ def main():
     is_equal([entry["column"] for entry in api],
              [member["column"] for member in model["describe"]],
              "columns in the same order")
+
+    descriptions = {entry["column"]: entry.pop("description") or "" for entry in catalogue}
+    is_equal([column for column, text in descriptions.items() if not DESCRIPTION.fullmatch(text)], [],
+             "each column has a description, of plain text, which ends with a full stop")
+    is_equal([column for column, text in descriptions.items() if len(text) > DESCRIPTION_MAX], [],
+             f"none has more than {DESCRIPTION_MAX} characters")
+    is_equal([column for column, text in descriptions.items() if len(re.findall(r"[.] ", text)) > 1], [],
+             "nor more than two sentences")
+    is_equal(len(set(descriptions.values())), len(catalogue), "and no two have the same")
 
     for entry in api:
         name = entry["attribute"]
