@@ -26,6 +26,7 @@ OBJS = \
 	src/fdw/check_search.o \
 	src/fdw/clauses.o \
 	src/fdw/column.o \
+	src/fdw/comment.o \
 	src/fdw/concurrency.o \
 	src/fdw/cost.o \
 	src/fdw/demand.o \
@@ -119,7 +120,7 @@ OBJS = \
 	src/http/tls.o
 
 # one topic a file; each is run with an endpoint of its own
-REGRESS = objects option hostile import scan lookup limit plan row document error session encoding explain cost
+REGRESS = objects option hostile import comment scan lookup limit plan row document error session encoding explain cost
 REGRESS_OPTS = --encoding=UTF8 --no-locale --launcher=test/with-service
 
 PG_CONFIG ?= pg_config

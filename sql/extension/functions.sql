@@ -51,6 +51,16 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION @extschema@.sagemaker_fdw_disconnect(name) IS
 	'closes this session''s kept connections and forgets cached credentials, of one server or of all';
 
+-- In C, which writes the comments by the numbers of table and columns: no name is looked up, and no
+-- code of the table's owner runs.
+CREATE FUNCTION @extschema@.sagemaker_fdw_comment_columns(relation regclass, replace boolean DEFAULT false)
+RETURNS integer
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION @extschema@.sagemaker_fdw_comment_columns(regclass, boolean) IS
+	'comments on the columns of a table of training jobs, what each means; how many comments were written';
+
 -- The body is a string, and not parsed before it is called: an update script may add a label and,
 -- in the same transaction, its line here.  Names and operators are qualified instead of a path being
 -- set, and it is not STRICT, so that it can be inlined: a NULL finds no WHEN and so gives NULL.

@@ -6,7 +6,7 @@
  * Data only: IMPORT FOREIGN SCHEMA, the planner and the decoding of documents
  * all read this table, so that an attribute is spelled in one place.  A test
  * compares it with the API's model.  What an attribute means is said here alone:
- * doc/columns.md is made of that.
+ * comments on columns (comment.c) and doc/columns.md are made of that.
  *
  * It does not know the members below an attribute (a path below one is followed
  * in the document as it is), nor the attributes that the API will have one day:

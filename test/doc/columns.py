@@ -22,7 +22,8 @@ HEAD = """\
 The table that `IMPORT FOREIGN SCHEMA sagemaker` creates has a column for every attribute of DescribeTrainingJob, in the API's
 order, and six more. No column is NOT NULL: an attribute that a job lacks is NULL.
 
-Columns of type `timestamptz` are moments, which a client shows in the time zone of its session.
+[A call](operations.md#what-the-columns-mean) writes the meanings to a table as comments, for `\\d+` and data catalogs. Columns of
+type `timestamptz` are moments, which a client shows in the time zone of its session.
 
 | column | attribute of the API | type | meaning |
 | --- | --- | --- | --- |

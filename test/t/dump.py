@@ -16,6 +16,8 @@ OBJECTS = ("SELECT pg_describe_object(classid, objid, 0), "
            "FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' "
            "AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'sagemaker_fdw') ORDER BY 1")
 
+COMMENTS = ("SELECT attrelid::regclass::text AS relation, attname, col_description(attrelid, attnum) AS comment FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped "
+            "AND attrelid IN ('reports.jobs'::regclass, 'aws.jobs'::regclass, 'history.training_jobs'::regclass) ORDER BY 1, 2")
 
 # What else an object is: labels, columns, definitions, comments, rights.
 DETAILS = """
@@ -56,6 +58,9 @@ def test_dump(session, tap, cluster):
     session.run("CREATE MATERIALIZED VIEW reports.names AS SELECT training_job_name FROM aws.jobs")
     session.run("CALL sagemaker_fdw_refresh('reports.gone', 'history.training_jobs', since => now()); DROP TABLE reports.gone")
     tap.equal(session.run("SELECT count(*) FROM sagemaker_fdw_refresh_state"), ["3"], "a table that is gone has left its state")
+    session.run("SELECT sagemaker_fdw_comment_columns(name) FROM unnest('{reports.jobs,aws.jobs,history.training_jobs}'::regclass[]) AS name")
+    tap.equal(session.run("SELECT DISTINCT relation, comment IS NOT NULL FROM (%s) AS c" % COMMENTS),
+              ["aws.jobs|t", "history.training_jobs|t", "reports.jobs|t"], "all columns have comments")
     session.run("CREATE ROLE dumper LOGIN; GRANT pg_read_all_data TO dumper")
     dump = command("pg_dump", "-U", "dumper", "postgres")
     tap.equal((len(re.findall(r"^reports[.]jobs\thistory\t", dump, re.M)), HISTORY[1] in dump), (2, False),
@@ -76,6 +81,7 @@ def test_dump(session, tap, cluster):
                  "WHERE target::text ~ '^reports' ORDER BY 3"),
                 ("the kept table", "SELECT md5(string_agg(j::text, '' ORDER BY training_job_arn, creation_time)) FROM reports.jobs AS j"),
                 ("the partitioned table", "SELECT relid, isleaf FROM pg_partition_tree('aws.jobs') ORDER BY relid::text"),
+                ("the comments on columns", COMMENTS),
                 ("the view", "SELECT count(*) FROM reports.failed"),
                 ("the materialized view", "SELECT count(*) FROM reports.names"),
                 ("the extension's objects", OBJECTS), ("... in all details", DETAILS)]:

@@ -202,7 +202,7 @@ def test_planted(session, tap):
     for what in ("sagemaker_fdw_stats", "sagemaker_fdw_progress", "sagemaker_fdw_refresh_status", "sagemaker_instance_groups(NULL::jsonb)",
                  "sagemaker_billable_instance_seconds(1, NULL::jsonb)", "sagemaker_retained_instance_seconds(NULL::jsonb, NULL::jsonb)",
                  "sagemaker_spot_savings_percent(500, 100)", "sagemaker_fdw_check_server('history'::name)",
-                 "sagemaker_fdw_check_search('history'::name, 1)",
+                 "sagemaker_fdw_check_search('history'::name, 1)", "sagemaker_fdw_comment_columns('reports.jobs'::pg_catalog.regclass, true)",
                  "sagemaker_fdw_refresh_forget('reports.jobs'::pg_catalog.regclass, 'nobody'::name, NULL::text)"):
         tap.equal(other.ask("SELECT * FROM planted.%s" % what)[1], "00000", "%s runs none" % what)
     tap.equal(other.run("SELECT planted.sagemaker_primary_status(s::planted.sagemaker_secondary_status) "
@@ -447,6 +447,62 @@ def test_owner(session, tap):
     tap.equal((state, lines[0]), ("42501", 'ERROR:  target squat.later belongs to role "mallory"'), "a table that is given away is written no more")
     tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... and its lock is let go of")
     runs.close()
+
+
+# Code of a table's owner in every place that a table has for it.
+TRAPS = """
+CREATE FUNCTION traps.trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.ran VALUES (current_user); RETURN NULL; END $$;
+CREATE FUNCTION traps.trap(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE 'ran as %', current_user; END $$;
+CREATE FUNCTION traps.trap(text, text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE 'ran as %', current_user; END $$;
+CREATE OPERATOR traps.= (LEFTARG = text, RIGHTARG = text, FUNCTION = traps.trap);
+CREATE DOMAIN traps.checked AS text DEFAULT traps.trap('') CHECK (traps.trap(VALUE) IS NOT NULL);
+CREATE TABLE traps.traps (training_job_arn text DEFAULT traps.trap(''), region traps.checked, "format(%s)" text,
+	tags text GENERATED ALWAYS AS (traps.trap(training_job_arn)) STORED, CHECK (traps.trap(region) IS NOT NULL))
+	PARTITION BY LIST (traps.trap(training_job_arn));
+CREATE INDEX ON traps.traps (traps.trap(region));
+CREATE TRIGGER trap AFTER INSERT OR UPDATE OR DELETE ON traps.traps FOR EACH ROW EXECUTE FUNCTION traps.trap();
+ALTER TABLE traps.traps ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY trap ON traps.traps USING (traps.trap(region) IS NOT NULL);
+CREATE VIEW traps.trap_view AS SELECT traps.trap('') AS training_job_arn, t.region FROM traps.traps AS t;
+CREATE FOREIGN TABLE traps.trap_foreign (region traps.checked, tags text GENERATED ALWAYS AS (traps.trap(region)) STORED,
+	other text OPTIONS (attribute 'HyperParameters.%s''; DROP TABLE public.ran; --')) SERVER ireland
+"""
+
+
+def test_comments(session, tap):
+    """Comments on the columns of a table are its owner's to write, and a superuser's who runs no code by that."""
+    call = "SELECT public.sagemaker_fdw_comment_columns('%s', replace => true)"
+    session.run("CREATE ROLE trapper; CREATE SCHEMA traps; GRANT ALL ON SCHEMA traps TO trapper; GRANT USAGE ON SCHEMA reports, aws, ireland TO trapper; "
+                "GRANT ALL ON reports.jobs TO trapper; GRANT USAGE ON FOREIGN SERVER ireland TO trapper; TRUNCATE public.ran; SET ROLE trapper")
+    session.run(TRAPS)
+    for table in "reports.jobs", "aws.jobs", "ireland.training_jobs", "pg_catalog.pg_class", "public.sagemaker_fdw_refresh_state":
+        before = session.run("SELECT count(*) FROM pg_description WHERE objoid = '%s'::regclass" % table)
+        tap.equal(ask(session, call % table), (
+            'ERROR:  table %s belongs to role "postgres" DETAIL:  Only its owner may comment on its columns. HINT:  Let "postgres" call this.'
+            % table, "42501"), "comments on the columns of %s are its owner's" % table)
+        tap.equal(session.run("SELECT count(*) FROM pg_description WHERE objoid = '%s'::regclass" % table), before, "... and none is written")
+    # a schema's owner finds the table that a superuser names
+    session.run("SET search_path = traps, pg_catalog; RESET ROLE")
+    for table, columns in (("traps", 3), ("trap_view", 2), ("trap_foreign", 2)):
+        tap.equal(session.ask(call % table), ([str(columns)], "00000"), "a superuser writes those of another role's %s" % table)
+    session.run("RESET search_path")
+    tap.equal(session.run("SELECT count(*) FROM public.ran"), ["0"], "... and runs no code of that role")
+    tap.equal(session.run("SELECT attname FROM pg_attribute WHERE attrelid = 'traps.trap_foreign'::regclass AND col_description(attrelid, attnum) "
+                          "~ $$^%s'; DROP TABLE public.ran; -- of HyperParameters[.] [A-Z]$$"), ["other"], "... whatever a path holds")
+
+    # who is not the owner waits for no lock, and who was the owner has no right left after the wait
+    holder = Session()
+    holder.run("BEGIN; LOCK TABLE reports.jobs IN ACCESS EXCLUSIVE MODE")
+    session.run("SET ROLE trapper; SET lock_timeout = '20s'")
+    tap.equal(session.ask(call % "reports.jobs")[1], "42501", "another role's call takes no lock")
+    holder.run("ROLLBACK; BEGIN; ALTER TABLE traps.traps OWNER TO team")
+    session.send(call % "traps.traps")
+    wait_for(lambda: holder.run("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'traps.traps'::regclass") == ["1"], "the call waits")
+    holder.run("COMMIT")
+    lines, state = session.receive()
+    tap.equal((state, lines[0]), ("42501", 'ERROR:  table traps.traps belongs to role "team"'), "a table that is given away meanwhile is its new owner's")
+    holder.close()
+    session.run("RESET ROLE; RESET lock_timeout; DROP SCHEMA traps CASCADE; DROP OWNED BY trapper; DROP ROLE trapper")
 
 
 # ----- what is told -----
@@ -706,7 +762,7 @@ def main():
         session.run("ALTER SERVER ireland OPTIONS (SET region 'eu-west-1'); CREATE SCHEMA aws; CREATE SCHEMA reports")
         session.run("CALL sagemaker_fdw_create_partitioned_table('aws.jobs', servers => '{history}', regions => '{us-east-1,eu-west-1}')")
         session.run(REFRESH % ("reports.jobs", "aws.jobs", ""))
-        for test in (test_state, test_locks, test_owner, test_planters, test_errors, test_status, test_summary, test_statistics, test_progress, test_regions, test_moved, test_labels):
+        for test in (test_state, test_locks, test_owner, test_comments, test_planters, test_errors, test_status, test_summary, test_statistics, test_progress, test_regions, test_moved, test_labels):
             test(session, tap)
         session.close()
     finally:
