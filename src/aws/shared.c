@@ -28,7 +28,7 @@ typedef struct SharedHead
 	LWLock		lock;
 } SharedHead;
 
-#define HEAD_SIZE MAXALIGN(sizeof(SharedHead))
+#define HEAD_SIZE SMF_SHARED_ALIGN(sizeof(SharedHead))
 
 static SharedPart *parts = NULL;	/* all that were asked for */
 static shmem_request_hook_type next_request_hook = NULL;
@@ -135,7 +135,8 @@ smf_shared_attach(SharedPart *part)
 		use_segment(part, segment);
 		return;
 	}
-	body = MemoryContextAllocZero(TopMemoryContext, part->size(part, false));
+	body = MemoryContextAllocZero(TopMemoryContext, SMF_SHARED_ALIGN(1) + part->size(part, false));
+	body = (void *) SMF_SHARED_ALIGN(body);
 	part->init(part, body, false);
 	part->body = body;
 }

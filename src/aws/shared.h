@@ -11,6 +11,12 @@
 #include "storage/lwlock.h"
 
 /*
+ * The size of a part of shared memory, or a place in it, so that 64-bit atomics can stand
+ * behind it: they want 8 bytes, where MAXALIGN may be content with 4 (i386).
+ */
+#define SMF_SHARED_ALIGN(len) TYPEALIGN(8, (len))
+
+/*
  * A piece of shared memory with a lock of its own.  Where none can be shared it is the
  * session's, and the lock is none.  The struct is static; the memory is never freed.
  */

@@ -47,7 +47,7 @@ typedef struct TableEntry
 } TableEntry;
 
 /* The payload stands behind its entry. */
-#define ENTRY_SIZE MAXALIGN(sizeof(TableEntry))
+#define ENTRY_SIZE SMF_SHARED_ALIGN(sizeof(TableEntry))
 
 /* A chain, and a holder: they have nothing to do with each other but their number. */
 typedef struct TableSlot
@@ -70,13 +70,13 @@ typedef struct TableBody
 static size_t
 slots_size(int capacity)
 {
-	return MAXALIGN(offsetof(TableBody, slots) + (capacity + 1) * sizeof(TableSlot));
+	return SMF_SHARED_ALIGN(offsetof(TableBody, slots) + (capacity + 1) * sizeof(TableSlot));
 }
 
 static size_t
 entry_size(const SharedTable *table)
 {
-	return ENTRY_SIZE + MAXALIGN(table->payload_size);
+	return ENTRY_SIZE + SMF_SHARED_ALIGN(table->payload_size);
 }
 
 static TableEntry *

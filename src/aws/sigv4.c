@@ -225,7 +225,8 @@ smf_sigv4_date(int64_t time_s, char date[SMF_SIGV4_DATE_SIZE])
 
 	if (last[0] == '\0' || last_s != time_s)
 	{
-		if (gmtime_r(&time, &tm) == NULL ||
+		/* where time_t has 32 bits it ends in 2038 */
+		if (time != time_s || gmtime_r(&time, &tm) == NULL ||
 			strftime(last, SMF_SIGV4_DATE_SIZE, "%Y%m%dT%H%M%SZ", &tm) != SMF_SIGV4_DATE_SIZE - 1)
 			last[0] = '\0';
 		last_s = time_s;

@@ -39,10 +39,10 @@ tap_is(const char *actual, const char *expected, const char *title)
 }
 
 static inline void
-tap_is_int(long actual, long expected, const char *title)
+tap_is_int(long long actual, long long expected, const char *title)
 {
 	if (!tap_ok(actual == expected, title))
-		printf("# got      %ld\n# expected %ld\n", actual, expected);
+		printf("# got      %lld\n# expected %lld\n", actual, expected);
 }
 
 static inline int
