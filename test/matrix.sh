@@ -3,8 +3,9 @@
 #
 #	bash test/matrix.sh [SUITE ...]
 #
-# SUITE is a release of Debian: bookworm (Postgres 15), trixie (17), sid (18), and
-# experimental (sid with Postgres 19) without any.  Each is made with debootstrap in a directory of its own, with git and bash and
+# SUITE is a release of Debian: bookworm (Postgres 15), trixie (17), sid (18), experimental
+# (sid with Postgres 19), and bookworm-i386, with 32 bits, without any; the last one on x86-64
+# only.  Each is made with debootstrap in a directory of its own, with git and bash and
 # nothing else, gets a clone of the last commit, and is removed in the end.  check.sh
 # builds with gcc and with clang, and takes warnings for errors, those of OpenSSL's
 # deprecated functions among them.  As root.
@@ -13,7 +14,10 @@
 . "$top/test/roots.sh"
 
 begin_roots
-[ $# -gt 0 ] || set -- bookworm trixie sid experimental
+if [ $# = 0 ]; then
+	set -- bookworm trixie sid experimental
+	[ "$(uname -m)" != x86_64 ] || set -- "$@" bookworm-i386
+fi
 
 table=$work/table
 failed=0

@@ -4,7 +4,7 @@
 #	bash test/package.sh [--keep DIRECTORY] [SUITE ...]
 #
 # SUITE is a release of Debian, bookworm without any; experimental is sid with that one's
-# Postgres.  In a bare system the packages are built from a clean clone of the last commit
+# Postgres, bookworm-i386 has 32 bits.  In a bare system the packages are built from a clean clone of the last commit
 # for the versions of Postgres that the release has: by a user without rights, with no
 # network but the loopback, with the regression tests, and so that nothing is left behind
 # and lintian finds no error.  In another one, which has neither compilers nor headers,

@@ -17,16 +17,25 @@ begin_roots() {
 }
 
 # Make one, with the last commit's clone in /root/sagemaker_fdw; sets root to it.  SUITE is
-# a release of Debian; experimental, which is none for itself, is sid with its Postgres.
+# a release of Debian; experimental, which is none for itself, is sid with its Postgres.  With
+# -i386 behind it, it is that release for 32 bits, which an x86-64 kernel runs as well.
 #	make_root NAME SUITE
 make_root() {
-	local suite=${2/#experimental/sid}
+	local suite=${2/#experimental/sid} architecture=()
 	root=$roots/$1
 	root_postgres=
+	as_machine=()
+	if [[ $suite == *-i386 ]]; then
+		suite=${suite%-i386}
+		architecture=(--arch=i386)
+		# what uname says in there
+		as_machine=(setarch i386)
+	fi
 	mkdir -p "$root"
 	# a namespace of mounts can be made only below a mount point
 	quietly mount --bind "$root" "$root"
-	quietly debootstrap --variant=minbase --include=git,ca-certificates "$suite" "$root"
+	quietly debootstrap ${architecture[@]+"${architecture[@]}"} --variant=minbase --include=git,ca-certificates \
+		"$suite" "$root"
 	# a mirror may lag behind
 	echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/lagging-mirror"
 	# it does not outlive a crash
@@ -51,7 +60,7 @@ take_experimental_postgres() {
 
 # Run a command in $root, in the clone, with nothing of this system's environment.
 inside() {
-	chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+	${as_machine[@]+"${as_machine[@]}"} chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
 		SAGEMAKER_FDW_TEST_PG_VERSION="$root_postgres" bash -c "cd /root/sagemaker_fdw && $1"
 }
 
