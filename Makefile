@@ -126,12 +126,24 @@ REGRESS_OPTS = --encoding=UTF8 --no-locale --launcher=test/with-service
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
 
-ifeq ($(filter clean distclean dist portable,$(MAKECMDGOALS)),)
+# What it does not build on it says first, but where nothing is built.  test/tree/refusal.py tries each.
+building := $(if $(filter clean distclean dist portable,$(MAKECMDGOALS)),,yes)
+# the version of a library, or that there is none
+found = found: $(or $(shell $(PKG_CONFIG) --modversion $(1) 2>/dev/null),none)
+packages = packages: doc/install.md
+
+ifdef building
 ifneq ($(shell uname -s),Linux)
-$(error only Linux is supported: what waits for the network is epoll and timerfd)
+$(error only Linux is supported, not $(shell uname -s): what waits for the network is epoll and timerfd)
 endif
-ifneq ($(shell $(PKG_CONFIG) --exists 'libcurl >= 7.75' openssl && echo found),found)
-$(error libcurl 7.75 or later and OpenSSL are needed with their headers (Debian: pkg-config libcurl4-openssl-dev libssl-dev))
+ifeq ($(shell $(PKG_CONFIG) --version 2>/dev/null),)
+$(error pkg-config is needed; PKG_CONFIG=... names it; $(packages))
+endif
+ifneq ($(shell $(PKG_CONFIG) --exists 'libcurl >= 7.75' && echo yes),yes)
+$(error libcurl 7.75 or later is needed, with its headers; $(call found,libcurl); $(packages))
+endif
+ifneq ($(shell $(PKG_CONFIG) --exists 'openssl >= 1.1.1' && echo yes),yes)
+$(error OpenSSL 1.1.1 or later is needed, with its headers; $(call found,openssl); $(packages))
 endif
 endif
 
@@ -146,11 +158,19 @@ SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl openssl)
 
 EXTRA_CLEAN = $(EXTENSION)-$(EXTVERSION).zip
 
-PGXS := $(shell $(PG_CONFIG) --pgxs)
-ifeq ($(PGXS)$(filter clean distclean dist portable,$(MAKECMDGOALS)),)
-$(error pg_config of PostgreSQL 15 or later is needed, with the server's headers (Debian: postgresql-server-dev-all); PG_CONFIG=... names it)
+# pg_config may be there without what servers' modules are built with
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+ifeq ($(PGXS),)
+ifdef building
+$(error pg_config of PostgreSQL 15 or later is needed, with the server's headers; PG_CONFIG=... names it; $(packages))
+endif
 endif
 include $(PGXS)
+ifdef building
+ifneq ($(filter 9.% 10 11 12 13 14,$(MAJORVERSION)),)
+$(error PostgreSQL 15 or later is needed, not $(VERSION); PG_CONFIG=... names another; $(packages))
+endif
+endif
 
 $(OBJS) $(OBJS:.o=.bc): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/*/*.h $(srcdir)/src/*/*/*.h)
 

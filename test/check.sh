@@ -248,6 +248,7 @@ tap layers /usr/bin/python3 -B "$top/test/tree/layers.py" "$top"
 tap places /usr/bin/python3 -B "$top/test/tree/places.py" "$top"
 tap release /usr/bin/python3 -B "$top/test/tree/release.py" "$top"
 tap format /usr/bin/python3 -B "$top/test/tree/format.py" "$top"
+tap refusal /usr/bin/python3 -B "$top/test/tree/refusal.py" "$top"
 tap service /usr/bin/python3 -B "$top/test/service/selftest.py"
 regression
 tap document_differential "$top/test/with-service" -o "--generated 1000" \
