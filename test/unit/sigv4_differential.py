@@ -20,6 +20,18 @@ REGIONS = ["us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1", "us-iso-east
 OPERATIONS = ["DescribeTrainingJob", "ListTrainingJobs", "Search", "ListTags"]
 
 
+def latest():
+    """Requests are made before: in 2100, or where time_t ends earlier, as one of 32 bits does."""
+    try:
+        time.gmtime(4102444800)
+    except OverflowError:
+        return 2 ** 31
+    return 4102444800
+
+
+LATEST = latest()
+
+
 def word(rng, longest, extra=""):
     return "".join(rng.choice(LETTERS + extra) for _ in range(rng.randrange(1, longest)))
 
@@ -52,7 +64,7 @@ def make(rng):
     query = rng.choice(["", "", "Action=AssumeRole&Version=2011-06-15", "a=1&b=&c=x%20y"])
     method = rng.choice(["POST", "POST", "GET", "PUT"])
     region, service = rng.choice(REGIONS), rng.choice(["sagemaker", "sts", "iam"])
-    now = rng.randrange(0, 4102444800)
+    now = rng.randrange(0, LATEST)
     date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     key_id, secret = word(rng, 30), word(rng, 60, "/+=")
     token = word(rng, 900, "/+=") if rng.random() < 0.5 else None
