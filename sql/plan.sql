@@ -157,6 +157,7 @@ SELECT count(*) FROM aws.training_jobs
 -- ANALYZE: the list, and a sample; a partition and its parent share it in a transaction
 CREATE TABLE aws.parts (LIKE aws.training_jobs) PARTITION BY LIST (region);
 ALTER TABLE aws.parts ATTACH PARTITION aws.training_jobs FOR VALUES IN ('us-east-1');
+SET sagemaker_fdw.analyze_jobs = 10000001;
 SET sagemaker_fdw.analyze_jobs = 20;
 BEGIN;
 ANALYZE aws.parts;

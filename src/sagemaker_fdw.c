@@ -58,7 +58,7 @@ _PG_init(void)
 							"Sets the number of jobs that ANALYZE samples.",
 							NULL,
 							&smf_analyze_jobs,
-							300, 1, INT_MAX,
+							300, 1, SMF_ANALYZE_JOBS_MAX,
 							PGC_USERSET, 0,
 							NULL, NULL, NULL);
 	DefineCustomBoolVariable("sagemaker_fdw.check_each_scan",

@@ -53,6 +53,9 @@
 
 int			smf_analyze_jobs = 300;
 
+StaticAssertDecl(SMF_ANALYZE_JOBS_MAX <= MaxAllocSize / sizeof(WantedJob),
+				 "there is room for the largest sample");
+
 /* What sampling one table takes. */
 typedef struct Sampling
 {

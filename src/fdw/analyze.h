@@ -10,6 +10,9 @@
 
 #include "foreign/fdwapi.h"
 
+/* Most jobs of a sample: room for all of them is one allocation. */
+#define SMF_ANALYZE_JOBS_MAX 10000000
+
 /* Setting sagemaker_fdw.analyze_jobs. */
 extern int	smf_analyze_jobs;
 
