@@ -32,7 +32,7 @@
 #include "utils/timestamp.h"
 
 /* Most items of a page. */
-#define PAGE_SIZE 100
+#define ITEMS_MAX 100
 
 /* So often a walk begins anew because its token has expired. */
 #define RESTARTS_MAX 3
@@ -522,7 +522,7 @@ smf_price_walk_move(PriceWalk *walk)
 	{
 		if (walk->call == NULL)
 			walk->call = smf_start_price_page(walk->client, walk->region, walk->token,
-											  PAGE_SIZE, &walk->attempts);
+											  ITEMS_MAX, &walk->attempts);
 		if (!smf_call_done(walk->call))
 			return false;
 		if (!smf_call_failed(walk->call))
