@@ -92,6 +92,7 @@ PAGES = {
     # a reader sees what it is before he makes it
     "README.md": (FRONT_PAGE + COSTS, "",
                   {"Install": "DROP EXTENSION sagemaker_fdw CASCADE; DROP SCHEMA aws, reports, sagemaker_fdw CASCADE;"}),
+    "doc/install.md": (FRONT_PAGE, "", {}),
     "doc/recipes.md": (FRONT_PAGE + COSTS, "", {}),
     "doc/prices.md": (FRONT_PAGE + COSTS, "", {}),
     "doc/columns.md": (FRONT_PAGE, "", {}),
