@@ -4,9 +4,9 @@
  *		The one descriptor that is readable when anything of the session can move.
  *
  * An epoll descriptor holds every socket that libcurl watches, the descriptors that
- * others read from (HttpWatch), and a timerfd for the earliest deadline of anybody.  The
- * session sleeps on it, on the latch and on the postmaster's death; asynchronous scans
- * sleep in the executor, on copies of it.  Once made, all of this stays.
+ * others read from (HttpWatch), and a timerfd for the earliest deadline.  The session
+ * sleeps on it, on the latch and on the postmaster's death; asynchronous scans sleep in
+ * the executor, on copies of it.  Once created, all of this lasts until the session ends.
  *
  * Not accounted for: only Linux is supported (epoll, timerfd).
  *
@@ -26,7 +26,7 @@
 
 /*
  * smf_http_now
- *		Microseconds of a clock that never goes back, which is the timer's too.
+ *		Microseconds of a clock that never goes back; the timer uses the same clock.
  */
 int64
 smf_http_now(void)
@@ -37,7 +37,7 @@ smf_http_now(void)
 	return (int64) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-/* A descriptor of the session's own, counted; raises an error without one. */
+/* Count a descriptor as one of the session's own; raises an error if there is none. */
 static int
 own_descriptor(int fd, const char *what)
 {
@@ -54,7 +54,7 @@ own_descriptor(int fd, const char *what)
 	return fd;
 }
 
-/* Make the timer, as one of those that the epoll descriptor holds. */
+/* Create the timer and add it to the epoll descriptor. */
 static void
 open_timer(void)
 {
@@ -76,7 +76,7 @@ open_timer(void)
 	smf_http.timer_fd = fd;
 }
 
-/* Make what the session sleeps on. */
+/* Create the wait set that the session sleeps on. */
 static void
 open_wait_set(void)
 {
@@ -101,10 +101,11 @@ open_wait_set(void)
 
 /*
  * smf_epoll_open
- *		Make what is not there yet of the session's descriptors and its wait set.
+ *		Create whichever of the session's descriptors and its wait set do not exist
+ *		yet.
  *
- * Raises 53000 without a descriptor.  What was made before that is kept: the next call
- * goes on from there.
+ * Raises 53000 when there is no descriptor.  What was created before that is kept: the
+ * next call continues from there.
  */
 void
 smf_epoll_open(void)
@@ -121,7 +122,7 @@ smf_epoll_open(void)
 
 /*
  * smf_epoll_watch_of
- *		Who reads from the descriptor, if it is none of libcurl's; NULL: nobody.
+ *		The watch of a descriptor that is not libcurl's; NULL if there is none.
  */
 HttpWatch *
 smf_epoll_watch_of(int fd)
@@ -140,11 +141,11 @@ smf_epoll_watch_of(int fd)
 
 /*
  * smf_epoll_add
- *		Watch a socket of libcurl's for these events; false when that fails.
+ *		Watch one of libcurl's sockets for these events; false when that fails.
  *
- * "known" is whether libcurl believes that it is watched already.  That may be wrong: it
- * may have closed the socket of that number silently, and opened another.  Raises no
- * error.
+ * "known" says whether libcurl believes that the socket is already watched.  That may be
+ * wrong: libcurl may have silently closed a socket and opened another with the same
+ * number.  Raises no error.
  */
 bool
 smf_epoll_add(int fd, uint32 events, bool known)
@@ -155,7 +156,7 @@ smf_epoll_add(int fd, uint32 events, bool known)
 	if (epoll_ctl(smf_http.epoll_fd, op, fd, &event) == 0)
 		return true;
 
-	/* The kernel knows better: try what its answer says. */
+	/* The kernel knows better: do what its answer suggests. */
 	if (op == EPOLL_CTL_MOD && errno == ENOENT)
 		op = EPOLL_CTL_ADD;
 	else if (op == EPOLL_CTL_ADD && errno == EEXIST)
@@ -167,14 +168,14 @@ smf_epoll_add(int fd, uint32 events, bool known)
 
 /*
  * smf_epoll_remove
- *		Watch a socket of libcurl's no more.  Raises no error.
+ *		Stop watching one of libcurl's sockets.  Raises no error.
  */
 void
 smf_epoll_remove(int fd)
 {
 	/*
-	 * The descriptor may be closed already, and is then out of the set; or its number
-	 * may have gone to somebody who watches it.
+	 * The descriptor may already be closed, and is then no longer in the set; or its
+	 * number may now belong to a descriptor that somebody watches.
 	 */
 	if (smf_epoll_watch_of(fd) == NULL)
 		(void) epoll_ctl(smf_http.epoll_fd, EPOLL_CTL_DEL, fd, NULL);

@@ -9,12 +9,13 @@
  * request therefore moves all requests of the session on.  Asynchronous scans sleep in
  * the executor instead, on copies of that descriptor.
  *
- * Whatever somebody may wait for is an event: a request has ended, a timer has fired, a
- * watch is ready, or smf_http_add_event was called.  They are counted, and nobody sleeps who
- * has not seen the last one, nor where nothing can bring another.
+ * Anything a caller may wait for is an event: a request has ended, a timer has fired, a
+ * watch is ready, or smf_http_add_event was called.  Events are counted.  A caller that
+ * has not seen the last one does not sleep, and nobody sleeps when nothing can cause
+ * another.
  *
- * No error is raised below a libcurl callback: callbacks record, and what they record
- * becomes the request's result.
+ * No error is raised inside a libcurl callback: callbacks record what went wrong, and
+ * that becomes the request's result.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,13 +29,13 @@
 #include "http/internal.h"
 #include "miscadmin.h"
 
-/* Socket events taken from the kernel before timers are looked at. */
+/* Most socket events to take from the kernel before timers are checked. */
 #define EVENTS_BATCH 32
 
 static dlist_head timers = DLIST_STATIC_INIT(timers);	/* HttpTimer */
 static int64 armed_us = 0;		/* when the timer descriptor fires; 0: not armed */
-static bool event_unseen = false;	/* somebody is about to sleep who has not seen the last
-									 * event: wake up at once */
+static bool event_unseen = false;	/* a caller that has not seen the last event is about to
+									 * sleep: wake up at once */
 
 /* ----- timers ----- */
 
@@ -42,8 +43,8 @@ static bool event_unseen = false;	/* somebody is about to sleep who has not seen
  * smf_http_timer_set
  *		Let the timer fire once, at or after "at_us" (of smf_http_now).
  *
- * It fires inside smf_http_wait.  The timer's owner cancels it before the
- * memory it lives in goes away.
+ * It fires inside smf_http_wait.  Its owner cancels it before freeing the memory it lives
+ * in.
  */
 void
 smf_http_timer_set(HttpTimer *timer, int64 at_us)
@@ -55,7 +56,7 @@ smf_http_timer_set(HttpTimer *timer, int64 at_us)
 	timer->armed = true;
 }
 
-/* Disarm a timer; one that is not armed is left alone. */
+/* Disarm a timer; does nothing if it is not armed. */
 void
 smf_http_timer_cancel(HttpTimer *timer)
 {
@@ -80,13 +81,13 @@ due_timer(int64 now)
 	return NULL;
 }
 
-/* ----- descriptors of others ----- */
+/* ----- descriptors that are not libcurl's ----- */
 
 /*
  * smf_http_watch
  *		Call watch->ready whenever the descriptor can be read, until smf_http_unwatch,
- *		which comes before the descriptor is closed.  Raises 53000 when it cannot be
- *		watched.
+ *		which must come before the descriptor is closed.  Raises 53000 when it cannot
+ *		be watched.
  */
 void
 smf_http_watch(HttpWatch *watch, int fd)
@@ -103,7 +104,7 @@ smf_http_watch(HttpWatch *watch, int fd)
 	dlist_push_tail(&smf_http.watches, &watch->node);
 }
 
-/* Watch the descriptor no more; an idle watch is left alone.  Raises no error. */
+/* Stop watching the descriptor; does nothing to an idle watch.  Raises no error. */
 void
 smf_http_unwatch(HttpWatch *watch)
 {
@@ -116,14 +117,14 @@ smf_http_unwatch(HttpWatch *watch)
 
 /* ----- the loop ----- */
 
-/* End the requests that libcurl is done with. */
+/* End the requests that libcurl has finished. */
 static void
 end_done_requests(void)
 {
 	CURLMsg    *message;
 	int			left;
 
-	/* a request that ends may close the multi handle */
+	/* ending a request may close the multi handle */
 	while (smf_http.multi != NULL && (message = curl_multi_info_read(smf_http.multi, &left)) != NULL)
 	{
 		CURLcode	code = message->data.result;
@@ -139,7 +140,7 @@ end_done_requests(void)
 	}
 }
 
-/* Call whoever reads from the descriptor; false if nobody does. */
+/* Call the owner of a watch on this descriptor; false if there is none. */
 static bool
 take_watched(int fd)
 {
@@ -159,11 +160,11 @@ take_event(void)
 	struct epoll_event event;
 	int			mask = 0;
 
-	/* One at a time: if it is ready again, it stands behind all others. */
+	/* One at a time: a descriptor that is ready again goes behind all the others. */
 	if (epoll_wait(smf_http.epoll_fd, &event, 1, 0) != 1)
 		return false;
 
-	/* The timer: pump() looks at the deadlines anyway. */
+	/* The timer: pump() checks the deadlines anyway. */
 	if (event.data.fd == smf_http.timer_fd)
 	{
 		uint64		expirations;
@@ -177,7 +178,7 @@ take_event(void)
 	if (take_watched(event.data.fd))
 		return true;
 
-	/* A socket of libcurl's. */
+	/* One of libcurl's sockets. */
 	if (event.events & EPOLLIN)
 		mask |= CURL_CSELECT_IN;
 	if (event.events & EPOLLOUT)
@@ -190,7 +191,7 @@ take_event(void)
 	return true;
 }
 
-/* Call libcurl if it wants to be called by now. */
+/* Call libcurl if its timer is due. */
 static bool
 take_curl_timeout(void)
 {
@@ -202,14 +203,17 @@ take_curl_timeout(void)
 	return true;
 }
 
-/* When the request's response must be complete; 0: not sent yet, or libcurl keeps it. */
+/* When the request's response must be complete; 0: not sent yet, or libcurl checks it. */
 static int64
 read_deadline(const HttpRequest *request)
 {
 	return request->sent_us == 0 ? 0 : request->sent_us + request->read_timeout_us;
 }
 
-/* A request that libcurl would never end: overdue, not taken by it, not watched; or NULL. */
+/*
+ * A request that libcurl would never end, because it is overdue, libcurl did not take it,
+ * or its socket is not watched; or NULL.
+ */
 static HttpRequest *
 stuck_request(int64 now)
 {
@@ -238,8 +242,8 @@ stuck_result(const HttpRequest *request)
 /*
  * Do what can be done without waiting, until there is an event; true when there was one.
  *
- * Whoever an event is for can send the next request before the answers behind this one
- * are read: the service is never idle for as long as a batch of answers takes.
+ * Stopping at an event lets its owner send the next request before the answers behind
+ * this one are read.  So the service is not idle while a batch of answers is processed.
  */
 static bool
 pump(void)
@@ -256,8 +260,8 @@ pump(void)
 	(void) take_curl_timeout();
 
 	/*
-	 * Requests that are overdue.  They may have been answered, and not read since nobody
-	 * was here: so all that has come is read before they are ended.
+	 * Requests that are overdue.  Their answers may have arrived while nobody was
+	 * reading, so everything that has arrived is read before they are ended.
 	 */
 	now = smf_http_now();
 	for (int i = 0; i < EVENTS_BATCH * (smf_socket_count() + 1) && stuck_request(now) != NULL; i++)
@@ -268,7 +272,7 @@ pump(void)
 	while ((request = stuck_request(now)) != NULL)
 		smf_queue_end(request, stuck_result(request));
 
-	/* Connections that have become free, for who waits for one. */
+	/* Connections that have become free, for the requests that wait for one. */
 	smf_queue_call();
 
 	/* Timers that are due. */
@@ -290,7 +294,7 @@ consider(int64 at_us, int64 *earliest_us)
 		*earliest_us = at_us;
 }
 
-/* The earliest deadline of anybody; 0: there is none. */
+/* The earliest of all deadlines; 0: there is none. */
 static int64
 earliest_deadline(void)
 {
@@ -306,8 +310,8 @@ earliest_deadline(void)
 }
 
 /*
- * Let the timer descriptor fire at the earliest deadline there is, or at once.  Raises
- * 53000 when it cannot be set.
+ * Let the timer descriptor fire at the earliest deadline, or at once.  Raises 53000 when
+ * it cannot be set.
  */
 static void
 arm_timer(void)
@@ -327,8 +331,8 @@ arm_timer(void)
 }
 
 /*
- * Is there anything that will end a sleep?  libcurl's own timer and a reminder do not
- * count: neither brings what anybody waits for.
+ * Is there anything that will end a sleep?  libcurl's own timer and reminders do not
+ * count: nobody waits for what they bring.
  */
 static bool
 anything_to_wait_for(void)
@@ -346,8 +350,8 @@ anything_to_wait_for(void)
 }
 
 /*
- * Whoever sleeps for nothing would sleep for ever.  No query may get here; one that does
- * had better fail than hang.
+ * A caller with nothing to wait for would sleep for ever.  No query should get here; one
+ * that does had better fail than hang.
  */
 static void
 check_reason_to_sleep(void)
@@ -360,12 +364,12 @@ check_reason_to_sleep(void)
 				 errhint("This is a bug in sagemaker_fdw. Please report it, with the statement.")));
 }
 
-/* ----- for those who wait ----- */
+/* ----- for callers that wait ----- */
 
 /*
  * smf_http_events
- *		How many events of the session there were: as long as it stays the same, there
- *		is nothing new for anybody.
+ *		The number of the session's events so far: while it stays the same, nobody has
+ *		anything new to look at.
  */
 uint64
 smf_http_events(void)
@@ -375,8 +379,8 @@ smf_http_events(void)
 
 /*
  * smf_http_add_event
- *		Count an event that came from elsewhere than the network: whoever waits is to
- *		look again.  Raises no error.
+ *		Count an event that did not come from the network, so that every waiting caller
+ *		looks again.  Raises no error.
  */
 void
 smf_http_add_event(void)
@@ -386,7 +390,7 @@ smf_http_add_event(void)
 
 /*
  * smf_http_poll
- *		Move every request of the session on as far as it goes without waiting.
+ *		Move every request of the session as far as it goes without waiting.
  *
  * Raises an error on a query cancel, as smf_http_wait does.
  */
@@ -402,15 +406,14 @@ smf_http_poll(void)
  * smf_http_wait
  *		Move every request of the session on; sleep only when none can move.
  *
- * "events" is what smf_http_events() was before the caller looked at what it waits for.
- * Where there has been an event since then, it may be the caller's, and this returns at
- * once: nobody sleeps who has not seen an event, however it came, also within another
- * wait.  Otherwise it returns after there may have been one; the caller looks again, and
- * calls again.
+ * "events" is what smf_http_events() returned before the caller looked at what it waits
+ * for.  If there has been an event since, even within another wait, it may be the
+ * caller's, and this returns at once.  Otherwise it returns once there may have been one;
+ * the caller looks, and calls again if it has to.
  *
- * Raises an error on a query cancel, a termination or a time-out of the statement,
- * which is why requests are owned by something that frees them then; and XX000 where
- * nothing would end the sleep.
+ * Raises an error on a query cancel, a termination or a statement timeout, so requests
+ * must be owned by something that frees them then.  Raises XX000 where nothing would end
+ * the sleep.
  */
 void
 smf_http_wait(uint64 events)
@@ -418,7 +421,7 @@ smf_http_wait(uint64 events)
 	WaitEvent	occurred[3];
 	int			noccurred;
 
-	/* Move on what can move; an event is a reason not to sleep. */
+	/* Move what can move; an event is a reason not to sleep. */
 	smf_multi_start();
 	CHECK_FOR_INTERRUPTS();
 	if (smf_http.events != events || pump())
@@ -430,7 +433,7 @@ smf_http_wait(uint64 events)
 	noccurred = WaitEventSetWait(smf_http.wait_set, -1, occurred, lengthof(occurred),
 								 smf_http.wait_event);
 
-	/* Reset the latch, or the next sleep would be none; pump() reads all else. */
+	/* Reset the latch, or the next sleep would end at once; pump() reads the rest. */
 	for (int i = 0; i < noccurred; i++)
 	{
 		if (occurred[i].events & WL_LATCH_SET)
@@ -444,9 +447,9 @@ smf_http_wait(uint64 events)
  * smf_http_descriptor
  *		The descriptor that is readable when a request of the session can move.
  *
- * For those who wait elsewhere, on several things.  It is the session's own: whoever
- * waits on it registers a dup() of it.  It is good for one sleep after smf_http_arm;
- * smf_http_poll then moves the requests.
+ * For callers that wait elsewhere, for several things.  The descriptor belongs to the
+ * session: a caller registers a dup() of it.  It is good for one sleep after
+ * smf_http_arm; smf_http_poll then moves the requests.
  */
 int
 smf_http_descriptor(void)
@@ -457,12 +460,12 @@ smf_http_descriptor(void)
 
 /*
  * smf_http_arm
- *		Before somebody sleeps on the descriptor: let it be readable at the next
+ *		Call this before sleeping on the descriptor: it makes it readable at the next
  *		deadline of any request or timer.
  *
- * "events" is as for smf_http_wait: where there has been an event since then the
- * descriptor is readable at once, until smf_http_poll, whoever else arms it.  Raises
- * XX000 where nothing would end the sleep.
+ * "events" is as for smf_http_wait: if there has been an event since, the descriptor is
+ * readable at once and stays so until smf_http_poll, whoever else arms it.  Raises XX000
+ * where nothing would end the sleep.
  */
 void
 smf_http_arm(uint64 events)

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * internal.h
- *		What the files of http/ share, and nobody else sees: a request's insides, and
- *		what the session keeps.
+ *		What only the files of http/ share: the inside of a request, and the session's
+ *		state.
  *
- * Each file calls those before it only: epoll.c, socket.c, tls.c, multi.c, request.c,
- * queue.c, http.c.  What only one of them uses is static there.
+ * Each file calls only those before it in this order: epoll.c, socket.c, tls.c, multi.c,
+ * request.c, queue.c, http.c.  What only one of them uses is static there.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,32 +17,40 @@
 #include "compat/http.h"
 #include "http/http.h"
 
-/* The libcurl whose features are used: a test of older ones says a lower number. */
+/*
+ * The libcurl version whose features are used; a test sets a lower one to try the code
+ * for older versions.
+ */
 #ifndef SMF_LIBCURL
 #define SMF_LIBCURL LIBCURL_VERSION_NUM
 #endif
 
-/* It tells when a request is sent; before 7.80 only afterwards whether it was. */
+/*
+ * From 7.80 on, libcurl tells us when it sends a request; before, only whether it has
+ * been sent.
+ */
 #define TELLS_WHEN_SENT (SMF_LIBCURL >= 0x075000)
 
-/* It keeps certificates once they are read; before 7.87 each connection reads them. */
+/* From 7.87 on, libcurl caches the certificates; before, each connection reads them. */
 #define KEEPS_CERTIFICATES (SMF_LIBCURL >= 0x075700)
 
 struct HttpRequest
 {
 	/* for the whole life of the request */
 	HttpDone	done;			/* called when the request has ended */
-	void	   *arg;			/* handed to it */
+	void	   *arg;			/* passed to it */
 	size_t		max_response_size;	/* bytes of body */
 	int64		read_timeout_us;	/* from sent_us on */
 
 	/* until it has ended */
 	dlist_node	node;			/* in the queue, then in smf_http.in_flight */
 	bool		in_flight;		/* libcurl has it */
-	bool		apart;			/* begins at once, and does not count */
-	bool		fresh;			/* wants a new connection: a kept one was dead */
-	bool		replaces;		/* begun again to take a kept connection's descriptor */
-	bool		unwatched;		/* its socket could not be watched: libcurl waits in vain */
+	bool		apart;			/* starts at once, and is not counted */
+	bool		fresh;			/* needs a new connection: a kept one was dead */
+	bool		replaces;		/* started again to take over a kept connection's
+								 * descriptor */
+	bool		unwatched;		/* its socket could not be watched, so libcurl waits in
+								 * vain */
 	CURL	   *easy;			/* NULL once ended */
 	struct curl_slist *headers; /* sent; cleansed when freed */
 	int64		sent_us;		/* when the request went out; 0: not yet, or not known */
@@ -50,7 +58,7 @@ struct HttpRequest
 	char	   *ca_bundle;		/* malloc'ed; NULL: libcurl reads the certificates */
 #endif
 	HttpResult	failure;		/* what a callback found wrong, or PENDING */
-	const char *failure_text;	/* that in words, a constant; or NULL */
+	const char *failure_text;	/* the same in words, a constant; or NULL */
 
 	/* the response */
 	HttpResult	result;
@@ -62,15 +70,15 @@ struct HttpRequest
 	size_t		head_len;
 	size_t		head_size;		/* bytes allocated */
 	size_t		head_seen;		/* bytes of all headers, 1xx included */
-	char		error[CURL_ERROR_SIZE]; /* libcurl's own words */
+	char		error[CURL_ERROR_SIZE]; /* libcurl's own error text */
 };
 
-/* What the session keeps.  It is made at the first request, watch, timer or wait. */
+/* The session's state.  It is created by the first request, watch, timer or wait. */
 typedef struct HttpSession
 {
-	bool		started;		/* the descriptors and the multi handle are there */
+	bool		started;		/* the descriptors and the multi handle exist */
 
-	/* epoll.c: they stay as long as the session */
+	/* epoll.c: these last as long as the session */
 	int			epoll_fd;		/* libcurl's sockets, those of watches, and timer_fd */
 	int			timer_fd;		/* readable at the earliest deadline */
 	WaitEventSet *wait_set;		/* latch, postmaster, epoll_fd */
@@ -81,7 +89,7 @@ typedef struct HttpSession
 	CURLM	   *multi;			/* NULL after a disconnect, until needed */
 	CURLSH	   *share;			/* TLS sessions, so that a connection can resume one;
 								 * goes with multi */
-	int64		curl_due_us;	/* when libcurl wants to be called; 0: never */
+	int64		curl_due_us;	/* when libcurl wants to be called; 0: not at all */
 
 	/* queue.c */
 	dlist_head	in_flight;		/* HttpRequest: libcurl has it */

@@ -1,13 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * multi.c
- *		libcurl's handles: the session's multi handle, and easy handles to use again.
+ *		libcurl's handles: the session's multi handle, and easy handles for reuse.
  *
- * libcurl may start resolver threads, which inherit the signal mask: every call that
- * can start one is in this file, with all signals blocked, so that no handler of
- * Postgres's runs there.  It is initialized in the backend, never in the postmaster.
+ * libcurl may start resolver threads, which inherit the signal mask.  Every call that can
+ * start one is in this file and runs with all signals blocked, so that no handler of
+ * Postgres runs in such a thread.  libcurl is initialized in the backend, never in the
+ * postmaster.
  *
- * What is written down is not the environment's to say: SSLKEYLOGFILE is taken out of it.
+ * The environment must not decide what is written to disk: SSLKEYLOGFILE is removed from
+ * it.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,16 +25,16 @@
 #define IDLE_HANDLES_MAX 16
 
 #if SMF_LIBCURL >= 0x081400
-/* Threads that may ask a resolver; more names wait for one.  libcurl's own limit is 20. */
+/* Threads that may resolve names; further names wait for one.  libcurl's own limit is 20. */
 #define MAX_RESOLVER_THREADS 1000L
 #endif
 
 HttpSession smf_http;
 
-static CURL *idle[IDLE_HANDLES_MAX];	/* easy handles to use again */
+static CURL *idle[IDLE_HANDLES_MAX];	/* easy handles for reuse */
 static int	nidle = 0;
 
-/* libcurl may start a thread: it must inherit a full signal mask. */
+/* libcurl may start a thread, which must inherit a full signal mask. */
 static void
 block_signals(sigset_t *before)
 {
@@ -50,7 +52,8 @@ restore_signals(const sigset_t *before)
 
 /*
  * smf_multi_request_of
- *		The request that a handle of libcurl's belongs to; NULL: libcurl's own.
+ *		The request that one of libcurl's handles belongs to; NULL: libcurl's own
+ *		handle.
  */
 HttpRequest *
 smf_multi_request_of(CURL *easy)
@@ -64,7 +67,7 @@ smf_multi_request_of(CURL *easy)
 
 /* ----- libcurl's callbacks: they raise no error ----- */
 
-/* A socket is to be watched, for other events than before, or no more. */
+/* Watch a socket, watch it for other events, or stop watching it. */
 static int
 socket_callback(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
@@ -81,7 +84,7 @@ socket_callback(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 	if (what != CURL_POLL_IN)
 		events |= EPOLLOUT;
 
-	/* A request whose socket cannot be watched fails; any other goes on. */
+	/* A request whose socket cannot be watched fails; all others go on. */
 	if (smf_epoll_add(fd, events, known != NULL))
 		curl_multi_assign(smf_http.multi, fd, &smf_http);
 	else
@@ -94,7 +97,7 @@ socket_callback(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 	return 0;
 }
 
-/* libcurl wants to be called after that time. */
+/* libcurl wants to be called after this time. */
 static int
 timer_callback(CURLM *multi, long timeout_ms, void *arg)
 {
@@ -102,9 +105,9 @@ timer_callback(CURLM *multi, long timeout_ms, void *arg)
 	return 0;
 }
 
-/* ----- the session's beginning and end ----- */
+/* ----- start and end of the session ----- */
 
-/* Once in a process. */
+/* Once per process. */
 static void
 initialize_libcurl(void)
 {
@@ -112,7 +115,7 @@ initialize_libcurl(void)
 
 	if (initialized)
 		return;
-	/* keys of connections are not written to a file, by libcurl or by OpenSSL */
+	/* neither libcurl nor OpenSSL may write the keys of connections to a file */
 	unsetenv("SSLKEYLOGFILE");
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		ereport(ERROR,
@@ -121,7 +124,7 @@ initialize_libcurl(void)
 	initialized = true;
 }
 
-/* Make the multi handle, and what is forgotten with it. */
+/* Create the multi handle and what goes away with it. */
 static void
 open_multi(void)
 {
@@ -131,7 +134,7 @@ open_multi(void)
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("could not create a libcurl multi handle")));
 
-	/* Without the share handle connections are only made more slowly. */
+	/* Without the share handle connections only take longer to open. */
 	smf_http.share = curl_share_init();
 	if (smf_http.share != NULL)
 		curl_share_setopt(smf_http.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
@@ -140,7 +143,7 @@ open_multi(void)
 	curl_multi_setopt(smf_http.multi, CURLMOPT_SOCKETFUNCTION, socket_callback);
 	curl_multi_setopt(smf_http.multi, CURLMOPT_TIMERFUNCTION, timer_callback);
 #if SMF_LIBCURL >= 0x081400
-	/* as before 8.20: no wait for resolver threads, and no name waits for one */
+	/* as before 8.20: do not wait for resolver threads, and let no name wait for one */
 	curl_multi_setopt(smf_http.multi, CURLMOPT_QUICK_EXIT, 1L);
 	curl_multi_setopt(smf_http.multi, CURLMOPT_RESOLVE_THREADS_MAX, MAX_RESOLVER_THREADS);
 #endif
@@ -148,10 +151,11 @@ open_multi(void)
 
 /*
  * smf_multi_start
- *		Make what the session needs and has not yet: its descriptors, the multi handle.
+ *		Create what the session needs and does not have yet: its descriptors and the
+ *		multi handle.
  *
- * Raises an error without a descriptor or memory.  Each step is kept when a later one
- * fails: the next call goes on there.
+ * Raises an error without a descriptor or memory.  Each completed step is kept when a
+ * later one fails: the next call continues from there.
  */
 void
 smf_multi_start(void)
@@ -168,7 +172,7 @@ smf_multi_start(void)
 /*
  * smf_multi_close
  *		Close the kept connections, and forget TLS sessions and the system's
- *		certificates.  Nothing is in flight.  Raises no error.
+ *		certificates.  Nothing may be in flight.  Raises no error.
  */
 void
 smf_multi_close(void)
@@ -180,7 +184,7 @@ smf_multi_close(void)
 		curl_easy_cleanup(idle[--nidle]);
 	if (smf_http.multi != NULL)
 		curl_multi_cleanup(smf_http.multi);
-	/* last: no handle may use it any more */
+	/* last, when no handle uses it any more */
 	if (smf_http.share != NULL)
 		curl_share_cleanup(smf_http.share);
 	restore_signals(&before);
@@ -192,12 +196,12 @@ smf_multi_close(void)
 	smf_http.started = false;
 }
 
-/* ----- easy handles: without a multi handle they start no thread ----- */
+/* ----- easy handles: they start no thread without a multi handle ----- */
 
 /*
  * smf_multi_take_handle
- *		An easy handle with nothing set, for smf_multi_give_back_handle; NULL without
- *		memory.
+ *		An easy handle with no options set, for smf_multi_give_back_handle; NULL
+ *		without memory.
  */
 CURL *
 smf_multi_take_handle(void)
@@ -207,7 +211,8 @@ smf_multi_take_handle(void)
 
 /*
  * smf_multi_give_back_handle
- *		Keep an easy handle for the next request, or free it if there are enough.
+ *		Keep an easy handle for the next request, or free it if there are enough
+ *		already.
  */
 void
 smf_multi_give_back_handle(CURL *easy)
@@ -221,12 +226,12 @@ smf_multi_give_back_handle(CURL *easy)
 		curl_easy_cleanup(easy);
 }
 
-/* ----- requests: libcurl begins them later, when it acts ----- */
+/* ----- requests: libcurl starts them later, when it acts ----- */
 
 /*
  * smf_multi_add
- *		Give a request to libcurl, which begins it the next time that it acts; false
- *		without memory.
+ *		Give a request to libcurl, which starts it the next time it acts; false without
+ *		memory.
  */
 bool
 smf_multi_add(HttpRequest *request)
@@ -236,7 +241,7 @@ smf_multi_add(HttpRequest *request)
 
 /*
  * smf_multi_remove
- *		Take a request off libcurl, ended or not.
+ *		Take a request away from libcurl, whether it has ended or not.
  */
 void
 smf_multi_remove(HttpRequest *request)
@@ -248,7 +253,7 @@ smf_multi_remove(HttpRequest *request)
 
 /*
  * smf_multi_act
- *		Let libcurl act on a socket's events (CURL_CSELECT_*); or, for
+ *		Let libcurl act on a socket's events (CURL_CSELECT_*) or, for
  *		CURL_SOCKET_TIMEOUT, on its timers that are due.
  */
 void

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * queue.c
- *		Requests from their start to their end: queued, in flight, begun anew.
+ *		Requests from start to end: queued, in flight, started again.
  *
- * libcurl has as many requests as there may be connections: the rest waits here, first
- * come, first served.  After two failures a request begins anew, and whoever started it
- * hears nothing of them: the kept connection that it was given was dead, or there was no
- * descriptor for a socket, and one will be free.
+ * libcurl is given as many requests as there may be connections.  The others wait here,
+ * first come, first served.  A request is started again after two kinds of failure, and
+ * its owner does not hear of them: the kept connection it was given was dead, or there
+ * was no descriptor for a socket, but one will become free.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,25 +16,27 @@
 
 int			smf_http_max_connections = 64;
 
-static dlist_head queue = DLIST_STATIC_INIT(queue); /* HttpRequest: waits for a connection */
-static dlist_head places = DLIST_STATIC_INIT(places);	/* HttpPlace: waits until one is free */
-static int	napart = 0;			/* of those in flight: they do not count */
-static int	descriptor_limit = 0;	/* in flight at most, since no further descriptor was
-									 * to be had; 0: no such limit */
+static dlist_head queue = DLIST_STATIC_INIT(queue); /* HttpRequest: each waits for a
+													 * connection */
+static dlist_head places = DLIST_STATIC_INIT(places);	/* HttpPlace: each waits until a
+														 * connection is free */
+static int	napart = 0;			/* of those in flight: they are not counted */
+static int	descriptor_limit = 0;	/* most requests in flight, since there were no more
+									 * descriptors; 0: no such limit */
 
 /*
- * Let no more requests be in flight, and no more connections be open, than there are
- * descriptors for.  0: as many as the settings allow.
+ * Limit requests in flight and open connections to the descriptors there are.  0: as many
+ * as the settings allow.
  */
 static void
 limit_descriptors(int in_flight, int connections)
 {
 	descriptor_limit = in_flight;
-	/* libcurl closes a kept connection before it makes one too many */
+	/* libcurl closes a kept connection before it opens one too many */
 	curl_multi_setopt(smf_http.multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long) connections);
 }
 
-/* Take the request off libcurl, or off the queue. */
+/* Take the request away from libcurl, or out of the queue. */
 static void
 detach(HttpRequest *request)
 {
@@ -49,7 +51,7 @@ detach(HttpRequest *request)
 		limit_descriptors(0, 0);
 }
 
-/* May one more request that counts be in flight? */
+/* May one more request that is counted be in flight? */
 static bool
 another_may_start(void)
 {
@@ -61,8 +63,8 @@ another_may_start(void)
 }
 
 /*
- * Give requests that wait to libcurl, as many as may be in flight: each takes a
- * connection of its own.
+ * Give waiting requests to libcurl, as many as may be in flight: each takes a connection
+ * of its own.
  */
 static void
 start_requests(void)
@@ -71,17 +73,17 @@ start_requests(void)
 	{
 		HttpRequest *request = dlist_container(HttpRequest, node, dlist_head_node(&queue));
 
-		/* Those that are apart stand before all others. */
+		/* Those that are apart come before all others. */
 		if (!request->apart && !another_may_start())
 			break;
 		dlist_delete(&request->node);
 		dlist_push_tail(&smf_http.in_flight, &request->node);
 
-		/* The setting may have changed since there was nothing in flight. */
+		/* The setting may have changed while nothing was in flight. */
 		if (smf_http.nin_flight == 0)
 			curl_multi_setopt(smf_http.multi, CURLMOPT_MAXCONNECTS, (long) smf_http_max_connections);
 
-		/* One that libcurl does not take is ended by the event loop. */
+		/* The event loop ends a request that libcurl does not take. */
 		request->in_flight = true;
 		smf_http.nin_flight++;
 		napart += request->apart;
@@ -92,12 +94,12 @@ start_requests(void)
 
 /*
  * smf_http_may_send
- *		May a request that is not apart be sent now, and be in flight at once?  Otherwise
- *		queues: place->go is called when it may be tried again.
+ *		May a request that is not apart be sent now, and be in flight at once?  If not,
+ *		it is queued, and place->go is called when the caller may try again.
  *
- * What is sent all the same waits for a connection, too, but what it was signed with may
- * grow old meanwhile.  Nothing is reserved for who was called; but nobody else goes first,
- * until the caller has sent its request and clears place->called.
+ * A request that is sent anyway also waits for a connection, but its signature may expire
+ * in the meantime.  Nothing is reserved for a caller whose turn has come; but nobody else
+ * goes first until it has sent its request and cleared place->called.
  */
 bool
 smf_http_may_send(HttpPlace *place)
@@ -112,7 +114,7 @@ smf_http_may_send(HttpPlace *place)
 	return false;
 }
 
-/* Queue no longer; who does not is left alone.  Raises no error. */
+/* Leave the queue; does nothing to a place that is not in it.  Raises no error. */
 void
 smf_http_leave(HttpPlace *place)
 {
@@ -121,14 +123,14 @@ smf_http_leave(HttpPlace *place)
 	place->waiting = false;
 }
 
-/* Does somebody wait for a connection, though one is free? */
+/* Is somebody waiting for a connection although one is free? */
 bool
 smf_queue_has_call(void)
 {
 	return !dlist_is_empty(&places) && another_may_start();
 }
 
-/* Let those try again who wait for a connection, as long as one is free. */
+/* Let those who wait for a connection try again, as long as one is free. */
 void
 smf_queue_call(void)
 {
@@ -147,9 +149,9 @@ smf_queue_call(void)
  * smf_http_send
  *		Start a request.
  *
- * The message is copied.  Returns NULL when memory or libcurl fails; any other
- * failure is the request's result, and "done" is called by a later smf_http_wait.  The
- * caller frees the request, at any time.
+ * The message is copied.  Returns NULL when memory or libcurl fails; any other failure is
+ * the request's result, and "done" is called by a later smf_http_wait.  The caller may
+ * free the request at any time.
  */
 HttpRequest *
 smf_http_send(const HttpTarget *target, const HttpMessage *message, HttpDone done, void *arg)
@@ -170,7 +172,7 @@ smf_http_send(const HttpTarget *target, const HttpMessage *message, HttpDone don
 
 /*
  * smf_http_free
- *		Free a request; one in flight is broken off.  NULL is ignored.
+ *		Free a request; one in flight is aborted.  NULL is ignored.
  *
  * Raises no error, so that memory context callbacks may call it.
  */
@@ -195,20 +197,23 @@ smf_http_free(HttpRequest *request)
 }
 
 /*
- * There was no descriptor for a request, which libcurl has let go of: let it wait for
- * one.  False if none can be had.
+ * There was no descriptor for a request, and libcurl has let go of it: let the request
+ * wait for one.  False if none will become free.
  */
 static bool
 wait_for_descriptor(HttpRequest *request)
 {
-	/* Take a kept connection's: libcurl closes as many as are beyond the limit. */
+	/*
+	 * Take over a kept connection's descriptor: libcurl closes the connections that
+	 * exceed the limit.
+	 */
 	smf_socket_forget_closed();
 	if (!request->replaces && smf_socket_count() > 0)
 	{
 		request->replaces = true;
 		limit_descriptors(smf_socket_count(), Max(smf_socket_count(), smf_http.nin_flight));
 	}
-	/* Wait for one of those in flight to end: no more than these can be at a time. */
+	/* Wait until one of those in flight ends: there cannot be more of them at a time. */
 	else if (smf_http.nin_flight > 0)
 		limit_descriptors(smf_http.nin_flight, Max(smf_socket_count(), smf_http.nin_flight));
 	else
@@ -218,7 +223,7 @@ wait_for_descriptor(HttpRequest *request)
 
 /*
  * smf_queue_end
- *		A request has ended: hand it over to whoever started it, or let it begin anew.
+ *		A request has ended: hand it to its owner, or start it again.
  *
  * It calls the request's "done", which may start and free requests, this one too.
  */
@@ -227,7 +232,7 @@ smf_queue_end(HttpRequest *request, HttpResult result)
 {
 	detach(request);
 
-	/* If it may begin anew, it has not ended for whoever started it. */
+	/* If it can be started again, it has not ended for its owner. */
 	if (smf_http_request_use_fresh_connection(request, result) ||
 		(result == SMF_HTTP_NO_DESCRIPTOR && wait_for_descriptor(request)))
 	{
@@ -237,13 +242,13 @@ smf_queue_end(HttpRequest *request, HttpResult result)
 		return;
 	}
 
-	/* Keep nothing but the response. */
+	/* Keep only the response. */
 	smf_http_request_release(request);
 	if (result != SMF_HTTP_OK)
 		smf_socket_forget_closed();
 	request->result = result;
 
-	/* Certificates that are put right are to be read again. */
+	/* The certificates may be corrected: read them again. */
 	if (result == SMF_HTTP_TLS_REFUSED)
 		smf_http.disconnect = true;
 
@@ -258,7 +263,7 @@ smf_queue_end(HttpRequest *request, HttpResult result)
 /*
  * smf_http_disconnect
  *		Close the kept connections, and forget TLS sessions and the system's
- *		certificates: at once, or once nothing is in flight.
+ *		certificates: now, or as soon as nothing is in flight.
  */
 void
 smf_http_disconnect(void)

@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * request.c
- *		One request: what libcurl is told of it, what comes back, and how it ended.
+ *		One request: what libcurl is told about it, what comes back, and how it ended.
  *
- * libcurl holds no palloc'ed memory: requests are malloc'ed, and whoever started one
- * frees it, also when a memory context goes away.  Callbacks raise no error: what they
- * find wrong is recorded, and becomes the request's result.  Nothing in the server's
- * environment decides where a request goes or whom it trusts.
+ * libcurl holds no palloc'ed memory: requests are malloc'ed, and their owner frees them,
+ * even when a memory context goes away.  Callbacks raise no error: they record what went
+ * wrong, and that becomes the request's result.  Nothing in the server's environment
+ * decides where a request goes or whom it trusts.
  *
- * There are secrets in headers and bodies: both are overwritten before they are freed.
+ * Headers and bodies contain secrets: both are overwritten before they are freed.
  *
- * Not accounted for: libcurl's copies of what is sent and its receive buffers are freed
- * without being cleansed.
+ * Not accounted for: libcurl frees its copies of what is sent and its receive buffers
+ * without overwriting them.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,16 +24,19 @@
 /* All response headers of one request together, in bytes. */
 #define HEADERS_MAX (64 * 1024)
 
-/* The first allocations for a response: its body, if its length is not announced, and its headers. */
+/*
+ * First allocations for a response: its body, if its length is not announced, and its
+ * headers.
+ */
 #define BODY_INITIAL (16 * 1024)
 #define HEAD_INITIAL 1024
 
-/* The year 9999 begins, in epoch seconds: dates are before it. */
+/* Epoch seconds at which the year 9999 begins: dates are before it. */
 #define DATE_END_S INT64CONST(253370764800)
 
 /* ----- buffers ----- */
 
-/* Overwrite what a buffer holds, and free it; NULL is ignored. */
+/* Overwrite a buffer's contents and free it; NULL is ignored. */
 static void
 forget(char *buffer, size_t len)
 {
@@ -43,7 +46,7 @@ forget(char *buffer, size_t len)
 	free(buffer);
 }
 
-/* Make room for "more" bytes and a NUL behind "len"; false when there is none. */
+/* Make room for "more" bytes and a NUL after "len"; false without memory. */
 static bool
 reserve(char **buffer, size_t *size, size_t len, size_t more, size_t initial)
 {
@@ -54,7 +57,7 @@ reserve(char **buffer, size_t *size, size_t len, size_t more, size_t initial)
 		return true;
 	while (want <= len + more)
 		want *= 2;
-	/* not realloc: it may leave a copy behind, and there are secrets in responses */
+	/* not realloc: it may leave a copy behind, and responses contain secrets */
 	grown = malloc(want);
 	if (grown == NULL)
 		return false;
@@ -77,7 +80,7 @@ sent_callback(void *arg, char *peer, char *local, int peer_port, int local_port)
 }
 #endif
 
-/* What is to be allocated for the body at first: all of it, if its length is announced. */
+/* The body's first allocation: all of it, if its length is announced. */
 static size_t
 initial_size(const HttpRequest *request)
 {
@@ -89,7 +92,7 @@ initial_size(const HttpRequest *request)
 	return announced + 1;
 }
 
-/* A piece of the body has come. */
+/* A piece of the body has arrived. */
 static size_t
 body_callback(char *data, size_t one, size_t len, void *arg)
 {
@@ -113,7 +116,7 @@ body_callback(char *data, size_t one, size_t len, void *arg)
 	return len;
 }
 
-/* What came of headers so far counts no more. */
+/* Discard the headers received so far. */
 static void
 forget_head(HttpRequest *request)
 {
@@ -122,18 +125,18 @@ forget_head(HttpRequest *request)
 	request->head_len = 0;
 }
 
-/* A line of the headers has come. */
+/* A header line has arrived. */
 static size_t
 header_callback(char *data, size_t one, size_t len, void *arg)
 {
 	HttpRequest *request = arg;
 	size_t		kept = len;
 
-	/* A status line begins a new response: 100-continue came before it. */
+	/* A status line starts a new response: the one before it was a 100-continue. */
 	if (len >= 5 && memcmp(data, "HTTP/", 5) == 0)
 		forget_head(request);
 
-	/* The cap is for all that comes, so that 1xx responses without end are too many. */
+	/* The limit covers all headers received, so that endless 1xx responses exceed it too. */
 	request->head_seen += len;
 	if (request->head_seen > HEADERS_MAX)
 	{
@@ -142,7 +145,7 @@ header_callback(char *data, size_t one, size_t len, void *arg)
 		return 0;
 	}
 
-	/* Keep the line without its end; the empty line after the last header is none. */
+	/* Keep the line without its end; skip the empty line after the last header. */
 	while (kept > 0 && (data[kept - 1] == '\r' || data[kept - 1] == '\n'))
 		kept--;
 	if (kept == 0)
@@ -160,7 +163,7 @@ header_callback(char *data, size_t one, size_t len, void *arg)
 
 /* ----- what libcurl is told ----- */
 
-/* Copy the header lines that are to be sent; false without memory. */
+/* Copy the header lines to send; false without memory. */
 static bool
 add_headers(HttpRequest *request, const HttpMessage *message)
 {
@@ -184,7 +187,7 @@ free_headers(HttpRequest *request)
 	request->headers = NULL;
 }
 
-/* Set all options of the request's handle; false without memory. */
+/* Set all options of the request's handle; false when one cannot be set. */
 static bool
 set_options(HttpRequest *request, const HttpTarget *target, const HttpMessage *message)
 {
@@ -193,7 +196,10 @@ set_options(HttpRequest *request, const HttpTarget *target, const HttpMessage *m
 
 #define SET(option, value) (ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK)
 
-	/* The handle is this request's; the signal handlers of the process are Postgres's. */
+	/*
+	 * The handle belongs to this request; the process's signal handlers belong to
+	 * Postgres.
+	 */
 	SET(CURLOPT_PRIVATE, request);
 	SET(CURLOPT_ERRORBUFFER, request->error);
 	SET(CURLOPT_NOSIGNAL, 1L);
@@ -202,7 +208,10 @@ set_options(HttpRequest *request, const HttpTarget *target, const HttpMessage *m
 	SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
 
-	/* It goes where the caller asked for, and nowhere else, whatever the environment says. */
+	/*
+	 * The request goes where the caller wants, and nowhere else, whatever the environment
+	 * says.
+	 */
 #if SMF_LIBCURL >= 0x075500
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -221,14 +230,14 @@ set_options(HttpRequest *request, const HttpTarget *target, const HttpMessage *m
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 #if KEEPS_CERTIFICATES
-	/* certificates that are to be forgotten, but may not yet since others are in flight */
+	/* the cache is to be dropped, but other requests are still in flight */
 	if (smf_http.disconnect)
 		SET(CURLOPT_CA_CACHE_TIMEOUT, 0L);
 #endif
 	ok = ok && smf_tls_trust(request, target);
 	SET(CURLOPT_SHARE, smf_http.share);
 
-	/* The read timeout is the event loop's, where it can know when the request was sent. */
+	/* The event loop checks the read timeout where libcurl says when the request was sent. */
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long) target->network.connect_timeout_ms);
 #if TELLS_WHEN_SENT
 	SET(CURLOPT_PREREQFUNCTION, sent_callback);
@@ -237,7 +246,7 @@ set_options(HttpRequest *request, const HttpTarget *target, const HttpMessage *m
 	SET(CURLOPT_TIMEOUT_MS, (long) target->network.connect_timeout_ms + target->network.read_timeout_ms);
 #endif
 
-	/* Who is called back. */
+	/* Callbacks. */
 	SET(CURLOPT_OPENSOCKETFUNCTION, smf_socket_open);
 	SET(CURLOPT_OPENSOCKETDATA, request);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, smf_socket_close);
@@ -262,9 +271,9 @@ set_options(HttpRequest *request, const HttpTarget *target, const HttpMessage *m
 
 /*
  * smf_http_request_make
- *		A request that is ready for libcurl; the message is copied.
+ *		Create a request that is ready for libcurl; the message is copied.
  *
- * NULL when memory or libcurl fails.  The caller ends it with smf_http_request_delete.
+ * NULL when memory or libcurl fails.  The caller frees it with smf_http_request_delete.
  */
 HttpRequest *
 smf_http_request_make(const HttpTarget *target, const HttpMessage *message, HttpDone done, void *arg)
@@ -290,8 +299,8 @@ smf_http_request_make(const HttpTarget *target, const HttpMessage *message, Http
 
 /*
  * smf_http_request_release
- *		Give back the handle of a request that libcurl no longer has.  What was sent stays
- *		known: a message that quotes it must not tell its secrets.
+ *		Give back the handle of a request that libcurl no longer has.  The headers sent
+ *		are kept: a message that quotes the response must not contain their secrets.
  */
 void
 smf_http_request_release(HttpRequest *request)
@@ -320,7 +329,7 @@ smf_http_request_delete(HttpRequest *request)
 
 /*
  * smf_http_request_reset
- *		Let a request begin anew, with nothing of what came of it so far.
+ *		Let a request start again, and discard everything received so far.
  */
 void
 smf_http_request_reset(HttpRequest *request)
@@ -340,7 +349,7 @@ smf_http_request_reset(HttpRequest *request)
 
 /* ----- how it ended ----- */
 
-/* Was the request given to a connection that there was already? */
+/* Was the request given to a connection that already existed? */
 static bool
 on_kept_connection(const HttpRequest *request)
 {
@@ -351,12 +360,12 @@ on_kept_connection(const HttpRequest *request)
 
 /*
  * smf_http_request_use_fresh_connection
- *		Let a request that died on a kept connection take a new one, for which it has to
- *		begin anew; false if it did not.
+ *		Let a request that died on a kept connection start again on a new one; false
+ *		for any other request.
  *
- * The service may have closed a kept connection meanwhile.  Then nothing has come back,
- * and nothing is known to be wrong.  libcurl tries a few other ones by itself, but all of
- * them may have been closed.
+ * The service may have closed the kept connection in the meantime.  Then nothing has come
+ * back, and nothing is known to be wrong.  libcurl itself tries a few other kept
+ * connections, but the service may have closed all of them.
  */
 bool
 smf_http_request_use_fresh_connection(HttpRequest *request, HttpResult result)
@@ -379,7 +388,10 @@ was_sent(const HttpRequest *request)
 	curl_off_t	us = 0;
 	long		size = 0;
 
-	/* later releases name a time for a connect that has failed, too; a proxy is sent something before */
+	/*
+	 * later releases also give a time for a failed connect; a proxy is sent something
+	 * earlier
+	 */
 	return curl_easy_getinfo(request->easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK && us > 0 &&
 		curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &size) == CURLE_OK && size > 0;
 #endif
@@ -387,7 +399,7 @@ was_sent(const HttpRequest *request)
 
 /*
  * smf_http_request_result
- *		How a request ended that libcurl is done with, by libcurl's code for it.
+ *		How a request ended that libcurl has finished, given libcurl's code.
  */
 HttpResult
 smf_http_request_result(const HttpRequest *request, CURLcode code)
@@ -395,15 +407,15 @@ smf_http_request_result(const HttpRequest *request, CURLcode code)
 	bool		sent = was_sent(request);
 
 	/*
-	 * What a callback found is the cause of libcurl's code; but after one address without
-	 * a descriptor another may have had one.
+	 * What a callback recorded is the cause of libcurl's code.  But if there was no
+	 * descriptor for one address, another address may have succeeded.
 	 */
 	if (request->failure == SMF_HTTP_NO_DESCRIPTOR && code == CURLE_OK)
 		return SMF_HTTP_OK;
 	if (request->failure != SMF_HTTP_PENDING)
 		return request->failure;
 
-	/* Else the code says it, with whether the request was sent. */
+	/* Otherwise the code says it, together with whether the request was sent. */
 	switch (code)
 	{
 		case CURLE_OK:
@@ -437,12 +449,16 @@ smf_http_request_result(const HttpRequest *request, CURLcode code)
 		case CURLE_OUT_OF_MEMORY:
 			return SMF_HTTP_NO_MEMORY;
 		default:
-			/* a kept connection was one, though it may have died before anything was sent */
+
+			/*
+			 * a kept connection was a connection, though it may have died before anything
+			 * was sent
+			 */
 			return sent || on_kept_connection(request) ? SMF_HTTP_BROKEN : SMF_HTTP_CONNECT_FAILED;
 	}
 }
 
-/* ----- for whoever started it ----- */
+/* ----- for its owner ----- */
 
 /* How the request ended; SMF_HTTP_PENDING while it is in flight. */
 HttpResult
@@ -451,7 +467,7 @@ smf_http_result(const HttpRequest *request)
 	return request->result;
 }
 
-/* A failure in words, often libcurl's; may be empty.  Lives as long as the request. */
+/* The failure in words, often libcurl's; may be empty.  Lives as long as the request. */
 const char *
 smf_http_error(const HttpRequest *request)
 {
@@ -467,7 +483,7 @@ smf_http_status(const HttpRequest *request)
 	return request->status;
 }
 
-/* The response's body, NUL-terminated behind *len bytes; the request's own. */
+/* The response's body, NUL-terminated after *len bytes; it belongs to the request. */
 const char *
 smf_http_body(const HttpRequest *request, size_t *len)
 {
@@ -475,7 +491,7 @@ smf_http_body(const HttpRequest *request, size_t *len)
 	return request->body ? request->body : "";
 }
 
-/* The response's body was read: let its memory go. */
+/* The response's body has been read: free its memory. */
 void
 smf_http_forget_body(HttpRequest *request)
 {
@@ -485,7 +501,7 @@ smf_http_forget_body(HttpRequest *request)
 	request->body_len = 0;
 }
 
-/* The value in a header's line; NULL when it is of another header than "name" (any case). */
+/* The value in a header line; NULL when the header is not "name" (any case). */
 static const char *
 value_of(const char *line, const char *name)
 {
@@ -499,8 +515,8 @@ value_of(const char *line, const char *name)
 
 /*
  * smf_http_header
- *		The value of the response's header "name" (any case), the first one
- *		if it occurs twice; NULL when there is none.
+ *		The value of the response's header "name" (any case), the first one if it
+ *		occurs twice; NULL when there is none.
  */
 const char *
 smf_http_header(const HttpRequest *request, const char *name)
@@ -517,7 +533,8 @@ smf_http_header(const HttpRequest *request, const char *name)
 
 /*
  * smf_http_transient
- *		May a request that ended so, without an answer, be answered if it is sent again?
+ *		May a request that ended like this, without an answer, succeed if it is sent
+ *		again?
  */
 bool
 smf_http_transient(HttpResult result)
@@ -538,7 +555,7 @@ smf_http_transient(HttpResult result)
 
 /*
  * smf_http_sent_header
- *		The same of a header that the request was sent with; it may be secret.
+ *		The same for a header that was sent with the request; it may be secret.
  */
 const char *
 smf_http_sent_header(const HttpRequest *request, const char *name)
@@ -555,10 +572,10 @@ smf_http_sent_header(const HttpRequest *request, const char *name)
 
 /*
  * smf_http_date
- *		When the response was made, by its Date header: epoch seconds, or -1.
+ *		When the response was made, according to its Date header: epoch seconds, or -1.
  *
- * A year of more than four digits is none: libcurl takes any, and no request could
- * be signed by such a clock.
+ * A year of more than four digits counts as no date: libcurl accepts any, but no request
+ * could be signed with such a time.
  */
 int64
 smf_http_date(const HttpRequest *request)

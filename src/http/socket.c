@@ -3,15 +3,15 @@
  * socket.c
  *		libcurl's sockets: opened, counted, closed.
  *
- * They are counted with AcquireExternalFD, like any descriptor of the backend's own, and
- * a few descriptors are left to Postgres.  A request for which there is none fails with
+ * They are counted with AcquireExternalFD, like any other descriptor of the backend, and
+ * a few descriptors are left for Postgres.  A request that gets no descriptor fails with
  * SMF_HTTP_NO_DESCRIPTOR, and queue.c lets it wait for one.
  *
- * libcurl calls smf_socket_close when it closes a socket, but not always while that is
- * connecting (7.88): those that were closed silently are looked for.
+ * libcurl calls smf_socket_close when it closes a socket, but not always while the socket
+ * is connecting (7.88).  So this file also looks for sockets that were closed silently.
  *
- * Not accounted for: the descriptors that libcurl opens for its own wake-ups (two for
- * the session, two while a name is being resolved) are not counted.
+ * Not accounted for: the descriptors that libcurl opens to wake itself up (two for the
+ * session, two while it resolves a name) are not counted.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,17 +25,17 @@
 #include "http/internal.h"
 #include "storage/fd.h"
 
-/* Descriptors that are left to Postgres: an asynchronous Append fails when it finds none. */
+/* Descriptors left for Postgres: an asynchronous Append fails when it finds none. */
 #define SPARE_DESCRIPTORS 2
 
-/* The first allocation for the sockets that are counted. */
+/* Counted sockets that the first allocation has room for. */
 #define SOCKETS_INITIAL 64
 
-/* A socket of libcurl's that is counted. */
+/* A counted socket of libcurl's. */
 typedef struct CountedSocket
 {
 	int			fd;
-	ino_t		inode;			/* tells it from whatever has the number later */
+	ino_t		inode;			/* tells it from a later descriptor with the same number */
 } CountedSocket;
 
 static CountedSocket *sockets = NULL;	/* malloc'ed */
@@ -44,7 +44,7 @@ static int	sockets_size = 0;	/* allocated */
 
 /*
  * smf_socket_count
- *		How many sockets of libcurl's are counted as open.
+ *		How many of libcurl's sockets are counted as open.
  */
 int
 smf_socket_count(void)
@@ -52,7 +52,7 @@ smf_socket_count(void)
 	return nsockets;
 }
 
-/* Count one socket less. */
+/* Stop counting one socket. */
 static void
 discount_socket(CountedSocket *counted)
 {
@@ -62,7 +62,7 @@ discount_socket(CountedSocket *counted)
 
 /*
  * smf_socket_forget_closed
- *		Count no longer what libcurl has closed without calling smf_socket_close.
+ *		Stop counting sockets that libcurl has closed without calling smf_socket_close.
  *		Raises no error.
  */
 void
@@ -83,7 +83,7 @@ smf_socket_forget_closed(void)
 	}
 }
 
-/* Remember a socket for which a descriptor was acquired; false without memory. */
+/* Remember a socket whose descriptor was acquired; false without memory. */
 static bool
 count_socket(int fd)
 {
@@ -107,7 +107,7 @@ count_socket(int fd)
 	return true;
 }
 
-/* Count one more descriptor, if "spare" others could still be had after that. */
+/* Count one more descriptor, if "spare" others would still be available after that. */
 static bool
 acquire_descriptor(int spare)
 {
@@ -124,8 +124,8 @@ acquire_descriptor(int spare)
 
 /*
  * smf_http_acquire_descriptor
- *		Count a descriptor of somebody else's, as AcquireExternalFD does, if that leaves
- *		some for a connection and for Postgres.
+ *		Count a descriptor that is not libcurl's, as AcquireExternalFD does, if that
+ *		leaves enough for a connection and for Postgres.
  */
 bool
 smf_http_acquire_descriptor(void)
@@ -137,7 +137,7 @@ smf_http_acquire_descriptor(void)
  * smf_socket_open
  *		libcurl's callback: open and count a socket for the request "arg".
  *
- * Without one the request's failure says why, and libcurl tries the next address.
+ * If there is none, the request's failure says why, and libcurl tries the next address.
  */
 curl_socket_t
 smf_socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
@@ -145,10 +145,10 @@ smf_socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	HttpRequest *request = arg;
 	curl_socket_t fd;
 
-	/* What was sent on a kept connection that was dead is sent again. */
+	/* A request sent on a kept connection that was dead is sent again. */
 	request->sent_us = 0;
 
-	/* The last descriptors are left to Postgres, unless there would be no connection at all. */
+	/* Leave the last descriptors for Postgres, unless there would be no connection at all. */
 	smf_socket_forget_closed();
 	if (!acquire_descriptor(SPARE_DESCRIPTORS) && (nsockets > 0 || !AcquireExternalFD()))
 	{
@@ -156,7 +156,7 @@ smf_socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 		return CURL_SOCKET_BAD;
 	}
 
-	/* Open it; what fails gives the descriptor back. */
+	/* Open it; give the descriptor back when that fails. */
 	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 	if (fd < 0)
 	{
@@ -173,7 +173,7 @@ smf_socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 		return CURL_SOCKET_BAD;
 	}
 
-	/* There may have been no descriptor for the address before. */
+	/* A previous address may have failed for want of a descriptor. */
 	if (request->failure == SMF_HTTP_NO_DESCRIPTOR)
 		request->failure = SMF_HTTP_PENDING;
 	return fd;
@@ -181,7 +181,7 @@ smf_socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 
 /*
  * smf_socket_close
- *		libcurl's callback: close a socket, and count it no longer.
+ *		libcurl's callback: close a socket, and stop counting it.
  */
 int
 smf_socket_close(void *arg, curl_socket_t fd)

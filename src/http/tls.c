@@ -3,12 +3,12 @@
  * tls.c
  *		Which certificates a connection trusts.
  *
- * Those in a server's ca_bundle, or the system's; for a proxy always the system's.
- * Reading the system's takes 20 ms and more, so they are to stay in memory: libcurl does
- * that from 7.87 on, before that this file does.
+ * It trusts those in a server's ca_bundle, or the system's; for a proxy always the
+ * system's.  Reading the system's takes 20 ms or more, so they are kept in memory:
+ * libcurl does that from 7.87 on, and this file does it for older versions.
  *
- * Not accounted for: where libcurl is older than that and was built with something other
- * than OpenSSL, and for a proxy that speaks TLS, each connection reads them.
+ * Not accounted for: an older libcurl built with something other than OpenSSL reads the
+ * certificates for each connection, and so does an older one for a proxy that speaks TLS.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,11 +30,12 @@ static struct
 
 /*
  * smf_tls_find_certificates
- *		Find the system's certificates, where libcurl was told that they are when it was
- *		built.
+ *		Find the system's certificates, where libcurl was told at build time that they
+ *		are.
  *
- * It keeps them in memory only if they come from a file alone, and gives up when that
- * file cannot be read although there is a directory as well: so one of them is used.
+ * libcurl keeps them in memory only if they come from a file alone, and gives up when it
+ * cannot read that file even if there is also a directory.  So only one of the two is
+ * used.
  */
 void
 smf_tls_find_certificates(void)
@@ -54,10 +55,10 @@ static struct
 {
 	X509_STORE *store;			/* NULL: none yet */
 	char	   *path;			/* of the file they were read from, malloc'ed */
-	struct stat status;			/* of that file then */
+	struct stat status;			/* of that file when it was read */
 }			kept;
 
-/* Is it the file that was read last, and as it was then? */
+/* Is this the file that was read last, and is it unchanged? */
 static bool
 same_file(const char *path, const struct stat *status)
 {
@@ -68,7 +69,7 @@ same_file(const char *path, const struct stat *status)
 		kept.status.st_mtim.tv_nsec == status->st_mtim.tv_nsec;
 }
 
-/* Those of a file, read again when it has changed; NULL when it cannot be read. */
+/* The certificates in a file, read again when it has changed; NULL when it cannot be read. */
 static X509_STORE *
 certificates_of(const char *path)
 {
@@ -80,7 +81,7 @@ certificates_of(const char *path)
 	if (same_file(path, &status))
 		return kept.store;
 
-	/* Connections that use the old ones have references of their own. */
+	/* Connections that use the old ones have their own references. */
 	X509_STORE_free(kept.store);
 	free(kept.path);
 	kept.store = NULL;
@@ -92,14 +93,14 @@ certificates_of(const char *path)
 		return NULL;
 	}
 
-	/* As libcurl does: what the file has is trusted, whether it is a root or not. */
+	/* As libcurl does: trust what the file contains, whether or not it is a root. */
 	X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN);
 	kept.store = store;
 	kept.status = status;
 	return store;
 }
 
-/* libcurl's callback: give a connection that is about to be made the certificates that are kept. */
+/* libcurl's callback: give a new connection the certificates that are kept. */
 static CURLcode
 give_certificates(CURL *easy, void *context, void *arg)
 {
@@ -116,9 +117,9 @@ give_certificates(CURL *easy, void *context, void *arg)
 }
 
 /*
- * Can a connection be given the certificates that are kept?  The callback would be
- * called for a proxy's TLS too; and libcurl may have been built with something other
- * than OpenSSL, which has no such callback.
+ * Can a connection be given the kept certificates?  The callback would also be called for
+ * a proxy's TLS; and libcurl may have been built with something other than OpenSSL, which
+ * has no such callback.
  */
 static bool
 can_give_certificates(CURL *easy, const HttpTarget *target)
@@ -131,7 +132,7 @@ can_give_certificates(CURL *easy, const HttpTarget *target)
 
 /*
  * smf_tls_trust
- *		Say which certificates a request's connection trusts: the target's, or the
+ *		Set which certificates a request's connection trusts: the target's, or the
  *		system's.  False without memory.
  */
 bool
@@ -141,7 +142,10 @@ smf_tls_trust(HttpRequest *request, const HttpTarget *target)
 	const char *file = system_certificates.bundle;
 	const char *path = system_certificates.path;
 
-	/* A proxy's certificate is checked by the system's, whatever the target's ca_bundle. */
+	/*
+	 * A proxy's certificate is checked against the system's, whatever the target's
+	 * ca_bundle.
+	 */
 	if ((file != NULL || path != NULL) && target->network.proxy_url != NULL &&
 		(curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, file) != CURLE_OK ||
 		 curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, path) != CURLE_OK))
@@ -156,9 +160,9 @@ smf_tls_trust(HttpRequest *request, const HttpTarget *target)
 #if !KEEPS_CERTIFICATES
 
 	/*
-	 * Where libcurl cannot keep certificates we do.  It is given their file as the
-	 * directory in which to look for more: nothing is read there, but connections
-	 * that trust others are told apart by it.
+	 * This libcurl cannot keep certificates, so we do.  It is given their file as the
+	 * directory to look for more: it reads nothing there, but uses the path to tell
+	 * connections that trust other certificates apart.
 	 */
 	if (file != NULL && can_give_certificates(easy, target))
 	{
