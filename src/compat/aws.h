@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * aws.h
- *		What differs between the Postgres versions for aws/: memory that sessions share.
+ *		Postgres version differences for aws/: memory that sessions share.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,14 +15,14 @@
 #include "storage/lwlock.h"
 
 #if PG_VERSION_NUM >= 170000 && PG_VERSION_NUM < 190000
-/* How the segment that is being asked for is filled in. */
+/* How to fill in the segment that is being requested. */
 typedef struct NewSegment
 {
 	void		(*init) (void *segment, void *arg);
-	void	   *arg;			/* init's */
+	void	   *arg;			/* passed to init */
 } NewSegment;
 
-/* Postgres's callback has no argument before version 19: it finds here what it needs. */
+/* Before version 19 Postgres's callback has no argument: it finds here what it needs. */
 static inline NewSegment *
 smf_new_segment(void)
 {
@@ -31,7 +31,7 @@ smf_new_segment(void)
 	return &segment;
 }
 
-/* That callback. */
+/* The callback itself. */
 static inline void
 smf_init_new_segment(void *segment)
 {
@@ -40,8 +40,8 @@ smf_init_new_segment(void *segment)
 #endif
 
 /*
- * Shared memory by its name, filled in by "init", which "arg" is handed to, if it is new;
- * NULL where Postgres has no such thing.
+ * Named shared memory; "init", called with "arg", fills it in if it is new.  NULL where
+ * Postgres has no such thing.
  */
 static inline void *
 smf_named_segment(const char *name, size_t size, void (*init) (void *segment, void *arg), void *arg)
@@ -60,7 +60,10 @@ smf_named_segment(const char *name, size_t size, void (*init) (void *segment, vo
 #endif
 }
 
-/* A tranche for locks in shared memory.  Each session that uses them calls the next, too. */
+/*
+ * A tranche for locks in shared memory.  Each session that uses them also calls
+ * smf_name_tranche.
+ */
 static inline int
 smf_new_tranche(const char *name)
 {
@@ -71,7 +74,7 @@ smf_new_tranche(const char *name)
 #endif
 }
 
-/* Tell this session the tranche's name, which from version 19 on all know. */
+/* Tell this session the tranche's name; from version 19 on every session knows it. */
 static inline void
 smf_name_tranche(int tranche, const char *name)
 {

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * base.h
- *		What differs between the Postgres versions for every layer.
+ *		Postgres version differences for every layer.
  *
- * Postgres 15 to 19.  Nothing outside this folder looks at PG_VERSION_NUM: each layer has
- * a header here that is named for it, and a file includes those of its own layer and of
- * the layers below.
+ * Postgres 15 to 19 are supported.  Nothing outside this folder looks at PG_VERSION_NUM:
+ * each layer has a header here that is named after it, and a file includes those of its
+ * own layer and of the layers below.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,7 @@
 #error "sagemaker_fdw needs PostgreSQL 15 or later"
 #endif
 
-/* Stands before a declaration. */
+/* Goes before a declaration. */
 #if PG_VERSION_NUM >= 180000
 #define smf_noreturn pg_noreturn
 #else

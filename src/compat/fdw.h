@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fdw.h
- *		What differs between the Postgres versions for fdw/: planner, executor, catalogs, dates.
+ *		Postgres version differences for fdw/: planner, executor, catalogs, dates.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,7 +34,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-/* A local time as timestamptz; what is beyond that type's range becomes infinite. */
+/* Convert a local time to timestamptz; a time outside that type's range becomes infinite. */
 static inline TimestampTz
 smf_timestamp_to_timestamptz(Timestamp timestamp)
 {
@@ -49,7 +49,7 @@ smf_timestamp_to_timestamptz(Timestamp timestamp)
 #endif
 }
 
-/* When a day begins, in the same way. */
+/* The start of a day, converted in the same way. */
 static inline TimestampTz
 smf_date_to_timestamptz(DateADT date)
 {
@@ -110,7 +110,7 @@ smf_create_foreignscan_path(PlannerInfo *root, RelOptInfo *rel, double rows,
 #endif
 }
 
-/* The pathkey for an expression, by its "less than"; NIL when nothing is ordered by it. */
+/* The pathkey for an expression, sorted by "less_than"; NIL when nothing sorts by it. */
 static inline List *
 smf_expression_pathkey(PlannerInfo *root, Expr *expr, Oid less_than, Relids relids)
 {
@@ -155,7 +155,7 @@ smf_statistics_target(Oid relid, AttrNumber attnum)
 	return target;
 }
 
-/* Let what is called find nothing by a search_path that others have set. */
+/* Keep functions that are called from using a search_path that others have set. */
 static inline void
 smf_restrict_search_path(void)
 {
@@ -164,7 +164,7 @@ smf_restrict_search_path(void)
 #endif
 }
 
-/* What a MERGE joins by, where it treats rows that its source lacks; else NULL. */
+/* The join condition of a MERGE that acts on rows its source lacks; otherwise NULL. */
 static inline Node *
 smf_merge_condition(Query *query)
 {
@@ -186,8 +186,8 @@ smf_estimate_array_length(PlannerInfo *root, Node *array)
 }
 
 /*
- * Would the join have to hand a value to its inner side that it cannot, since an outer join
- * computes it?  From 18 on it can.
+ * Would the join have to pass its inner side a value that it cannot pass, because an
+ * outer join computes it?  From 18 on it can pass any.
  */
 static inline bool
 smf_dangerous_placeholder(PlannerInfo *root, Relids outer_relids, Relids inner_needs)
@@ -199,19 +199,19 @@ smf_dangerous_placeholder(PlannerInfo *root, Relids outer_relids, Relids inner_n
 #endif
 }
 
-/* The outer side of a semijoin with each row once; NULL: that cannot be had. */
+/* The outer side of a semijoin with each row once; NULL if that is impossible. */
 static inline Path *
 smf_unique_outer_path(PlannerInfo *root, RelOptInfo *rel, Path *path, SpecialJoinInfo *join)
 {
 #if PG_VERSION_NUM >= 190000
-	/* it is a relation of its own, of which the path is */
+	/* the relation of this path is already unique */
 	return path;
 #else
 	return (Path *) create_unique_path(root, rel, path, join);
 #endif
 }
 
-/* Offer a nested loop of two paths, neither of which needs anything else. */
+/* Add a nested loop of two paths, neither of which needs anything from outside. */
 static inline void
 smf_add_nestloop_path(PlannerInfo *root, RelOptInfo *joinrel, JoinType jointype,
 					  JoinPathExtraData *extra, Path *outer, Path *inner)

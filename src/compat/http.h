@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * http.h
- *		What differs between the Postgres versions for http/: how a session sleeps.
+ *		Postgres version differences for http/: how a session sleeps.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,7 +27,10 @@ smf_create_wait_event_set(int nevents)
 #endif
 }
 
-/* What the session waits for, as pg_stat_activity shows it, by its name where it can have one. */
+/*
+ * The wait event that pg_stat_activity shows; it has a name of its own where Postgres
+ * allows one.
+ */
 static inline uint32
 smf_wait_event(const char *name)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * jobs.h
- *		What differs between the Postgres versions for jobs/: how jsonb is built.
+ *		Postgres version differences for jobs/: how jsonb is built.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,18 +11,18 @@
 #include "compat/base.h"
 #include "utils/jsonb.h"
 
-/* A jsonb that is being built; zero to begin with. */
+/* A jsonb under construction; starts as zero. */
 #if PG_VERSION_NUM >= 190000
 typedef JsonbInState JsonbBuilder;
 #else
 typedef struct JsonbBuilder
 {
-	JsonbParseState *parseState;	/* what is open */
-	JsonbValue *result;			/* the whole, when nothing is */
+	JsonbParseState *parseState;	/* what is still open */
+	JsonbValue *result;			/* the whole value, once nothing is open */
 } JsonbBuilder;
 #endif
 
-/* The next token of it, with its value if it has one. */
+/* Append the next token, with its value if it has one. */
 static inline void
 smf_push_jsonb(JsonbBuilder *builder, JsonbIteratorToken token, JsonbValue *value)
 {

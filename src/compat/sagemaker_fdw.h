@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sagemaker_fdw.h
- *		What differs between the Postgres versions for the front door, sagemaker_fdw.c.
+ *		Postgres version differences for the entry point, sagemaker_fdw.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,7 +11,7 @@
 #include "compat/base.h"
 #include "fmgr.h"
 
-/* Stands in one file: the library's magic block, with its name and version from 18 on. */
+/* Goes into one file: the library's magic block, with its name and version from 18 on. */
 #if PG_VERSION_NUM >= 180000
 #define SMF_MODULE_MAGIC(module, its_version) PG_MODULE_MAGIC_EXT(.name = (module), .version = (its_version))
 #else
