@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * account.c
- *		Whose account an answer is of: one of another account than is meant is refused.
+ *		Which AWS account an answer comes from: an answer from another account than the
+ *		expected one is rejected.
  *
- * Not accounted for: whose account credentials are of.  Their source may know
+ * Not accounted for: which account credentials belong to.  Their source may know
  * (credential_inquiry.c), and STS does (providers/sts.c).
  *
  *-------------------------------------------------------------------------
@@ -17,7 +18,7 @@
 #include "aws/internal.h"
 #include "miscadmin.h"
 
-/* Is the answer to be of one account, which smf_call_check_account finds out? */
+/* Must the answer come from a certain account?  smf_call_check_account checks that. */
 bool
 smf_call_means_account(const AwsCall *call)
 {
@@ -26,10 +27,10 @@ smf_call_means_account(const AwsCall *call)
 
 /*
  * smf_call_check_account
- *		Raise 28000 when the ARN, of what the call is about, is of another account than the
- *		one that is meant, if one is.
+ *		Raise 28000 when "arn", that of the call's subject, belongs to another account
+ *		than the expected one, if one is expected.
  *
- * The message names no more than the accounts: roles read it that may not see every row.
+ * The message names only the accounts: roles that may not see every row can read it.
  */
 void
 smf_call_check_account(const AwsCall *call, const char *arn)

@@ -3,7 +3,7 @@
  * arn.c
  *		The fields of an ARN.
  *
- * Pure.  It only finds the colons: what a field may hold is for the caller to judge.
+ * Pure.  It only finds the colons; the caller decides which values a field may have.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,8 +15,8 @@
  * smf_arn_split
  *		Find the fields of an ARN of "len" bytes; returns how many it has.
  *
- * All SMF_ARN_PARTS of them in a whole ARN, fewer where colons are missing; the others
- * are left as they are.
+ * A complete ARN has SMF_ARN_PARTS of them.  Where colons are missing there are fewer,
+ * and the other fields are left unchanged.
  */
 int
 smf_arn_split(const char *arn, size_t len, ArnField fields[SMF_ARN_PARTS])

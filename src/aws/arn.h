@@ -21,12 +21,12 @@ typedef enum ArnPart
 	SMF_ARN_SERVICE,
 	SMF_ARN_REGION,
 	SMF_ARN_ACCOUNT,
-	SMF_ARN_RESOURCE			/* all of the rest, which may have colons */
+	SMF_ARN_RESOURCE			/* all the rest, which may contain colons */
 } ArnPart;
 
 #define SMF_ARN_PARTS (SMF_ARN_RESOURCE + 1)
 
-/* One field, which points into the ARN. */
+/* One field; points into the ARN. */
 typedef struct ArnField
 {
 	const char *text;			/* not NUL-terminated */

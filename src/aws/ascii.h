@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * ascii.h
- *		Classes of ASCII characters, whatever the locale says: AWS's names and
- *		keys have no other letters.
+ *		Classes of ASCII characters, independent of the locale: AWS's names and keys
+ *		contain no other letters.
  *
  * Free of Postgres headers, so that programs of their own can test what uses it.
  *
@@ -20,7 +20,10 @@ smf_is_alphanumeric(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/* Can all of it be seen?  Blanks cannot, nor can line breaks, which would end a header's line. */
+/*
+ * Are all its characters visible?  Blanks are not, nor are line breaks, which would end a
+ * header line.
+ */
 static inline bool
 smf_is_visible_ascii(const char *string)
 {

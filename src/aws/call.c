@@ -1,23 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * call.c
- *		One call: signed, sent, classified, tried again.
+ *		One call: signed, sent, classified, retried.
  *
- * A call goes through these states, moved on by smf_http_wait of any scan:
+ * A call goes through these states; the smf_http_wait of any scan moves it on:
  *
  *		wait for credentials --> wait for a turn --> wait for a connection --> in flight --> done
  *						^														  |
  *						+----------------------- back off <-----------------------+
  *
- * Nothing is raised on the way: a call that has failed keeps the reason, and
- * whoever needs its answer raises it with smf_call_raise (call_error.c).
+ * No error is raised on the way: a failed call keeps the reason, and the caller that
+ * needs its answer raises it with smf_call_raise (call_error.c).
  *
- * A throttled call is tried again for as long as others of its operation succeed:
- * a scan of a long history does not die of one unlucky call.  Other failures
- * count, for the call and against the operation's quota.
+ * A throttled call is retried for as long as other calls of its operation succeed, so
+ * that one unlucky call does not end a scan of a long history.  Other failures are
+ * counted, against the call's attempts and the operation's retry quota.
  *
- * Credentials are never waited for here: calls that cannot be signed are let on when
- * there are some.
+ * Nothing here blocks until there are credentials: a call that cannot be signed is
+ * queued, and continues when there are some.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,23 +38,23 @@
 #define CONTENT_TYPE "application/x-amz-json-1.1"
 
 /*
- * Attempts at most when the endpoint's name has no address.  libcurl does not tell a
+ * Most attempts when the endpoint's name has no address.  libcurl does not distinguish a
  * name that does not exist, such as that of a mistyped region, from a name server that
- * gives no answer just now.
+ * does not answer at the moment.
  */
 #define UNRESOLVED_ATTEMPTS_MAX 3
 
 /*
- * How often a call is tried again with other credentials.  Short-lived ones may expire
- * more than once while a call is on its way; those that the service does not know at all
- * are replaced once.
+ * How often a call is retried with other credentials.  Short-lived ones may expire more
+ * than once while a call is under way; those that the service does not know at all are
+ * replaced once.
  */
 #define RENEWALS_MAX 3
 #define REPLACEMENTS_MAX 1
 
 int			smf_log_min_duration_ms = -1;
 
-/* Calls of all clients that were started since the process began. */
+/* Calls that all clients of this process have started. */
 static uint64 calls_started = 0;
 
 static void try_again(AwsCall *call);
@@ -67,7 +67,7 @@ free_string(char **string)
 	*string = NULL;
 }
 
-/* Forget the answer of the attempt before. */
+/* Discard the answer to the previous attempt. */
 static void
 forget_answer(AwsCall *call)
 {
@@ -82,7 +82,7 @@ forget_answer(AwsCall *call)
 	call->error.http_status = 0;
 }
 
-/* Does it look like a request's id, rather than any text? */
+/* Does it look like a request id, rather than arbitrary text? */
 static bool
 request_id_valid(const char *id)
 {
@@ -90,8 +90,8 @@ request_id_valid(const char *id)
 }
 
 /*
- * Log a call that took long, from its first attempt on.  The statement is not logged
- * with it: there may be secrets in it.
+ * Log a call that took long since its first attempt.  The statement is not logged with
+ * it, as it may contain secrets.
  */
 static void
 log_slow_call(const AwsCall *call)
@@ -135,8 +135,9 @@ end_now(HttpTimer *timer)
 }
 
 /*
- * An attempt could not be sent: the call fails, but not before the next wait.  Whoever
- * starts a call may go on to wait for it, and nothing else might ever end that wait.
+ * An attempt could not be sent: the call fails, but only during the next wait.  The
+ * caller that starts a call may wait for it next, and nothing else might ever end that
+ * wait.
  */
 static void
 end_soon(AwsCall *call)
@@ -154,9 +155,10 @@ wait_for_credentials(AwsCall *call)
 }
 
 /*
- * Credentials may expire while a call waits for its turn.  It gets others before it takes
- * its turn: where turns are rare, and credentials live less long, it would lose one turn
- * after the other.  Nor is it signed before there is a connection for it.
+ * Credentials may expire while a call waits for its turn.  It gets new ones before it
+ * takes its turn: where turns are rare and credentials short-lived, it would otherwise
+ * waste one turn after another.  It is also not signed until there is a connection for
+ * it.
  */
 static bool
 may_be_sent(PaceTurn *turn)
@@ -188,13 +190,16 @@ enter(AwsCall *call)
 		wait_for_credentials(call);
 		return;
 	}
-	/* an account that is only meant is not believed: its rate is shared with others */
+	/* an expected account is not trusted: its rate is shared with others */
 	smf_pacer_account(call->pacer, session->credentials.account ? session->credentials.account :
 					  session->account[0] != '\0' ? session->account : NULL);
 	smf_pacer_enter(call->pacer, &call->turn);
 }
 
-/* There are credentials: those that were refused again, where the source has no others. */
+/*
+ * The credentials are there.  If they are the ones that were refused, the source has no
+ * others, and the call ends.
+ */
 static void
 credentials_there(CredentialWait *wait)
 {
@@ -218,7 +223,7 @@ connection_there(HttpPlace *place)
 	enter((AwsCall *) ((char *) place - offsetof(AwsCall, connection)));
 }
 
-/* Learn the service's clock from its answer; false when it does not say. */
+/* Learn the service's clock from its answer; false when the answer does not show it. */
 static bool
 correct_clock(AwsCall *call)
 {
@@ -230,7 +235,7 @@ correct_clock(AwsCall *call)
 	return true;
 }
 
-/* Tell the operation's pacer of an answer: whether the service bears the rate. */
+/* Tell the operation's pacer about an answer: whether the service accepts the rate. */
 static void
 note_answer(AwsCall *call)
 {
@@ -248,13 +253,13 @@ note_answer(AwsCall *call)
 	else
 	{
 		call->throttles = 0;
-		/* a broken service is no progress; that something does not exist is */
+		/* an error of the service is not progress, but "does not exist" is */
 		if (call->retry_class == SMF_RETRY_NO)
 			pacer->success_us = now_us;
 	}
 }
 
-/* Keep the id that the service has given the request, for those who ask AWS about it. */
+/* Keep the request id that the service assigned, for questions to AWS about it. */
 static void
 keep_request_id(AwsCall *call)
 {
@@ -264,7 +269,7 @@ keep_request_id(AwsCall *call)
 		call->request_id = smf_quote(smf_text_from_utf8(id, strlen(id)), call->request, NULL);
 }
 
-/* The request has ended: the call is done, or will try again. */
+/* The request has ended: the call is done, or will be retried. */
 static void
 request_done(HttpRequest *request, void *arg)
 {
@@ -282,7 +287,7 @@ request_done(HttpRequest *request, void *arg)
 	answered = call->result == SMF_HTTP_OK;
 	succeeded = answered && smf_http_status(request) >= 200 && smf_http_status(request) < 300;
 
-	/* Learn what it means, also for the rate of those that come next. */
+	/* Find out what it means, also for the rate of the next calls. */
 	call->retry_class = SMF_RETRY_NO;
 	if (answered)
 		keep_request_id(call);
@@ -291,7 +296,7 @@ request_done(HttpRequest *request, void *arg)
 	if (answered)
 		note_answer(call);
 
-	/* End the call, or try again. */
+	/* End the call, or retry it. */
 	if (succeeded)
 	{
 		smf_quota_give(&call->pacer->quota, call->retry_cost);
@@ -302,14 +307,14 @@ request_done(HttpRequest *request, void *arg)
 	MemoryContextSwitchTo(old);
 }
 
-/* A draw for a delay. */
+/* A random number for a delay. */
 static double
 draw(void)
 {
 	return pg_prng_double(&pg_global_prng_state);
 }
 
-/* Try again after the delay, or after what the service asks for. */
+/* Retry after the delay, or after the time the service asks for if that is longer. */
 static void
 back_off(AwsCall *call, double delay_s)
 {
@@ -319,7 +324,7 @@ back_off(AwsCall *call, double delay_s)
 	smf_http_timer_set(&call->backoff, smf_http_now() + (int64) (delay_s * 1e6));
 }
 
-/* A throttled call tries again as long as the operation makes progress. */
+/* A throttled call is retried as long as the operation makes progress. */
 static bool
 try_throttled(AwsCall *call)
 {
@@ -341,7 +346,7 @@ try_failed(AwsCall *call)
 		call->result == SMF_HTTP_READ_TIMEOUT;
 	int			most = call->client->config.max_attempts;
 
-	/* a name that was known before will be again */
+	/* a name that had an address before will have one again */
 	if (call->result == SMF_HTTP_UNRESOLVED && call->pacer->success_us == 0)
 		most = Min(most, UNRESOLVED_ATTEMPTS_MAX);
 	if (call->most_attempts > 0 && call->attempt >= call->most_attempts)
@@ -356,7 +361,7 @@ try_failed(AwsCall *call)
 	return true;
 }
 
-/* Once, with the service's clock instead of ours. */
+/* Retry once, with the service's clock instead of ours. */
 static bool
 try_other_clock(AwsCall *call)
 {
@@ -367,7 +372,7 @@ try_other_clock(AwsCall *call)
 	return true;
 }
 
-/* With other credentials, where the source may give some. */
+/* Retry with other credentials, if the source may provide some. */
 static bool
 try_other_credentials(AwsCall *call)
 {
@@ -378,14 +383,14 @@ try_other_credentials(AwsCall *call)
 		return false;
 	call->renewals++;
 	call->refused = true;
-	/* others may have noticed before */
+	/* another call may have noticed first */
 	if (call->generation == session->generation)
 		smf_session_refuse(session);
 	enter(call);
 	return true;
 }
 
-/* An attempt has failed: let there be another one, or end the call. */
+/* An attempt has failed: start another one, or end the call. */
 static void
 try_again(AwsCall *call)
 {
@@ -451,7 +456,7 @@ count_retry(AwsCall *call)
 	smf_stats_add(&call->pacer->key, SMF_FIGURE_RETRIES, 1);
 }
 
-/* Count a request of the call that was sent. */
+/* Count a request that was sent for the call. */
 static void
 count_request(AwsCall *call)
 {
@@ -462,7 +467,7 @@ count_request(AwsCall *call)
 		count_retry(call);
 }
 
-/* It is the call's turn: send an attempt.  Where that cannot be, the call ends. */
+/* It is the call's turn: send an attempt.  If that is impossible, the call ends. */
 static void
 send_request(PaceTurn *turn)
 {
@@ -470,7 +475,7 @@ send_request(PaceTurn *turn)
 	AwsClient  *client = call->client;
 	MemoryContext old = MemoryContextSwitchTo(client->context);
 
-	/* Nothing of the attempt before counts any more. */
+	/* Discard everything from the previous attempt. */
 	forget_answer(call);
 	call->refused = false;
 	call->connection.called = false;
@@ -502,10 +507,10 @@ send_request(PaceTurn *turn)
  * smf_call_start
  *		Start a call.
  *
- * "operation" is a constant, "subject" the thing that the call is about, or NULL, copied.
- * "body" is JSON in UTF-8, palloc'ed in the client's context, and the call's from now on.
- * "*attempts" is counted up for each request that is sent, and must outlive the call.
- * The call is the client's, and freed with it at the latest.
+ * "operation" is a constant; "subject", the thing that the call is about, or NULL, is
+ * copied.  "body" is JSON in UTF-8, palloc'ed in the client's context, and belongs to the
+ * call from now on.  "*attempts" is incremented for each request that is sent, and must
+ * outlive the call.  The call belongs to the client, and is freed with it at the latest.
  */
 AwsCall *
 smf_call_start(AwsClient *client, const char *operation, const char *subject,
@@ -537,14 +542,17 @@ smf_call_start(AwsClient *client, const char *operation, const char *subject,
 	return call;
 }
 
-/* Let the call, which was just started, end after so many attempts, throttled ones too. */
+/*
+ * Let a call that has just been started end after this many attempts, throttled ones
+ * included.
+ */
 void
 smf_call_limit_attempts(AwsCall *call, int most)
 {
 	call->most_attempts = most;
 }
 
-/* Break off a call if need be, and free it.  NULL is ignored. */
+/* Abort a call if it is under way, and free it.  NULL is ignored. */
 void
 smf_call_free(AwsCall *call)
 {
@@ -558,7 +566,7 @@ smf_call_free(AwsCall *call)
 	pfree(call);
 }
 
-/* Has the call ended, one way or the other? */
+/* Has the call ended, in success or failure? */
 bool
 smf_call_done(const AwsCall *call)
 {
@@ -580,7 +588,7 @@ smf_call_state(const AwsCall *call)
 	return call->backoff.armed ? SMF_CALL_BACKS_OFF : SMF_CALL_IN_FLIGHT;
 }
 
-/* Has a call that is done failed? */
+/* Did a call that is done fail? */
 bool
 smf_call_failed(const AwsCall *call)
 {
@@ -601,7 +609,7 @@ smf_call_wait(AwsCall *call)
 	}
 }
 
-/* Count what the call's answer held. */
+/* Count the rows in the call's answer. */
 void
 smf_call_count_rows(const AwsCall *call, int64 nrows)
 {
@@ -615,7 +623,7 @@ smf_call_operation(const AwsCall *call)
 	return call->operation;
 }
 
-/* The answer of a call that succeeded: its body, the call's own. */
+/* The answer of a call that succeeded: its body, which belongs to the call. */
 const char *
 smf_call_body(const AwsCall *call, size_t *len)
 {
@@ -625,7 +633,7 @@ smf_call_body(const AwsCall *call, size_t *len)
 
 /*
  * smf_call_forget_body
- *		The answer of a call that succeeded was read: let the memory of its body go.
+ *		The answer of a call that succeeded has been read: free the memory of its body.
  */
 void
 smf_call_forget_body(AwsCall *call)
@@ -637,10 +645,10 @@ smf_call_forget_body(AwsCall *call)
 
 /*
  * smf_call_about
- *		From here on, let messages name this as what the call is about; copied.
+ *		Set the subject that messages name from here on; copied.
  *
- * An answer may hold many things, which are read one after another: whatever is wrong with
- * one of them is said of that one.  NULL: of none.
+ * An answer may contain many things, which are read one after another: an error in one of
+ * them names that one.  NULL: no subject.
  */
 void
 smf_call_about(AwsCall *call, const char *subject)
@@ -650,7 +658,7 @@ smf_call_about(AwsCall *call, const char *subject)
 		call->subject = smf_blank_controls(MemoryContextStrdup(call->client->context, subject));
 }
 
-/* Service's clock in its answer: epoch seconds, or -1 when it does not say. */
+/* The service's clock in its answer: epoch seconds, or -1 when it does not show it. */
 int64
 smf_call_date(const AwsCall *call)
 {

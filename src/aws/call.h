@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * call.h
- *		One call: signed, sent, classified, tried again.
+ *		One call: signed, sent, classified, retried.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,16 +10,16 @@
 
 #include "aws/client.h"
 
-/* Setting sagemaker_fdw.log_min_duration: milliseconds; -1: no call is logged. */
+/* Setting sagemaker_fdw.log_min_duration: milliseconds; -1: log no call. */
 extern int	smf_log_min_duration_ms;
 
 /* What a call waits for. */
 typedef enum AwsCallState
 {
-	SMF_CALL_WAITS_FOR_TURN,	/* others go first, or the rate of calls holds it back */
+	SMF_CALL_WAITS_FOR_TURN,	/* others go first, or the rate limit holds it back */
 	SMF_CALL_IN_FLIGHT,
 	SMF_CALL_BACKS_OFF,			/* the delay before another attempt */
-	SMF_CALL_WAITS_FOR_CONNECTION,	/* the session has as many as it may */
+	SMF_CALL_WAITS_FOR_CONNECTION,	/* the session has as many as it may have */
 	SMF_CALL_WAITS_FOR_CREDENTIALS,
 	SMF_CALL_DONE
 } AwsCallState;

@@ -1,13 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * call_error.c
- *		Why a call has failed: read from its answer, and said to users.
+ *		Why a call failed: reads that from its answer, and reports it to users.
  *
- * Each error has an SQLSTATE that says whose turn it is, a detail with the call and the
- * service's words, and a hint that is an action.  What the service's codes mean is in
- * error_code.c, what of its words may stand in a message in quote.c.
+ * Each error has an SQLSTATE that says who has to act, a detail with the call and the
+ * service's message, and a hint that names an action.  error_code.c knows what the
+ * service's codes mean, quote.c which parts of its text a message may contain.
  *
- * Not accounted for: what calls are about.  Whoever makes a client says that (AwsTopic).
+ * Not accounted for: what calls are about.  The code that creates a client says that
+ * (AwsTopic).
  *
  *-------------------------------------------------------------------------
  */
@@ -25,15 +26,15 @@
 #include "utils/memutils.h"
 
 /*
- * How much of an answer that is no AWS error is quoted, in bytes, and how much is read
- * for that: a secret that would be cut in two is hidden before.
+ * How much of an answer that is not an AWS error is quoted, in bytes, and how much is
+ * read for that: secrets are hidden before the text is cut, so that none is cut in two.
  */
 #define QUOTED_TEXT_MAX 200
 #define QUOTED_READ_MAX 16384
 
-/* ----- reading it ----- */
+/* ----- reading the answer ----- */
 
-/* The beginning of an answer that is no AWS error, palloc'ed. */
+/* The beginning of an answer that is not an AWS error, palloc'ed. */
 static char *
 beginning_of(const AwsCall *call)
 {
@@ -44,7 +45,7 @@ beginning_of(const AwsCall *call)
 	return text;
 }
 
-/* Take the service's words out of an answer that is an error. */
+/* Extract code and message from an answer that is an error. */
 static void
 read_answer(AwsCall *call)
 {
@@ -75,7 +76,7 @@ read_answer(AwsCall *call)
 	else if (client->echo_text && len > 0)
 		message = beginning_of(call);
 
-	/* Keep of them what may be quoted. */
+	/* Keep the parts that may be quoted. */
 	MemoryContextSwitchTo(client->context);
 	if (code != NULL)
 	{
@@ -85,7 +86,7 @@ read_answer(AwsCall *call)
 		if (client->echo_text || smf_error_code_valid(cut))
 			call->error.code = smf_quote(smf_text_from_utf8(cut, strlen(cut)), request, NULL);
 	}
-	/* without a code it is no AWS error, and the message might be any text */
+	/* without a code it is not an AWS error, and the message might be any text */
 	if (message != NULL && (client->echo_text || call->error.code != NULL))
 		call->error.message = smf_quote(pstrdup(message), request, NULL);
 	MemoryContextSwitchTo(old);
@@ -94,7 +95,8 @@ read_answer(AwsCall *call)
 
 /*
  * smf_call_read_error
- *		Take out of the request why it has failed, and what that means for another attempt.
+ *		Find out from the request why it failed, and what that means for another
+ *		attempt.
  *
  * Runs in the client's memory context.
  */
@@ -113,30 +115,30 @@ smf_call_read_error(AwsCall *call)
 	call->retry_class = smf_http_transient(call->result) ? SMF_RETRY_TRANSIENT : SMF_RETRY_NO;
 }
 
-/* ----- what it was ----- */
+/* ----- what happened ----- */
 
-/* Why the call failed, as the service says; the call's own. */
+/* Why the call failed, according to the service; belongs to the call. */
 const AwsError *
 smf_call_error(const AwsCall *call)
 {
 	return &call->error;
 }
 
-/* Did the call fail since the service takes the credentials for nobody's? */
+/* Did the call fail because the service does not recognize the credentials? */
 bool
 smf_call_refused(const AwsCall *call)
 {
 	return call->result == SMF_HTTP_OK && smf_error_refuses_credentials(call->error.code);
 }
 
-/* Did the call fail since its answer is larger than may be? */
+/* Did the call fail because its answer is larger than allowed? */
 bool
 smf_call_too_large(const AwsCall *call)
 {
 	return call->result == SMF_HTTP_TOO_LARGE;
 }
 
-/* Did the call fail since the credentials may not make it? */
+/* Did the call fail because the credentials may not make it? */
 bool
 smf_call_denied(const AwsCall *call)
 {
@@ -145,8 +147,8 @@ smf_call_denied(const AwsCall *call)
 
 /*
  * smf_call_tls_problem
- *		What to do about a connection that TLS prevented, palloc'ed or a constant; NULL
- *		when it was not that.
+ *		What to do about a connection that failed because of TLS, palloc'ed or a
+ *		constant; NULL when it failed for another reason.
  */
 const char *
 smf_call_tls_problem(const AwsCall *call)
@@ -169,11 +171,11 @@ smf_call_tls_problem(const AwsCall *call)
 	}
 }
 
-/* ----- how it is said ----- */
+/* ----- how it is reported ----- */
 
 /*
  * smf_call_may_quote
- *		May a message quote what the endpoint sent, when that is no AWS answer?
+ *		May a message quote what the endpoint sent when that is not an AWS answer?
  */
 bool
 smf_call_may_quote(const AwsCall *call)
@@ -183,7 +185,7 @@ smf_call_may_quote(const AwsCall *call)
 
 /*
  * smf_call_title
- *		The call's operation, and the thing that it is about, palloc'ed.
+ *		The call's operation and its subject, palloc'ed.
  */
 char *
 smf_call_title(const AwsCall *call)
@@ -197,7 +199,7 @@ smf_call_title(const AwsCall *call)
  * smf_call_errdetail
  *		For ereport: which call, for what, and what the service said.
  *
- * "reason" stands for what the service said; NULL: its own words.
+ * "reason" replaces what the service said; NULL: the service's own words.
  */
 int
 smf_call_errdetail(const AwsCall *call, const char *reason)
@@ -273,7 +275,7 @@ smf_call_stranger(const AwsCall *call)
 
 /*
  * smf_call_permission
- *		What lets the credentials make the call, palloc'ed.
+ *		What allows the credentials to make the call, palloc'ed.
  */
 char *
 smf_call_permission(const AwsCall *call)
@@ -288,14 +290,14 @@ smf_call_permission(const AwsCall *call)
 					allow, config->region, service->url_option, service->other_host);
 }
 
-/* The service said no, in an answer. */
+/* The service answered with an error. */
 smf_noreturn static void
 raise_answer(const AwsCall *call)
 {
 	const char *code = call->error.code;
 	const char *server_name = call->client->config.server_name;
 
-	/* It is no answer of the service's own. */
+	/* The answer does not come from the service itself. */
 	if (call->error.http_status >= 300 && call->error.http_status < 400)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
@@ -314,7 +316,7 @@ raise_answer(const AwsCall *call)
 				 errhint("Other programs may share the account's quota. The option throttle_timeout of server \"%s\" sets how long to keep trying.",
 						 server_name)));
 
-	/* The credentials are nobody's, or may not do that. */
+	/* The credentials are unknown, or do not have the permission. */
 	if (smf_call_refused(call))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
@@ -340,7 +342,7 @@ raise_answer(const AwsCall *call)
 			 errhint("%s", smf_call_stranger(call)) : 0));
 }
 
-/* What may keep the endpoint from being reached, palloc'ed or a constant. */
+/* Why the endpoint may be unreachable, palloc'ed or a constant. */
 static const char *
 connection_hint(const AwsCall *call)
 {
@@ -367,12 +369,13 @@ connection_hint(const AwsCall *call)
 
 /*
  * smf_call_note_trouble
- *		Keep why an attempt got no connection, for the user of the call's client: that of the
- *		client's first such attempt.
+ *		Note why an attempt got no connection, to tell the client's user; only the
+ *		client's first such attempt is noted.
  *
- * Another attempt will follow, "most" of them at most.  The user is told by
- * whoever waits (client.c) and not here, where calls are moved on: a notice may raise an
- * error.  The texts are palloc'ed in the current memory context, which must be the client's.
+ * Another attempt will follow; "most" is the total allowed.  The user is told where a
+ * caller waits (client.c) and not here, where calls are moved on: a notice may raise an
+ * error.  The texts are palloc'ed in the current memory context, which must be the
+ * client's.
  */
 void
 smf_call_note_trouble(const AwsCall *call, int most)
@@ -391,7 +394,7 @@ smf_call_note_trouble(const AwsCall *call, int most)
 
 /*
  * smf_call_raise
- *		Raise why the call failed.
+ *		Raise the error that says why the call failed.
  */
 void
 smf_call_raise(const AwsCall *call)
@@ -407,7 +410,7 @@ smf_call_raise(const AwsCall *call)
 							   (unsigned long) call->client->stats.calls, call->client->stats.calls),
 				 errhint("%s", call->client->limit_hint)));
 
-	/* It was answered, or that is what failed. */
+	/* It was answered, or the connection failed. */
 	switch (call->result)
 	{
 		case SMF_HTTP_OK:

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * call_error.h
- *		Why a call has failed: read from its answer, and said to users.
+ *		Why a call failed: reads that from its answer, and reports it to users.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * client.c
- *		The way to one AWS service endpoint, for a role: where calls go, as whom,
- *		and what they have cost.
+ *		Access to one AWS service endpoint for a role: where calls go, whose
+ *		credentials sign them, and what they cost.
  *
- * A client owns its calls (call.c); when its memory context goes away, whatever is in
- * flight is broken off.
+ * A client owns its calls (call.c); when its memory context goes away, requests in flight
+ * are aborted.
  *
- * Credentials are asked for when the first call needs them, and replaced before they
- * expire.  Whoever waits on a client's account sees to that.
+ * Credentials are requested when the first call needs them, and replaced before they
+ * expire.  The functions that wait for a client see to that.
  *
- * Not accounted for: how a call goes, which call.c says.
+ * Not accounted for: how a single call is made; see call.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,14 +21,14 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* Requests of all clients since the process began. */
+/* Requests that all clients of this process have sent. */
 static int64 calls_made = 0;
 
 /* ----- clients ----- */
 
 /*
  * smf_client_leave_queues
- *		Let nothing move the call on any more, but its request.  Raises no error.
+ *		Let nothing but its request move the call on any more.  Raises no error.
  */
 void
 smf_client_leave_queues(AwsCall *call)
@@ -71,7 +71,7 @@ credentials_come(CredentialWait *wait)
 
 /*
  * Find the endpoint, and the region that requests to it are signed for; returns what is
- * wrong with it, a constant, or NULL.
+ * wrong, a constant, or NULL.
  */
 static const char *
 resolve_endpoint(AwsClientConfig *config, AwsEndpoint *endpoint)
@@ -91,7 +91,7 @@ resolve_endpoint(AwsClientConfig *config, AwsEndpoint *endpoint)
 	error = service->resolve(&config->network, &config->region, endpoint);
 	if (error == SMF_ENDPOINT_OK)
 		return NULL;
-	/* options were checked when they were set; together they may still clash */
+	/* each option was checked when it was set, but together they may still conflict */
 	if (!config->may_be_unusable)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -100,7 +100,7 @@ resolve_endpoint(AwsClientConfig *config, AwsEndpoint *endpoint)
 	return smf_endpoint_error_text(error);
 }
 
-/* What no option says, the database server's own configuration may. */
+/* Fill in what no option sets from the database server's own AWS configuration. */
 static void
 apply_settings(AwsClientConfig *config, const char *region, const char *endpoint_url)
 {
@@ -113,8 +113,8 @@ apply_settings(AwsClientConfig *config, const char *region, const char *endpoint
 
 /*
  * smf_client_endpoint
- *		URL that calls of such a client would go to, palloc'ed, or why there is none.
- *		Asks nobody.
+ *		The URL that calls of such a client would go to, palloc'ed, or why there is
+ *		none.  Sends no request.
  */
 char *
 smf_client_endpoint(const AwsClientConfig *config, const ForeignServer *server, Oid userid)
@@ -134,7 +134,7 @@ smf_client_endpoint(const AwsClientConfig *config, const ForeignServer *server, 
 	{
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		/* a file that cannot be read holds nothing: anything else is not ours to catch */
+		/* a file that cannot be read counts as empty; any other error is not ours to catch */
 		if (error->sqlerrcode != ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)
 			PG_RE_THROW();
 		FlushErrorState();
@@ -150,10 +150,10 @@ smf_client_endpoint(const AwsClientConfig *config, const ForeignServer *server, 
 
 /*
  * smf_client_create
- *		A client for calls to the endpoint on behalf of a role.
+ *		Create a client for calls to the endpoint on behalf of a role.
  *
- * It lives in a context of its own below "parent" and goes with it, calls in
- * flight included.  Asks nobody: raises 28000 when the role has no user mapping, and no
+ * It lives in its own context below "parent" and goes away with it, calls in flight
+ * included.  Sends no request.  Raises 28000 when the role has no user mapping, and no
  * right to other credentials.
  */
 AwsClient *
@@ -176,7 +176,7 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	smf_stats_attach();
 	smf_pacer_attach();
 
-	/* Keep the options, and what the role has a right to. */
+	/* Keep the options, and the credentials that the role has a right to. */
 	client->config = *config;
 	client->limit_hint = config->topic->limit_hint;
 	client->config.server_name = smf_copy_string(config->server_name);
@@ -192,9 +192,9 @@ smf_client_create(MemoryContext parent, const AwsClientConfig *config,
 	client->custom_endpoint = config->service->custom_url(&client->config.network) != NULL;
 
 	/*
-	 * What a custom endpoint answers may come from anywhere in the network: it is
-	 * for superusers.  Both the role that calls are made for and whoever is shown
-	 * the message must be one, whatever function runs meanwhile.
+	 * A custom endpoint may be anything in the network, so its answers are shown to
+	 * superusers only.  Both the role that calls are made for and the user who sees the
+	 * message must be superusers, whatever function runs meanwhile.
 	 */
 	client->echo_text = !client->custom_endpoint ||
 		(superuser_arg(userid) && superuser_arg(GetOuterUserId()));
@@ -216,14 +216,14 @@ smf_client_context(const AwsClient *client)
 	return client->context;
 }
 
-/* Why the client can make no calls, a sentence; NULL when it can. */
+/* Why the client cannot make calls, a sentence; NULL when it can. */
 const char *
 smf_client_problem(const AwsClient *client)
 {
 	return client->problem;
 }
 
-/* The URL that calls go to; the client's own. */
+/* The URL that calls go to; belongs to the client. */
 const char *
 smf_client_url(const AwsClient *client)
 {
@@ -247,7 +247,7 @@ network_of(const AwsClient *client)
 
 /*
  * smf_client_ask_for_credentials
- *		See to it that credentials are asked for, if need be.  Raises no error.
+ *		Make sure that credentials are requested if necessary.  Raises no error.
  */
 void
 smf_client_ask_for_credentials(AwsClient *client)
@@ -257,7 +257,10 @@ smf_client_ask_for_credentials(AwsClient *client)
 	smf_session_ask(client->session, &network);
 }
 
-/* The same, and raise why there are none where calls cannot go on without. */
+/*
+ * The same, and raise the reason if calls cannot continue without new ones and there are
+ * none.
+ */
 static void
 keep_credentials(AwsClient *client)
 {
@@ -267,7 +270,7 @@ keep_credentials(AwsClient *client)
 
 /*
  * smf_client_credentials
- *		The credentials that calls are signed with now; the session's own.
+ *		The credentials that calls are signed with now; they belong to the session.
  *
  * Waits for them, and raises 28000, 53000 or 08001 when there are none.
  */
@@ -284,7 +287,7 @@ smf_client_credentials(AwsClient *client)
 			smf_session_leave(&client->credentials);
 			return &client->session->credentials;
 		}
-		/* whoever queues is let on with the old ones, where they may yet do */
+		/* waiters continue with the old ones, if these may still work */
 		if (!client->credentials.waiting)
 			smf_session_enter(client->session, &client->credentials);
 		smf_http_wait(events);
@@ -295,8 +298,9 @@ smf_client_credentials(AwsClient *client)
  * smf_client_account
  *		The account that the credentials belong to, palloc'ed.
  *
- * Where an account is meant, it is that one: what they are really of shows in the ARN
- * of the first answer.  Else may ask STS, and wait for it; raises 28000, 53000 or 08001.
+ * If an account is expected, returns that one: the ARN in the first answer shows whose
+ * the credentials really are.  Otherwise this may ask STS and wait for the answer; raises
+ * 28000, 53000 or 08001.
  */
 char *
 smf_client_account(AwsClient *client)
@@ -315,13 +319,13 @@ smf_client_account(AwsClient *client)
 									  smf_credentials_refreshable(&session->config) ? &refused : NULL);
 	if (!refused)
 		return account;
-	/* their source may give others, once */
+	/* their source may provide others, once */
 	smf_session_refuse(session);
 	credentials = smf_client_credentials(client);
 	return smf_credentials_account(&session->config, &network, credentials, NULL);
 }
 
-/* ----- what clients have cost ----- */
+/* ----- what clients cost ----- */
 
 /* Count a request that the client has sent. */
 void
@@ -338,21 +342,21 @@ smf_client_calls_made(void)
 	return calls_made;
 }
 
-/* The region that calls go to; the client's own, NULL if it can make none. */
+/* The region that calls go to; belongs to the client; NULL if it cannot make any. */
 const char *
 smf_client_region(const AwsClient *client)
 {
 	return client->config.region;
 }
 
-/* What the client's calls have cost so far; the client's own. */
+/* What the client's calls have cost so far; belongs to the client. */
 const AwsClientStats *
 smf_client_stats(const AwsClient *client)
 {
 	return &client->stats;
 }
 
-/* The key of calls that the client makes to the operation. */
+/* The key under which the client's calls of the operation are counted and paced. */
 void
 smf_client_key(const AwsClient *client, const char *operation, SharedKey *key)
 {
@@ -361,8 +365,8 @@ smf_client_key(const AwsClient *client, const char *operation, SharedKey *key)
 }
 
 /*
- * A number that the client shares with those that have the same credentials, as long as
- * neither their options change nor sagemaker_fdw_disconnect forgets them.
+ * A number that the client shares with the others that use the same credentials, until
+ * their options change or sagemaker_fdw_disconnect drops them.
  */
 uint64
 smf_client_session_number(const AwsClient *client)
@@ -370,21 +374,24 @@ smf_client_session_number(const AwsClient *client)
 	return client->session->number;
 }
 
-/* The server's name, for messages; the client's own. */
+/* The server's name, for messages; belongs to the client. */
 const char *
 smf_client_server_name(const AwsClient *client)
 {
 	return client->config.server_name;
 }
 
-/* Let this be the hint, a constant, when the client has made as many calls as it may. */
+/* Set the hint, a constant, for when the client has made as many calls as it may. */
 void
 smf_client_limit_hint(AwsClient *client, const char *hint)
 {
 	client->limit_hint = hint;
 }
 
-/* The operation whose calls are waited for: the oldest one's, since results leave in order. */
+/*
+ * The operation whose call is waited for: the oldest one's, since results are returned in
+ * order.
+ */
 static const SharedKey *
 awaited_key(const AwsClient *client)
 {
@@ -409,8 +416,8 @@ count_wait(AwsClient *client, const SharedKey *key, int64 us)
 }
 
 /*
- * Tell the user, in a notice, why a call of the client's got no connection, if that was noted:
- * once for a client, however many calls and attempts fail so.
+ * Tell the user, in a notice, why one of the client's calls got no connection, if that
+ * was noted: once per client, however many calls and attempts fail this way.
  */
 static void
 tell_trouble(AwsClient *client)
@@ -428,11 +435,11 @@ tell_trouble(AwsClient *client)
 
 /*
  * smf_client_wait
- *		Wait until something has moved, on the client's account.
+ *		Wait for the client until something has moved.
  *
- * "events" is what smf_http_events() was before the caller looked at what it waits for: see
- * smf_http_wait.  Raises 28000, 53000 or 08001 when calls need other credentials and
- * there are none.  Tells the user in a notice when a call got no connection.
+ * "events" is what smf_http_events() returned before the caller looked at what it waits
+ * for: see smf_http_wait.  Raises 28000, 53000 or 08001 when calls need other credentials
+ * and there are none.  Tells the user in a notice when a call got no connection.
  */
 void
 smf_client_wait(AwsClient *client, uint64 events)
@@ -448,8 +455,8 @@ smf_client_wait(AwsClient *client, uint64 events)
 
 /*
  * smf_client_poll
- *		Move calls on as far as they go without waiting.  Raises what smf_client_wait
- *		does.
+ *		Move calls as far as they go without waiting.  Raises what smf_client_wait
+ *		raises.
  */
 void
 smf_client_poll(AwsClient *client)
@@ -459,7 +466,7 @@ smf_client_poll(AwsClient *client)
 	tell_trouble(client);
 }
 
-/* Count time that the client's user waited for it elsewhere. */
+/* Count time that the client's user spent waiting for it elsewhere. */
 void
 smf_client_waited(AwsClient *client, int64 us)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * client.h
- *		Calls to one AWS service endpoint: signed, classified, tried again.
+ *		Calls to one AWS service endpoint: signed, classified, retried.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,7 @@
 #include "aws/shared_table.h"
 #include "compat/base.h"
 
-/* Why a call failed, in the service's words where it gave any. */
+/* Why a call failed, in the service's own words if it gave any. */
 typedef struct AwsError
 {
 	int			http_status;	/* 0: there was no response */
@@ -32,23 +32,23 @@ typedef struct AwsTopic
 													 * operation: a blank and a sentence, or "" */
 } AwsTopic;
 
-/* Where a client's calls go and what each may cost. */
+/* Where a client's calls go and their limits. */
 typedef struct AwsClientConfig
 {
 	const char *server_name;	/* for messages */
-	const AwsService *service;	/* that is called */
-	const char *account_id;		/* the AWS account that is meant; NULL: whatever the
-								 * credentials are of */
-	const char *region;			/* AWS region; NULL: as the session's says */
-	bool		may_be_unusable;	/* without a region or an endpoint it is no error to
-									 * make the client, which can make no calls then */
+	const AwsService *service;	/* the service that is called */
+	const char *account_id;		/* the expected AWS account; NULL: whichever the credentials
+								 * belong to */
+	const char *region;			/* AWS region; NULL: the session's */
+	bool		may_be_unusable;	/* a client without a region or an endpoint can be created
+									 * without an error, but cannot make calls */
 	AwsNetwork	network;		/* the server's options */
 	size_t		max_response_size;	/* bytes */
-	int			max_attempts;	/* of one call; throttled ones do not count */
+	int			max_attempts;	/* of one call; throttled ones are not counted */
 	int			throttle_timeout_ms;	/* without one success of the operation */
-	bool		adaptive;		/* follow the rate that the service bears? */
+	bool		adaptive;		/* adapt to the rate that the service accepts? */
 	double		max_calls_per_second;	/* of an operation; 0: no ceiling */
-	int64		max_calls;		/* requests of the client; 0: any number */
+	int64		max_calls;		/* requests that the client may send; 0: any number */
 	const AwsTopic *topic;
 } AwsClientConfig;
 
@@ -57,9 +57,9 @@ typedef struct AwsClientStats
 {
 	int64		calls;			/* requests sent, retries included */
 	int64		retries;
-	int64		throttles;		/* answers that said so */
+	int64		throttles;		/* throttled answers */
 	int64		bytes_received; /* of bodies */
-	int64		wait_us;		/* time the client's user had nothing to do but wait */
+	int64		wait_us;		/* time in which the client's user could only wait */
 } AwsClientStats;
 
 typedef struct AwsClient AwsClient;

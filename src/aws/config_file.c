@@ -3,29 +3,29 @@
  * config_file.c
  *		The AWS config and credentials files.
  *
- * Read as the AWS CLI and boto3 read them, which is as Python's configparser does:
+ * They are parsed as the AWS CLI and boto3 do, that is, as by Python's configparser:
  *
  *		[profile name]		a section; [default], [sso-session x], [services x]
  *		key = value			or "key: value"; the key in any case
  *			more			deeper than its key: the value goes on
  *		# comment			or ";", at the beginning of a line
  *
- * What follows "profile", "sso-session" or "services" is split as a shell does: the
- * name is the second of two words.  Several headers may so mean the same, [default],
- * [profile default] and [profile "default"]: the last section counts, and it alone.
- * [DEFAULT] has settings for all sections that lack them.
+ * A header that starts with "profile", "sso-session" or "services" is split as a shell
+ * would: the name is the second of two words.  So several headers may mean the same, such
+ * as [default], [profile default] and [profile "default"]: only the last of these
+ * sections counts.  [DEFAULT] has settings for all sections that lack them.
  *
- * A section or a key that occurs twice, a setting before any section, a line that is
- * none of these and bytes that are not UTF-8 make the file unreadable, as they do for
- * these programs.  It differs from them on purpose:
+ * A section or a key that occurs twice, a setting before any section, a line that is none
+ * of these and bytes that are not UTF-8 make the file unreadable, as they do for these
+ * programs.  This parser differs from them on purpose:
  *
  *		a byte order mark at the beginning is skipped (they reject the file);
  *		a NUL byte makes the file unreadable (they take it for part of a value);
- *		keys are the same in any case of ASCII's letters (of Unicode's).
+ *		keys are the same in any case of ASCII letters (theirs: of Unicode letters).
  *
- * Values are secrets, and overwritten when the file is freed.
+ * Values may be secrets, and are overwritten when the file is freed.
  *
- * test/unit/config_differential.py compares with botocore.
+ * test/unit/config_differential.py compares it with botocore.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,38 +37,41 @@
 
 #include <openssl/crypto.h>
 
-/* Chains of sections, or settings, with the same hash, to find what occurs twice. */
+/* Hash chains of sections or settings, to find duplicates. */
 #define CHAINS 4096
 
-/* Instead of a section's index: none has begun. */
+/* Used instead of a section's index: no section has begun. */
 #define NO_SECTION (-2)
 
 #define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
-/* Sections that have a name besides their kind. */
+/* Kinds of sections that also have a name. */
 static const char *const kinds[] = {"profile", "sso-session", "services"};
 
-/* Some of a file's text. */
+/* A part of a file's text. */
 typedef struct Span
 {
 	const char *begin;
 	const char *end;
 } Span;
 
-/* A file that is being read. */
+/* A file being read. */
 typedef struct Parser
 {
 	ConfigFile *file;
 	int			line;			/* from 1 on */
 	int			section;		/* that settings belong to; or NO_SECTION */
-	bool		in_value;		/* deeper lines belong to the last setting */
+	bool		in_value;		/* lines indented more deeply belong to the last setting */
 	size_t		indent;			/* characters before that setting's key */
 	size_t		blank_lines;	/* since its last line */
-	int			section_chains[CHAINS]; /* first section of each; -1: none */
-	int			setting_chains[CHAINS]; /* first setting of each; -1: none */
+	int			section_chains[CHAINS]; /* index of the first section in each; -1: none */
+	int			setting_chains[CHAINS]; /* index of the first setting in each; -1: none */
 } Parser;
 
-/* The bytes of the UTF-8 character at "at", which is before "end"; 0: it is none. */
+/*
+ * Decode the UTF-8 character at "at", which is before "end"; returns its length in bytes,
+ * 0 if it is not valid.
+ */
 static int
 decode(const char *at, const char *end, uint32_t *code)
 {
@@ -98,7 +101,7 @@ decode(const char *at, const char *end, uint32_t *code)
 	return len;
 }
 
-/* A blank of Python's str.strip. */
+/* Is it a blank, as for Python's str.strip? */
 static bool
 is_blank(uint32_t code)
 {
@@ -107,7 +110,7 @@ is_blank(uint32_t code)
 		code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
 }
 
-/* An end of a line of Python's str.splitlines, which knows more of them than files do. */
+/* Does it end a line, as for Python's str.splitlines, which accepts more than files use? */
 static bool
 is_line_end(uint32_t code)
 {
@@ -131,7 +134,10 @@ is_text(Span span)
 	return true;
 }
 
-/* Without blanks at either end; *indent is how many were before it, in characters. */
+/*
+ * Strip blanks from both ends; *indent is the number of characters stripped from the
+ * start.
+ */
 static Span
 trim(Span span, size_t *indent)
 {
@@ -158,7 +164,7 @@ trim(Span span, size_t *indent)
 	return span;
 }
 
-/* What is before "delimiter", or behind it, without blanks at its ends. */
+/* The text before "delimiter", or after it, without blanks at its ends. */
 static Span
 before(Span span, const char *delimiter)
 {
@@ -175,7 +181,7 @@ behind(Span span, const char *delimiter)
 	return trim((Span) {delimiter + 1, span.end}, &indent);
 }
 
-/* Take the next line off *at, which ends in CR, LF, or both. */
+/* Take the next line, which ends in CR, LF, or both, from *at. */
 static Span
 next_line(const char **at, const char *end)
 {
@@ -211,7 +217,10 @@ free_string(char *string)
 	free(string);
 }
 
-/* Room for one more in an array, of which only the caller knows; false without memory. */
+/*
+ * Make room for one more element in an array that nothing else points into; false without
+ * memory.
+ */
 static bool
 make_room(void **array, int used, int *size, size_t element)
 {
@@ -237,21 +246,21 @@ hash_string(uint32_t hash, const char *string)
 	return hash;
 }
 
-/* The chain that a section with this header is in. */
+/* The chain of sections with this header's hash. */
 static int *
 section_chain(Parser *parser, const char *header)
 {
 	return &parser->section_chains[hash_string(2166136261u, header) % CHAINS];
 }
 
-/* The chain that a setting with this key is in. */
+/* The chain of settings with this key's hash. */
 static int *
 setting_chain(Parser *parser, int section, const char *key)
 {
 	return &parser->setting_chains[hash_string(2166136261u ^ (uint32_t) section, key) % CHAINS];
 }
 
-/* Has the section that setting already? */
+/* Does the section already have that setting? */
 static bool
 has_setting(Parser *parser, int section, const char *key)
 {
@@ -265,17 +274,17 @@ has_setting(Parser *parser, int section, const char *key)
 	return false;
 }
 
-/* What becomes of a header, or of a part of it, that is split into words. */
+/* The result of splitting off a word from a header. */
 typedef enum WordResult
 {
 	WORD,
-	NO_WORD,					/* there is none any more */
-	BAD_WORD					/* a quote, or a backslash, at the end */
+	NO_WORD,					/* none is left */
+	BAD_WORD					/* an unclosed quote, or a backslash at the end */
 } WordResult;
 
 /*
- * Take the next word off *at, as Python's shlex.split does: quotes hold words together,
- * and may be anywhere in them.  "word" has room for all that is left.
+ * Take the next word from *at, as Python's shlex.split does: quotes keep words together,
+ * and may occur anywhere in them.  "word" has room for everything that is left.
  */
 static WordResult
 next_word(const char **at, char *word)
@@ -295,7 +304,7 @@ next_word(const char **at, char *word)
 			return BAD_WORD;
 		else
 		{
-			/* in quotes it hides nothing but a quote and a backslash */
+			/* in quotes it only escapes a quote or a backslash */
 			if (quote && c[1] != '"' && c[1] != '\\')
 				*word++ = *c;
 			*word++ = *++c;
@@ -337,7 +346,7 @@ name_section(ConfigSection *section)
 	return true;
 }
 
-/* Begin a section, with what is between its brackets. */
+/* Begin a section; "header" is the text between its brackets. */
 static ConfigProblem
 begin_section(Parser *parser, Span header)
 {
@@ -345,7 +354,7 @@ begin_section(Parser *parser, Span header)
 	ConfigSection *section;
 	int		   *chain;
 
-	/* which may go on where it ended, and begin many times */
+	/* it can be continued later, and may begin many times */
 	if (header.end - header.begin == 7 && memcmp(header.begin, "DEFAULT", 7) == 0)
 	{
 		parser->section = SMF_CONFIG_DEFAULTS;
@@ -361,7 +370,7 @@ begin_section(Parser *parser, Span header)
 		return SMF_CONFIG_NO_MEMORY;
 	parser->section = file->nsections++;
 
-	/* no other section's header is the same to the letter */
+	/* no other section may have exactly the same header */
 	chain = section_chain(parser, section->header);
 	for (int i = *chain; i >= 0; i = file->sections[i].next)
 	{
@@ -385,7 +394,7 @@ add_setting(Parser *parser, Span key, Span value)
 				   sizeof(ConfigSetting)))
 		return SMF_CONFIG_NO_MEMORY;
 
-	/* Copy it; a key counts in lower case. */
+	/* Copy it, the key in lower case. */
 	setting = &file->settings[file->nsettings];
 	memset(setting, 0, sizeof(ConfigSetting));
 	file->nsettings++;
@@ -402,20 +411,20 @@ add_setting(Parser *parser, Span key, Span value)
 			*c += 'a' - 'A';
 	}
 
-	/* Put it where it is looked for. */
+	/* Add it to its hash chain. */
 	if (has_setting(parser, setting->section, setting->key))
 		return SMF_CONFIG_SETTING_TWICE;
 	chain = setting_chain(parser, setting->section, setting->key);
 	setting->next = *chain;
 	*chain = file->nsettings - 1;
 
-	/* Lines that follow may go on with its value. */
+	/* The following lines may continue its value. */
 	parser->in_value = true;
 	parser->blank_lines = 0;
 	return SMF_CONFIG_OK;
 }
 
-/* Take the next of the settings below a setting off *at, without blanks at its ends. */
+/* Take the next nested setting from *at, without blanks at its ends. */
 static Span
 next_nested(const char **at, const char *end)
 {
@@ -434,7 +443,7 @@ next_nested(const char **at, const char *end)
 	return trim(line, &indent);
 }
 
-/* Has every setting below a setting, of which this is a line, its "="? */
+/* Does every nested setting in this line have a "="? */
 static bool
 is_nested(Span line)
 {
@@ -448,7 +457,7 @@ is_nested(Span line)
 	return true;
 }
 
-/* The value of the last setting goes on. */
+/* Continue the value of the last setting. */
 static ConfigProblem
 continue_value(Parser *parser, Span line)
 {
@@ -474,7 +483,7 @@ continue_value(Parser *parser, Span line)
 	setting->value[len] = '\0';
 	parser->blank_lines = 0;
 
-	/* where nothing was behind the key, these are settings themselves */
+	/* if nothing followed the key on its own line, these lines are nested settings */
 	if (setting->value[0] == '\n' && setting->bad_line == 0 && !is_nested(line))
 		setting->bad_line = parser->line;
 	return SMF_CONFIG_OK;
@@ -488,7 +497,7 @@ read_line(Parser *parser, Span line)
 	Span		text;
 	const char *at;
 
-	/* Lines that say nothing. */
+	/* Lines without content. */
 	if (!is_text(line))
 		return SMF_CONFIG_NOT_TEXT;
 	text = trim(line, &indent);
@@ -500,13 +509,13 @@ read_line(Parser *parser, Span line)
 	if (*text.begin == '#' || *text.begin == ';')
 		return SMF_CONFIG_OK;
 
-	/* One that is indented goes on with the value before it. */
+	/* An indented line continues the value before it. */
 	if (parser->in_value && indent > parser->indent)
 		return continue_value(parser, text);
 	parser->indent = indent;
 	parser->in_value = false;
 
-	/* A header ends at the last bracket, whatever comes then, and is not empty. */
+	/* A header ends at the last bracket, whatever follows, and is not empty. */
 	at = *text.begin == '[' ? text.end - 1 : text.begin;
 	while (at > text.begin && *at != ']')
 		at--;
@@ -525,8 +534,8 @@ read_line(Parser *parser, Span line)
 }
 
 /*
- * Is there a setting below a setting that is none?  One of [DEFAULT] does not matter
- * where every section has its own.
+ * Is there a line among nested settings that is not one?  In a setting of [DEFAULT] it
+ * does not matter if every section has its own setting of that name.
  */
 static bool
 has_bad_line(Parser *parser, int *line)
@@ -553,10 +562,10 @@ has_bad_line(Parser *parser, int *line)
 
 /*
  * smf_config_parse
- *		Read a file's text into "file", which is zeroed.
+ *		Parse a file's text into "file", which must be zeroed.
  *
- * When it is no such file it returns why; *line is then where, from 1 on.  The caller
- * frees what was read, in either case.
+ * If it is not a valid file, returns why and sets *line to where, from 1 on.  The caller
+ * frees what was read in either case.
  */
 ConfigProblem
 smf_config_parse(const char *text, size_t len, ConfigFile *file, int *line)
@@ -612,7 +621,7 @@ smf_config_problem(ConfigProblem problem)
 
 /*
  * smf_config_free
- *		Overwrite and free what was read.
+ *		Overwrite and free the contents of the file.
  */
 void
 smf_config_free(ConfigFile *file)
@@ -653,8 +662,8 @@ find_section(const ConfigFile *file, const char *kind, const char *name)
 
 /*
  * smf_config_has
- *		Is there a section of that kind ("profile", "sso-session", "services", or
- *		NULL for a header as it is written) and name?
+ *		Is there a section of that kind ("profile", "sso-session", "services", or NULL
+ *		for a header as written) and name?
  */
 bool
 smf_config_has(const ConfigFile *file, const char *kind, const char *name)
@@ -664,7 +673,7 @@ smf_config_has(const ConfigFile *file, const char *kind, const char *name)
 
 /*
  * smf_config_get
- *		The value of a setting, the file's own; NULL when there is none.
+ *		The value of a setting; it belongs to the file.  NULL when there is none.
  */
 const char *
 smf_config_get(const ConfigFile *file, const char *kind, const char *name, const char *key)
@@ -691,8 +700,8 @@ smf_config_get(const ConfigFile *file, const char *kind, const char *name, const
 
 /*
  * smf_config_nested
- *		A setting below a setting: of a value that begins with a line feed, the last
- *		line that says "key = ...".  False when there is none, or it is longer than
+ *		A nested setting: in a value that begins with a line feed, the last line of the
+ *		form "key = ...".  False when there is none, or its value does not fit into
  *		"size".
  */
 bool

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Instead of a section's index: [DEFAULT], whose settings every section has. */
+/* Used instead of a section's index: [DEFAULT], whose settings apply to every section. */
 #define SMF_CONFIG_DEFAULTS (-1)
 
 /* Why a file cannot be read. */
@@ -28,31 +28,33 @@ typedef enum ConfigProblem
 	SMF_CONFIG_NO_MEMORY
 } ConfigProblem;
 
-/* A section, but [DEFAULT].  The strings are malloc'ed, and the file's. */
+/* A section other than [DEFAULT].  The strings are malloc'ed and belong to the file. */
 typedef struct ConfigSection
 {
 	char	   *header;			/* between the brackets, as written */
-	const char *kind;			/* "profile", "sso-session", "services"; NULL: another */
-	char	   *name;			/* of that kind; NULL: the header gives none */
+	const char *kind;			/* "profile", "sso-session", "services"; NULL: anything
+								 * else */
+	char	   *name;			/* of that kind; NULL: the header has none */
 
-	int			next;			/* while the file is read: one with the same hash; -1: none */
+	int			next;			/* while the file is read: the next with the same hash; -1:
+								 * none */
 } ConfigSection;
 
-/* One setting.  The strings are malloc'ed, and the file's. */
+/* One setting.  The strings are malloc'ed and belong to the file. */
 typedef struct ConfigSetting
 {
-	int			section;		/* its index, or SMF_CONFIG_DEFAULTS */
+	int			section;		/* the section's index, or SMF_CONFIG_DEFAULTS */
 	char	   *key;			/* ASCII letters in lower case */
 	char	   *value;			/* lines joined by line feeds */
 
 	/* while the file is read */
 	size_t		value_len;
 	size_t		value_size;		/* bytes allocated */
-	int			bad_line;		/* a line of settings below this one that is none; 0: none */
-	int			next;			/* one with the same hash; -1: none */
+	int			bad_line;		/* number of a nested line that is not a setting; 0: none */
+	int			next;			/* the next with the same hash; -1: none */
 } ConfigSetting;
 
-/* A file that was read.  Zeroed is one without sections. */
+/* A file that was read.  A zeroed one has no sections. */
 typedef struct ConfigFile
 {
 	ConfigSection *sections;	/* in the file's order */

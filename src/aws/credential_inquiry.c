@@ -1,13 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * credential_inquiry.c
- *		Asking for the keys that calls are signed with, and whose account they are of.
+ *		Asks for the keys that calls are signed with, and for the account they belong
+ *		to.
  *
- * A user mapping's own keys, or else those of the database server's own identity
- * (providers/chain.c); and then the mapping's role, assumed with that.
+ * The keys are the user mapping's own, or else those of the database server's own
+ * identity (providers/chain.c).  If the mapping names a role, it is then assumed with
+ * these.
  *
- * Not accounted for: whether the server's own identity may be used for a role, and when
- * keys are asked for again, which session.c decides.
+ * Not accounted for: whether a role may use the server's own identity, and when to ask
+ * for keys again; session.c decides both.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,18 +21,18 @@
 
 struct CredentialInquiry
 {
-	Inquiry    *inquiry;		/* in whose memory this is */
-	MemoryContextCallback callback; /* overwrites what follows */
+	Inquiry    *inquiry;		/* this struct lives in its memory */
+	MemoryContextCallback callback; /* overwrites the fields below */
 	CredentialsEnded ended;
-	void	   *arg;			/* handed to it */
-	const CredentialConfig *config; /* the caller's */
-	CredentialNetwork network;	/* strings of this inquiry's own */
+	void	   *arg;			/* passed to it */
+	const CredentialConfig *config; /* belongs to the caller */
+	CredentialNetwork network;	/* its strings belong to this inquiry */
 	ProviderContext context;	/* its inquiry is NULL before the first run */
-	AwsCredentials with;		/* what a role is assumed with, or what there is */
-	AwsCredentials credentials; /* what was asked for */
+	AwsCredentials with;		/* used to assume a role, or the result if there is no role */
+	AwsCredentials credentials; /* the result */
 };
 
-/* Memory context callback: overwrite what was read of files, and what was given. */
+/* Memory context callback: overwrite what was read from files, and what was provided. */
 static void
 inquiry_gone(void *arg)
 {
@@ -41,7 +43,10 @@ inquiry_gone(void *arg)
 	smf_credentials_clear(&asked->credentials);
 }
 
-/* Read the files for an inquiry, in whose memory all of that lives, unless they were read. */
+/*
+ * Read the files for an inquiry, unless that was done before.  They live in the inquiry's
+ * memory.
+ */
 static void
 begin_inquiry(Inquiry *inquiry, ProviderContext *context, const CredentialConfig *config,
 			  const CredentialNetwork *network)
@@ -78,7 +83,7 @@ resolve(Inquiry *inquiry, void *arg)
 	RoleRequest request = {0};
 	ProviderResult result = SMF_PROVIDED;
 
-	/* the files are read once, so that each run finds the same */
+	/* the files are read once, so that each run sees the same contents */
 	begin_inquiry(inquiry, &asked->context, config, &asked->network);
 
 	if (config->access_key_id != NULL)
@@ -124,9 +129,9 @@ resolved(Inquiry *inquiry, void *arg)
  * smf_credential_inquiry_begin
  *		Prepare to ask for credentials, in a memory context below "parent".
  *
- * "config" outlives the inquiry, "network" is copied.  "ended" is called when
- * there are credentials, or an error is why there are none: 28000, or 08001 or 53000
- * where their source does not answer, or not now.
+ * "config" must outlive the inquiry; "network" is copied.  "ended" is called when there
+ * are credentials, or an error that says why there are none: 28000, or 08001 or 53000 if
+ * their source does not answer at all or for now.
  */
 CredentialInquiry *
 smf_credential_inquiry_begin(MemoryContext parent, const CredentialConfig *config,
@@ -150,35 +155,38 @@ smf_credential_inquiry_begin(MemoryContext parent, const CredentialConfig *confi
 	return asked;
 }
 
-/* Begin.  Where nobody needs to be asked, the inquiry has ended when this returns. */
+/* Start.  If nobody needs to be asked, the inquiry has ended when this returns. */
 void
 smf_credential_inquiry_start(CredentialInquiry *asked)
 {
 	smf_inquiry_start(asked->inquiry);
 }
 
-/* Has it ended, one way or the other? */
+/* Has it ended, in success or failure? */
 bool
 smf_credential_inquiry_ended(const CredentialInquiry *asked)
 {
 	return smf_inquiry_ended(asked->inquiry);
 }
 
-/* The SQLSTATE of why there are none, as errcode packs it; 0: there are some, or it goes on. */
+/* The SQLSTATE of the failure, as errcode packs it; 0: it succeeded or is still running. */
 int
 smf_credential_inquiry_sqlerrcode(const CredentialInquiry *asked)
 {
 	return smf_inquiry_sqlerrcode(asked->inquiry);
 }
 
-/* Raise why there are none, if there are none. */
+/* Raise the failure, if there is one. */
 void
 smf_credential_inquiry_raise(const CredentialInquiry *asked)
 {
 	smf_inquiry_raise(asked->inquiry);
 }
 
-/* Log why there are none, where no query fails for that.  There are none. */
+/*
+ * Log why there are none, when no query fails because of it.  Call this only after a
+ * failure.
+ */
 void
 smf_credential_inquiry_log(const CredentialInquiry *asked)
 {
@@ -192,10 +200,10 @@ smf_credential_inquiry_log(const CredentialInquiry *asked)
 
 /*
  * smf_credential_inquiry_take
- *		Move what was given into "credentials", which hold none.
+ *		Move the result into "credentials", which must be empty.
  *
- * *clock_offset_s is set if the inquiry has learnt the services' clock; what calls have
- * learnt meanwhile stays otherwise.
+ * *clock_offset_s is set if the inquiry has learnt the services' clock; otherwise it is
+ * left as calls may have set it in the meantime.
  */
 void
 smf_credential_inquiry_take(CredentialInquiry *asked, AwsCredentials *credentials, int64 *clock_offset_s)
@@ -206,26 +214,26 @@ smf_credential_inquiry_take(CredentialInquiry *asked, AwsCredentials *credential
 		*clock_offset_s = asked->context.clock_offset_s;
 }
 
-/* Break off what is under way, and free the inquiry.  Raises no error. */
+/* Abort what is under way, and free the inquiry.  Raises no error. */
 void
 smf_credential_inquiry_free(CredentialInquiry *asked)
 {
 	smf_inquiry_free(asked->inquiry);
 }
 
-/* ----- whose account it is ----- */
+/* ----- the account of credentials ----- */
 
-/* The question whose account it is. */
+/* An inquiry about the account of credentials. */
 typedef struct AccountInquiry
 {
-	MemoryContextCallback callback; /* overwrites what was read of files */
+	MemoryContextCallback callback; /* overwrites what was read from files */
 	const CredentialConfig *config;
 	CredentialNetwork network;
 	const AwsCredentials *credentials;
-	MemoryContext caller;		/* where the answer is wanted */
+	MemoryContext caller;		/* context for the answer */
 	ProviderContext context;	/* its inquiry is NULL before the first run */
-	bool	   *refused;		/* the caller's; or NULL */
-	char	   *account;		/* palloc'ed there */
+	bool	   *refused;		/* belongs to the caller; or NULL */
+	char	   *account;		/* palloc'ed in "caller" */
 } AccountInquiry;
 
 /* Memory context callback. */
@@ -253,10 +261,10 @@ find_account(Inquiry *inquiry, void *arg)
  * smf_credentials_account
  *		The AWS account that the credentials belong to, palloc'ed.
  *
- * That of the role which is assumed last, where the mapping names one; otherwise
- * STS is asked, and waited for.  Raises 28000 when STS refuses, 08001 when it does not
- * answer.  Where "refused" is not NULL, that it refuses the credentials is no error: then
- * that is set, and NULL returned.
+ * It is the account of the role assumed last, if the mapping names one; otherwise this
+ * asks STS and waits for the answer.  Raises 28000 when STS refuses, 08001 when it does
+ * not answer.  If "refused" is not NULL and STS refuses the credentials, that is not an
+ * error: *refused is set, and NULL returned.
  */
 char *
 smf_credentials_account(const CredentialConfig *config, const CredentialNetwork *network,
@@ -296,7 +304,8 @@ read_settings(const CredentialConfig *config, ProviderContext *context, AmbientS
 
 /*
  * smf_credentials_settings
- *		What else the database server's own configuration says: region, endpoint.
+ *		What else the database server's own AWS configuration sets: region and
+ *		endpoint.
  */
 void
 smf_credentials_settings(const CredentialConfig *config, AmbientSettings *settings)

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * credential_inquiry.h
- *		Asking for the keys that calls are signed with, and whose account they are of.
+ *		Asks for the keys that calls are signed with, and for the account they belong
+ *		to.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,11 +12,11 @@
 #include "aws/credentials.h"
 #include "utils/palloc.h"
 
-/* What the database server's own configuration says of more than keys. */
+/* Settings other than keys in the database server's own AWS configuration. */
 typedef struct AmbientSettings
 {
-	char	   *region;			/* palloc'ed; NULL: nothing is said */
-	char	   *endpoint_url;	/* of SageMaker; the same */
+	char	   *region;			/* palloc'ed; NULL: not set */
+	char	   *endpoint_url;	/* for SageMaker; the same */
 } AmbientSettings;
 
 typedef struct CredentialInquiry CredentialInquiry;

@@ -3,9 +3,9 @@
  * credentials.c
  *		One set of keys, and the options that say where a role's keys come from.
  *
- * They live in malloc'ed memory, and are overwritten before they are freed.
+ * They are malloc'ed, and overwritten before they are freed.
  *
- * Not accounted for: getting keys, which credential_inquiry.c does.
+ * Not accounted for: getting keys; see credential_inquiry.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,7 +18,7 @@
 
 /*
  * smf_keep_string
- *		A copy, malloc'ed; NULL of NULL.  Raises an error without memory.
+ *		A malloc'ed copy; NULL for NULL.  Raises an error without memory.
  */
 char *
 smf_keep_string(const char *string)
@@ -132,7 +132,7 @@ smf_credentials_same(const AwsCredentials *one, const AwsCredentials *other)
 
 /*
  * smf_credentials_refreshable
- *		May the source give other credentials than it has given?
+ *		Can the source provide other credentials than before?
  */
 bool
 smf_credentials_refreshable(const CredentialConfig *config)
@@ -140,7 +140,7 @@ smf_credentials_refreshable(const CredentialConfig *config)
 	return config->access_key_id == NULL || config->role_arn != NULL;
 }
 
-/* Overwrite and free what a config holds.  Raises no error. */
+/* Overwrite and free the contents of a config.  Raises no error. */
 void
 smf_credential_config_clear(CredentialConfig *config)
 {

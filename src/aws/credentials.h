@@ -22,21 +22,22 @@
 /* One set of keys.  The strings are malloc'ed and the struct's own. */
 typedef struct AwsCredentials
 {
-	char	   *access_key_id;	/* not a secret, but part of none of our messages */
+	char	   *access_key_id;	/* not a secret, but never part of our messages */
 	char	   *secret_access_key;
 	char	   *session_token;	/* NULL for long-lived keys */
-	int64		expires_at_s;	/* epoch seconds, as their source says; 0: never */
-	int64		life_s;			/* how long they lived when they came, by their source's
-								 * clock; SMF_NEVER: they do not expire */
-	char	   *account;		/* the AWS account that they are of, 12 digits; NULL: not known */
+	int64		expires_at_s;	/* epoch seconds, according to their source; 0: never */
+	int64		life_s;			/* how long they were valid when they arrived, by their
+								 * source's clock; SMF_NEVER: they do not expire */
+	char	   *account;		/* the AWS account they belong to, 12 digits; NULL: not
+								 * known */
 	char	   *remedy;			/* what to do when the service refuses them */
-	bool		private_remedy; /* that tells of the database server's files */
+	bool		private_remedy; /* the remedy mentions the database server's files */
 	const char *source;			/* in words, a constant; NULL: there are none */
 } AwsCredentials;
 
 /*
  * Where a role's credentials for a server come from.  The strings are malloc'ed and
- * the struct's own; NULL is an option that is not given.
+ * belong to the struct; NULL is an option that is not set.
  */
 typedef struct CredentialConfig
 {
@@ -52,8 +53,8 @@ typedef struct CredentialConfig
 	char	   *credential_source;
 	char	   *web_identity_token_file;
 
-	/* what they are asked for with */
-	bool		ambient;		/* the database server's own may be used */
+	/* what is needed to get them */
+	bool		ambient;		/* the database server's own credentials may be used */
 	char	   *server_name;	/* for messages */
 	char	   *mapping_clause; /* "FOR role SERVER server", of the user mapping that there is, or
 								 * is to be; for hints */
@@ -61,12 +62,13 @@ typedef struct CredentialConfig
 	char	   *default_session_name;	/* of an assumed role */
 } CredentialConfig;
 
-/* How the sources of credentials are reached; strings are the caller's. */
+/* How to reach the sources of credentials; the strings belong to the caller. */
 typedef struct CredentialNetwork
 {
-	const char *region;			/* of STS; NULL: as the server's own configuration says */
+	const char *region;			/* region for STS; NULL: as the server's own configuration
+								 * says */
 	AwsNetwork	network;		/* the server's options */
-	int64		clock_offset_s; /* the services' clock less ours, as far as is known */
+	int64		clock_offset_s; /* the services' clock minus ours, as far as known */
 } CredentialNetwork;
 
 extern void smf_credentials_clear(AwsCredentials *credentials);

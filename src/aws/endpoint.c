@@ -3,10 +3,10 @@
  * endpoint.c
  *		Where a region's calls go.
  *
- * Pure.  A region ends up in a host name, so its form is checked first: one
- * with a dot or a slash in it could send signed requests anywhere.
+ * Pure.  A region becomes part of a host name, so its form is checked first: one with a
+ * dot or a slash in it could send signed requests anywhere.
  *
- * Not accounted for: dual stack of services other than SageMaker.
+ * Not accounted for: dual-stack endpoints of services other than SageMaker.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,10 +24,10 @@
 /* A group of regions that share their domain names. */
 typedef struct Partition
 {
-	const char *region_prefix;	/* "" for all that no other row has */
+	const char *region_prefix;	/* "" for all regions that no other row matches */
 	const char *suffix;
 	const char *dualstack_suffix;
-	bool		dashed_fips;	/* FIPS without dual stack is api-fips.sagemaker */
+	bool		dashed_fips;	/* FIPS without dual stack uses api-fips.sagemaker */
 } Partition;
 
 static const Partition partitions[] = {
@@ -49,12 +49,12 @@ begins_with(const char *string, const char *prefix)
 
 /*
  * smf_region_valid
- *		Is it of the form that AWS's regions have, whether there is one of that name?
+ *		Does it have the form of an AWS region, whether or not such a region exists?
  *
- * Two to four small letters, one to three words, and a number, with hyphens between:
- * us-east-1, us-gov-west-1, eusc-de-east-1.  AWS's own patterns are no narrower in words
- * and numbers.  What else is a label of a host name might be another service, whose host
- * "api.sagemaker.s3..." is.
+ * It consists of two to four lower-case letters, one to three words, and a number, with
+ * hyphens between: us-east-1, us-gov-west-1, eusc-de-east-1.  AWS's own patterns are no
+ * narrower in words and numbers.  Anything else that fits into a host name might be
+ * another service: "s3" would make the host "api.sagemaker.s3...".
  */
 bool
 smf_region_valid(const char *region)
@@ -73,7 +73,7 @@ smf_region_valid(const char *region)
 	return len > 0 && c[1 + len] == '\0';
 }
 
-/* Four numbers of up to 255, the first of them 127. */
+/* Four numbers up to 255, the first of them 127. */
 static bool
 is_loopback_ipv4(const char *host)
 {
@@ -110,7 +110,7 @@ is_host_name(const char *host)
 	return true;
 }
 
-/* "[...]" around what looks like an IPv6 address: libcurl judges the rest. */
+/* "[...]" around what looks like an IPv6 address; libcurl checks the rest. */
 static bool
 is_bracketed_ipv6(const char *host)
 {
@@ -119,7 +119,10 @@ is_bracketed_ipv6(const char *host)
 	return digits >= 2 && strcmp(host + 1 + digits, "]") == 0 && strchr(host, ':') != NULL;
 }
 
-/* Only plain segments: what a server or a proxy might rewrite would not be what was signed. */
+/*
+ * Only plain segments: a server or a proxy might rewrite others, and the signature would
+ * not match.
+ */
 static bool
 is_plain_path(const char *path)
 {
@@ -137,10 +140,10 @@ is_plain_path(const char *path)
 
 /*
  * smf_endpoint_parse_url
- *		Take a custom endpoint apart.
+ *		Split a custom endpoint into its parts.
  *
- * https, or http to this machine by its loopback address or as "localhost";
- * host, port and a path of plain segments; no user, query or fragment.
+ * It must be https, or http to this machine by its loopback address or as "localhost";
+ * with a host, a port and a path of plain segments; without user, query or fragment.
  */
 EndpointError
 smf_endpoint_parse_url(const char *url, AwsEndpoint *endpoint)
@@ -153,7 +156,7 @@ smf_endpoint_parse_url(const char *url, AwsEndpoint *endpoint)
 	int			port_number = 0;
 	bool		bracketed;
 
-	/* Scheme and path; what stands between them is host and port. */
+	/* Scheme and path; host and port are between them. */
 	memset(endpoint, 0, sizeof(*endpoint));
 	if (strlen(url) >= SMF_URL_SIZE)
 		return SMF_ENDPOINT_BAD_URL;
@@ -188,13 +191,13 @@ smf_endpoint_parse_url(const char *url, AwsEndpoint *endpoint)
 			return SMF_ENDPOINT_BAD_URL;
 	}
 
-	/* Without TLS requests do not leave this machine. */
+	/* Requests without TLS must not leave this machine. */
 	endpoint->loopback = strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
 		is_loopback_ipv4(host);
 	if (!endpoint->https && !endpoint->loopback)
 		return SMF_ENDPOINT_PLAIN_HTTP;
 
-	/* The Host header leaves the scheme's own port out, as clients do. */
+	/* The Host header omits the scheme's default port, as clients do. */
 	if (port_number == 0 || port_number == (endpoint->https ? 443 : 80))
 		snprintf(endpoint->host, sizeof(endpoint->host), "%s", host);
 	else
@@ -219,8 +222,8 @@ partition_of(const char *region)
  * smf_endpoint_resolve
  *		The endpoint of a region, or a custom one.
  *
- * "custom_url" is NULL for the region's own.  An unknown region is taken for one
- * of the partition aws.
+ * "custom_url" is NULL for the region's own.  An unknown region is assumed to belong to
+ * the partition aws.
  */
 EndpointError
 smf_endpoint_resolve(const char *region, const char *custom_url, bool fips, bool dualstack,
@@ -256,7 +259,7 @@ smf_endpoint_resolve(const char *region, const char *custom_url, bool fips, bool
  * smf_endpoint_of_service
  *		The endpoint of another service in a region, or a custom one.
  *
- * "service" is what stands before the region in its host.
+ * "service" is the part of the host before the region.
  */
 EndpointError
 smf_endpoint_of_service(const char *service, const char *region, const char *custom_url,
@@ -279,7 +282,7 @@ smf_endpoint_of_service(const char *service, const char *region, const char *cus
  * smf_endpoint_of_sts
  *		The endpoint of STS in a region, or a custom one, which has no variants.
  *
- * In aws-us-gov the plain endpoint is the one with FIPS, and there is no other.
+ * In aws-us-gov the plain endpoint is the FIPS one, and there is no other.
  */
 EndpointError
 smf_endpoint_of_sts(const char *region, const char *custom_url, bool fips, AwsEndpoint *endpoint)
@@ -289,9 +292,9 @@ smf_endpoint_of_sts(const char *region, const char *custom_url, bool fips, AwsEn
 }
 
 /*
- * The region in the host of a URL of the Price List API, which requests to it are signed for:
+ * The region in the host of a Price List API URL, for which requests to it are signed:
  * "api.pricing.REGION...", "api.pricing-fips.REGION...", "ID.api.pricing.REGION.vpce...".
- * Fills "region", whose size is that of an endpoint's; false when there is none.
+ * Fills "region", which has the size of an endpoint's; false when there is none.
  */
 static bool
 region_of_pricing_host(const char *host, char *region)
@@ -313,18 +316,19 @@ region_of_pricing_host(const char *host, char *region)
 
 /*
  * smf_endpoint_of_pricing
- *		The endpoint of the Price List API for credentials of a region's partition, or a custom
- *		one, which has no variants.
+ *		The endpoint of the Price List API for credentials of a region's partition, or
+ *		a custom one, which has no variants.
  *
- * "*region" becomes the one that requests are signed for: that of the host, a string in the
- * endpoint, or a constant.  The API is in few regions, and each of them has the prices of all
- * of its partition.  Source: the AWS General Reference, "Price List Query API endpoints".
+ * "*region" becomes the region that requests are signed for: that in the host, stored in
+ * the endpoint, or a constant.  The API exists in few regions, each of which has the
+ * prices of its whole partition.  Source: the AWS General Reference, "Price List Query
+ * API endpoints".
  */
 EndpointError
 smf_endpoint_of_pricing(const char **region, const char *custom_url, bool fips,
 						AwsEndpoint *endpoint)
 {
-	/* The first prefix that a region has; GovCloud has no host, its prices are elsewhere. */
+	/* The first matching prefix counts.  GovCloud has no host; its prices are elsewhere. */
 	static const char *const hosts[][2] = {
 		{"us-gov-", NULL}, {"cn-", "cn-northwest-1"}, {"eusc-de-", "eusc-de-east-1"},
 		{"us-iso-", "us-iso-east-1"}, {"us-isob-", "us-isob-east-1"}, {"eu-isoe-", "eu-isoe-west-1"},
@@ -353,7 +357,7 @@ smf_endpoint_of_pricing(const char **region, const char *custom_url, bool fips,
 	return smf_endpoint_of_service(fips ? "api.pricing-fips" : "api.pricing", *region, NULL, endpoint);
 }
 
-/* What is accepted instead, as a sentence; a constant. */
+/* What would be accepted instead, as a sentence; a constant. */
 const char *
 smf_endpoint_error_text(EndpointError error)
 {

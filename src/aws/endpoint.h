@@ -18,15 +18,15 @@
 /* Longest region, with its NUL. */
 #define SMF_ENDPOINT_REGION_SIZE 64
 
-/* Where to connect, and what to sign.  Self-contained. */
+/* Where to connect, and what to sign.  Contains no pointers. */
 typedef struct AwsEndpoint
 {
 	char		url[SMF_URL_SIZE];	/* scheme, host, port, path */
-	char		host[SMF_URL_SIZE]; /* the Host header: a port that is not the
-									 * scheme's default is part of it */
+	char		host[SMF_URL_SIZE]; /* the Host header: includes a port that is not the
+									 * scheme's default */
 	char		path[SMF_URL_SIZE]; /* at least "/" */
-	char		region[SMF_ENDPOINT_REGION_SIZE];	/* that a custom URL's host names, where
-													 * smf_endpoint_of_pricing looks for it */
+	char		region[SMF_ENDPOINT_REGION_SIZE];	/* the region in a custom URL's host, set
+													 * by smf_endpoint_of_pricing */
 	bool		https;
 	bool		loopback;		/* the host is this machine */
 } AwsEndpoint;
@@ -39,7 +39,7 @@ typedef enum EndpointError
 	SMF_ENDPOINT_BAD_URL,
 	SMF_ENDPOINT_PLAIN_HTTP,	/* http to another machine */
 	SMF_ENDPOINT_NO_SERVICE,	/* the partition has no Price List API */
-	SMF_ENDPOINT_CUSTOM_VARIANT /* FIPS or dual stack of a custom endpoint */
+	SMF_ENDPOINT_CUSTOM_VARIANT /* FIPS or dual stack with a custom endpoint */
 } EndpointError;
 
 extern bool smf_region_valid(const char *region);

@@ -3,10 +3,10 @@
  * error_code.c
  *		What the error codes of AWS mean.
  *
- * Pure: it knows codes, not answers.  call_error.c says them to users, retry.c how long
- * to wait before another attempt.
+ * Pure: it knows codes, not answers.  call_error.c reports them to users, retry.c says
+ * how long to wait before another attempt.
  *
- * Not accounted for: what only some operations mean by a code, such as that there is no
+ * Not accounted for: what a code means for some operations only, such as that there is no
  * such job.
  *
  *-------------------------------------------------------------------------
@@ -17,9 +17,9 @@
 
 /*
  * smf_error_code
- *		The error code in what a header or a body gives, cut to "size" bytes.
+ *		Extract the error code from a header or a body, cut to "size" bytes.
  *
- * It may stand between a namespace and an address:
+ * It may be between a namespace and an address:
  * "com.amazonaws.sagemaker#ThrottlingException:http://internal.amazon.com/".
  */
 void
@@ -42,8 +42,8 @@ smf_error_code(const char *raw, char *code, size_t size)
 
 /*
  * smf_error_code_valid
- *		Does it look like an error code, rather than any text: letters, digits, dots,
- *		hyphens and underscores, a letter first?
+ *		Does it look like an error code rather than arbitrary text: letters, digits,
+ *		dots, hyphens and underscores, starting with a letter?
  */
 bool
 smf_error_code_valid(const char *code)
@@ -74,7 +74,7 @@ contains(const char *message, const char *text)
 
 /*
  * smf_error_class
- *		What an answer that is an error means for the next attempt.
+ *		What an error answer means for the next attempt.
  *
  * The lists are those of the AWS SDKs.  "code" and "message" may be NULL.
  */
@@ -103,7 +103,7 @@ smf_error_class(int http_status, const char *code, const char *message)
 		"ExpiredToken", "ExpiredTokenException", NULL
 	};
 
-	/* The code says more than the status, where it is one that is known. */
+	/* A known code says more than the status. */
 	if (is_one_of(code, throttled))
 		return SMF_RETRY_THROTTLED;
 	if (is_one_of(code, expired))
@@ -116,7 +116,7 @@ smf_error_class(int http_status, const char *code, const char *message)
 	if (is_one_of(code, transient))
 		return SMF_RETRY_TRANSIENT;
 
-	/* Else it is the kind of failure that the status is of. */
+	/* Otherwise the status decides. */
 	switch (http_status)
 	{
 		case 429:
@@ -133,7 +133,8 @@ smf_error_class(int http_status, const char *code, const char *message)
 
 /*
  * smf_error_refuses_credentials
- *		Does the error say that the credentials are taken for nobody's?  NULL is no code.
+ *		Does the error say that the service does not recognize the credentials?  NULL:
+ *		no code.
  */
 bool
 smf_error_refuses_credentials(const char *code)
@@ -178,7 +179,7 @@ smf_error_key_problem(const char *code, const char *message)
 
 /*
  * smf_error_denies
- *		Does it say that they are somebody's, who may not do that?
+ *		Does the error say that the credentials are valid but lack the permission?
  */
 bool
 smf_error_denies(const char *code)

@@ -16,12 +16,12 @@
 /* Longest AWS error code that is kept, with its NUL. */
 #define SMF_ERROR_CODE_SIZE 128
 
-/* What a failed attempt was. */
+/* What a failed attempt means. */
 typedef enum RetryClass
 {
 	SMF_RETRY_NO,				/* it would fail again */
 	SMF_RETRY_TRANSIENT,		/* it may well succeed the next time */
-	SMF_RETRY_THROTTLED,		/* too many calls: later */
+	SMF_RETRY_THROTTLED,		/* too many calls: retry later */
 	SMF_RETRY_CLOCK_SKEW,		/* signed with a wrong time */
 	SMF_RETRY_EXPIRED			/* signed with expired credentials */
 } RetryClass;

@@ -1,42 +1,49 @@
 /*-------------------------------------------------------------------------
  *
  * expiry.c
- *		When credentials that expire are to be replaced.
+ *		When to replace credentials that expire.
  *
- * Pure: clocks and the random draw are arguments.
+ * Pure: clocks and the random number are arguments.
  *
- * The source is asked in good time, while calls go on with the old credentials.  They
- * wait for new ones only when the old are about to expire.
+ * The source is asked early, while calls continue with the old credentials.  They wait
+ * for new ones only when the old ones are about to expire.
  *
- * Where the source gives what has expired already, or fails when it is asked for
- * others, calls go on with what there is, as the SDKs do ("static stability"): the
- * clocks may be wrong, and a service that knows of an outage may extend the life of
- * what it gave.  Only the service knows whether credentials are good, and says so.
+ * If the source returns credentials that have already expired, or fails when it is asked
+ * for new ones, calls continue with the existing ones, as in the SDKs ("static
+ * stability"): the clocks may be wrong, and a service that knows of an outage may extend
+ * the life of what it issued.  Only the service knows whether credentials are valid, and
+ * it says so.
  *
- * Not accounted for: a machine that was suspended takes credentials for good that have
- * expired meanwhile, until the service refuses them.
+ * Not accounted for: after a machine was suspended, credentials that have expired in the
+ * meantime are taken to be valid until the service refuses them.
  *
  *-------------------------------------------------------------------------
  */
 #include "aws/expiry.h"
 
-/* Seconds before they expire at which the source is asked for others. */
+/* The source is asked for new credentials this many seconds before they expire. */
 #define RENEW_S 900
 
-/* Seconds before they expire from which on calls wait for others. */
+/* Calls wait for new credentials from this many seconds before they expire. */
 #define WAIT_S 60
 
-/* What lives no longer came as good as expired. */
+/* Credentials that are valid for no longer than this count as expired on arrival. */
 #define LIFE_MIN_S 1
 
-/* What came expired is used, and the source asked again after 5 to 15 minutes. */
+/*
+ * Credentials that arrived expired are used, and the source is asked again after 5 to 15
+ * minutes.
+ */
 #define STABLE_MIN_S 300
 #define STABLE_MAX_S 900
 
-/* After the source failed in good time, seconds until it is asked again. */
+/*
+ * After the source failed while there was time left, it is asked again after this many
+ * seconds.
+ */
 #define FAILED_RETRY_S 60
 
-/* Clocks differ by less than a day, or one of them shows nonsense. */
+/* A larger difference between clocks means that one of them shows nonsense. */
 #define CLOCK_OFFSET_MAX_S (24 * 60 * 60)
 
 static double
@@ -47,8 +54,8 @@ lesser(double one, double other)
 
 /*
  * smf_clock_offset_credible
- *		May the service's clock be so many seconds ahead of ours?  No request could be
- *		signed by a clock that shows nonsense.
+ *		May the service's clock be this many seconds ahead of ours?  No request could
+ *		be signed by a clock that shows nonsense.
  */
 bool
 smf_clock_offset_credible(int64_t offset_s)
@@ -58,12 +65,12 @@ smf_clock_offset_credible(int64_t offset_s)
 
 /*
  * smf_expiry_life
- *		How many seconds credentials live that come now; 0 or less: they have expired.
- *		SMF_NEVER where "expires_at_s" is 0.
+ *		How many seconds credentials that have just arrived are valid; 0 or less: they
+ *		have expired.  SMF_NEVER if "expires_at_s" is 0.
  *
- * That is counted from the time of who gave them: "date_s", the Date of the answer, or
- * else, with -1, our own clock "now_s" and what the service's is known to be ahead of
- * it.  All are epoch seconds.
+ * The seconds count from the issuer's time: "date_s", the Date of the answer, or, if that
+ * is -1, our own clock "now_s" plus the known offset of the service's clock.  All are
+ * epoch seconds.
  */
 int64_t
 smf_expiry_life(int64_t expires_at_s, int64_t date_s, int64_t now_s, int64_t clock_offset_s)
@@ -86,11 +93,11 @@ stable(double now_s, double draw)
 
 /*
  * smf_expiry_plan
- *		What to do with credentials that come now and live so long.  "draw" is uniform
- *		in [0, 1).
+ *		What to do with credentials that have just arrived and are valid for this long.
+ *		"draw" is uniform in [0, 1).
  *
- * A quarter of an hour before they expire, as the SDKs do; of short-lived ones a part
- * of their life.
+ * They are renewed a quarter of an hour before they expire, as in the SDKs; short-lived
+ * ones after a part of their life.
  */
 ExpiryPlan
 smf_expiry_plan(int64_t life_s, double now_s, double draw)
@@ -108,8 +115,8 @@ smf_expiry_plan(int64_t life_s, double now_s, double draw)
 
 /*
  * smf_expiry_plan_after_failure
- *		What to do with credentials when their source was asked for others and gave
- *		none, though the service has not refused them.
+ *		What to do with credentials when their source was asked for new ones and gave
+ *		none, though the service has not refused the old ones.
  */
 ExpiryPlan
 smf_expiry_plan_after_failure(const ExpiryPlan *plan, double now_s, double draw)

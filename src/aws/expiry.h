@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * expiry.h
- *		When credentials that expire are to be replaced.
+ *		When to replace credentials that expire.
  *
  * Free of Postgres headers, so that programs of their own can test it.
  *
@@ -14,18 +14,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The life of what does not expire, in seconds. */
+/* The life of credentials that do not expire, in seconds. */
 #define SMF_NEVER INT64_MAX
 
 /* A moment that never comes. */
 #define SMF_NEVER_AT HUGE_VAL
 
-/* What is to be done with credentials, in seconds of a clock that does not go back. */
+/* When to act on credentials, in seconds of a clock that never goes back. */
 typedef struct ExpiryPlan
 {
-	double		renew_at_s;		/* the source is asked for others; maybe SMF_NEVER_AT */
-	double		wait_at_s;		/* calls wait for these from then on; SMF_NEVER_AT: they
-								 * go on with what there is, and the service decides */
+	double		renew_at_s;		/* ask the source for new ones; may be SMF_NEVER_AT */
+	double		wait_at_s;		/* from then on calls wait for new ones; SMF_NEVER_AT: they
+								 * continue with these, and the service decides */
 } ExpiryPlan;
 
 extern int64_t smf_expiry_life(int64_t expires_at_s, int64_t date_s, int64_t now_s, int64_t clock_offset_s);

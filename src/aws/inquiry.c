@@ -1,20 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * inquiry.c
- *		Questions to others, asked one after the other, that nobody waits for.
+ *		Questions to services and programs, asked one after another without blocking.
  *
- * For what is asked for seldom, and before anything else can go on: credentials.  To
- * get them may take several requests, each made of the answers before it, by way of
- * files, profiles and roles.  That reads best as one procedure from top to bottom, and
- * must not hold up other scans of the session.  So it is run again from its beginning
- * whenever an answer has come: what was asked before is answered at once from what is
- * kept, and the first question that is new goes out.  A run takes no time to speak of,
- * and there are never more than a few.
+ * They are for something rare that must happen before anything else can: getting
+ * credentials.  That may take several requests, each built from the answers before it, by
+ * way of files, profiles and roles.  This reads best as one procedure from top to bottom,
+ * but it must not hold up other scans of the session.  So the procedure is run again from
+ * its beginning whenever an answer has arrived: earlier questions are answered at once
+ * from the stored answers, and the first new question is sent.  A run takes next to no
+ * time, and there are never more than a few.
  *
- * Whoever waits for anything moves an inquiry on, as it does requests: see http.c.  The
- * error that ends one is kept for whoever needs what was asked for.
+ * Any wait in the session moves an inquiry on, as it does requests: see http.c.  An error
+ * that ends it is kept for the caller that needs the result.
  *
- * Not accounted for: an inquiry has one question under way at a time.
+ * Not accounted for: an inquiry asks only one question at a time.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,25 +37,26 @@
 
 struct Inquiry
 {
-	MemoryContext context;		/* all of it */
-	MemoryContext run_context;	/* of one run */
+	MemoryContext context;		/* holds all of it */
+	MemoryContext run_context;	/* holds one run */
 	InquiryRun	run;
 	InquiryEnded ended;
-	void	   *arg;			/* for both, in this context */
+	void	   *arg;			/* for both; lives in "context" */
 	List	   *steps;			/* InquiryStep *, in the order in which they were asked */
-	int			next;			/* of these, the one that the run comes to next */
-	bool		restart;		/* nothing that was answered counts any more */
+	int			next;			/* index in these of the question that the run comes to
+								 * next */
+	bool		restart;		/* discard all answers and start again */
 	bool		has_ended;
-	ErrorData  *error;			/* what ended it; NULL: nothing has, or all went well */
+	ErrorData  *error;			/* the error that ended it; NULL: none */
 };
 
 /*
  * smf_inquiry_begin
- *		An inquiry in a memory context of its own below "parent", with which it goes,
- *		whatever is under way.
+ *		Create an inquiry in its own memory context below "parent"; it goes away with
+ *		that, whatever is under way.
  *
- * "arg_size" zeroed bytes go with it, for what "run" and "ended", which may be NULL, are
- * to know: smf_inquiry_arg().  smf_inquiry_start asks the first question.
+ * It comes with "arg_size" zeroed bytes, which smf_inquiry_arg() returns, for the data of
+ * "run" and "ended"; "ended" may be NULL.  smf_inquiry_start asks the first question.
  */
 Inquiry *
 smf_inquiry_begin(MemoryContext parent, InquiryRun run, InquiryEnded ended, size_t arg_size)
@@ -73,14 +74,14 @@ smf_inquiry_begin(MemoryContext parent, InquiryRun run, InquiryEnded ended, size
 	return inquiry;
 }
 
-/* What is known to the inquiry's procedure; the inquiry's own. */
+/* The data of the inquiry's procedure; belongs to the inquiry. */
 void *
 smf_inquiry_arg(const Inquiry *inquiry)
 {
 	return inquiry->arg;
 }
 
-/* Run the procedure as far as there are answers.  Raises no error: what was raised is kept. */
+/* Run the procedure as far as there are answers.  Raises no error: it is kept instead. */
 static void
 run(Inquiry *inquiry)
 {
@@ -89,7 +90,7 @@ run(Inquiry *inquiry)
 
 	PG_TRY();
 	{
-		/* Run it from its beginning, again if it finds an answer out of date. */
+		/* Run it from its beginning, and again if it finds an answer out of date. */
 		do
 		{
 			MemoryContextReset(inquiry->run_context);
@@ -113,7 +114,7 @@ run(Inquiry *inquiry)
 	if (!ended)
 		return;
 
-	/* Wake who waits for it, and hand over what there is. */
+	/* Wake up whoever waits for it, and hand over the result. */
 	inquiry->has_ended = true;
 	smf_http_add_event();
 	if (inquiry->ended != NULL)
@@ -122,8 +123,8 @@ run(Inquiry *inquiry)
 
 /*
  * smf_inquiry_start
- *		Ask the first question.  Where none needs the network, the inquiry has ended
- *		when this returns.
+ *		Ask the first question.  If no question needs the network, the inquiry has
+ *		ended when this returns.
  */
 void
 smf_inquiry_start(Inquiry *inquiry)
@@ -131,21 +132,24 @@ smf_inquiry_start(Inquiry *inquiry)
 	run(inquiry);
 }
 
-/* Has it ended, one way or the other? */
+/* Has it ended, in success or failure? */
 bool
 smf_inquiry_ended(const Inquiry *inquiry)
 {
 	return inquiry->has_ended;
 }
 
-/* The SQLSTATE of the error that ended it, as errcode packs it; 0 when there was none. */
+/* The SQLSTATE of the error that ended it, as errcode packs it; 0 if there was none. */
 int
 smf_inquiry_sqlerrcode(const Inquiry *inquiry)
 {
 	return inquiry->error ? inquiry->error->sqlerrcode : 0;
 }
 
-/* Raise the error that ended it, if one did.  It is copied: the inquiry may be freed then. */
+/*
+ * Raise the error that ended it, if there is one.  A copy is raised, so the inquiry may
+ * then be freed.
+ */
 void
 smf_inquiry_raise(const Inquiry *inquiry)
 {
@@ -153,14 +157,17 @@ smf_inquiry_raise(const Inquiry *inquiry)
 		ReThrowError(inquiry->error);
 }
 
-/* What the error that ended it is about, in words; the inquiry's own.  There is one. */
+/* The error that ended it, in words; belongs to the inquiry.  There must be one. */
 const char *
 smf_inquiry_problem(const Inquiry *inquiry)
 {
 	return inquiry->error->detail ? inquiry->error->detail : inquiry->error->message;
 }
 
-/* Wait until it has ended, and raise what ended it; and query cancels. */
+/*
+ * Wait until it has ended, and raise the error that ended it.  Query cancels are raised,
+ * too.
+ */
 void
 smf_inquiry_wait(Inquiry *inquiry)
 {
@@ -175,16 +182,16 @@ smf_inquiry_wait(Inquiry *inquiry)
 	smf_inquiry_raise(inquiry);
 }
 
-/* Break off what is under way, and free the inquiry.  Raises no error. */
+/* Abort what is under way, and free the inquiry.  Raises no error. */
 void
 smf_inquiry_free(Inquiry *inquiry)
 {
 	MemoryContextDelete(inquiry->context);
 }
 
-/* ----- for the kinds of questions ----- */
+/* ----- for implementing questions ----- */
 
-/* The memory context of what is kept as long as the inquiry. */
+/* The memory context for what must live as long as the inquiry. */
 MemoryContext
 smf_inquiry_context(const Inquiry *inquiry)
 {
@@ -193,9 +200,10 @@ smf_inquiry_context(const Inquiry *inquiry)
 
 /*
  * smf_inquiry_restart
- *		Let the procedure, which returns that it lacks an answer, begin anew and ask all
- *		again: what was asked last shows that an answer before it is out of date.  False
- *		if there was none before it.
+ *		Discard all answers, so that the procedure starts again and asks everything
+ *		once more: the last answer shows that an earlier one is out of date.  The
+ *		procedure must then return that it lacks an answer.  False if there was no
+ *		earlier answer.
  */
 bool
 smf_inquiry_restart(Inquiry *inquiry)
@@ -208,8 +216,8 @@ smf_inquiry_restart(Inquiry *inquiry)
 
 /*
  * smf_inquiry_comes_again
- *		Was the next question asked in a run before?  Then what it was asked with need not
- *		be there any more.
+ *		Was the next question already asked in an earlier run?  If so, the data it was
+ *		asked with need not exist any more.
  */
 bool
 smf_inquiry_comes_again(const Inquiry *inquiry)
@@ -219,8 +227,8 @@ smf_inquiry_comes_again(const Inquiry *inquiry)
 
 /*
  * smf_inquiry_step
- *		The next question of this run: one that was asked in a run before, or a new one
- *		of "size" bytes, zeroed but for its InquiryStep, which comes first.
+ *		The next question of this run: one from an earlier run, or a new one of "size"
+ *		bytes.  Those are zeroed, except for the InquiryStep that comes first.
  */
 void *
 smf_inquiry_step(Inquiry *inquiry, size_t size)
@@ -242,7 +250,7 @@ smf_inquiry_step(Inquiry *inquiry, size_t size)
 	return step;
 }
 
-/* The question is answered: run the procedure again.  Raises no error. */
+/* The question has been answered: run the procedure again.  Raises no error. */
 void
 smf_inquiry_answered(InquiryStep *step)
 {
@@ -252,15 +260,15 @@ smf_inquiry_answered(InquiryStep *step)
 
 /* ----- requests ----- */
 
-/* A request and its answer; it goes with its inquiry. */
+/* A request and its answer; lives as long as its inquiry. */
 typedef struct Fetch
 {
 	InquiryStep step;
-	MemoryContextCallback callback; /* breaks it off */
+	MemoryContextCallback callback; /* aborts it */
 	HttpTarget	target;			/* strings copied */
-	HttpMessage message;		/* the same; what is secret is overwritten */
+	HttpMessage message;		/* the same; secrets are overwritten */
 	FetchPolicy policy;
-	int			attempt;		/* of the request under way, or the last one */
+	int			attempt;		/* number of the request under way, or of the last one */
 	HttpRequest *request;		/* NULL between attempts */
 	int64		sent_us;		/* smf_http_now() when it was sent */
 	HttpTimer	delay;			/* before another attempt */
@@ -269,7 +277,7 @@ typedef struct Fetch
 
 static void send_fetch(Fetch *fetch);
 
-/* Overwrite what was sent, which may be secret: it is of no use any more. */
+/* Overwrite what was sent: it may be secret, and is not needed any more. */
 static void
 forget_message(Fetch *fetch)
 {
@@ -306,7 +314,7 @@ fetch_gone(void *arg)
 	forget_body(fetch);
 }
 
-/* Keep what is to be sent for as long as the inquiry, in whose context this runs. */
+/* Copy what is to be sent into the inquiry's context, which must be the current one. */
 static void
 keep_request(Fetch *fetch, const HttpTarget *target, const HttpMessage *message)
 {
@@ -330,7 +338,7 @@ keep_request(Fetch *fetch, const HttpTarget *target, const HttpMessage *message)
 	}
 }
 
-/* An element of an XML answer as text of the database, palloc'ed; NULL without it. */
+/* An element of an XML answer in the database encoding, palloc'ed; NULL if it is missing. */
 static char *
 element(const FetchAnswer *answer, const char *name)
 {
@@ -342,14 +350,14 @@ element(const FetchAnswer *answer, const char *name)
 	return text;
 }
 
-/* Words of the answer, fit for a message. */
+/* Make text from the answer fit for a message. */
 static char *
 quote(const Fetch *fetch, char *text)
 {
 	return smf_quote(text, fetch->request, fetch->message.body);
 }
 
-/* What an answer that is an error calls it. */
+/* Extract error code and message from an answer that is an error. */
 static void
 take_error(const Fetch *fetch, FetchAnswer *answer)
 {
@@ -396,7 +404,7 @@ take_answer(Fetch *fetch)
 	answer->ahead_s = answer->date_s - (int64) time(NULL);
 }
 
-/* May the failure pass?  Other keys and another clock are the caller's business. */
+/* May the failure be temporary?  Other keys and another clock are up to the caller. */
 static bool
 may_pass(const Fetch *fetch)
 {
@@ -422,7 +430,7 @@ delay_s(const Fetch *fetch)
 	return delay;
 }
 
-/* The request has ended: it is answered, or sent again. */
+/* The request has ended: pass its answer on, or send it again. */
 static void
 fetch_done(HttpRequest *request, void *arg)
 {
@@ -444,7 +452,10 @@ fetch_done(HttpRequest *request, void *arg)
 	smf_inquiry_answered(&fetch->step);
 }
 
-/* There was not even memory to send the request: say so, but not before the next wait. */
+/*
+ * There was not even memory to send the request: report that, but only during the next
+ * wait.
+ */
 static void
 fetch_failed(HttpTimer *timer)
 {
@@ -477,11 +488,11 @@ send_fetch(Fetch *fetch)
 
 /*
  * smf_fetch
- *		The answer to a request, for as long as the inquiry lives; NULL: there is none
- *		yet, and the inquiry is run again when there is.
+ *		The answer to a request, which lives as long as the inquiry; NULL: there is
+ *		none yet, and the inquiry will be run again when there is.
  *
- * The request is copied, and sent again as the policy says while it fails for a reason
- * that may pass.  A failure is part of the answer.
+ * The request is copied.  While it fails for a reason that may be temporary, it is sent
+ * again as the policy says.  A failure is part of the answer.
  */
 const FetchAnswer *
 smf_fetch(Inquiry *inquiry, const HttpTarget *target, const HttpMessage *message,

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * inquiry.h
- *		Questions to others, asked one after the other, that nobody waits for.
+ *		Questions to services and programs, asked one after another without blocking.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,26 +14,27 @@
 typedef struct Inquiry Inquiry;
 
 /*
- * What an inquiry does, written as if every answer were there at once: it asks with
- * smf_fetch and its like, and returns false as soon as one of these has no answer yet.
- * It is run again from its beginning when the answer has come, and must ask the same
- * in the same order then.  It may raise errors, which are kept for smf_inquiry_raise.
+ * The procedure of an inquiry, written as if every answer were available at once.  It
+ * asks with smf_fetch and similar functions, and returns false as soon as one of these
+ * has no answer yet.  When the answer has arrived, it is run again from its beginning and
+ * must then ask the same questions in the same order.  It may raise errors, which are
+ * kept for smf_inquiry_raise.
  *
- * It runs in a memory context that is reset before it is run again.
+ * It runs in a memory context that is reset before each run.
  */
 typedef bool (*InquiryRun) (Inquiry *inquiry, void *arg);
 
-/* The inquiry has ended, with what was wanted or with an error; under HttpDone's rules. */
+/* The inquiry has ended, with a result or with an error; under HttpDone's rules. */
 typedef void (*InquiryEnded) (Inquiry *inquiry, void *arg);
 
 /*
- * One question of an inquiry: the first member of what is kept of it, which lives as
- * long as the inquiry.
+ * One question of an inquiry.  It is the first member of the struct that describes the
+ * question, which lives as long as the inquiry.
  */
 typedef struct InquiryStep
 {
 	Inquiry    *inquiry;
-	bool		asked;			/* by whoever defines the step */
+	bool		asked;			/* set by the code that defines the step */
 	bool		answered;
 } InquiryStep;
 
@@ -42,24 +43,26 @@ typedef struct FetchAnswer
 {
 	HttpResult	result;
 	int			status;			/* HTTP status; 0 unless result is SMF_HTTP_OK */
-	char	   *body;			/* NUL-terminated; may hold secrets, and is overwritten
-								 * when its memory context goes */
+	char	   *body;			/* NUL-terminated; may contain secrets, and is overwritten
+								 * when its memory context goes away */
 	size_t		body_len;
-	char	   *code;			/* AWS error code, of a header or of XML; or NULL */
-	char	   *message;		/* the XML's, with it; or NULL */
+	char	   *code;			/* AWS error code, from a header or from XML; or NULL */
+	char	   *message;		/* the message that XML gives with it; or NULL */
 	const char *url;			/* who was asked */
-	const char *error;			/* libcurl's words for a failure */
-	int64		took_s;			/* since it was asked for: it may be read long after it came */
+	const char *error;			/* libcurl's text for a failure */
+	int64		took_s;			/* from sending until the answer was read, which may be long
+								 * after it arrived */
 	int64		date_s;			/* of the Date header, or -1 */
-	int64		ahead_s;		/* with it: seconds that this was ahead of our clock */
+	int64		ahead_s;		/* with a Date: seconds that this was ahead of our clock */
 } FetchAnswer;
 
-/* Which failures of a request that may pass are reasons to send it again. */
+/* Which temporary failures of a request are a reason to send it again. */
 typedef struct FetchPolicy
 {
 	int			attempts;		/* at most */
-	bool		answered_only;	/* not those without an answer, for which one waits long */
-	bool		(*may_pass) (const FetchAnswer *answer);	/* others than the SDKs know; or NULL */
+	bool		answered_only;	/* not those without an answer, which may take long */
+	bool		(*may_pass) (const FetchAnswer *answer);	/* other failures than the SDKs
+															 * know; or NULL */
 } FetchPolicy;
 
 extern Inquiry *smf_inquiry_begin(MemoryContext parent, InquiryRun run, InquiryEnded ended,

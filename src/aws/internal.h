@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * internal.h
- *		A client and its calls, as client.c, call.c and call_error.c know them.
+ *		A client and its calls, for client.c, call.c and call_error.c.
  *
- * call.c moves calls on; call_error.c reads from them why they have failed.
+ * call.c moves calls on; call_error.c finds out why they failed.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,63 +18,65 @@
 struct AwsClient
 {
 	MemoryContext context;		/* the client and its calls */
-	MemoryContextCallback callback; /* breaks off calls, releases the session */
+	MemoryContextCallback callback; /* aborts calls, releases the session */
 	AwsClientConfig config;
 	AwsEndpoint endpoint;
-	bool		custom_endpoint;	/* an option says it, not the region */
+	bool		custom_endpoint;	/* set by an option, not derived from the region */
 	HttpTarget	target;
 	AwsSession *session;		/* our reference; NULL until acquired */
-	const char *problem;		/* why it can make no calls, a constant; NULL: it can */
-	bool		echo_text;		/* may messages quote what is no AWS answer? */
-	const char *limit_hint;		/* what to do when max_calls were made, a constant */
+	const char *problem;		/* why it cannot make calls, a constant; NULL: it can */
+	bool		echo_text;		/* may messages quote answers that are not from AWS? */
+	const char *limit_hint;		/* what to do when max_calls have been made, a constant */
 	AwsClientStats stats;
 	dlist_head	calls;			/* AwsCall */
-	HttpTimer	alarm;			/* ends a smf_client_wait, no more */
+	HttpTimer	alarm;			/* does nothing but end a smf_client_wait */
 	bool		trouble_noted;	/* an attempt of a call got no connection */
-	const char *trouble;		/* ... which the user has not been told yet; else NULL */
-	const char *trouble_hint;	/* ... and what may be wrong; palloc'ed, as trouble is */
-	CredentialWait credentials; /* of smf_client_credentials */
+	const char *trouble;		/* ... why, until the user has been told; else NULL */
+	const char *trouble_hint;	/* ... and what may be wrong; palloc'ed, like trouble */
+	CredentialWait credentials; /* for smf_client_credentials */
 };
 
 struct AwsCall
 {
 	dlist_node	node;			/* in the client's list */
 	AwsClient  *client;
-	const char *operation;		/* a constant of the caller's */
+	const char *operation;		/* a constant of the caller */
 	char	   *subject;		/* the thing that messages name, palloc'ed; or NULL */
 	char	   *body;			/* palloc'ed */
 	size_t		body_len;
-	int64	   *attempts_counter;	/* the caller's; counted up for each request */
+	int64	   *attempts_counter;	/* belongs to the caller; incremented for each request */
 
-	AwsPacer   *pacer;			/* the session's, for the operation */
-	PaceTurn	turn;			/* waits there for its turn */
-	HttpPlace	connection;		/* waits, when that has come, for a connection */
+	AwsPacer   *pacer;			/* belongs to the session; for the operation */
+	PaceTurn	turn;			/* its place in the pacer's queue */
+	HttpPlace	connection;		/* its place in the queue for a connection, once its turn has
+								 * come */
 
-	int			most_attempts;	/* throttled ones count, too; 0: as the options say */
-	int			attempt;		/* of the request in flight, or the last one */
-	int			failures;		/* attempts that failed, throttled ones aside */
+	int			most_attempts;	/* throttled ones included; 0: as the options say */
+	int			attempt;		/* number of the request in flight, or of the last one */
+	int			failures;		/* attempts that failed, not counting throttled ones */
 	int			throttles;		/* in a row */
 	int			retry_cost;		/* what the last retry took from the quota */
-	bool		clock_corrected;	/* tried again with the service's clock */
-	CredentialWait credentials; /* waits for some */
-	int			renewals;		/* tries with other credentials */
-	int			generation;		/* of the credentials that the last request has */
+	bool		clock_corrected;	/* retried with the service's clock */
+	CredentialWait credentials; /* its place in the queue for credentials */
+	int			renewals;		/* retries with other credentials */
+	int			generation;		/* of the credentials that signed the last request */
 	bool		refused;		/* these were refused */
 	int64		first_sent_us;	/* smf_http_now() of the first request */
 	int64		sent_us;		/* and of the last one */
 	HttpRequest *request;		/* in flight, or the answer */
-	const char *answer;			/* its body, the request's own */
+	const char *answer;			/* its body, which belongs to the request */
 	size_t		answer_len;		/* bytes */
-	HttpTimer	backoff;		/* armed between two attempts, and before an end without one */
+	HttpTimer	backoff;		/* armed between two attempts, and to end a call that was not
+								 * sent */
 
 	bool		done;
 	bool		failed;
-	bool		over_limit;		/* failed since max_calls were made */
+	bool		over_limit;		/* failed because max_calls had been made */
 	HttpResult	result;			/* how the last request ended */
 	RetryClass	retry_class;	/* what the last failure was; valid if failed */
 	AwsError	error;			/* strings palloc'ed */
-	char	   *request_id;		/* the service's, of the last answer; or NULL */
-	char	   *transport_error;	/* libcurl's words; or NULL */
+	char	   *request_id;		/* from the last answer; or NULL */
+	char	   *transport_error;	/* libcurl's text; or NULL */
 };
 
 /* client.c */

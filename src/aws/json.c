@@ -1,24 +1,25 @@
 /*-------------------------------------------------------------------------
  *
  * json.c
- *		JSON from the service as jsonb: made fit for Postgres, and parsed by it.
+ *		JSON from the service as jsonb: prepared for Postgres, and parsed by it.
  *
- * The service sends UTF-8 and may send what Postgres's parser rejects: NUL
- * characters, lone surrogates and invalid bytes, and in a database that is not
- * UTF-8 every escape beyond ASCII.  One pass over the text, aware of strings
- * and escapes, rewrites just those; everything else, errors in the JSON itself
- * included, is left for the parser to judge.
+ * The service sends UTF-8, which may contain what Postgres's parser rejects: NUL
+ * characters, lone surrogates and invalid bytes, and in a database that is not UTF-8
+ * every escape of a character beyond ASCII.  One pass over the text, aware of strings and
+ * escapes, rewrites only those; everything else, including errors in the JSON itself, is
+ * left for the parser to judge.
  *
  *		NUL, a lone surrogate, an invalid byte	-> U+FFFD
  *		\uXXXX beyond ASCII						-> the character itself
  *		what the database encoding lacks		-> ?
  *
- * In a UTF-8 database json_build.c takes nearly every text before that, to the same result.
+ * In a UTF-8 database json_build.c handles nearly every text instead, with the same
+ * result.
  *
- * Two things the parser would accept are rejected here, since a few bytes of
- * them cost the backend much memory or stack: deep nesting and huge exponents.
+ * Two things that the parser would accept are rejected here, because a few bytes of them
+ * cost the backend much memory or stack: deep nesting and huge exponents.
  *
- * Not accounted for: a duplicate key is no error; jsonb keeps the last one.
+ * Not accounted for: a duplicate key is not an error; jsonb keeps the last one.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,7 +45,7 @@ append_character(StringInfo out, uint32 character)
 }
 
 /*
- * Rewrite the escape at "at" (a backslash inside a string) and return what
+ * Rewrite the escape at "at" (a backslash inside a string) and return a pointer to what
  * follows it.
  */
 static const char *
@@ -57,8 +58,8 @@ clean_escape(StringInfo out, const char *at, const char *end)
 	if (unit == NO_CODE_UNIT)
 	{
 		/*
-		 * A short escape, or a broken one that the parser will reject.  What stands
-		 * behind the backslash then may need cleaning itself.
+		 * A short escape, or a broken one that the parser will reject.  What follows the
+		 * backslash may itself need cleaning.
 		 */
 		len = end - at > 1 && at[1] != '\0' && !IS_HIGHBIT_SET(at[1]) ? 2 : 1;
 
@@ -75,7 +76,10 @@ clean_escape(StringInfo out, const char *at, const char *end)
 	return at + len;
 }
 
-/* Copy the character at "at", no ASCII or NUL, if it is one; return what follows. */
+/*
+ * Copy the character at "at", which is NUL or not ASCII, or U+FFFD if it is invalid;
+ * returns what follows.
+ */
 static const char *
 clean_character(StringInfo out, const char *at, const char *end)
 {
@@ -90,7 +94,7 @@ clean_character(StringInfo out, const char *at, const char *end)
 	return at + 1;
 }
 
-/* Clean a string from behind its opening quote; returns what follows the closing one. */
+/* Clean a string from after its opening quote; returns what follows the closing one. */
 static const char *
 clean_string(StringInfo out, const char *at, const char *end)
 {
@@ -116,7 +120,7 @@ clean_string(StringInfo out, const char *at, const char *end)
 	return at;
 }
 
-/* Does the exponent that begins at "at" (behind the E) go too far? */
+/* Is the exponent that begins at "at" (after the E) too large? */
 static bool
 exponent_too_large(const char *at, const char *end)
 {
@@ -134,8 +138,8 @@ exponent_too_large(const char *at, const char *end)
 }
 
 /*
- * The pass: UTF-8 JSON in, UTF-8 JSON that Postgres's parser can judge out.
- * Returns NULL when the text is rejected, with the reason.
+ * The pass: takes UTF-8 JSON, and produces UTF-8 JSON that Postgres's parser can judge.
+ * Returns NULL if the text is accepted, otherwise the reason why it is rejected.
  */
 static const char *
 clean(StringInfo out, const char *text, size_t len)
@@ -148,7 +152,7 @@ clean(StringInfo out, const char *text, size_t len)
 	{
 		char		c = *at;
 
-		/* A string is a matter of its own. */
+		/* A string has its own rules. */
 		if (c == '"')
 		{
 			appendStringInfoChar(out, '"');
@@ -157,12 +161,12 @@ clean(StringInfo out, const char *text, size_t len)
 		}
 		if (c == '\0' || IS_HIGHBIT_SET(c))
 		{
-			/* no token begins with it: the parser rejects what stands there */
+			/* no token begins like this: the parser will reject it */
 			at = clean_character(out, at, end);
 			continue;
 		}
 
-		/* What the parser would spend too much on is found before it. */
+		/* Reject what would cost the parser too much. */
 		if (c == '{' || c == '[')
 		{
 			if (++depth > SMF_JSON_DEPTH_MAX)
@@ -180,8 +184,8 @@ clean(StringInfo out, const char *text, size_t len)
 }
 
 /*
- * What UTF-8 text is in the database encoding, with "?" for every character
- * that the encoding lacks.  The text must be valid.
+ * Convert UTF-8 text to the database encoding, with "?" for every character that the
+ * encoding lacks.  The text must be valid.
  */
 static char *
 to_database_encoding(char *text, int len)
@@ -192,7 +196,7 @@ to_database_encoding(char *text, int len)
 	const unsigned char *at = (const unsigned char *) text;
 	const unsigned char *end = at + len;
 
-	/* Nearly always there is nothing to do. */
+	/* Usually there is nothing to do. */
 	if (encoding == PG_UTF8 || pg_is_ascii(text))
 		return text;
 	if (encoding != PG_SQL_ASCII)
@@ -210,7 +214,7 @@ to_database_encoding(char *text, int len)
 		if (at == end)
 			break;
 
-		/* A character that the encoding lacks is a question mark. */
+		/* A character that the encoding lacks becomes a question mark. */
 		if (OidIsValid(conversion))
 		{
 			unsigned char converted[MAX_MULTIBYTE_CHAR_LEN * MAX_CONVERSION_GROWTH + 1];
@@ -232,8 +236,8 @@ to_database_encoding(char *text, int len)
 
 /*
  * smf_text_from_utf8
- *		Foreign bytes as text that can stand in a message: in the database
- *		encoding, control characters as spaces, nothing invalid.
+ *		Turn foreign bytes into text for a message: in the database encoding, with
+ *		control characters as spaces, and nothing invalid.
  */
 char *
 smf_text_from_utf8(const char *text, size_t len)
@@ -257,8 +261,8 @@ smf_text_from_utf8(const char *text, size_t len)
 }
 
 /*
- * A JSON text as jsonb, made fit and parsed by Postgres; NULL, and the reason, when it is
- * rejected.
+ * A JSON text as jsonb, prepared here and parsed by Postgres; NULL, and the reason, if it
+ * is rejected.
  */
 static Jsonb *
 parse_cleaned(const char *text, size_t len, const char **reason)
@@ -273,7 +277,7 @@ parse_cleaned(const char *text, size_t len, const char **reason)
 		StringInfoData out;
 		Jsonb	   *parsed;
 
-		/* Make the text fit; what that needs on the way takes more room than the result. */
+		/* Prepare the text; that takes more memory than the result. */
 		MemoryContextSwitchTo(scratch);
 		initStringInfo(&out);
 		enlargeStringInfo(&out, len);
@@ -293,7 +297,10 @@ parse_cleaned(const char *text, size_t len, const char **reason)
 		ErrorData  *error;
 		int			category = ERRCODE_TO_CATEGORY(geterrcode());
 
-		/* What the parser says of the text is the reason; anything else is not ours to catch. */
+		/*
+		 * The parser's error about the text is the reason; any other error is not ours to
+		 * catch.
+		 */
 		if (category != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
 			category != ERRCODE_TO_CATEGORY(ERRCODE_PROGRAM_LIMIT_EXCEEDED))
 			PG_RE_THROW();
@@ -313,9 +320,9 @@ parse_cleaned(const char *text, size_t len, const char **reason)
  * smf_json_parse
  *		A JSON text from the service as jsonb, in the current memory context.
  *
- * Returns NULL when it is no JSON, or JSON that is rejected, and then *reason
- * says why, fit for an error's detail.  Raises only what has nothing to do with
- * the text, such as a cancelled query or no memory.
+ * Returns NULL if it is not JSON, or JSON that is rejected; then *reason says why, fit
+ * for an error's detail.  Raises only errors that have nothing to do with the text, such
+ * as a query cancel or lack of memory.
  */
 Jsonb *
 smf_json_parse(const char *text, size_t len, const char **reason)
@@ -325,8 +332,9 @@ smf_json_parse(const char *text, size_t len, const char **reason)
 
 /*
  * smf_json_parse_members
- *		The same for who reads no other members, of the objects that have "depth" brackets
- *		open, than these: others may be missing, and may then be no JSON.
+ *		The same for a caller that reads only "members" of the objects at which "depth"
+ *		brackets are open.  Other members may be left out of the result, and their
+ *		values need not be JSON.
  *
  * NULL for "members": all are read.
  */
@@ -344,7 +352,8 @@ smf_json_parse_members(const char *text, size_t len, const JsonMembers *members,
 
 /*
  * smf_json_parse_secrets
- *		The same of a text that has secrets: no memory for another text holds them on.
+ *		The same for a text with secrets: none of them stays in memory that is reused
+ *		for other texts.
  */
 Jsonb *
 smf_json_parse_secrets(const char *text, size_t len, const char **reason)
@@ -354,8 +363,8 @@ smf_json_parse_secrets(const char *text, size_t len, const char **reason)
 
 /*
  * smf_json_member
- *		The string member "key" of an object, palloc'ed; NULL when the value is
- *		no object, has no such member, or the member is no string.
+ *		The string member "key" of an object, palloc'ed; NULL if the value is not an
+ *		object, has no such member, or the member is not a string.
  */
 char *
 smf_json_member(const Jsonb *object, const char *key)

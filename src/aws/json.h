@@ -13,13 +13,13 @@
 /* Deepest nesting of objects and arrays that is read. */
 #define SMF_JSON_DEPTH_MAX 512
 
-/* Largest decimal exponent, either way, that a number may be written with. */
+/* Largest decimal exponent, positive or negative, that a number may have. */
 #define SMF_JSON_EXPONENT_MAX 400
 
 /* A member by its key. */
 typedef struct JsonMember
 {
-	const char *key;			/* UTF-8, need not end with NUL */
+	const char *key;			/* UTF-8, need not be NUL-terminated */
 	int			len;			/* of the key, in bytes */
 } JsonMember;
 
@@ -27,7 +27,7 @@ typedef struct JsonMember
 typedef struct JsonMembers
 {
 	int			n;
-	JsonMember *list;			/* n of them; none twice is faster */
+	JsonMember *list;			/* n of them; faster without duplicates */
 } JsonMembers;
 
 extern Jsonb *smf_json_parse(const char *text, size_t len, const char **reason);
@@ -37,7 +37,7 @@ extern Jsonb *smf_json_parse_secrets(const char *text, size_t len, const char **
 extern char *smf_json_member(const Jsonb *object, const char *key);
 extern char *smf_text_from_utf8(const char *text, size_t len);
 
-/* The order of keys in jsonb: by length, then by bytes; as memcmp says it. */
+/* The order of keys in jsonb: by length, then by bytes; the result is like memcmp's. */
 static inline int
 smf_json_key_order(const char *a, int a_len, const char *b, int b_len)
 {

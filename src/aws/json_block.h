@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * json_block.h
- *		What stands in 64 bytes of JSON: quotes, backslashes and brackets.
+ *		Where the quotes, backslashes and brackets are in 64 bytes of JSON.
  *
- * In SSE2, which every x86-64 has, in NEON, which every AArch64 has, and in plain C.  Free of
- * Postgres headers, so that a program of its own can test them.
+ * Written with SSE2, which every x86-64 has, with NEON, which every AArch64 has, and in
+ * plain C.  Free of Postgres headers, so that a program of its own can test them.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,10 +20,10 @@
 #define SMF_JSON_BLOCK_NEON
 #endif
 
-/* Bytes of a block. */
+/* Bytes in a block. */
 #define SMF_JSON_BLOCK_SIZE 64
 
-/* A bit for each byte of a block; the first byte's is the lowest. */
+/* One bit for each byte of a block; the lowest bit is the first byte's. */
 typedef struct JsonBlock
 {
 	uint64_t	quotes;
@@ -32,7 +32,7 @@ typedef struct JsonBlock
 	uint64_t	closing;		/* the same */
 } JsonBlock;
 
-/* A square bracket with this bit is the curly one; no other byte becomes one by it. */
+/* This bit turns a square bracket into the curly one, and no other byte into one. */
 #define SMF_JSON_CURLY_BIT 0x20
 
 /* The block at "at", in plain C. */
@@ -70,7 +70,7 @@ smf_json_block_plain(const char *at)
 
 #if defined(__SSE2__)
 
-/* Which of 16 bytes are the same in both, as bits from "shift" on. */
+/* Bits, from "shift" on, for those of 16 bytes that are equal in both. */
 static inline uint64_t
 smf_json_same_bytes(__m128i bytes, __m128i wanted, int shift)
 {
@@ -98,7 +98,7 @@ smf_json_block(const char *at)
 
 #elif defined(SMF_JSON_BLOCK_NEON)
 
-/* Which of 64 bytes are "wanted", as bits. */
+/* Bits for those of 64 bytes that equal "wanted". */
 static inline uint64_t
 smf_json_same_bytes(uint8x16x4_t bytes, uint8_t wanted)
 {
@@ -110,7 +110,7 @@ smf_json_same_bytes(uint8x16x4_t bytes, uint8_t wanted)
 	uint8x16_t	high = vpaddq_u8(vandq_u8(vceqq_u8(bytes.val[2], byte), bit),
 								 vandq_u8(vceqq_u8(bytes.val[3], byte), bit));
 
-	/* each step adds the bits of neighbours, until eight of them are a byte */
+	/* each step adds the bits of neighbours, until eight of them form a byte */
 	low = vpaddq_u8(low, high);
 	low = vpaddq_u8(low, low);
 	return vgetq_lane_u64(vreinterpretq_u64_u8(low), 0);

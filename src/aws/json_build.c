@@ -3,22 +3,22 @@
  * json_build.c
  *		JSON from the service as jsonb, in one pass.
  *
- * What Postgres's parser makes of a text that json.c has made fit for it, for a UTF-8
- * database and the texts that nearly always come, at a fraction of the time: the
- * text is read once, strings without escapes are used where they stand, and each object
- * is sorted once.  It knows no messages: what it does not take, json.c's way takes, or
- * says what is wrong.
+ * The result is the same as when json.c prepares a text and Postgres parses it, for a
+ * UTF-8 database and nearly all texts that occur, in a fraction of the time: the text is
+ * read once, strings without escapes are used in place, and each object is sorted once.
+ * It produces no messages: a text that it does not handle goes to json.c, which handles
+ * it or says what is wrong.
  *
  * The rules for strings are json.c's: NUL, a lone surrogate and an invalid byte become
- * U+FFFD.  Of equal keys the last one counts.  A number is the numeric that numeric_in
- * makes of it.
+ * U+FFFD.  If a key occurs twice the last one counts.  A number becomes the numeric that
+ * numeric_in would return.
  *
- * Where only some members of an object are read, the others are passed over (json_skip.c):
- * what is in them need not even be JSON.
+ * If only some members of an object are read, the others are skipped (json_skip.c): their
+ * values need not even be JSON.
  *
  * Not accounted for: texts that are larger than any of the service's, and numbers of more
- * than a thousand digits.  What was read stays in memory until the next text is: this is
- * not for secrets.
+ * than a thousand digits.  What was read stays in memory until the next text is read, so
+ * do not use this for secrets.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,49 +33,49 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
-/* Longest text: what is needed on the way can be allocated then. */
+/* Longest text: the memory needed to read it can then be allocated. */
 #define TEXT_MAX (32 * 1024 * 1024)
 
 /* Memory that is kept for the next text. */
 #define ARENA_KEPT (256 * 1024)
 
-/* Room for what is longer when it is decoded. */
+/* Room for strings that get longer when they are decoded. */
 #define SPARE_ROOM 256
 
-/* Pairs of an object up to which insertion sorts them fastest. */
+/* Up to so many pairs of an object, insertion sort is fastest. */
 #define FEW_PAIRS 12
 
-/* Digits that an int64 always holds. */
+/* Any number of so many digits fits into an int64. */
 #define INT64_DIGITS 18
 
-/* Longest number that is read here. */
+/* Longest number that is handled here, in bytes. */
 #define NUMBER_MAX 1000
 
-/* A text that is being read.  All memory is the arena's. */
+/* A text being read.  All memory is the arena's. */
 typedef struct Builder
 {
 	const char *at;				/* what is read next */
-	const char *end;			/* behind the text */
-	int			depth;			/* objects and arrays that are open */
-	const JsonMembers *members; /* of objects at "members_depth" that are read; NULL: all */
+	const char *end;			/* after the text */
+	int			depth;			/* number of open objects and arrays */
+	const JsonMembers *members; /* that are read, in objects at "members_depth"; NULL: all */
 	int			members_depth;
-	JsonbPair  *pairs;			/* of the objects that are open, the innermost one's last */
+	JsonbPair  *pairs;			/* of the open objects, the innermost one's last */
 	int			npairs;
-	int			pairs_size;		/* room for so many */
-	JsonbValue *elements;		/* of the arrays that are open, likewise */
+	int			pairs_size;		/* allocated */
+	JsonbValue *elements;		/* of the open arrays, in the same way */
 	int			nelements;
 	int			elements_size;
-	char	   *decoded;		/* strings that do not stand in the text as they are;
-								 * NULL before the first one */
+	char	   *decoded;		/* strings that differ from their text; NULL before the first
+								 * one */
 	char	   *decoded_at;		/* where the next one begins */
-	char	   *decoded_end;	/* behind the room for them */
+	char	   *decoded_end;	/* end of the room for them */
 } Builder;
 
 static bool build_value(Builder *builder, JsonbValue *value);
 
 /* ----- strings ----- */
 
-/* Add bytes to the string that is being decoded, if there is room. */
+/* Add bytes to the string being decoded, if there is room. */
 static inline bool
 put(Builder *builder, const char *bytes, size_t len)
 {
@@ -91,14 +91,14 @@ put_character(Builder *builder, uint32 character)
 {
 	unsigned char utf8[MAX_MULTIBYTE_CHAR_LEN + 1];
 
-	/* no character, and the one that text cannot hold */
+	/* not a character, or NUL, which text cannot contain */
 	if (character == 0)
 		return put(builder, REPLACEMENT, REPLACEMENT_LEN);
 	unicode_to_utf8(character, utf8);
 	return put(builder, (char *) utf8, pg_utf_mblen(utf8));
 }
 
-/* Decode the escape that is next. */
+/* Decode the next escape. */
 static bool
 decode_escape(Builder *builder)
 {
@@ -124,16 +124,13 @@ decode_escape(Builder *builder)
 	return put(builder, &meanings[found - short_escapes], 1);
 }
 
-/*
- * The rest of a string that does not stand in the text as it is to be; it began at
- * "start".
- */
+/* Decode the rest of a string that cannot be used in place; it began at "start". */
 static bool
 decode_string(Builder *builder, const char *start, JsonbValue *value)
 {
 	char	   *decoded;
 
-	/* Only bytes that are no characters make a string longer, and those are rare. */
+	/* Only invalid bytes make a string longer, and they are rare. */
 	if (builder->decoded == NULL)
 	{
 		size_t		size = builder->end - start + SPARE_ROOM;
@@ -143,12 +140,12 @@ decode_string(Builder *builder, const char *start, JsonbValue *value)
 		builder->decoded_end = builder->decoded + size;
 	}
 
-	/* Copy what was read of it. */
+	/* Copy what has been read so far. */
 	decoded = builder->decoded_at;
 	if (!put(builder, start, builder->at - start))
 		return false;
 
-	/* Copy the rest in runs, and what stands between them decoded, or replaced. */
+	/* Copy the rest: plain runs as they are, everything between them decoded or replaced. */
 	for (;;)
 	{
 		const char *run = builder->at;
@@ -181,14 +178,14 @@ decode_string(Builder *builder, const char *start, JsonbValue *value)
 			return false;		/* a control character */
 	}
 
-	/* It ends with its quote. */
+	/* Its closing quote ends it. */
 	value->val.string.val = decoded;
 	value->val.string.len = builder->decoded_at - decoded;
 	builder->at++;
 	return true;
 }
 
-/* A string, from behind its opening quote. */
+/* Read a string, from after its opening quote. */
 static bool
 build_string(Builder *builder, JsonbValue *value)
 {
@@ -225,7 +222,7 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Is there another byte, and is it this one?  If so, go past it. */
+/* If the next byte is this one, skip it and return true. */
 static inline bool
 take(Builder *builder, char c)
 {
@@ -235,7 +232,10 @@ take(Builder *builder, char c)
 	return true;
 }
 
-/* Go past digits; how many there were.  *number gets them as long as an int64 holds it. */
+/*
+ * Skip digits and return how many there were.  *number takes them in as long as it cannot
+ * overflow.
+ */
 static int
 take_digits(Builder *builder, int64 *number)
 {
@@ -249,7 +249,7 @@ take_digits(Builder *builder, int64 *number)
 	return builder->at - start;
 }
 
-/* What numeric_in makes of a number, which it can hold. */
+/* The numeric that numeric_in returns for a number, which must be in its range. */
 static Numeric
 numeric_from_text(const char *text, int len)
 {
@@ -269,7 +269,7 @@ build_number(Builder *builder, JsonbValue *value)
 	int			ndigits = take_digits(builder, &number);
 	int			nfraction = 0;
 
-	/* Find where it ends. */
+	/* Find the end of it. */
 	if (ndigits == 0 || (leading_zero && ndigits > 1))
 		return false;
 	if (take(builder, '.'))
@@ -289,7 +289,7 @@ build_number(Builder *builder, JsonbValue *value)
 	if (builder->at - start > NUMBER_MAX)
 		return false;
 
-	/* Few have an exponent, or more digits than an int64. */
+	/* Few numbers have an exponent, or more digits than fit into an int64. */
 	value->type = jbvNumeric;
 	if (has_exponent || ndigits + nfraction > INT64_DIGITS)
 		value->val.numeric = numeric_from_text(start, builder->at - start);
@@ -343,7 +343,7 @@ compare_keys(const JsonbPair *a, const JsonbPair *b)
 							  b->key.val.string.val, b->key.val.string.len);
 }
 
-/* The same, and of equal keys the later one first. */
+/* The same, but of equal keys the later one comes first. */
 static inline int
 compare_pairs(const JsonbPair *a, const JsonbPair *b)
 {
@@ -359,7 +359,7 @@ compare_pairs(const JsonbPair *a, const JsonbPair *b)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* Sort pairs, and keep the last one of each key; how many are left. */
+/* Sort pairs, keeping the last one of each key; returns how many are left. */
 static int
 sort_few(JsonbPair *pairs, int n)
 {
@@ -392,7 +392,7 @@ sort_pairs(JsonbPair *pairs, int n)
 	int			nunique = 1;
 	int			i = 1;
 
-	/* Many services send them as they are in jsonb, or nearly. */
+	/* Many services send them in jsonb's order already, or nearly so. */
 	if (n <= FEW_PAIRS)
 		return sort_few(pairs, n);
 	while (i < n && compare_keys(&pairs[i - 1], &pairs[i]) < 0)
@@ -433,7 +433,10 @@ push_element(Builder *builder, const JsonbValue *element)
 	builder->elements[builder->nelements++] = *element;
 }
 
-/* Are there more members, or is this the end of them, or is neither there? */
+/*
+ * Take the comma before another member, or the bracket that ends the list; false if
+ * neither is there.
+ */
 static bool
 take_separator(Builder *builder, char last, bool *more)
 {
@@ -442,7 +445,7 @@ take_separator(Builder *builder, char last, bool *more)
 	return *more || take(builder, last);
 }
 
-/* Does nobody read the member with this key of the object that is open? */
+/* Is the member with this key of the current object one that nobody reads? */
 static bool
 is_unread(const Builder *builder, const JsonbValue *key)
 {
@@ -461,7 +464,7 @@ is_unread(const Builder *builder, const JsonbValue *key)
 	return true;
 }
 
-/* Go past a value, which may have space before it. */
+/* Skip a value, which may have space before it. */
 static bool
 skip_value(Builder *builder)
 {
@@ -474,7 +477,7 @@ skip_value(Builder *builder)
 	return behind != NULL;
 }
 
-/* An object, from behind its bracket. */
+/* Read an object, from after its bracket. */
 static bool
 build_object(Builder *builder, JsonbValue *value)
 {
@@ -482,7 +485,7 @@ build_object(Builder *builder, JsonbValue *value)
 	int			n;
 	bool		more;
 
-	/* Take its members, or go past them. */
+	/* Read its members, or skip them. */
 	skip_space(builder);
 	more = !take(builder, '}');
 	while (more)
@@ -503,7 +506,7 @@ build_object(Builder *builder, JsonbValue *value)
 			push_pair(builder, &pair);
 	}
 
-	/* Sort them, and keep those that count. */
+	/* Sort them, and keep the last one of each key. */
 	n = sort_pairs(&builder->pairs[first], builder->npairs - first);
 	value->type = jbvObject;
 	value->val.object.nPairs = n;
@@ -513,7 +516,7 @@ build_object(Builder *builder, JsonbValue *value)
 	return true;
 }
 
-/* An array, from behind its bracket. */
+/* Read an array, from after its bracket. */
 static bool
 build_array(Builder *builder, JsonbValue *value)
 {
@@ -542,7 +545,10 @@ build_array(Builder *builder, JsonbValue *value)
 	return true;
 }
 
-/* A value, which may have space before it; false when it is none that is taken here. */
+/*
+ * Read a value, which may have space before it; false if it is invalid or not handled
+ * here.
+ */
 static bool
 build_value(Builder *builder, JsonbValue *value)
 {
@@ -574,7 +580,7 @@ build_value(Builder *builder, JsonbValue *value)
 	}
 }
 
-/* The whole text, which is nothing but a value; memory is the current context's. */
+/* Read the whole text, which must be a single value, in the current memory context. */
 static Jsonb *
 build_text(const char *text, size_t len, const JsonMembers *members, int depth)
 {
@@ -598,16 +604,16 @@ copy_of(const Jsonb *json)
 
 /*
  * smf_json_build
- *		A JSON text from the service as jsonb, in the current memory context; NULL if it is to
- *		go json.c's way, which can do more.
+ *		A JSON text from the service as jsonb, in the current memory context; NULL if
+ *		json.c must handle it instead.
  *
- * Objects that have "depth" brackets open, their own among them, have only "members"; NULL: all.
- * Raises nothing but that there is no memory.
+ * Objects at which "depth" brackets are open, their own included, get only "members";
+ * NULL: all.  Raises an error only when memory runs out.
  */
 Jsonb *
 smf_json_build(const char *text, size_t len, const JsonMembers *members, int depth)
 {
-	/* What was needed for one text is used for the next. */
+	/* The memory for one text is used again for the next. */
 	static MemoryContext arena = NULL;
 	MemoryContext caller = CurrentMemoryContext;
 	Jsonb	   *volatile built = NULL;
@@ -618,7 +624,7 @@ smf_json_build(const char *text, size_t len, const JsonMembers *members, int dep
 		arena = AllocSetContextCreate(TopMemoryContext, "sagemaker_fdw JSON",
 									  ARENA_KEPT, ARENA_KEPT, ALLOCSET_DEFAULT_MAXSIZE);
 
-	/* Build it in the arena, where an error may have left something. */
+	/* Build it in the arena, which may still contain something after an error. */
 	MemoryContextReset(arena);
 	PG_TRY();
 	{
@@ -627,7 +633,7 @@ smf_json_build(const char *text, size_t len, const JsonMembers *members, int dep
 	}
 	PG_CATCH();
 	{
-		/* no room on the stack, or in a jsonb, is json.c's to say */
+		/* json.c reports that the stack or a jsonb is too small */
 		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_TO_CATEGORY(ERRCODE_PROGRAM_LIMIT_EXCEEDED))
 			PG_RE_THROW();
 		FlushErrorState();
@@ -635,7 +641,7 @@ smf_json_build(const char *text, size_t len, const JsonMembers *members, int dep
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 
-	/* Hand it up in memory of its size. */
+	/* Return a copy of exactly its size. */
 	if (built != NULL)
 		built = copy_of(built);
 	MemoryContextReset(arena);

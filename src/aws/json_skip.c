@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * json_skip.c
- *		JSON values that nobody reads.
+ *		Skips JSON values that nobody reads.
  *
- * A string ends at its quote, an object or a list where as many brackets have closed as have
- * opened outside strings, anything else before what can follow a value.  That is looked for
- * in blocks of 64 bytes (json_block.h).
+ * A string ends at its quote.  An object or a list ends where as many brackets outside
+ * strings have closed as have opened.  Anything else ends before a byte that can follow a
+ * value.  The end is searched for in blocks of 64 bytes (json_block.h).
  *
- * Not accounted for: whether what is passed over is JSON, apart from where it ends, and in
+ * Not accounted for: whether the skipped text is JSON, apart from where it ends, or in
  * which encoding it is.
  *
  *-------------------------------------------------------------------------
@@ -19,10 +19,10 @@
 #include "aws/json_block.h"
 #include "aws/json_skip.h"
 
-/* Every second byte, from the first on. */
+/* Every second byte, starting with the first. */
 #define EVEN_BYTES UINT64_C(0x5555555555555555)
 
-/* The block at "at", of which there may be less than a whole one: the rest has nothing. */
+/* The block at "at"; if the text ends within it, the rest of the block is empty. */
 static inline JsonBlock
 block_at(const char *at, const char *end)
 {
@@ -36,12 +36,14 @@ block_at(const char *at, const char *end)
 }
 
 /*
- * Bytes that a backslash escapes, where "backslashes" have one.  *carry is 1 if the first byte
- * is escaped by the block before, and becomes that for the next one.
+ * The bytes that are escaped by the backslashes in "backslashes".  *carry is 1 if the
+ * block before escapes the first byte, and is set for the next block.
  *
- * Of a run of backslashes every second byte is escaped, and the one behind the run if its length
- * is odd.  These are odd bytes, and even ones of a run that begins at an odd byte: the first bit of
- * such a run, added to it, carries to the byte behind it and so leaves no bit of the run itself.
+ * In a run of backslashes every second byte is escaped, and so is the byte after a run of
+ * odd length.  If a run begins at an even byte, these are the odd bytes from there to
+ * just after the run; if it begins at an odd byte, they are the even ones.  Adding the
+ * first bit of such an odd run to it carries into the byte after the run and so clears
+ * the run's own bits.
  */
 static inline uint64_t
 escaped_bytes(uint64_t backslashes, uint64_t *carry)
@@ -66,7 +68,7 @@ escaped_bytes(uint64_t backslashes, uint64_t *carry)
 	return (EVEN_BYTES ^ sums << 1) & behind;
 }
 
-/* Bytes that have an odd number of bits at or before them. */
+/* The bytes that have an odd number of bits at or before them. */
 static inline uint64_t
 odd_before(uint64_t bits)
 {
@@ -75,7 +77,7 @@ odd_before(uint64_t bits)
 	return bits;
 }
 
-/* A string, from behind its opening quote. */
+/* Skip a string, from after its opening quote. */
 static const char *
 skip_string(const char *at, const char *end)
 {
@@ -95,12 +97,12 @@ skip_string(const char *at, const char *end)
 	return NULL;
 }
 
-/* An object or a list, from its bracket on. */
+/* Skip an object or a list, from its bracket on. */
 static const char *
 skip_container(const char *at, const char *end)
 {
 	uint64_t	carry = 0;
-	uint64_t	in_string = 0;	/* all bits if the block begins in one */
+	uint64_t	in_string = 0;	/* all bits set if the block begins within a string */
 	size_t		depth = 0;
 
 	for (;;)
@@ -134,8 +136,8 @@ follows_value(char c)
 
 /*
  * smf_json_skip
- *		What follows the value that begins at "at"; NULL where none begins, or the text ends
- *		within it.
+ *		What follows the value that begins at "at"; NULL if no value begins there, or
+ *		the text ends within it.
  */
 const char *
 smf_json_skip(const char *at, const char *end)

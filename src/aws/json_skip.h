@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json_skip.h
- *		JSON values that nobody reads.
+ *		Skips JSON values that nobody reads.
  *
  * Free of Postgres headers, so that a program of its own can test it.
  *

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json_text.h
- *		What the texts of JSON are made of, for those that read them byte by byte.
+ *		The elements of JSON text, for code that reads it byte by byte.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,14 +14,14 @@
 #include <emmintrin.h>
 #endif
 
-/* U+FFFD in UTF-8, which stands in for what is no character. */
+/* U+FFFD in UTF-8, which replaces anything that is not a character. */
 #define REPLACEMENT "\xEF\xBF\xBD"
 #define REPLACEMENT_LEN 3
 
-/* What code_unit_at finds where there is no escape of a code unit. */
+/* Returned by code_unit_at when there is no \u escape. */
 #define NO_CODE_UNIT UINT32_MAX
 
-/* Bytes of the escape \uXXXX. */
+/* Bytes in the escape \uXXXX. */
 #define CODE_UNIT_LEN 6
 
 static inline bool
@@ -61,8 +61,8 @@ code_unit_at(const char *at, const char *end)
 }
 
 /*
- * The character that the escape \uXXXX at "at" stands for, of which "unit" is the code
- * unit, or 0 where it is none: NUL, or half of a pair.  *len becomes the bytes that it takes.
+ * The character for the escape \uXXXX at "at", whose code unit is "unit"; 0 if there is
+ * none: NUL, or half of a surrogate pair.  *len is set to the bytes that it takes.
  */
 static inline uint32
 escaped_character(const char *at, const char *end, uint32 unit, int *len)
@@ -81,7 +81,7 @@ escaped_character(const char *at, const char *end, uint32 unit, int *len)
 	return is_high_surrogate(unit) || is_low_surrogate(unit) ? 0 : unit;
 }
 
-/* The bytes of the UTF-8 character at "at", which is no ASCII; 0 if it is none. */
+/* The length of the UTF-8 character at "at", which is not ASCII; 0 if it is invalid. */
 static inline int
 utf8_character_len(const char *at, const char *end)
 {
@@ -91,8 +91,8 @@ utf8_character_len(const char *at, const char *end)
 }
 
 /*
- * The first byte from "at" on that is not simply itself in a string: a quote, a
- * backslash, a control character, or one that is no ASCII; else "end".
+ * The first byte from "at" on that is not plain text in a string: a quote, a backslash, a
+ * control character, or a byte that is not ASCII; otherwise "end".
  */
 static inline const char *
 skip_plain(const char *at, const char *end)
@@ -106,7 +106,7 @@ skip_plain(const char *at, const char *end)
 
 		special = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
 							   _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-		/* signed: what is no ASCII is less than a space, too */
+		/* signed: bytes that are not ASCII are less than a space, too */
 		special = _mm_or_si128(special, _mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')));
 		mask = _mm_movemask_epi8(special);
 		if (mask != 0)

@@ -3,11 +3,12 @@
  * mapping.c
  *		A role's user mapping for a server: its options, and what it has a right to.
  *
- * Here is the rule for ambient credentials, which are the database server's own: they are
- * for superusers on a superuser's server, and for whom a superuser gives
- * allow_ambient_credentials in the user mapping.  Who has keys uses these.
+ * This file has the rule for ambient credentials, the database server's own: they are for
+ * superusers on a superuser's server, and for roles whose user mapping has
+ * allow_ambient_credentials, which only a superuser can set.  A role with keys uses
+ * those.
  *
- * Not accounted for: whether the keys, or the sources of ambient credentials, are any good.
+ * Not accounted for: whether the keys, or the sources of ambient credentials, work.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,7 +30,7 @@
 
 /*
  * smf_option_value
- *		An option's value in a list of DefElem, or NULL; a part of the list.
+ *		An option's value in a list of DefElem, or NULL; it belongs to the list.
  */
 const char *
 smf_option_value(List *options, const char *name)
@@ -46,7 +47,7 @@ smf_option_value(List *options, const char *name)
 	return NULL;
 }
 
-/* The mapping's tuple for the role, or else for PUBLIC; NULL when there is none. */
+/* The mapping's tuple for the role, or otherwise for PUBLIC; NULL if there is none. */
 static HeapTuple
 find_mapping(Oid userid, Oid serverid)
 {
@@ -62,7 +63,7 @@ find_mapping(Oid userid, Oid serverid)
 }
 
 /*
- * A mapping's options.  Core's untransformRelOptions would leave copies behind that
+ * A mapping's options.  Core's untransformRelOptions would leave copies of secrets that
  * cannot be overwritten.
  */
 static List *
@@ -89,7 +90,7 @@ mapping_options(Datum array)
 
 /*
  * smf_mapping_read
- *		Look up the mapping of a role, or else PUBLIC's.
+ *		Look up the mapping of a role, or otherwise that of PUBLIC.
  *
  * The options live in the current memory context, until smf_mapping_forget overwrites them.
  */
@@ -121,7 +122,7 @@ has_keys(const RoleMapping *mapping)
 
 /*
  * smf_mapping_ambient
- *		Does the role use the database server's own identity, and may it?
+ *		Does the role use the database server's own credentials, and is it allowed to?
  */
 bool
 smf_mapping_ambient(const RoleMapping *mapping, const ForeignServer *server, Oid userid)
@@ -167,7 +168,7 @@ raise_without_mapping(const RoleMapping *mapping, const ForeignServer *server, O
 
 /*
  * smf_mapping_check
- *		The same, where the role is about to make calls: raises 28000 when it has neither
+ *		The same for a role that is about to make calls: raises 28000 if it has neither
  *		keys nor that right.
  */
 bool

@@ -12,8 +12,8 @@
 #include "nodes/pg_list.h"
 
 /*
- * Names of the options, for the option table (option.c), which says what their values may
- * be and who may set them, and for those who read them.
+ * Names of the options, for the option table (option.c), which says which values they may
+ * have and who may set them, and for the code that reads them.
  */
 #define SMF_OPTION_ACCESS_KEY_ID		"aws_access_key_id"
 #define SMF_OPTION_SECRET_ACCESS_KEY	"aws_secret_access_key"

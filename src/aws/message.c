@@ -3,9 +3,9 @@
  * message.c
  *		A message to an AWS service, signed.
  *
- * Every header that is sent is signed, but for those that libcurl adds by itself.
+ * All headers are signed except those that libcurl adds itself.
  *
- * Not accounted for: how services are asked in another way than by POST.
+ * Not accounted for: requests other than POST.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,8 +16,8 @@
 #include "aws/message.h"
 
 /*
- * A header's line, palloc'ed.  Its length is known before: what may be secret must not
- * be left behind in a buffer that was too small.
+ * A header line, palloc'ed.  Its length is known in advance: a secret must not be left
+ * behind in a buffer that was too small.
  */
 static char *
 header_line(const char *name, const char *value)
@@ -37,11 +37,12 @@ add_line(SignedMessage *signed_message, const char *name, const char *value)
 
 /*
  * smf_message_sign
- *		Make what is sent of a message.  "signed_message" is moved no more.
+ *		Build the request that sends a message.  "signed_message" must not be moved
+ *		afterwards.
  *
- * "credentials" sign it; NULL: nobody does.  "cache" has the signing key derived last; NULL:
- * there is none.  The lines are palloc'ed, for smf_message_forget; false, and no lines,
- * without memory for the signature.
+ * "credentials" sign it; NULL: it is not signed.  "cache" has the signing key derived
+ * last; NULL: no cache.  The lines are palloc'ed, for smf_message_forget.  False, and no
+ * lines, without memory for the signature.
  */
 bool
 smf_message_sign(const AwsMessage *message, const AwsCredentials *credentials,
@@ -62,7 +63,7 @@ smf_message_sign(const AwsMessage *message, const AwsCredentials *credentials,
 	signed_message->http.body = message->body;
 	signed_message->http.body_len = message->body_len;
 
-	/* Headers stand in the order of their names, as they are signed. */
+	/* The headers are in the order of their names, as they are signed. */
 	headers[request.nheaders++] = (SigV4Header) {"content-type", message->content_type};
 	headers[request.nheaders++] = (SigV4Header) {"host", message->endpoint->host};
 	if (credentials != NULL)
@@ -85,7 +86,7 @@ smf_message_sign(const AwsMessage *message, const AwsCredentials *credentials,
 			return false;
 	}
 
-	/* Write them down. */
+	/* Write the header lines. */
 	for (int i = 0; i < request.nheaders; i++)
 		add_line(signed_message, headers[i].name, headers[i].value);
 	if (authorization != NULL)
@@ -94,7 +95,7 @@ smf_message_sign(const AwsMessage *message, const AwsCredentials *credentials,
 	return true;
 }
 
-/* Overwrite and free the lines, once the message was sent. */
+/* Overwrite and free the lines, once the message has been sent. */
 void
 smf_message_forget(SignedMessage *signed_message)
 {

@@ -13,27 +13,27 @@
 #include "aws/sigv4.h"
 #include "http/http.h"
 
-/* Headers of a message at most, the signature's among them. */
+/* Most headers of a message, including the signature's. */
 #define SMF_MESSAGE_HEADERS_MAX 6
 
-/* What a message says, and to whom.  Strings are the caller's. */
+/* The content of a message and where it goes.  The strings belong to the caller. */
 typedef struct AwsMessage
 {
 	const AwsEndpoint *endpoint;
 	const char *region;
 	const char *signing_name;	/* of the service */
 	const char *content_type;
-	const char *target;			/* the operation, of services that take it in a header;
-								 * NULL: it is in the body */
+	const char *target;			/* the operation, for services that take it in a header; NULL:
+								 * it is in the body */
 	const char *body;
 	size_t		body_len;		/* bytes */
-	int64		time_s;			/* when it is sent, by the service's clock: epoch seconds */
+	int64		time_s;			/* time of sending by the service's clock: epoch seconds */
 } AwsMessage;
 
-/* The same as it is sent.  Its lines are palloc'ed, and secret. */
+/* The request that sends it.  The lines are palloc'ed, and secret. */
 typedef struct SignedMessage
 {
-	HttpMessage http;			/* its headers are the lines, its body the caller's */
+	HttpMessage http;			/* its headers point to the lines, its body is the caller's */
 	char	   *lines[SMF_MESSAGE_HEADERS_MAX];
 } SignedMessage;
 

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * network.c
- *		How a server's options say that AWS is reached.
+ *		How a server's options say to reach AWS.
  *
- * Copies for those who outlive the options' own memory.
+ * These functions copy them for data that outlives the options' own memory.
  *
- * Not accounted for: what the options may be, which is checked when they are set.
+ * Not accounted for: which values the options may have; that is checked when they are
+ * set.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,7 +16,7 @@
 
 /*
  * smf_copy_string
- *		A copy, palloc'ed; NULL of NULL.
+ *		A palloc'ed copy; NULL for NULL.
  */
 char *
 smf_copy_string(const char *string)
@@ -37,7 +38,7 @@ smf_http_network_copy(const HttpNetwork *network)
 	return copy;
 }
 
-/* The same of all of it. */
+/* The same for all of it. */
 AwsNetwork
 smf_network_copy(const AwsNetwork *network)
 {

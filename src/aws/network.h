@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * network.h
- *		How a server's options say that AWS is reached.
+ *		How a server's options say to reach AWS.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,17 +11,17 @@
 #include "http/http.h"
 
 /*
- * The options as they are, on their way from the option table to the requests of calls and
- * of sources of credentials.  Strings are the owner's.
+ * The options unchanged, on their way from the option table to the requests of calls and
+ * of credential sources.  The strings belong to the owner.
  */
 typedef struct AwsNetwork
 {
-	const char *endpoint_url;	/* of SageMaker; NULL: derived from the region */
-	bool		use_fips_endpoint;	/* derive the one with FIPS */
-	bool		use_dualstack_endpoint; /* derive the one with IPv6 */
-	const char *sts_endpoint_url;	/* of STS; NULL: derived from the region */
-	const char *pricing_endpoint_url;	/* of the Price List API; the same */
-	HttpNetwork http;			/* of every request */
+	const char *endpoint_url;	/* for SageMaker; NULL: derived from the region */
+	bool		use_fips_endpoint;	/* derive the FIPS endpoint */
+	bool		use_dualstack_endpoint; /* derive the dual-stack endpoint */
+	const char *sts_endpoint_url;	/* for STS; NULL: derived from the region */
+	const char *pricing_endpoint_url;	/* for the Price List API; the same */
+	HttpNetwork http;			/* for every request */
 } AwsNetwork;
 
 extern char *smf_copy_string(const char *string);

@@ -3,23 +3,23 @@
  * pace.c
  *		The turns of calls to one operation.
  *
- * All scans of a session queue for their calls here, in one place for each operation and
- * the terms on which it is called, and calls go out as fast as two bounds allow:
+ * All scans of a session queue for their calls here, with one queue for each operation
+ * and the terms on which it is called.  Calls go out as fast as two bounds allow:
  *
- * - The ceiling is the administrator's, of a server.  All roles that use the server
+ * - The ceiling is set by the administrator, per server.  All roles that use the server
  *	 share it.
- * - The rate follows what the service bears (rate.c).  The service limits how often an
- *	 operation is called by account and region, whoever calls and from where.  So the rate
- *	 is shared by all calls for an account, whatever server and database they are of.  It
- *	 is the server's own where that has an endpoint of its own, and the role's own where
- *	 the account is not known: what a role brings upon its account must slow nobody
- *	 down who uses another.
+ * - The rate adapts to what the service accepts (rate.c).  The service limits the calls
+ *	 to an operation by account and region, whoever makes them and from wherever.  So all
+ *	 calls for an account share the rate, whichever server and database they belong to.  A
+ *	 server with a custom endpoint has its own rate.  So does a role whose account is not
+ *	 known: what a role brings upon its account must not slow down anybody who uses
+ *	 another account.
  *
- * Where sessions share memory, both are those of all sessions together: each asks when
- * its own turn has come, and who asks first goes first.
+ * If sessions share memory, both bounds apply to all sessions together: each session asks
+ * when its own turn has come, and the first to ask goes first.
  *
- * Not accounted for: the calls of other programs, other than by the throttles that
- * they cause.
+ * Not accounted for: the calls of other programs, except for the throttling that they
+ * cause.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,24 +30,24 @@
 #include "aws/pace.h"
 #include "storage/spin.h"
 
-/* What was learnt of a rate is forgotten when nobody has asked for it so long. */
+/* What was learnt about a rate is discarded after nobody has used it for this long. */
 #define FORGET_S 120.0
 
-/* Seconds after which a turn that is farther off is asked for again. */
+/* If a turn is farther off than this many seconds, ask again after these. */
 #define ASK_AGAIN_S 3600.0
 
-/* What sessions share of a ceiling. */
+/* What sessions share about a ceiling. */
 typedef struct CeilingPayload
 {
-	slock_t		mutex;			/* of what follows; held while it is computed with */
+	slock_t		mutex;			/* protects the fields below; held while computing */
 	TokenBucket bucket;
 } CeilingPayload;
 
-/* And of a rate. */
+/* What sessions share about a rate. */
 typedef struct RatePayload
 {
-	slock_t		mutex;			/* of what follows; held while it is computed with */
-	double		used_s;			/* when it was last asked for, or an answer came to it */
+	slock_t		mutex;			/* protects the fields below; held while computing */
+	double		used_s;			/* when it was last used for a call or an answer */
 	CallRate	rate;
 } RatePayload;
 
@@ -88,7 +88,7 @@ static SharedTable rates = {
 	.init_payload = init_rate
 };
 
-/* Ask for the memory when the library is loaded. */
+/* Request the shared memory when the library is loaded. */
 void
 smf_pacer_reserve(void)
 {
@@ -96,7 +96,7 @@ smf_pacer_reserve(void)
 	smf_shared_table_reserve(&rates);
 }
 
-/* Before the first use of what follows; may raise an error. */
+/* Call this before the first use of the functions below; may raise an error. */
 void
 smf_pacer_attach(void)
 {
@@ -104,7 +104,7 @@ smf_pacer_attach(void)
 	smf_shared_table_attach(&rates);
 }
 
-/* The bucket of the pacer's ceiling, for the caller alone until unlock_ceiling. */
+/* The bucket of the pacer's ceiling, locked until unlock_ceiling. */
 static CeilingPayload *
 lock_ceiling(const AwsPacer *pacer)
 {
@@ -121,14 +121,14 @@ unlock_ceiling(CeilingPayload *payload)
 	smf_shared_table_unlock(&ceilings);
 }
 
-/* The pacer's rate, for the caller alone until unlock_rate. */
+/* The pacer's rate, locked until unlock_rate. */
 static RatePayload *
 lock_rate(const AwsPacer *pacer, double now)
 {
 	RatePayload *payload = smf_shared_table_lock(&rates, &pacer->rate_key);
 
 	SpinLockAcquire(&payload->mutex);
-	/* what was borne long ago says nothing of now */
+	/* what was accepted long ago says nothing about now */
 	if (now - payload->used_s > FORGET_S)
 		smf_rate_init(&payload->rate, now);
 	payload->used_s = now;
@@ -182,7 +182,7 @@ take_of_rate(const AwsPacer *pacer, double now)
 	return wait_s;
 }
 
-/* Take a token of both for one call: 0, or the seconds after which to ask again. */
+/* Take a token from both for one call: returns 0, or the seconds after which to ask again. */
 static double
 take_token(const AwsPacer *pacer)
 {
@@ -197,7 +197,7 @@ take_token(const AwsPacer *pacer)
 	return wait_s;
 }
 
-/* Start queued calls as far as the rate allows, and set the timer for the next one. */
+/* Start queued calls as far as the bounds allow, and set the timer for the next one. */
 static void
 run_queue(AwsPacer *pacer)
 {
@@ -211,7 +211,7 @@ run_queue(AwsPacer *pacer)
 		wait_s = take_token(pacer);
 		if (wait_s > 0)
 		{
-			/* a ceiling may be next to nothing: then ask again now and then */
+			/* the ceiling may be close to zero: then ask again now and then */
 			wait_s = Min(wait_s, ASK_AGAIN_S);
 			smf_http_timer_set(&pacer->timer, smf_http_now() + (int64) (wait_s * 1e6) + 1);
 			return;
@@ -229,7 +229,7 @@ timer_fired(HttpTimer *timer)
 
 /*
  * smf_pacer_account
- *		Say whose quota the pacer's calls use up: the account's number, or NULL while
+ *		Set whose quota the pacer's calls use up: the account's number, or NULL while
  *		that is not known.
  */
 void
@@ -244,7 +244,7 @@ smf_pacer_account(AwsPacer *pacer, const char *account)
 		return;
 	key->userid = InvalidOid;
 	strlcpy(key->account, account, sizeof(key->account));
-	/* who answers at another endpoint need not be AWS, whatever the account is called */
+	/* a custom endpoint need not be AWS, whatever account it claims */
 	if (pacer->terms.custom_endpoint)
 		return;
 	key->databaseid = InvalidOid;
@@ -280,11 +280,11 @@ same_terms(const PaceTerms *a, const PaceTerms *b)
 
 /*
  * smf_pacer_find
- *		The pacer for such calls on such terms, made if need be.  Raises an error without
- *		memory.
+ *		The pacer for calls with this key on these terms, created if necessary.  Raises
+ *		an error without memory.
  *
- * Terms may change while the session lasts, and scans go on that began by the old ones:
- * they keep the pacer that they have.
+ * Terms may change during a session.  Scans that began under the old terms keep their
+ * pacer.
  */
 AwsPacer *
 smf_pacer_find(dlist_head *pacers, const SharedKey *key, const PaceTerms *terms)
@@ -305,7 +305,7 @@ smf_pacer_find(dlist_head *pacers, const SharedKey *key, const PaceTerms *terms)
 	return pacer ? pacer : make_pacer(pacers, key, terms);
 }
 
-/* Free the pacers, which nobody waits for any more.  Raises no error. */
+/* Free the pacers; nobody may be waiting for them any more.  Raises no error. */
 void
 smf_pacer_free_all(dlist_head *pacers)
 {
@@ -323,8 +323,8 @@ smf_pacer_free_all(dlist_head *pacers)
  * smf_pacer_enter
  *		Queue for a turn, which may come at once: turn->go is called then.
  *
- * Calls go in the order in which they were started, also when they try again: results leave
- * a scan in order, so the oldest call is the one that others wait for.
+ * Calls go in the order in which they were started, even when they are retried: a scan
+ * returns results in order, so the oldest call is the one that the others wait for.
  */
 void
 smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn)
@@ -332,7 +332,7 @@ smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn)
 	dlist_node *before = &pacer->queue.head;
 	dlist_iter	iter;
 
-	/* most come last: look from there */
+	/* most belong at the end: search from there */
 	dlist_reverse_foreach(iter, &pacer->queue)
 	{
 		if (dlist_container(PaceTurn, node, iter.cur)->number < turn->number)
@@ -346,7 +346,7 @@ smf_pacer_enter(AwsPacer *pacer, PaceTurn *turn)
 	run_queue(pacer);
 }
 
-/* Wait no longer; who does not wait is left alone.  Raises no error. */
+/* Stop waiting; does nothing if it is not waiting.  Raises no error. */
 void
 smf_pacer_leave(PaceTurn *turn)
 {
@@ -355,7 +355,7 @@ smf_pacer_leave(PaceTurn *turn)
 	turn->waiting = false;
 }
 
-/* An answer has come to a call that was sent at "sent_us": does the service bear the rate? */
+/* A call that was sent at "sent_us" has been answered: does the service accept the rate? */
 void
 smf_pacer_answered(AwsPacer *pacer, int64 sent_us, bool throttled)
 {
@@ -371,8 +371,8 @@ smf_pacer_answered(AwsPacer *pacer, int64 sent_us, bool throttled)
 
 /*
  * smf_pacer_rate
- *		The calls a second that the service bears, as was learnt; 0: no limit has shown
- *		itself, or what was learnt is too old.  Changes nothing, and raises no error.
+ *		The calls per second that the service has been found to accept; 0: no limit has
+ *		been seen, or it was seen too long ago.  Changes nothing, and raises no error.
  */
 double
 smf_pacer_rate(const AwsPacer *pacer)
@@ -396,8 +396,8 @@ smf_pacer_rate(const AwsPacer *pacer)
  * smf_pacer_throttled_delay
  *		Seconds to wait after a call was throttled "throttles" times in a row.
  *
- * Where a rate holds calls back the delay need not; else it is all that does.  "draw" is
- * uniform in [0, 1).
+ * If a rate already holds calls back, a short delay is enough; otherwise the delay is all
+ * there is.  "draw" is uniform in [0, 1).
  */
 double
 smf_pacer_throttled_delay(const AwsPacer *pacer, int throttles, double draw)

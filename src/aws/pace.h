@@ -14,46 +14,46 @@
 #include "http/http.h"
 #include "lib/ilist.h"
 
-/* A call's place in the queue, embedded in it.  Zeroed is a valid, idle one. */
+/* A call's place in the queue, embedded in it.  A zeroed one is valid and idle. */
 typedef struct PaceTurn
 {
 	dlist_node	node;			/* in the pacer's queue while waiting */
 	bool		waiting;
-	uint64		number;			/* calls with a lower one go first: they were started before */
-	bool		(*ready) (struct PaceTurn *turn);	/* can it be sent, if its turn comes?
-													 * False: it has left the queue */
+	uint64		number;			/* lower numbers go first: those calls were started earlier */
+	bool		(*ready) (struct PaceTurn *turn);	/* can it be sent, now that its turn has
+													 * come?  False: it has left the queue */
 	void		(*go) (struct PaceTurn *turn);	/* it may be sent now; both under
 												 * HttpDone's rules */
 } PaceTurn;
 
-/* What bounds calls. */
+/* What limits calls. */
 typedef struct PaceTerms
 {
-	bool		custom_endpoint;	/* is the endpoint another than AWS's own? */
-	double		ceiling;		/* calls a second of the server's operation; 0: none */
-	bool		adaptive;		/* does the rate follow what the service bears? */
+	bool		custom_endpoint;	/* is the endpoint other than AWS's own? */
+	double		ceiling;		/* calls per second of the operation on the server; 0: none */
+	bool		adaptive;		/* does the rate adapt to what the service accepts? */
 } PaceTerms;
 
 /*
- * What all scans of a session share for one operation in one region, on the same terms.  It
- * lives in malloc'ed memory, as long as its session.  The ceiling and the rate are those of
- * all sessions, where they share memory.
+ * What all scans of a session share for one operation in one region, on the same terms.
+ * It is malloc'ed, and lives as long as its session.  If sessions share memory, the
+ * ceiling and the rate apply to all of them together.
  */
 typedef struct AwsPacer
 {
 	dlist_node	node;			/* in the session's list */
 	SharedKey	key;			/* of the calls that are paced */
 
-	PaceTerms	terms;			/* what bounds them */
+	PaceTerms	terms;			/* what limits them */
 	SharedKey	ceiling_key;	/* of calls that share the ceiling */
 	SharedKey	rate_key;		/* of calls that use up the same quota */
 
-	/* the session's own */
+	/* this session's own */
 	RetryQuota	quota;
-	int64		success_us;		/* when the last call succeeded, smf_http_now(); 0: none has */
+	int64		success_us;		/* smf_http_now() when the last call succeeded; 0: none has */
 
-	dlist_head	queue;			/* PaceTurn: who waits for a turn */
-	HttpTimer	timer;			/* armed while somebody waits */
+	dlist_head	queue;			/* PaceTurn: the calls that wait */
+	HttpTimer	timer;			/* armed while calls wait */
 } AwsPacer;
 
 extern void smf_pacer_reserve(void);

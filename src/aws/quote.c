@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * quote.c
- *		What of an answer's words may stand in a message.
+ *		Which parts of an answer's text a message may contain.
  *
- * Services repeat what they were sent.  To a wrong signature they answer with the request
- * as it should have been signed, and that has the session token in it; a proxy, or whatever
- * else answers in the service's place, may show any part of the request.  All words of
- * answers come by here before they are kept for a message: what a request carried that
- * is secret is taken out wherever it stands, and so is the request as it should have been
- * signed, of which only a programmer could make use.
+ * Services repeat what they were sent.  They answer a wrong signature with the request as
+ * it should have been signed, which includes the session token; a proxy, or whatever else
+ * answers instead of the service, may show any part of the request.  All text from
+ * answers passes through here before it is kept for a message.  The request's secrets are
+ * removed wherever they occur.  So is the request as it should have been signed, which
+ * would be of use only to a programmer.
  *
- * Not accounted for: secrets written in another way than as they were sent or
- * percent-encoded, and what documents of jobs hold.
+ * Not accounted for: secrets written in any other way than as they were sent or
+ * percent-encoded, and the contents of job documents.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,21 +22,21 @@
 #include "aws/quote.h"
 #include "mb/pg_wchar.h"
 
-/* Stands where a secret stood; no shorter secret is looked for. */
+/* Replaces a secret; shorter strings than this are not treated as secrets. */
 #define HIDDEN "[hidden]"
 #define SECRET_MIN_LEN 8
 
 StaticAssertDecl(sizeof(HIDDEN) - 1 <= SECRET_MIN_LEN, "a text in which secrets are hidden would grow");
 
-/* Where a service begins to say how the request should have been signed. */
+/* Text with which a service starts to say how the request should have been signed. */
 static const char *const canonical[] = {"The Canonical String for this request", "The String-to-Sign should"};
 
-/* Headers of requests whose values are secret. */
+/* Request headers whose values are secret. */
 static const char *const secret_headers[] = {
 	"X-Amz-Security-Token", "x-amz-sso_bearer_token", "x-aws-ec2-metadata-token", "Authorization"
 };
 
-/* What stands in a form before a secret, and in an Authorization header. */
+/* What precedes a secret in a form, and in an Authorization header. */
 #define FORM_FIELD "WebIdentityToken="
 #define SIGNATURE_FIELD "Signature="
 
@@ -52,7 +52,7 @@ hex_value(char digit)
 	return -1;
 }
 
-/* The character at *at, percent-encoded or not; moves *at behind it, but not beyond a NUL. */
+/* The character at *at, percent-encoded or not; moves *at past it, but not past a NUL. */
 static char
 next_character(const char **at)
 {
@@ -69,8 +69,8 @@ next_character(const char **at)
 }
 
 /*
- * How many bytes the secret takes at "text"; 0 when it does not stand there.  Where the
- * text ends in the middle of it, what is there of it counts, unless that is little.
+ * How many bytes the secret takes up at "text"; 0 if it does not occur there.  If the
+ * text ends in the middle of a secret, the part that is there counts, unless it is short.
  */
 static size_t
 secret_at(const char *text, const char *secret, size_t len)
@@ -88,7 +88,7 @@ secret_at(const char *text, const char *secret, size_t len)
 	return at - text;
 }
 
-/* Hide a secret wherever it stands in the text. */
+/* Hide a secret wherever it occurs in the text. */
 static void
 hide(char *text, const char *secret, size_t len)
 {
@@ -100,7 +100,10 @@ hide(char *text, const char *secret, size_t len)
 	{
 		size_t		found = 0;
 
-		/* most texts have none, and each answer's request ID comes by here */
+		/*
+		 * a quick test, since most texts have none, and every answer's request id passes
+		 * through here
+		 */
 		if (*text == *secret || *text == '%' || *secret == '%')
 			found = secret_at(text, secret, len);
 		if (found > 0)
@@ -115,7 +118,7 @@ hide(char *text, const char *secret, size_t len)
 	*to = '\0';
 }
 
-/* Hide what stands in "sent" behind "field", up to one of the characters of "ends". */
+/* Hide the part of "sent" that follows "field", up to one of the characters in "ends". */
 static void
 hide_field(char *text, const char *sent, const char *field, const char *ends)
 {
@@ -127,7 +130,7 @@ hide_field(char *text, const char *sent, const char *field, const char *ends)
 	hide(text, value, strcspn(value, ends));
 }
 
-/* Cut off what a service says of how the request should have been signed. */
+/* Cut off a service's description of how the request should have been signed. */
 static void
 cut_canonical(char *text)
 {
@@ -145,10 +148,12 @@ cut_canonical(char *text)
 
 /*
  * smf_quote
- *		Make words of the answer to a request fit for a message, in place.  Returns them.
+ *		Make text from the answer to a request fit for a message, in place.  Returns
+ *		the text.
  *
- * "form" is the request's body where that is a form, else NULL.  NULL is no text, and
- * without a request there are no secrets.  The words never become longer.
+ * "form" is the request's body if that is a form, else NULL.  A NULL text is returned
+ * unchanged; so is any text if there is no request, and therefore no secrets.  The text
+ * never becomes longer.
  */
 char *
 smf_quote(char *text, const HttpRequest *request, const char *form)
@@ -173,8 +178,8 @@ smf_quote(char *text, const HttpRequest *request, const char *form)
 
 /*
  * smf_blank_controls
- *		Make blanks of control characters, which a terminal might obey and which might
- *		begin a line of the log.  Returns its argument.
+ *		Replace control characters with blanks: a terminal might obey them, and they
+ *		might start a new line in the log.  Returns its argument.
  */
 char *
 smf_blank_controls(char *text)
@@ -185,7 +190,7 @@ smf_blank_controls(char *text)
 	{
 		if (*c < ' ' || *c == 0x7F)
 			*c = ' ';
-		/* U+0080 to U+009F, among them another escape */
+		/* U+0080 to U+009F, which include another escape character */
 		else if (utf8 && c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0)
 			c[0] = c[1] = ' ';
 	}

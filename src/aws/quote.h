@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * quote.h
- *		What of an answer's words may stand in a message.
+ *		Which parts of an answer's text a message may contain.
  *
  *-------------------------------------------------------------------------
  */

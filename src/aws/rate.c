@@ -3,46 +3,52 @@
  * rate.c
  *		How often an operation may be called: a ceiling, and a rate that is learnt.
  *
- * Pure: the clock is an argument, so that every schedule can be tested.  pace.c says
- * who shares a ceiling or a rate, and does the waiting.
+ * Pure: the clock is an argument, so that every schedule can be tested.  pace.c says who
+ * shares a ceiling or a rate, and does the waiting.
  *
- * The ceiling is what an administrator allows.  The learnt rate follows what the
- * service delivers, rather than how often it throttles: a limit lets just as many
- * calls through whatever is sent, but throttles may have other causes than our rate (a
- * neighbour's burst, one full front end among many), and slowing down for those would
- * starve a scan for nothing.
+ * The ceiling is what an administrator allows.  The learnt rate follows how many calls
+ * the service lets through, not how often it throttles.  A limit lets the same number of
+ * calls through however many are sent, but throttling may have other causes than our rate
+ * (a neighbour's burst, one overloaded front end among many), and slowing down for those
+ * would hold up a scan for nothing.
  *
- * Its terms:
+ * The terms used here:
  *
- * - Open: until a limit shows itself, calls are not paced at all.
- * - The window begins at a throttle and counts what is delivered.  A service that
- *	 throttles us has nothing saved up; so deliveries between two throttles, divided by
- *	 the time, are its limit, however fast we sent and however much it saves.
- * - The base is the rate that was borne last.  A rate above it is a probe: when it is
+ * - Throttle: an answer that says "throttled".  Delivery: any other answer.  A rate is
+ *	 borne if the service accepts it.
+ * - Open: until a limit is seen, calls are not paced at all.
+ * - The window begins at a throttle and counts deliveries.  A service that throttles us
+ *	 has no allowance saved up for us.  So the deliveries between two throttles,
+ *	 divided by the time between them, are its limit, however fast we sent and however
+ *	 much it can save up.
+ * - The base is the last rate that was borne.  A rate above it is a probe: when it is
  *	 throttled, it goes back to the base, or to the limit that the window shows.
  * - A round is a number of answers at one rate.  It is bad as soon as it has more
- *	 throttles than are tolerated: the rate falls.  It is good if it ends before that.
- * - The hold follows a fall: for some calls the rate stays the same, so that most calls
- *	 are made at the base and few by probes.  It is counted in calls, since it must work
- *	 for 2 and for 200 a second, but bounded in time.  The rate that survives its hold is
- *	 the new base.  Then each good round makes it grow, by steps that double, as long as
- *	 more calls are made than half of what it gives.
- * - Trouble is what came since a throttle, probes or not.  It tells a service that is
- *	 full, where the rate falls at once to what is delivered, and makes suspect that
- *	 throttles are not ours.
- * - The experiment decides that: the rate is set to half of what is delivered.  A limit
- *	 that we had reached throttles next to nothing then, and what was delivered is the new
- *	 base.  Throttles by chance stay as frequent as they were.  Their share is believed
- *	 for a while, does not count against the rate, and the rate goes back up.
- * - An outage lets nothing through for a while.  The rate falls in it, since nobody knows
- *	 how long it lasts; but a limit delivers something, and an outage tells nothing of one.
- *	 So the first call that gets through takes the rate back to what was borne before, or
- *	 ends pacing where none was needed.
+ *	 throttles than are tolerated: then the rate falls.  It is good if it ends before
+ *	 that.
+ * - The hold follows a fall: the rate stays the same for some calls, so that most calls
+ *	 are made at the base and few as probes.  The hold is counted in calls, because it
+ *	 must work for 2 and for 200 per second, but it is limited in time.  A rate that
+ *	 survives its hold is the new base.  After that each good round makes the rate
+ *	 grow, in steps that double, as long as calls use more than half of the rate.
+ * - Trouble counts all answers since a throttle, whether probes or not.  It shows that
+ *	 the service is full, in which case the rate falls at once to what is delivered.
+ *	 It also raises the suspicion that the throttles are not caused by us.
+ * - The experiment settles that suspicion: the rate is set to half of what is delivered.
+ *	 If we had reached a limit, there are next to no throttles then, and what was
+ *	 delivered is the new base.  Random throttles stay as frequent as they were.  Then
+ *	 their share is remembered for a while and not held against the rate, and the rate
+ *	 goes back up.
+ * - An outage lets nothing through for a while.  The rate falls during it, because nobody
+ *	 knows how long it will last.  But a limit always delivers something, so an outage
+ *	 says nothing about one.  The first call that gets through therefore takes the rate
+ *	 back to what was borne before, or ends pacing if none was needed.
  *
- * Not accounted for: sessions that share no memory meet the limit, but not in equal
- * parts.  Many random throttles (15 %) together with a limit cost twice as many, as what
- * is measured of them has room for ours.  An outage shorter than half a second is taken
- * for a limit, and a limit of less than a call in four seconds for outages.
+ * Not accounted for: sessions that share no memory respect the limit together, but not in
+ * equal parts.  Many random throttles (15 %) together with a limit cost twice as many,
+ * because the measured share leaves room for ours.  An outage shorter than half a second
+ * is taken for a limit, and a limit of less than one call in four seconds for a series of
+ * outages.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,105 +57,114 @@
 #include <math.h>
 #include <string.h>
 
-/* The rate never falls below this: a service that is back must be noticed. */
+/* The rate never falls below this: we must notice when the service is back. */
 #define RATE_MIN 0.5
 
-/* No use to pace calls at a rate above this. */
+/* Above this rate pacing is pointless. */
 #define RATE_MAX 10000.0
 
 /*
- * Seconds' worth of tokens that are saved up, though never less than one call.  With more,
- * the first of several sessions that asks would get all of it.
+ * Tokens are saved up for this many seconds, though never fewer than one.  With more, the
+ * first of several sessions to ask would get all of them.
  */
 #define SAVED_S 0.1
 
 /* Weight of an answer in the smoothed latency. */
 #define LATENCY_WEIGHT 0.1
 
-/* No interval that is divided by is shorter: clocks have a grain. */
+/* Shortest interval to divide by: clocks have limited resolution. */
 #define INTERVAL_MIN_S 1e-3
 
 /*
- * Throttles that are tolerated: this share of calls.  It is what finding the limit again
- * and again costs.
+ * Share of calls that may be throttles.  This is the price of finding the limit again and
+ * again.
  */
 #define TOLERATED_SHARE 0.03
 
 /*
- * A round's length: the time's worth of calls, but so many at least.  While a share of
- * throttles is not ours it takes more to see what is.
+ * The length of a round: this many seconds' worth of calls, but at least so many calls.
+ * While a share of throttles is not ours, more calls are needed to tell them apart.
  */
 #define ROUND_S 0.5
 #define ROUND_CALLS_MIN 4
 #define ROUND_CALLS_SHARE 64
 
 /*
- * A round is bad when it has more throttles than TOLERATED_SHARE of its length and this:
- * a short round is bad at the first one.
+ * A round is bad when its throttles exceed TOLERATED_SHARE of its length plus this: the
+ * first throttle makes a short round bad.
  */
 #define ROUND_SLACK 0.25
 
-/* A window tells the limit when it has so many deliveries, and is so long. */
+/* A window shows the limit once it has this many deliveries and is this long. */
 #define WINDOW_CALLS 20
 #define WINDOW_S 1.0
 
-/* What a window delivered is taken a little lower, so that it can be kept up. */
+/* The rate is set a little below what a window delivered, so that it can be sustained. */
 #define BELOW_DELIVERED 0.98
 
-/* A rate that was a little too high falls to this share of it. */
+/* A rate that was slightly too high is multiplied by this. */
 #define SLOWER 0.98
 
-/* Rates above the base by more than this are probes: the base itself is not to blame. */
+/*
+ * A rate that exceeds the base by more than this factor is a probe: its failure does not
+ * count against the base.
+ */
 #define PROBE 1.02
 
 /*
  * The hold.  With a base about one call in 40 is then the throttle that ends a probe;
- * without one the rate may be far too low.  The time is for very low rates.
+ * without one the rate may be far too low, so the hold is short.  The time limit is for
+ * very low rates.
  */
 #define HOLD_CALLS 23
 #define HOLD_CALLS_WITHOUT_BASE 8
 #define HOLD_S 12.0
 
 /*
- * Steps of growth, as shares of the rate.  The first one above a base is the least that
- * goes beyond it noticeably: FIRST_STEP by the root of the rate, and no less than
- * FIRST_STEP_MIN.  Without a base there is far to go.
+ * Steps of growth, as shares of the rate.  The first step above a base is the smallest
+ * that makes a noticeable difference: FIRST_STEP divided by the square root of the rate,
+ * and at least FIRST_STEP_MIN.  Without a base there is far to go.
  */
 #define FIRST_STEP 0.09
 #define FIRST_STEP_MIN 0.02
 #define STEP_WITHOUT_BASE 0.3
 #define STEP_MAX 0.5
 
-/* While a share of throttles is not ours, growth is slow: it might hide the limit. */
+/*
+ * While a share of throttles is not ours, growth is slow, because that share might hide
+ * the limit.
+ */
 #define STEP_WITH_SHARE 0.02
 
-/* The rate does not grow when so many times fewer calls are made than it gives. */
+/* The rate does not grow if it allows more than this many times the calls that were made. */
 #define IDLE_TIMES 2
 
-/* Trouble looks back on so many answers at most. */
+/* Trouble looks back on this many answers at most. */
 #define TROUBLE_CALLS 128
 
-/* Share of throttles below which trouble is over, at the end of its look back. */
+/* Trouble is over if the share of throttles is below this at the end of its look back. */
 #define TROUBLE_OVER_SHARE 0.02
 
 /*
- * The service is full when throttles are this share, or exceed what is not ours by that,
- * and are so many more, for chance.
+ * The service is full when throttles reach the larger of two shares: FULL_SHARE, and the
+ * share that is not ours plus FULL_ABOVE_SHARE.  FULL_SLACK more must occur, to allow for
+ * chance.
  */
 #define FULL_SHARE 0.5
 #define FULL_ABOVE_SHARE 0.25
 #define FULL_SLACK 3
 
 /*
- * The rate falls then to what is delivered, but by FULL_FALL_MAX times at most, since that
- * is next to nothing in an outage, and at least to FULL_FALL_MIN of it.
+ * The rate then falls to what is delivered.  It falls by a factor of FULL_FALL_MAX at
+ * most, because in an outage next to nothing is delivered, and at least to FULL_FALL_MIN
+ * of itself.
  */
 #define FULL_FALL_MAX 4
 #define FULL_FALL_MIN 0.7
 
 /*
- * Throttles are suspected not to be ours after so many answers, throttles and round trips
- * at least, when there are more than are tolerated ...
+ * Throttles are suspected not to be ours if there are more than are tolerated, after at
+ * least so many answers, throttles and round trips, ...
  */
 #define SUSPECT_CALLS 16
 #define SUSPECT_THROTTLES 4
@@ -158,57 +173,61 @@
 /* ... and the rate has fallen to this share of a base that was borne before; ... */
 #define SUSPECT_BELOW_BASE 0.8
 
-/* ... or, without a base, there are so many standard deviations more. */
+/* ... or, without a base, if they exceed what is tolerated by so many standard deviations. */
 #define SUSPECT_DEVIATIONS 2.0
 
-/* A measured share of throttles may be exceeded so much by chance. */
+/* Chance may raise a measured share of throttles by this factor. */
 #define SHARE_CHANCE 1.3
 
 /*
- * Verdicts.  The throttles are others' when there are SUSPECT_THROTTLES at half the rate,
- * which are this part of those to be expected then.  They are ours when fewer are there
- * although VERDICT_FEW were expected, or none at all and VERDICT_NONE.
+ * Verdicts.  The throttles are not ours if there are SUSPECT_THROTTLES of them at half
+ * the rate, and these are at least VERDICT_SAME of the number that the former share
+ * predicts.  They are ours if fewer occur although VERDICT_FEW were predicted, or none at
+ * all although VERDICT_NONE were.
  */
 #define VERDICT_SAME 0.4
 #define VERDICT_FEW 10
 #define VERDICT_NONE 5
 
-/* A larger share than this is an overloaded service, whoever overloads it. */
+/* A larger share than this means that the service is overloaded, whoever overloads it. */
 #define SHARE_MAX 0.4
 
-/* How long a measured share is believed, in seconds: it hides a limit of ours. */
+/* How long a measured share is relied on, in seconds: it may hide a limit that we reach. */
 #define SHARE_S 15.0
 
 /*
- * An outage has so many throttles in a row at least, and lasts so many seconds: longer than
- * any limit of 2/s or more lets one wait.  Before anything is known even a lower limit is
- * likely.
+ * An outage has at least OUTAGE_CALLS throttles in a row, and lasts at least OUTAGE_S: a
+ * limit of 2 per second or more never makes us wait that long.  While nothing is known,
+ * even a lower limit is likely, so it must last OUTAGE_UNKNOWN_S.
  */
 #define OUTAGE_CALLS 3
 #define OUTAGE_S 0.5
 #define OUTAGE_UNKNOWN_S 1.0
 
 /*
- * Until what was taken up again has proved itself, the next outage must last so many times
- * longer, but never longer than the last: else a limit lower than that would be taken for
- * one outage after the other.
+ * Until the rate after an outage has proved itself, the next outage must last
+ * OUTAGE_TIMES as long, but never longer than OUTAGE_MOST_S: otherwise a limit below that
+ * rate would be taken for one outage after the other.
  */
 #define OUTAGE_TIMES 2
 #define OUTAGE_MOST_S 4.0
 
 /*
- * When throttles were not ours, the rate is so many times what it was before: they may
- * have brought it down many times, and from the least rate there is no other way up.
+ * When the throttles were not ours, the rate becomes this many times what it was before:
+ * they may have lowered it many times, and from the lowest rate there is no other way up.
  */
 #define ACQUITTED_TIMES 2
 
 /* ----- tokens ----- */
 
-/* Count what has come at "per_s" tokens a second; "most" are kept. */
+/*
+ * Add the tokens for the time that has passed, at "per_s" a second; at most "most" are
+ * kept.
+ */
 static void
 refill(TokenBucket *bucket, double per_s, double most, double now_s)
 {
-	/* who shares it may have looked at the clock a little earlier */
+	/* another session may have read the clock a little earlier */
 	if (now_s > bucket->counted_s)
 	{
 		bucket->tokens += (now_s - bucket->counted_s) * per_s;
@@ -218,12 +237,15 @@ refill(TokenBucket *bucket, double per_s, double most, double now_s)
 		bucket->tokens = most;
 }
 
-/* Take a token: 0, or the seconds until there is one, and then nothing is taken. */
+/*
+ * Take a token: returns 0, or the seconds until there is one, in which case nothing is
+ * taken.
+ */
 static double
 take(TokenBucket *bucket, double per_s, double most, double now_s)
 {
 	refill(bucket, per_s, most, now_s);
-	/* what is missing may be no more than rounding */
+	/* what is missing may only be a rounding error */
 	if (bucket->tokens >= 1 - 1e-6)
 	{
 		bucket->tokens -= 1;
@@ -234,7 +256,7 @@ take(TokenBucket *bucket, double per_s, double most, double now_s)
 
 /*
  * smf_ceiling_init
- *		Leave for one call, now.
+ *		Allow one call immediately.
  */
 void
 smf_ceiling_init(TokenBucket *bucket, double now_s)
@@ -245,10 +267,11 @@ smf_ceiling_init(TokenBucket *bucket, double now_s)
 
 /*
  * smf_ceiling_take
- *		Take a token for one call below the ceiling, which is calls a second, not 0.
+ *		Take a token for one call below the ceiling, in calls per second; it must not
+ *		be 0.
  *
- * Returns 0, or the seconds after which to ask again, and then nothing is taken.
- * Nothing is saved up: a ceiling is kept in every second.
+ * Returns 0, or the seconds after which to ask again, in which case nothing is taken.  No
+ * tokens are saved up: the ceiling holds for every single second.
  */
 double
 smf_ceiling_take(TokenBucket *bucket, double ceiling, double now_s)
@@ -258,7 +281,7 @@ smf_ceiling_take(TokenBucket *bucket, double ceiling, double now_s)
 
 /*
  * smf_ceiling_give
- *		Give back what smf_ceiling_take took: the call is not made yet.
+ *		Give back the token from smf_ceiling_take: the call is not made yet.
  */
 void
 smf_ceiling_give(TokenBucket *bucket)
@@ -268,7 +291,7 @@ smf_ceiling_give(TokenBucket *bucket)
 
 /* ----- setting the rate ----- */
 
-/* The most tokens that are saved up. */
+/* The most tokens that may be saved up. */
 static double
 most_saved(const CallRate *rate)
 {
@@ -283,7 +306,7 @@ begin_round(CallRate *rate, double now_s)
 	rate->round_throttles = 0;
 }
 
-/* Change the rate, and begin a round with it. */
+/* Change the rate, and begin a round at it. */
 static void
 set_rate(CallRate *rate, double now_s, double per_s)
 {
@@ -300,7 +323,7 @@ set_rate(CallRate *rate, double now_s, double per_s)
 }
 
 /*
- * Change the rate so that answers to calls which were sent before say nothing of it: the
+ * Change the rate so that answers to calls sent earlier do not count against it: all
  * throttles of one round trip are one signal.
  */
 static void
@@ -321,14 +344,14 @@ open_rate(CallRate *rate, double now_s)
 	begin_round(rate, now_s);
 }
 
-/* The first step of growth above such a base. */
+/* The first step of growth above a base of "per_s". */
 static double
 first_step(double per_s)
 {
 	return fmax(FIRST_STEP_MIN, FIRST_STEP / sqrt(fmax(per_s, 1)));
 }
 
-/* Keep a rate that has just been cut, which was "old" before. */
+/* Hold a rate that has just been cut; it was "old" before. */
 static void
 hold_rate(CallRate *rate, double old)
 {
@@ -377,7 +400,7 @@ count_trouble(CallRate *rate, double now_s, bool throttled)
 	}
 	else if (throttled)
 	{
-		/* the throttle that it begins with is no sample: it was chosen */
+		/* the first throttle is not part of the sample, because it started it */
 		rate->trouble = true;
 		rate->trouble_s = now_s;
 		rate->trouble_rate = rate->rate;
@@ -386,7 +409,7 @@ count_trouble(CallRate *rate, double now_s, bool throttled)
 	}
 }
 
-/* Look no farther back than so many answers. */
+/* Limit how many answers trouble looks back on. */
 static void
 bound_trouble(CallRate *rate, double now_s)
 {
@@ -402,14 +425,14 @@ bound_trouble(CallRate *rate, double now_s)
 	rate->trouble_s += (now_s - rate->trouble_s) / 2;
 }
 
-/* Seconds that the trouble has lasted. */
+/* For how many seconds the trouble has lasted. */
 static double
 trouble_age(const CallRate *rate, double now_s)
 {
 	return fmax(fmax(now_s - rate->trouble_s, rate->latency_s), INTERVAL_MIN_S);
 }
 
-/* The service lets next to nothing through: go down at once to what it does. */
+/* The service lets next to nothing through: reduce the rate at once to what it delivers. */
 static void
 follow_full(CallRate *rate, double now_s)
 {
@@ -426,7 +449,7 @@ follow_full(CallRate *rate, double now_s)
 	begin_window(rate, now_s);
 }
 
-/* Are there more throttles than a limit of ours should cause? */
+/* Are there more throttles than a limit that we reach should cause? */
 static bool
 suspicious(const CallRate *rate, double now_s)
 {
@@ -441,7 +464,7 @@ suspicious(const CallRate *rate, double now_s)
 	return rate->trouble_throttles > tolerated + SUSPECT_DEVIATIONS * sqrt(tolerated);
 }
 
-/* Halve the rate that is delivered, to see which throttles stay. */
+/* Pace at half of what is delivered, to see whether the throttles continue. */
 static void
 begin_experiment(CallRate *rate, double now_s)
 {
@@ -460,7 +483,7 @@ begin_experiment(CallRate *rate, double now_s)
 	rate->phase = SMF_RATE_TRYING;
 }
 
-/* A throttle has come.  True: the rate was changed because of all that came lately. */
+/* Judge recent answers after a throttle.  True: the rate was changed because of them. */
 static bool
 judge_trouble(CallRate *rate, double now_s)
 {
@@ -471,7 +494,11 @@ judge_trouble(CallRate *rate, double now_s)
 		follow_full(rate, now_s);
 		return true;
 	}
-	/* a rate that has just fallen far is still falling: these are throttles of before */
+
+	/*
+	 * a rate that has just fallen far is still falling: these throttles belong to the old
+	 * rate
+	 */
 	if (rate->base == 0 && rate->rate < FULL_FALL_MIN * rate->trouble_rate)
 	{
 		rate->trouble = false;
@@ -483,7 +510,7 @@ judge_trouble(CallRate *rate, double now_s)
 	return true;
 }
 
-/* As many throttles at half the rate: they are others', and slowing down is no use. */
+/* Just as many throttles at half the rate: they are not ours, so slowing down is useless. */
 static void
 acquit(CallRate *rate, double now_s)
 {
@@ -492,7 +519,7 @@ acquit(CallRate *rate, double now_s)
 
 	if (share > SHARE_MAX)
 	{
-		/* the service is overloaded: no reason to go on as before */
+		/* the service is overloaded: do not go on as before */
 		rate->share = 0;
 		cut_rate(rate, now_s, rate->rate * (1 - share));
 		grow_without_base(rate, STEP_WITHOUT_BASE);
@@ -520,7 +547,7 @@ convict(CallRate *rate, double now_s)
 	hold_rate(rate, rate->rate);
 }
 
-/* An answer at half the rate. */
+/* Count an answer at half the rate, and decide if there is enough evidence. */
 static void
 judge_experiment(CallRate *rate, double now_s, bool throttled)
 {
@@ -541,7 +568,7 @@ judge_experiment(CallRate *rate, double now_s, bool throttled)
 
 /* ----- outages ----- */
 
-/* Such a rate goes well: keep it for after an outage.  HUGE_VAL: no rate is needed. */
+/* Remember a rate that works, for after an outage.  HUGE_VAL: no rate is needed. */
 static void
 keep_borne(CallRate *rate, double per_s)
 {
@@ -550,8 +577,8 @@ keep_borne(CallRate *rate, double per_s)
 }
 
 /*
- * Count an answer.  True: it ends an outage.  The call must have been sent late enough,
- * since an answer may have been under way for as long.
+ * Count an answer.  True: it ends an outage.  For that the call must have been sent long
+ * enough after the first throttle, because an answer may take a while to arrive.
  */
 static bool
 ends_outage(CallRate *rate, double now_s, double sent_s, bool throttled)
@@ -569,11 +596,11 @@ ends_outage(CallRate *rate, double now_s, double sent_s, bool throttled)
 	return ends;
 }
 
-/* After an outage: take up again what was borne before, if the rate has fallen since. */
+/* After an outage, go back to the rate that was borne before, if it has fallen since. */
 static void
 resume(CallRate *rate, double now_s)
 {
-	/* a share of throttles that was measured in it is none that stays */
+	/* a share of throttles measured during the outage does not last */
 	if (rate->share_until_s >= rate->throttled_s + SHARE_S)
 		rate->share = 0;
 	if (rate->phase == SMF_RATE_OPEN || rate->rate >= rate->borne)
@@ -594,7 +621,7 @@ resume(CallRate *rate, double now_s)
 
 /* ----- rounds ----- */
 
-/* The round has too many throttles: go back to what is borne. */
+/* The round has too many throttles: go back to a rate that is borne. */
 static void
 end_bad_round(CallRate *rate, double now_s)
 {
@@ -608,7 +635,7 @@ end_bad_round(CallRate *rate, double now_s)
 	double		old = rate->rate;
 	double		per_s;
 
-	/* what was delivered from throttle to throttle is borne */
+	/* what was delivered between throttles is borne */
 	if (rate->base > 0 && telling && least > rate->base)
 		rate->base = fmin(old, least);
 
@@ -623,7 +650,7 @@ end_bad_round(CallRate *rate, double now_s)
 	hold_rate(rate, old);
 }
 
-/* The rate has gone well for a round: has it for long enough to call it borne? */
+/* A round at this rate was good: has the rate been held for long enough to call it borne? */
 static void
 go_on_holding(CallRate *rate, double now_s)
 {
@@ -656,7 +683,7 @@ end_good_round(CallRate *rate, double now_s)
 	begin_round(rate, now_s);
 }
 
-/* An answer to a call that was not paced: does it go well without a rate? */
+/* Judge an answer to a call that was not paced: do calls work without a rate? */
 static void
 judge_open(CallRate *rate, double now_s)
 {
@@ -667,7 +694,7 @@ judge_open(CallRate *rate, double now_s)
 		keep_borne(rate, HUGE_VAL);
 }
 
-/* An answer at the present rate. */
+/* Judge an answer at the current rate. */
 static void
 judge_round(CallRate *rate, double now_s, bool throttled)
 {
@@ -675,7 +702,7 @@ judge_round(CallRate *rate, double now_s, bool throttled)
 	double		size = fmax(share > 0 ? ROUND_CALLS_SHARE : ROUND_CALLS_MIN, ROUND_S * rate->rate);
 	double		allowed = TOLERATED_SHARE * size + ROUND_SLACK;
 
-	/* others' throttles, and one standard deviation more, and one */
+	/* throttles that are not ours, plus one standard deviation and one more */
 	if (share > 0)
 		allowed = fmax(allowed, share * size + sqrt(share * size) + 1);
 
@@ -691,7 +718,7 @@ judge_round(CallRate *rate, double now_s, bool throttled)
 
 /*
  * smf_rate_init
- *		Nothing is known: open.
+ *		Start open: nothing is known.
  */
 void
 smf_rate_init(CallRate *rate, double now_s)
@@ -706,8 +733,8 @@ smf_rate_init(CallRate *rate, double now_s)
 
 /*
  * smf_rate_take
- *		Take a token for one call: 0, or the seconds after which to ask again,
- *		and then nothing is taken.
+ *		Take a token for one call: returns 0, or the seconds after which to ask again,
+ *		in which case nothing is taken.
  */
 double
 smf_rate_take(CallRate *rate, double now_s)
@@ -719,7 +746,7 @@ smf_rate_take(CallRate *rate, double now_s)
 
 /*
  * smf_rate_answered
- *		An answer has come to a call that was sent at "sent_s".
+ *		A call that was sent at "sent_s" has been answered.
  */
 void
 smf_rate_answered(CallRate *rate, double now_s, double sent_s, bool throttled)
@@ -734,7 +761,7 @@ smf_rate_answered(CallRate *rate, double now_s, double sent_s, bool throttled)
 	if (ends_outage(rate, now_s, sent_s, throttled))
 		resume(rate, now_s);
 
-	/* Throttles of one round trip are one signal: what was sent before a cut tells nothing. */
+	/* Throttles of one round trip are one signal: calls sent before a cut are not counted. */
 	if (sent_s < rate->cut_s)
 		return;
 	if (rate->phase == SMF_RATE_TRYING)
@@ -743,7 +770,7 @@ smf_rate_answered(CallRate *rate, double now_s, double sent_s, bool throttled)
 		return;
 	}
 
-	/* Is it more than a probe that has failed? */
+	/* Is this more than a failed probe? */
 	count_trouble(rate, now_s, throttled);
 	if (throttled && !rate->window)
 		begin_window(rate, now_s);
@@ -751,7 +778,7 @@ smf_rate_answered(CallRate *rate, double now_s, double sent_s, bool throttled)
 		return;
 	bound_trouble(rate, now_s);
 
-	/* Else let the round decide. */
+	/* Otherwise the round decides. */
 	if (rate->phase == SMF_RATE_OPEN)
 		judge_open(rate, now_s);
 	else

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * retry.c
- *		When to call again, and how long to wait first.
+ *		Whether to call again, and how long to wait first.
  *
- * Pure: the clock and the random draw are arguments, so every schedule can be
- * tested.  error_code.c says which failures may pass; call.c does the waiting.
+ * Pure: the clock and the random number are arguments, so that every schedule can be
+ * tested. error_code.c says which failures may be temporary; call.c does the waiting.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,14 +21,15 @@
 #define DELAY_MAX_S 20.0
 
 /*
- * Bound of a throttled call's first delay where a rate holds calls back, in seconds.  The
- * SDKs begin with 1: that is what calls wait for in vain when throttles come at random.
+ * Upper bound of a throttled call's first delay when a rate holds calls back, in seconds.
+ * The SDKs start with 1: calls would wait that long for nothing when throttling is
+ * random.
  */
 #define THROTTLED_DELAY_S 0.1
 
 /*
  * Longest such delay while the operation makes progress, and how recent a success must be
- * for that, in seconds.
+ * to count as progress, in seconds.
  */
 #define PROGRESS_DELAY_MAX_S 1.0
 #define PROGRESS_S 5.0
@@ -36,7 +37,7 @@
 /* Longest delay that the service may ask for, in seconds. */
 #define RETRY_AFTER_MAX_S 60.0
 
-/* Full jitter: between nothing and "bound_s", doubled so many times, but "most_s" at most. */
+/* Full jitter: between 0 and "bound_s", which is doubled so many times, up to "most_s". */
 static double
 jittered(double bound_s, int doublings, double most_s, double draw)
 {
@@ -59,12 +60,12 @@ smf_retry_delay(int attempt, double draw)
 
 /*
  * smf_retry_throttled_delay
- *		Seconds to wait after a call was throttled "throttles" times in a row, where a
+ *		Seconds to wait after a call was throttled "throttles" times in a row, when a
  *		rate holds calls back.
  *
  * "success_age_s" is how long ago a call of the operation last succeeded, HUGE_VAL for
- * never.  While some do, it is the rate that has to bear the limit, and a delay only
- * spreads the calls of a burst.  "draw" is uniform in [0, 1).
+ * never.  While some succeed, the rate has to respect the limit, and a delay only spreads
+ * the calls of a burst.  "draw" is uniform in [0, 1).
  */
 double
 smf_retry_throttled_delay(int throttles, double success_age_s, double draw)
@@ -74,7 +75,7 @@ smf_retry_throttled_delay(int throttles, double success_age_s, double draw)
 	return jittered(THROTTLED_DELAY_S, throttles - 1, most_s, draw);
 }
 
-/* A decimal number without a sign, maybe with blanks behind it; 0 for anything else. */
+/* A decimal number without a sign, possibly followed by blanks; 0 for anything else. */
 static double
 read_decimal(const char *text)
 {
@@ -90,12 +91,12 @@ read_decimal(const char *text)
 
 /*
  * smf_retry_after
- *		Seconds that the service asks to wait, within reason; 0 when it does not.
+ *		Seconds that the service asks us to wait, within reason; 0 if it does not ask.
  *
  * "milliseconds" is the value of the header x-amz-retry-after, "seconds" that of
- * Retry-After; NULL: the answer lacks it.  The first counts where it says anything.
- * Retry-After may also be a date: that would compare the service's clock with
- * ours, and is overlooked, so that the caller waits as long as it would without.
+ * Retry-After; NULL: the answer lacks it.  The first takes precedence if it has a value.
+ * Retry-After may also be a date, which is ignored, because it would compare the
+ * service's clock with ours; the caller then waits as long as without the header.
  */
 double
 smf_retry_after(const char *milliseconds, const char *seconds)
@@ -109,8 +110,8 @@ smf_retry_after(const char *milliseconds, const char *seconds)
 
 /*
  * smf_quota_take
- *		Take from the quota for a retry; returns what was taken, for
- *		smf_quota_give, or 0 when too little is left.
+ *		Take the cost of a retry from the quota; returns what was taken, for
+ *		smf_quota_give, or 0 if too little is left.
  */
 int
 smf_quota_take(RetryQuota *quota, bool timed_out)
@@ -125,8 +126,8 @@ smf_quota_take(RetryQuota *quota, bool timed_out)
 
 /*
  * smf_quota_give
- *		A call has succeeded: its last retry's cost goes back, or 1 when there
- *		was none.
+ *		A call has succeeded: give back the cost of its last retry, or 1 if there was
+ *		none.
  */
 void
 smf_quota_give(RetryQuota *quota, int taken)

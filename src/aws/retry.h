@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * retry.h
- *		When to call again, and how long to wait first.
+ *		Whether to call again, and how long to wait first.
  *
  * Free of Postgres headers, so that programs of their own can test it.
  *
@@ -13,12 +13,12 @@
 #include <stdbool.h>
 
 /*
- * What retries of one operation may cost.  A retry takes from it, a success gives
- * back: while most calls fail, few are tried again.
+ * Limits the retries of one operation.  A retry takes from it, a success gives back:
+ * while most calls fail, few are retried.
  */
 typedef struct RetryQuota
 {
-	int			left;			/* of SMF_RETRY_QUOTA */
+	int			left;			/* out of SMF_RETRY_QUOTA */
 } RetryQuota;
 
 #define SMF_RETRY_QUOTA 500

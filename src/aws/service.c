@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * service.c
- *		The AWS services that clients call: how each is named and where it is.
+ *		The AWS services that clients call: their names and endpoints.
  *
- * Not accounted for: the services that give credentials.  STS and IAM Identity Center are
- * asked in other forms (providers/).
+ * Not accounted for: the services that provide credentials.  STS and IAM Identity Center
+ * use other protocols (providers/).
  *
  *-------------------------------------------------------------------------
  */
@@ -25,7 +25,7 @@ resolve_sagemaker(const AwsNetwork *network, const char **region, AwsEndpoint *e
 								network->use_dualstack_endpoint, endpoint);
 }
 
-/* SageMaker itself: each region has an endpoint of its own. */
+/* SageMaker itself: each region has its own endpoint. */
 const AwsService smf_sagemaker = {
 	.signing_name = "sagemaker",
 	.target_prefix = "SageMaker",
@@ -47,7 +47,7 @@ resolve_pricing(const AwsNetwork *network, const char **region, AwsEndpoint *end
 								   network->use_fips_endpoint, endpoint);
 }
 
-/* The Price List API: a few regions have it, each with the prices of all of the partition. */
+/* The Price List API: a few regions have it, each with the prices of the whole partition. */
 const AwsService smf_price_list = {
 	.signing_name = "pricing",
 	.target_prefix = "AWSPriceListService",

@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * session.c
- *		What a database session keeps of an AWS account's way in.
+ *		What a database session keeps for access to an AWS account.
  *
- * The user mapping is looked up at every scan's start, before anything kept is
- * used, so that a role never profits from what another one was allowed.  What
- * is kept goes stale when the server or any mapping changes.  The callbacks for
- * that run in the middle of scans: they only mark, and a stale entry is dropped
- * by whoever next finds it without users.
+ * The user mapping is looked up at the start of every scan, before anything that was kept
+ * is used, so that a role never profits from what another one was allowed to do.  Kept
+ * sessions go stale when the server or any mapping changes.  The callbacks for that run
+ * in the middle of scans, so they only set a mark; a stale session is dropped the next
+ * time it is found unused.
  *
- * Credentials are asked for when the first call needs some, and replaced in good time.
- * Nobody waits for that but calls that cannot be signed meanwhile: they queue here.
+ * Credentials are requested when the first call needs them, and replaced in good time.
+ * Only calls that cannot be signed in the meantime wait for them: they queue here.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,10 +34,13 @@ static dlist_head sessions = DLIST_STATIC_INIT(sessions);
 
 static void patience_ends(HttpTimer *timer);
 
-/* How long calls wait for others while the service may yet take the credentials that there are. */
+/*
+ * How long calls wait for new credentials while the service may still accept the existing
+ * ones.
+ */
 #define PATIENCE_US INT64CONST(3000000)
 
-/* How long an inquiry may be under way that nobody moves on, before it is begun anew. */
+/* An inquiry that nobody has moved on for this long is abandoned. */
 #define ASKING_MAX_S 60
 
 static double
@@ -53,8 +56,8 @@ draw(void)
 }
 
 /*
- * Go on with the credentials that there are, which are about to expire, or have: their
- * source gives no others, or not soon.
+ * Continue with the existing credentials, although they are about to expire or have
+ * expired: their source provides no others, or not soon.
  */
 static void
 make_do(AwsSession *session)
@@ -70,8 +73,8 @@ has_credentials(const AwsSession *session)
 }
 
 /*
- * Ask no more; whoever waits for credentials asks anew, and has no more patience than
- * before.  Raises no error.
+ * Abort the inquiry.  Calls that wait for credentials ask again, and their patience
+ * continues to run.  Raises no error.
  */
 static void
 stop_asking(AwsSession *session)
@@ -87,7 +90,7 @@ stop_asking(AwsSession *session)
 	smf_http_add_event();
 }
 
-/* Free the session if nobody can use it again.  Raises no error. */
+/* Free the session if it cannot be used again.  Raises no error. */
 static void
 drop_if_unused(AwsSession *session)
 {
@@ -109,15 +112,15 @@ mark_stale(Datum arg, int cacheid, uint32 hashvalue)
 {
 	dlist_iter	iter;
 
-	/* changes are rare and sessions few: not worth telling which ones are meant */
+	/* changes are rare and sessions few: not worth working out which ones are affected */
 	dlist_foreach(iter, &sessions)
 		dlist_container(AwsSession, node, iter.cur)->stale = true;
 }
 
 /*
  * smf_session_forget
- *		Drop what is kept for a server, or for all with InvalidOid; what scans
- *		still use is dropped when they end.
+ *		Drop the sessions of a server, or all of them if it is InvalidOid; those that
+ *		scans still use are dropped when the scans end.
  */
 void
 smf_session_forget(Oid serverid)
@@ -134,7 +137,10 @@ smf_session_forget(Oid serverid)
 	}
 }
 
-/* The name under which an assumed role's calls are logged: who asks, and where. */
+/*
+ * The session name under which CloudTrail logs an assumed role's calls: the database and
+ * the role.
+ */
 static char *
 session_name(Oid userid)
 {
@@ -174,7 +180,7 @@ fill_config(AwsSession *session, const ForeignServer *server, const RoleMapping 
 	config->default_session_name = smf_keep_string(session_name(session->userid));
 }
 
-/* Sessions that the process has had. */
+/* Number of sessions that this process has created. */
 static uint64 nsessions = 0;
 
 static AwsSession *
@@ -211,7 +217,7 @@ create_session(const ForeignServer *server, Oid userid, const RoleMapping *mappi
 	return session;
 }
 
-/* A session that may be used on, or a new one; held. */
+/* A session that can be reused, or a new one; the caller holds a reference. */
 static AwsSession *
 hold_session(const ForeignServer *server, Oid userid, const RoleMapping *mapping, bool ambient)
 {
@@ -231,13 +237,13 @@ hold_session(const ForeignServer *server, Oid userid, const RoleMapping *mapping
 	if (found == NULL)
 		return create_session(server, userid, mapping, ambient);
 	found->users++;
-	/* how that failed was meant for others; and what nobody has moved on may be long dead */
+	/* an error was meant for others; and what nobody has moved on may have failed long ago */
 	if (found->asking != NULL && (smf_credential_inquiry_ended(found->asking) ||
 								  now_s() - found->asking_since_s > ASKING_MAX_S))
 		stop_asking(found);
 	if (found->asking != NULL && found->users == 1)
 		found->left_alone = true;
-	/* what was put right at the source meanwhile is not known here */
+	/* the source may have been corrected in the meantime */
 	if (found->doubted)
 		smf_credentials_clear(&found->credentials);
 	found->doubted = false;
@@ -255,8 +261,9 @@ set_string(char **kept, const char *string)
 }
 
 /*
- * What the server's own configuration says of region and endpoint.  It is read for each
- * scan, as EXPLAIN does: whoever mends it need not know of sessions.
+ * Read region and endpoint from the database server's own AWS configuration.  This is
+ * done for each scan, as EXPLAIN does: somebody who corrects it need not know about
+ * sessions.
  */
 static void
 read_settings(AwsSession *session)
@@ -268,7 +275,7 @@ read_settings(AwsSession *session)
 	set_string(&session->endpoint_url, settings.endpoint_url);
 }
 
-/* What the role has a right to, by its mapping's options, which are overwritten. */
+/* The session that the mapping's options entitle the role to; the options are overwritten. */
 static AwsSession *
 acquire(const ForeignServer *server, Oid userid, const RoleMapping *mapping)
 {
@@ -296,9 +303,10 @@ acquire(const ForeignServer *server, Oid userid, const RoleMapping *mapping)
 
 /*
  * smf_session_acquire
- *		What is kept for the role on the server, made if need be.  Asks nobody.
+ *		The session for the role on the server, created if necessary.  Sends no
+ *		request.
  *
- * Raises 28000 when the role has no user mapping, or none with credentials, and no
+ * Raises 28000 when the role has no user mapping, or one without credentials, and no
  * right to the database server's own.  The caller releases the session.
  */
 AwsSession *
@@ -321,8 +329,8 @@ smf_session_acquire(const ForeignServer *server, Oid userid)
 
 /*
  * smf_session_settings
- *		What the database server's own configuration says to the role of region and
- *		endpoint: nothing, if the role does not use it or may not.  Asks nobody.
+ *		The region and endpoint that the database server's own AWS configuration sets
+ *		for the role: none, if the role does not use it or may not.  Sends no request.
  *
  * Raises 28000 when that configuration cannot be read.
  */
@@ -346,7 +354,7 @@ smf_session_settings(const ForeignServer *server, Oid userid, AmbientSettings *s
 
 /*
  * smf_session_release
- *		Let go of a session.  Raises no error.
+ *		Release a session.  Raises no error.
  */
 void
 smf_session_release(AwsSession *session)
@@ -357,16 +365,16 @@ smf_session_release(AwsSession *session)
 	if (session->users == 0 && session->asking != NULL)
 	{
 		/*
-		 * The answer may come for whoever is next: a query with a short time limit would
-		 * otherwise ask in vain each time.  But no program runs on while the session may
-		 * be idle.
+		 * Let the answer arrive for the next user: otherwise a query with a short time
+		 * limit would ask in vain each time.  But no program may keep running while the
+		 * session may be idle.
 		 */
 		if (smf_process_runs())
 		{
 			stop_asking(session);
 			stopped = true;
 		}
-		/* whoever comes next is not to wait as long again, nor to begin as much in vain */
+		/* the next user should neither wait as long again nor start as much in vain */
 		if (has_credentials(session) && (stopped || !smf_session_ready(session)))
 			make_do(session);
 	}
@@ -375,9 +383,9 @@ smf_session_release(AwsSession *session)
 
 /*
  * smf_session_rate
- *		The calls a second of the operation that the service was found to bear, by calls
- *		of this process for the role on the server; 0: nothing is known.  A region that is
- *		NULL is any.  Asks nobody, and raises no error.
+ *		The calls per second of the operation that the service was found to accept,
+ *		from the calls of this process for the role on the server; 0: not known.  NULL
+ *		for the region means any.  Sends no request, and raises no error.
  */
 double
 smf_session_rate(Oid serverid, Oid userid, const char *region, const char *operation)
@@ -412,7 +420,7 @@ smf_session_rate(Oid serverid, Oid userid, const char *region, const char *opera
 
 /*
  * smf_session_ready
- *		May calls be signed with the credentials that there are?
+ *		May calls be signed with the existing credentials?
  */
 bool
 smf_session_ready(const AwsSession *session)
@@ -420,14 +428,14 @@ smf_session_ready(const AwsSession *session)
 	return has_credentials(session) && now_s() < session->plan.wait_at_s;
 }
 
-/* Let on who waited for credentials. */
+/* Let the calls that waited for credentials continue. */
 static void
 let_on(AwsSession *session)
 {
 	dlist_head	waiting = DLIST_STATIC_INIT(waiting);
 
 	smf_http_timer_cancel(&session->patience);
-	/* whoever has to wait again does so behind those that are let on now */
+	/* a call that has to wait again goes behind the ones that continue now */
 	while (!dlist_is_empty(&session->waiting))
 		dlist_push_tail(&waiting, dlist_pop_head_node(&session->waiting));
 	while (!dlist_is_empty(&waiting))
@@ -439,7 +447,7 @@ let_on(AwsSession *session)
 	}
 }
 
-/* Who waits has waited long enough; their source is asked on. */
+/* The calls have waited long enough; the source is still being asked. */
 static void
 patience_ends(HttpTimer *timer)
 {
@@ -449,7 +457,7 @@ patience_ends(HttpTimer *timer)
 	let_on(session);
 }
 
-/* The source has given credentials. */
+/* The source has provided credentials. */
 static void
 take_credentials(AwsSession *session, CredentialInquiry *inquiry)
 {
@@ -467,7 +475,7 @@ take_credentials(AwsSession *session, CredentialInquiry *inquiry)
 	session->plan = smf_expiry_plan(fresh.life_s, now_s(), draw());
 }
 
-/* Is it one of the errors of sources that give no credentials, rather than of ours? */
+/* Is it an error of a source that provides no credentials, rather than one of ours? */
 static bool
 source_failed(int sqlerrcode)
 {
@@ -485,7 +493,7 @@ asking_ended(CredentialInquiry *inquiry, void *arg)
 
 	if (code == 0)
 		take_credentials(session, inquiry);
-	/* while the service takes the old ones, that there are no others is no failure */
+	/* while the service accepts the old ones, a lack of new ones is not a failure */
 	else if (has_credentials(session) && source_failed(code))
 	{
 		make_do(session);
@@ -500,12 +508,12 @@ asking_ended(CredentialInquiry *inquiry, void *arg)
 
 /*
  * smf_session_ask
- *		See to it that the source of credentials is asked, if it is time for that.
+ *		Make sure that the source of credentials is asked, if it is time for that.
  *
- * "network" is copied.  Waits for nothing: whoever needs credentials queues by
- * smf_session_enter.  The inquiry is the session's, and may outlive the query that began
- * it: as many short queries would otherwise begin as many, and none would come to an end.
- * Raises no error but for want of memory.
+ * "network" is copied.  Does not wait: calls that need credentials queue with
+ * smf_session_enter.  The inquiry belongs to the session, and may outlive the query that
+ * started it: otherwise many short queries would start as many inquiries, and none of
+ * them would finish.  Raises an error only when memory runs out.
  */
 void
 smf_session_ask(AwsSession *session, const CredentialNetwork *network)
@@ -522,15 +530,15 @@ smf_session_ask(AwsSession *session, const CredentialNetwork *network)
 
 /*
  * smf_session_check
- *		Raise why there are no credentials, where their source was asked in vain and
- *		calls cannot go on without.
+ *		Raise why there are no credentials, if their source was asked in vain and calls
+ *		cannot continue without them.
  */
 void
 smf_session_check(AwsSession *session)
 {
 	if (session->asking == NULL || !smf_credential_inquiry_ended(session->asking))
 		return;
-	/* time may have run out while nobody looked: that says nothing of the source */
+	/* a timeout may have passed while nobody looked: that says nothing about the source */
 	if (session->left_alone)
 	{
 		stop_asking(session);
@@ -542,19 +550,19 @@ smf_session_check(AwsSession *session)
 	}
 	PG_CATCH();
 	{
-		/* who else waits asks again */
+		/* other calls that wait ask again */
 		stop_asking(session);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 }
 
-/* The service does not take the credentials: calls wait for others. */
+/* The service does not accept the credentials: calls wait for others. */
 void
 smf_session_refuse(AwsSession *session)
 {
 	session->refused = true;
-	/* there is nothing to go on with */
+	/* there are none to continue with */
 	smf_http_timer_cancel(&session->patience);
 }
 
@@ -563,7 +571,7 @@ smf_session_refuse(AwsSession *session)
  *		Queue for credentials: wait->go is called when there are some.  See
  *		smf_session_ask.
  *
- * Where there are some that the service may yet take, nobody waits long.
+ * If there are credentials that the service may still accept, the wait is short.
  */
 void
 smf_session_enter(AwsSession *session, CredentialWait *wait)
@@ -574,7 +582,7 @@ smf_session_enter(AwsSession *session, CredentialWait *wait)
 	wait->waiting = true;
 }
 
-/* Wait no longer; who does not wait is left alone.  Raises no error. */
+/* Stop waiting; does nothing if it is not waiting.  Raises no error. */
 void
 smf_session_leave(CredentialWait *wait)
 {

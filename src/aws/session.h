@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * session.h
- *		What a database session keeps of an AWS account's way in.
+ *		What a database session keeps for access to an AWS account.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,9 +14,7 @@
 #include "http/http.h"
 #include "lib/ilist.h"
 
-/*
- * A call that waits for credentials, embedded in it.  Zeroed is a valid, idle one.
- */
+/* A call that waits for credentials, embedded in it.  A zeroed one is valid and idle. */
 typedef struct CredentialWait
 {
 	dlist_node	node;			/* in the session's list while waiting */
@@ -25,8 +23,8 @@ typedef struct CredentialWait
 } CredentialWait;
 
 /*
- * Kept for one foreign server, user mapping and role; scans share it.  It lives
- * in malloc'ed memory until its last user lets go of it after it went stale.
+ * Kept for one foreign server, user mapping and role; scans share it.  It is malloc'ed,
+ * and lives until it is stale and its last user has released it.
  */
 typedef struct AwsSession
 {
@@ -37,33 +35,34 @@ typedef struct AwsSession
 
 	/* bookkeeping */
 	dlist_node	node;			/* in the list of all */
-	uint64		number;			/* of all sessions that the process has had, from 1 on */
-	int			users;			/* who hold a reference */
+	uint64		number;			/* counts all sessions of this process, from 1 on */
+	int			users;			/* number of references held */
 	bool		stale;			/* server or mapping changed: no new users */
 
 	/* credentials */
 	CredentialConfig config;	/* where they come from */
 	AwsCredentials credentials; /* what calls are signed with; none before the first */
-	int			generation;		/* counts the credentials that there were */
-	ExpiryPlan	plan;			/* when they are replaced */
-	bool		refused;		/* the service takes them no more */
-	bool		doubted;		/* it did not, and their source gives no others: who comes
-								 * next asks again */
-	CredentialInquiry *asking;	/* their source, or how that has failed; NULL: nobody asks */
+	int			generation;		/* incremented with each new set of credentials */
+	ExpiryPlan	plan;			/* when to replace them */
+	bool		refused;		/* the service no longer accepts them */
+	bool		doubted;		/* it refused them, but their source provides no others: the
+								 * next user asks again */
+	CredentialInquiry *asking;	/* the inquiry to their source, or its failure; NULL: none */
 	double		asking_since_s; /* smf_http_now() when that began, in seconds */
-	bool		left_alone;		/* nobody moved that on for a while: it may fail for it */
-	dlist_head	waiting;		/* CredentialWait: who waits for them */
-	HttpTimer	patience;		/* armed while they wait though the service may take the old */
+	bool		left_alone;		/* nobody moved it on for a while, which may make it fail */
+	dlist_head	waiting;		/* CredentialWait: the calls that wait for them */
+	HttpTimer	patience;		/* armed while they wait although the service may accept the
+								 * old ones */
 
 	/* what else is kept */
-	char	   *region;			/* of the server's own configuration, malloc'ed; NULL:
-								 * it says nothing, or may not be used */
-	char	   *endpoint_url;	/* the same, of SageMaker */
-	char		account[SMF_ACCOUNT_LEN + 1];	/* of what the service has answered with,
-											 * where one was meant; empty: not known */
+	char	   *region;			/* from the server's own configuration, malloc'ed; NULL: not
+								 * set, or not to be used */
+	char	   *endpoint_url;	/* the same, for SageMaker */
+	char		account[SMF_ACCOUNT_LEN + 1];	/* that the service's answers came from, if
+												 * one was expected; empty: not known */
 	SigV4KeyCache key_cache;	/* the derived signing key */
 	dlist_head	pacers;			/* AwsPacer, one for each region and operation */
-	int64		clock_offset_s; /* the service's clock less ours, seconds */
+	int64		clock_offset_s; /* the service's clock minus ours, seconds */
 } AwsSession;
 
 extern AwsSession *smf_session_acquire(const ForeignServer *server, Oid userid);

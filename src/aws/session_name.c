@@ -3,10 +3,10 @@
  * session_name.c
  *		The name of an assumed role's session, for CloudTrail and for policies.
  *
- * pg-<database>-<role>, of 2 to 64 of the characters that STS takes.  No two pairs of
- * a database and a role have the same: a policy may trust one of them.
+ * It is pg-<database>-<role>, with 2 to 64 of the characters that STS accepts.  Each pair
+ * of a database and a role has a different name, because a policy may trust one of them.
  *
- * Not accounted for: the digest of what is longer has 64 bits, of SHA-256.
+ * Not accounted for: longer names are told apart only by 64 bits of a SHA-256 digest.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,23 +23,29 @@
 #define PREFIX "pg-"
 #define SEPARATOR '-'
 
-/* What a name that was cut ends in: this, and the digest's first bytes in hexadecimal. */
+/*
+ * A name that was cut ends in this, followed by the first bytes of a digest in
+ * hexadecimal.
+ */
 #define CUT '+'
 #define DIGEST_BYTES 8
 
-/* How much of a name is left, when it is cut. */
+/* How much of a name is kept when it is cut. */
 #define KEPT (SMF_SESSION_NAME_SIZE - 1 - 1 - 2 * DIGEST_BYTES)
 
 static const char hex[] = "0123456789ABCDEF";
 
-/* Does it stand for itself?  "-", "+" and "=", which STS takes as well, have a meaning. */
+/*
+ * Does it represent itself?  "-", "+" and "=", which STS also accepts, have a special
+ * meaning.
+ */
 static bool
 is_plain(char c)
 {
 	return smf_is_alphanumeric(c) || c == '_' || c == '.' || c == ',' || c == '@';
 }
 
-/* Add a name to what is at "to"; returns the end of it. */
+/* Append a name at "to"; returns the new end. */
 static char *
 append(char *to, const char *name)
 {
@@ -57,7 +63,7 @@ append(char *to, const char *name)
 	return to;
 }
 
-/* Cut a name of "len" bytes, and tell it from others that begin alike. */
+/* Cut a name of "len" bytes, and make it differ from others that begin alike. */
 static bool
 cut(const char *whole, size_t len, char *name)
 {
@@ -85,12 +91,12 @@ cut(const char *whole, size_t len, char *name)
 
 /*
  * smf_session_name
- *		The session's name of a role that is assumed for a database's role, into
+ *		Write the session name for a role that is assumed for a database role into
  *		"name", which has SMF_SESSION_NAME_SIZE bytes.
  *
- * Letters, digits and _ . , @ of both names stand for themselves, "=XX" for any other
- * byte.  What is longer than STS takes is cut, and ends in "+" and a digest of it all.
- * False without memory.
+ * Letters, digits and _ . , @ of both names represent themselves; any other byte becomes
+ * "=XX".  A name that is too long for STS is cut, and ends in "+" and a digest of the
+ * whole.  False without memory.
  */
 bool
 smf_session_name(const char *database, const char *role, char *name)

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-/* The longest that STS takes, with its NUL. */
+/* The longest name that STS accepts, with its NUL. */
 #define SMF_SESSION_NAME_SIZE (64 + 1)
 
 extern bool smf_session_name(const char *database, const char *role, char *name);

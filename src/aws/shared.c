@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * shared.c
- *		Memory that the sessions of the cluster share, where they can.
+ *		Memory that the sessions of the cluster share, if they can.
  *
- * With the library in shared_preload_libraries the memory is requested when the
- * cluster starts.  Otherwise it is found by name where Postgres can do that (from
- * version 17), and else each session has its own: what is built on it works the
- * same, and only sees less.
+ * If the library is in shared_preload_libraries, the memory is requested when the cluster
+ * starts.  Otherwise it is found by name if Postgres supports that (from version 17), and
+ * if not, each session has its own: everything that is built on it works the same, but
+ * covers only one session.
  *
- * Locks are held for moments: nobody waits, allocates or raises an error meanwhile.
+ * Locks are held for moments only: no code waits, allocates or raises an error under one.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,16 +21,16 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
-/* What stands before a part's body in shared memory. */
+/* What precedes a part's body in shared memory. */
 typedef struct SharedHead
 {
-	int			tranche;		/* the lock's */
+	int			tranche;		/* of the lock */
 	LWLock		lock;
 } SharedHead;
 
 #define HEAD_SIZE SMF_SHARED_ALIGN(sizeof(SharedHead))
 
-static SharedPart *parts = NULL;	/* all that were asked for */
+static SharedPart *parts = NULL;	/* all that were requested */
 static shmem_request_hook_type next_request_hook = NULL;
 static shmem_startup_hook_type next_startup_hook = NULL;
 
@@ -50,7 +50,7 @@ init_segment(const SharedPart *part, void *segment)
 	part->init(part, (char *) segment + HEAD_SIZE, true);
 }
 
-/* The callback of a named segment. */
+/* The callback for a named segment. */
 static void
 init_part(void *segment, void *part)
 {
@@ -77,7 +77,7 @@ request_segments(void)
 		RequestAddinShmemSpace(segment_size(part));
 }
 
-/* Runs when the cluster starts, and again when it does after a backend has crashed. */
+/* Runs when the cluster starts, and again when it restarts after a backend has crashed. */
 static void
 make_segments(void)
 {
@@ -98,8 +98,8 @@ make_segments(void)
 
 /*
  * smf_shared_reserve
- *		Ask for the memory of the part, when the library is loaded: when the cluster starts is the
- *		only time at which memory can be had in every version of Postgres.
+ *		Request the memory of the part when the library is loaded: in every version of
+ *		Postgres, memory can be requested at cluster start.
  */
 void
 smf_shared_reserve(SharedPart *part)
@@ -118,8 +118,8 @@ smf_shared_reserve(SharedPart *part)
 
 /*
  * smf_shared_attach
- *		See to it that the part can be used.  May raise an error, so that whoever
- *		must not does this beforehand.
+ *		Make sure that the part can be used.  May raise an error, so call it before any
+ *		code that must not.
  */
 void
 smf_shared_attach(SharedPart *part)
@@ -141,7 +141,7 @@ smf_shared_attach(SharedPart *part)
 	part->body = body;
 }
 
-/* Others wait until smf_shared_unlock, but for those who only read when we only read. */
+/* Lock out other sessions until smf_shared_unlock; readers do not lock out other readers. */
 void
 smf_shared_lock(SharedPart *part, LWLockMode mode)
 {
@@ -151,7 +151,7 @@ smf_shared_lock(SharedPart *part, LWLockMode mode)
 
 /*
  * smf_shared_unlock
- *		Let go of what smf_shared_lock() has taken.
+ *		Release what smf_shared_lock() has locked.
  */
 void
 smf_shared_unlock(SharedPart *part)

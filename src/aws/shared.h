@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * shared.h
- *		Memory that the sessions of the cluster share, where they can.
+ *		Memory that the sessions of the cluster share, if they can.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,17 +22,17 @@
  */
 typedef struct SharedPart
 {
-	/* what its user says */
-	const char *name;			/* the segment's; ends in the version of its layout */
+	/* set by its user */
+	const char *name;			/* of the segment; ends in the version of its layout */
 	size_t		(*size) (const struct SharedPart *part, bool shared);	/* bytes */
 	void		(*init) (const struct SharedPart *part, void *body, bool shared);
 
-	/* the next one that was asked for; NULL: none */
+	/* the next part that was requested; NULL: none */
 	struct SharedPart *next;
 
-	/* what smf_shared_attach finds */
+	/* set by smf_shared_attach */
 	bool		shared;			/* with other sessions? */
-	void	   *body;			/* the user's; NULL: not attached yet */
+	void	   *body;			/* for its user; NULL: not attached yet */
 	LWLock	   *lock;			/* NULL: not shared */
 } SharedPart;
 

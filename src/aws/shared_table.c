@@ -1,22 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * shared_table.c
- *		A table of fixed size in shared memory: something for each kind of call.
+ *		A table of fixed size in shared memory, with a payload for each kind of call.
  *
- * A hash table with chains.  When it is full, whoever holds most of it makes room, with
- * the key that was not used for the longest time: whatever kinds of calls a role makes,
- * others keep theirs up to an equal share, and servers that were dropped leave in the
- * end.  For that reason nobody keeps a pointer into it: who needs a payload looks it up,
- * and uses it under the table's lock.
+ * It is a hash table with chains.  When it is full, the holder of most entries makes
+ * room: the one of its keys that was not used for the longest time is dropped.  So
+ * whatever kinds of calls a role makes, others keep their entries up to an equal share,
+ * and servers that no longer exist disappear in the end.  This is also why nobody keeps a
+ * pointer into the table: code that needs a payload looks it up, and uses it under the
+ * table's lock.
  *
- * A key that is new, which a call over the network follows, costs a pass over the table,
- * and two when it is full.
+ * Adding a key costs a pass over the table, and two when it is full.  A call over the
+ * network follows, so that does not matter.
  *
- * Whoever holds little keeps it for good.  So what was kept for a database that is
- * dropped, where nobody can have it forgotten any more, is forgotten by the next session
- * that begins to use the table.
+ * A holder of few entries keeps them for good.  So entries of a dropped database, which
+ * nobody could remove any more, are removed by the next session that starts to use the
+ * table.
  *
- * Not accounted for: who has many roles, or many databases, holds a share with each.
+ * Not accounted for: somebody with many roles, or many databases, has a share for each.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,7 +31,7 @@
 #include "port/atomics.h"
 #include "utils/syscache.h"
 
-/* How many keys there is room for: a server has six operations for each region and role. */
+/* Number of keys there is room for: a server has six operations for each region and role. */
 #define CAPACITY_SHARED 1000
 #define CAPACITY_ALONE 200
 
@@ -40,25 +41,26 @@
 typedef struct TableEntry
 {
 	SharedKey	key;
-	int			next;			/* in its chain, or among the free ones; NONE: the last */
+	int			next;			/* in its chain, or in the list of free entries; NONE: the
+								 * last */
 	bool		used;			/* is it in a chain? */
-	int			holder;			/* index of who holds it; valid if used */
+	int			holder;			/* index of its holder; valid if used */
 	pg_atomic_uint64 used_us;	/* when it was last looked up, smf_http_now() */
 } TableEntry;
 
 /* The payload stands behind its entry. */
 #define ENTRY_SIZE SMF_SHARED_ALIGN(sizeof(TableEntry))
 
-/* A chain, and a holder: they have nothing to do with each other but their number. */
+/* A chain and a holder, which have nothing in common but their index. */
 typedef struct TableSlot
 {
 	int			first;			/* the chain's first entry, or NONE */
-	int			held;			/* how many entries the holder has; 0: it is nobody */
+	int			held;			/* number of entries the holder has; 0: unused */
 } TableSlot;
 
 /*
- * In shared memory; the entries stand behind the slots.  There are as many slots as
- * entries, and one more: the holder of a new entry may be new before an old entry goes.
+ * In shared memory; the entries follow the slots.  There is one slot more than entries:
+ * the holder of a new entry may be new itself before an old entry is dropped.
  */
 typedef struct TableBody
 {
@@ -136,7 +138,7 @@ smf_shared_key(SharedKey *key, Oid serverid, Oid userid, const char *region, con
 	strlcpy(key->operation, operation, sizeof(key->operation));
 }
 
-/* Ask for the memory of the table when the library is loaded. */
+/* Request the memory of the table when the library is loaded. */
 void
 smf_shared_table_reserve(SharedTable *table)
 {
@@ -145,7 +147,7 @@ smf_shared_table_reserve(SharedTable *table)
 	smf_shared_reserve(&table->part);
 }
 
-/* How many keys the table, which is attached, has room for. */
+/* Number of keys that the table has room for; it must be attached. */
 int
 smf_shared_table_capacity(SharedTable *table)
 {
@@ -171,7 +173,7 @@ find(const SharedTable *table, TableBody *body, const SharedKey *key)
 	return NULL;
 }
 
-/* Take the entry out of its chain, and make it free. */
+/* Take the entry out of its chain, and put it into the free list. */
 static void
 drop_entry(const SharedTable *table, TableBody *body, int i)
 {
@@ -188,8 +190,9 @@ drop_entry(const SharedTable *table, TableBody *body, int i)
 }
 
 /*
- * Do the same hold both?  A role in a database does, where calls for another account are
- * counted apart; and where keys are no role's, a server.
+ * Do both keys have the same holder?  The holder is a role in a database, with one holder
+ * for each account if calls are counted by account; for keys without a role, it is a
+ * server.
  */
 static bool
 same_holder(const SharedKey *one, const SharedKey *other)
@@ -199,7 +202,7 @@ same_holder(const SharedKey *one, const SharedKey *other)
 		strcmp(one->account, other->account) == 0;
 }
 
-/* Who holds such keys: as before, or somebody new. */
+/* The holder of such keys: an existing one, or an unused slot. */
 static int
 find_holder(const SharedTable *table, TableBody *body, const SharedKey *key)
 {
@@ -217,7 +220,10 @@ find_holder(const SharedTable *table, TableBody *body, const SharedKey *key)
 	return nobody;
 }
 
-/* Of those who hold most, drop the entry that was not used for the longest time. */
+/*
+ * Drop the entry that was not used for the longest time among those of the biggest
+ * holders.
+ */
 static void
 drop_an_entry(const SharedTable *table, TableBody *body)
 {
@@ -248,7 +254,7 @@ add_entry(const SharedTable *table, TableBody *body, const SharedKey *key)
 	TableEntry *entry;
 	int			i;
 
-	/* where all hold as much, it is who comes that holds most, with the new one */
+	/* counted first: if all hold equally many, the newcomer holds most */
 	holder = find_holder(table, body, key);
 	body->slots[holder].held++;
 	if (body->first_free == NONE)
@@ -267,9 +273,9 @@ add_entry(const SharedTable *table, TableBody *body, const SharedKey *key)
 
 /*
  * smf_shared_table_lock
- *		The key's payload, made if need be, until smf_shared_table_unlock.
+ *		The key's payload, created if necessary, until smf_shared_table_unlock.
  *
- * Others may use it at the same time.  The table is attached.  Raises no error.
+ * Others may use it at the same time.  The table must be attached.  Raises no error.
  */
 void *
 smf_shared_table_lock(SharedTable *table, const SharedKey *key)
@@ -294,8 +300,8 @@ smf_shared_table_lock(SharedTable *table, const SharedKey *key)
 
 /*
  * smf_shared_table_lock_existing
- *		The same, if there is one: else NULL, and nothing is to be unlocked.  It does not
- *		count as use.
+ *		The same, if the key exists; otherwise NULL, and there is nothing to unlock.
+ *		It does not count as use.
  */
 void *
 smf_shared_table_lock_existing(SharedTable *table, const SharedKey *key)
@@ -314,7 +320,7 @@ smf_shared_table_lock_existing(SharedTable *table, const SharedKey *key)
 
 /*
  * smf_shared_table_unlock
- *		Entries may go, and their payloads with them, from here on.
+ *		Unlock the table: from here on entries may be dropped, with their payloads.
  */
 void
 smf_shared_table_unlock(SharedTable *table)
@@ -324,8 +330,9 @@ smf_shared_table_unlock(SharedTable *table)
 
 /*
  * smf_shared_table_visit
- *		Show all keys of this database and their payloads, under the table's lock.
- *		LW_EXCLUSIVE lets the visitor have them forgotten.  It raises no error.
+ *		Show all keys of this database and their payloads to "visit", under the table's
+ *		lock.  With LW_EXCLUSIVE the visitor can have them dropped.  It must not raise
+ *		an error.
  */
 void
 smf_shared_table_visit(SharedTable *table, LWLockMode mode, SharedTableVisit visit, void *arg)
@@ -355,7 +362,7 @@ compare_oids(const void *one, const void *other)
 	return a < b ? -1 : a > b;
 }
 
-/* The databases that something is kept for: palloc'ed, in order, and their number. */
+/* The databases that have entries: palloc'ed and sorted, and their number. */
 static Oid *
 find_databases(SharedTable *table, int *n)
 {
@@ -377,7 +384,7 @@ find_databases(SharedTable *table, int *n)
 	return found;
 }
 
-/* Forget what is kept for the databases, which are in order. */
+/* Drop all entries of the databases, which must be sorted. */
 static void
 forget_databases(SharedTable *table, const Oid *databases, int n)
 {
@@ -396,7 +403,8 @@ forget_databases(SharedTable *table, const Oid *databases, int n)
 
 /*
  * smf_shared_table_attach
- *		Before the first use of the table, within a transaction; may raise an error.
+ *		Call this before the first use of the table, within a transaction; may raise an
+ *		error.
  */
 void
 smf_shared_table_attach(SharedTable *table)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * shared_table.h
- *		A table of fixed size in shared memory: something for each kind of call.
+ *		A table of fixed size in shared memory, with a payload for each kind of call.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,37 +10,38 @@
 
 #include "aws/shared.h"
 
-/* Longest strings that are told apart, with their NUL. */
+/* Longest strings in a key, with their NUL. */
 #define SMF_KEY_ACCOUNT_SIZE 16
 #define SMF_KEY_REGION_SIZE 64
 #define SMF_KEY_OPERATION_SIZE 48
 
 /*
- * A kind of call: what an oid or a string says nothing of is InvalidOid or "".  Without
- * gaps, and NULs behind the strings: it is compared as bytes.
+ * A kind of call; an oid or a string that does not apply is InvalidOid or "".  It has no
+ * gaps, and strings are padded with NULs, because keys are compared as bytes.
  */
 typedef struct SharedKey
 {
 	Oid			databaseid;
 	Oid			serverid;
 	Oid			userid;			/* the role that calls are made for */
-	char		account[SMF_KEY_ACCOUNT_SIZE];	/* AWS's number of the account */
+	char		account[SMF_KEY_ACCOUNT_SIZE];	/* the AWS account's number */
 	char		region[SMF_KEY_REGION_SIZE];
 	char		operation[SMF_KEY_OPERATION_SIZE];
 } SharedKey;
 
-/* What its user says of a table; static, and zero where nothing is said. */
+/* A table as its user describes it; static, and zero where nothing is set. */
 typedef struct SharedTable
 {
 	SharedPart	part;			/* name only */
-	size_t		payload_size;	/* bytes that are kept for each key */
+	size_t		payload_size;	/* bytes kept for each key */
 	void		(*init_payload) (void *payload);
 
-	/* the table's own */
-	bool		tidied;			/* has the session forgotten what is of no use any more? */
+	/* set by the table's own code */
+	bool		tidied;			/* has this session dropped entries that are of no use any
+								 * more? */
 } SharedTable;
 
-/* Told of each key and its payload; true: forget it. */
+/* Called with each key and its payload; true: drop it. */
 typedef bool (*SharedTableVisit) (void *arg, const SharedKey *key, void *payload);
 
 extern void smf_shared_key(SharedKey *key, Oid serverid, Oid userid, const char *region,

@@ -6,10 +6,10 @@
  *		request -> canonical request -> string to sign \
  *												   secret -> key -> signature -> header
  *
- * Pure, but for what it keeps to be faster: the time is an argument, and each stage can be
- * called by itself, so that a test which fails tells which one is wrong.  Nothing here raises an
- * error: a stage without memory, or one that OpenSSL fails, returns NULL or false.
- * What is derived from the secret is overwritten before its memory is let go.
+ * Pure, apart from caches: the time is an argument, and each stage can be called by
+ * itself, so that a failing test shows which one is wrong.  Nothing here raises an error:
+ * a stage returns NULL or false if memory runs out or OpenSSL fails.  Anything derived
+ * from the secret is overwritten before its memory is freed.
  *
  * Not accounted for: S3's rules for paths, presigned URLs, chunked payloads.
  *
@@ -39,7 +39,7 @@
 /* "20200826" with its NUL. */
 #define DAY_SIZE 9
 
-/* Text that grows.  Once memory runs out it stays failed. */
+/* Text that grows.  Once memory has run out it stays failed. */
 typedef struct Text
 {
 	char	   *data;			/* malloc'ed, NUL-terminated */
@@ -63,7 +63,7 @@ append_bytes(Text *text, const char *bytes, size_t len)
 			text->failed = true;
 			return;
 		}
-		/* not realloc: it would leave a copy behind, and there may be a secret */
+		/* not realloc: it would leave a copy behind, and the text may contain a secret */
 		if (text->data != NULL)
 		{
 			memcpy(grown, text->data, text->len);
@@ -84,7 +84,7 @@ append(Text *text, const char *string)
 	append_bytes(text, string, strlen(string));
 }
 
-/* The text, for the caller to free; NULL if memory ran out on the way. */
+/* The text, for the caller to free; NULL if memory ran out. */
 static char *
 finish(Text *text)
 {
@@ -112,8 +112,8 @@ to_hex(const unsigned char *bytes, size_t len, char *hex)
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
 
 /*
- * What computes a digest, made once in a process: OpenSSL looks up an algorithm in a
- * dozen steps, which take longer than to use it.  NULL without memory.
+ * A context for digests, created once per process: looking up an algorithm takes OpenSSL
+ * longer than using it.  NULL without memory.
  */
 static EVP_MD_CTX *
 digest_context(void)
@@ -130,7 +130,7 @@ digest_context(void)
 			EVP_MD_CTX_free(context);
 			context = NULL;
 		}
-		/* the context has it from now on */
+		/* from now on the context holds a reference */
 		EVP_MD_free(algorithm);
 	}
 	return context;
@@ -145,7 +145,7 @@ sha256(const char *data, size_t len, unsigned char digest[SMF_SHA256_SIZE])
 		EVP_DigestUpdate(context, data, len) == 1 && EVP_DigestFinal_ex(context, digest, NULL) == 1;
 }
 
-/* The same for an HMAC; the context holds what the last key led to. */
+/* The same for an HMAC; the context keeps what it derived from the last key. */
 static EVP_MAC_CTX *
 hmac_context(void)
 {
@@ -211,13 +211,13 @@ sha256_hex(const char *data, size_t len, char hex[SMF_SHA256_HEX_SIZE])
 
 /*
  * smf_sigv4_date
- *		The time as X-Amz-Date wants it; false, and nothing, for a year that has not
- *		four digits.
+ *		The time in the format of X-Amz-Date; false, and an empty string, for a year
+ *		that does not have four digits.
  */
 bool
 smf_sigv4_date(int64_t time_s, char date[SMF_SIGV4_DATE_SIZE])
 {
-	/* many requests are signed in a second, and each takes the date a few times */
+	/* many requests are signed in the same second, and each needs the date a few times */
 	static int64_t last_s;
 	static char last[SMF_SIGV4_DATE_SIZE];
 	time_t		time = (time_t) time_s;
@@ -235,7 +235,7 @@ smf_sigv4_date(int64_t time_s, char date[SMF_SIGV4_DATE_SIZE])
 	return date[0] != '\0';
 }
 
-/* The day that begins a scope. */
+/* The day, which a scope begins with. */
 static bool
 day_of(int64_t time_s, char day[DAY_SIZE])
 {
@@ -260,7 +260,10 @@ append_scope(Text *text, const SigV4Scope *scope, const char *day)
 	append(text, "/" TERMINATOR);
 }
 
-/* Every service but S3 signs the path encoded once more than it is sent. */
+/*
+ * Every service except S3 signs the path with one more level of encoding than it is sent
+ * with.
+ */
 static void
 append_encoded_path(Text *text, const char *path)
 {
@@ -286,7 +289,10 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* A header's value without blanks around it, and inner runs of them as one space. */
+/*
+ * A header's value without surrounding blanks, and with each inner run of blanks as one
+ * space.
+ */
 static void
 append_header_value(Text *text, const char *value)
 {
@@ -424,8 +430,8 @@ smf_sigv4_signature(const unsigned char key[SMF_SHA256_SIZE], const char *string
 }
 
 /*
- * Which key the keys and the scope lead to.  The secret is part of it, by
- * digest: keys may be replaced under the same access key id.
+ * Identify the signing key that belongs to keys and scope.  The secret is part of it, as
+ * a digest: it may change while the access key id stays the same.
  */
 static bool
 key_identity(const SigV4Keys *keys, const SigV4Scope *scope,
@@ -437,7 +443,7 @@ key_identity(const SigV4Keys *keys, const SigV4Scope *scope,
 
 	if (!day_of(scope->time_s, day))
 		return false;
-	/* with their NULs: no two lists of strings are the same bytes */
+	/* with their NULs: different lists of strings then give different bytes */
 	append_bytes(&text, day, strlen(day) + 1);
 	append_bytes(&text, scope->region, strlen(scope->region) + 1);
 	append_bytes(&text, scope->service, strlen(scope->service) + 1);
@@ -450,7 +456,7 @@ key_identity(const SigV4Keys *keys, const SigV4Scope *scope,
 	return ok;
 }
 
-/* Let the cache hold the key for the keys and the scope; false on failure. */
+/* Make the cache contain the key for the keys and the scope; false on failure. */
 static bool
 fill_cache(SigV4KeyCache *cache, const SigV4Keys *keys, const SigV4Scope *scope)
 {
@@ -467,10 +473,9 @@ fill_cache(SigV4KeyCache *cache, const SigV4Keys *keys, const SigV4Scope *scope)
 
 /*
  * smf_sigv4_authorization
- *		All stages: the value of the Authorization header, malloc'ed; NULL on
- *		failure.
+ *		All stages: the value of the Authorization header, malloc'ed; NULL on failure.
  *
- * The request's headers hold x-amz-date, the same time as the scope's.
+ * The request's headers must include x-amz-date, with the same time as the scope.
  */
 char *
 smf_sigv4_authorization(SigV4KeyCache *cache, const SigV4Keys *keys, const SigV4Scope *scope,
@@ -488,7 +493,7 @@ smf_sigv4_authorization(SigV4KeyCache *cache, const SigV4Keys *keys, const SigV4
 	ok = string_to_sign != NULL && fill_cache(cache, keys, scope) &&
 		smf_sigv4_signature(cache->key, string_to_sign, signature) &&
 		day_of(scope->time_s, day);
-	/* the canonical request has the session token in it */
+	/* the canonical request contains the session token */
 	if (canonical_request != NULL)
 		OPENSSL_cleanse(canonical_request, strlen(canonical_request));
 	free(canonical_request);

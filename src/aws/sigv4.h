@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of a SHA-256 digest, and of one in hexadecimal with its NUL. */
+/* Bytes in a SHA-256 digest, and in its hexadecimal form with its NUL. */
 #define SMF_SHA256_SIZE 32
 #define SMF_SHA256_HEX_SIZE 65
 
@@ -28,11 +28,11 @@ typedef struct SigV4Header
 	const char *value;
 } SigV4Header;
 
-/* What is signed.  Everything is the caller's. */
+/* What is signed.  Everything belongs to the caller. */
 typedef struct SigV4Request
 {
 	const char *method;
-	const char *path;			/* as sent, percent-encoded where need be; begins with / */
+	const char *path;			/* as sent, percent-encoded where necessary; begins with / */
 	const char *query;			/* canonical: encoded, sorted by name; "" for none */
 	const SigV4Header *headers; /* sorted by name */
 	int			nheaders;
@@ -56,8 +56,8 @@ typedef struct SigV4Scope
 } SigV4Scope;
 
 /*
- * The signing key derived last.  Zeroed is a valid, empty cache.  It holds no
- * secret but the key, which is good for one day, region and service.
+ * The signing key derived last.  A zeroed cache is valid and empty.  The key is the only
+ * secret in it; it is valid for one day, region and service.
  */
 typedef struct SigV4KeyCache
 {

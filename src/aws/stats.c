@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * stats.c
- *		What calls have cost, added up by server, role, region and operation.
+ *		What calls have cost, totalled by server, role, region and operation.
  *
- * Since the cluster was started, or for this session alone: see shared.c.
+ * The totals count from the start of the cluster, or for this session only: see shared.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,16 +12,16 @@
 #include "aws/stats.h"
 #include "port/atomics.h"
 
-/* What is kept for a key. */
+/* The payload of a key. */
 typedef struct StatsPayload
 {
 	pg_atomic_uint64 figures[SMF_FIGURES];
 } StatsPayload;
 
-/* Where smf_stats_read puts what it finds. */
+/* Where smf_stats_read puts its results. */
 typedef struct StatsCopy
 {
-	CallFigures *rows;			/* there is room for all */
+	CallFigures *rows;			/* has room for all */
 	int			nrows;
 } StatsCopy;
 
@@ -38,21 +38,21 @@ static SharedTable stats = {
 	.init_payload = init_stats
 };
 
-/* Ask for the memory when the library is loaded. */
+/* Request the shared memory when the library is loaded. */
 void
 smf_stats_reserve(void)
 {
 	smf_shared_table_reserve(&stats);
 }
 
-/* Before the first use of what follows; may raise an error. */
+/* Call this before the first use of the functions below; may raise an error. */
 void
 smf_stats_attach(void)
 {
 	smf_shared_table_attach(&stats);
 }
 
-/* Count.  Raises no error. */
+/* Add to a figure.  Raises no error. */
 void
 smf_stats_add(const SharedKey *key, CallFigure figure, int64 n)
 {
@@ -77,7 +77,7 @@ copy_row(void *arg, const SharedKey *key, void *payload)
 	return false;
 }
 
-/* What calls have cost in this database: palloc'ed, and their number. */
+/* What calls have cost in this database: palloc'ed, with their number. */
 CallFigures *
 smf_stats_read(int *n)
 {
@@ -95,7 +95,7 @@ forget_row(void *arg, const SharedKey *key, void *payload)
 	return true;
 }
 
-/* Begin anew, for all roles in this database. */
+/* Reset the figures of all roles in this database. */
 void
 smf_stats_reset(void)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * stats.h
- *		What calls have cost, added up by server, role, region and operation.
+ *		What calls have cost, totalled by server, role, region and operation.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,17 +10,17 @@
 
 #include "aws/shared_table.h"
 
-/* What is added up. */
+/* What is totalled. */
 typedef enum CallFigure
 {
 	SMF_FIGURE_CALLS,			/* requests sent, retries included */
 	SMF_FIGURE_ROWS,			/* jobs in the answers */
 	SMF_FIGURE_RETRIES,
-	SMF_FIGURE_THROTTLES,		/* answers that said so */
-	SMF_FIGURE_ERRORS,			/* calls that failed for good; that there is no such job
-								 * is no failure */
+	SMF_FIGURE_THROTTLES,		/* throttled answers */
+	SMF_FIGURE_ERRORS,			/* calls that failed for good; "no such job" is not a
+								 * failure */
 	SMF_FIGURE_BYTES_RECEIVED,	/* of bodies */
-	SMF_FIGURE_WAIT_US			/* time in which there was nothing to do but wait */
+	SMF_FIGURE_WAIT_US			/* time in which the user could only wait */
 } CallFigure;
 
 #define SMF_FIGURES (SMF_FIGURE_WAIT_US + 1)

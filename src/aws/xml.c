@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * xml.c
- *		Elements of an XML document that hold nothing but text.
+ *		Elements of an XML document that contain only text.
  *
- * As much of XML as STS's answers need: the first element of a name, wherever it is,
- * with the five named character references and numeric ones.
+ * This covers as much of XML as STS's answers need: the first element with a given name,
+ * wherever it is, with the five named character references and numeric ones.
  *
- * Not accounted for: namespaces' prefixes, CDATA, comments, and elements inside the
- * element: one that has any of these is not found.
+ * Not accounted for: namespace prefixes, CDATA, comments, and elements inside the
+ * element: an element with any of these is not found.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,7 +19,7 @@
 /* Longest character reference, from "&" to ";". */
 #define REFERENCE_MAX 10
 
-/* Where "<name" begins a tag, from "at" on; NULL if nowhere. */
+/* Where a tag "<name" begins, from "at" on; NULL if there is none. */
 static const char *
 find_tag(const char *at, const char *end, const char *name)
 {
@@ -35,7 +35,7 @@ find_tag(const char *at, const char *end, const char *name)
 	return NULL;
 }
 
-/* A character in UTF-8; returns the bytes written, 0 when it is none. */
+/* Write a character in UTF-8; returns the bytes written, 0 if it is not a character. */
 static size_t
 put_utf8(unsigned long character, char *to)
 {
@@ -67,8 +67,8 @@ put_utf8(unsigned long character, char *to)
 }
 
 /*
- * What the reference at "at" ("&", up to ";") stands for; returns the bytes written,
- * 0 when it is none, and moves *at behind it.
+ * Write the character for the reference at "at" ("&", up to ";"); returns the bytes
+ * written, or 0 if it is not valid.  Moves *at past it.
  */
 static size_t
 put_reference(const char **at, const char *end, char *to)
@@ -99,7 +99,7 @@ put_reference(const char **at, const char *end, char *to)
 		}
 	}
 
-	/* Or a character's number, decimal or hexadecimal. */
+	/* Or a character number, decimal or hexadecimal. */
 	if ((*at)[1] != '#')
 		return 0;
 	memcpy(digits, *at + 2, semicolon - *at - 2);
@@ -116,8 +116,9 @@ put_reference(const char **at, const char *end, char *to)
 
 /*
  * smf_xml_element
- *		The text of the first element called "name", malloc'ed with a NUL behind
- *		*found_len bytes; NULL when there is none that holds just text, or no memory.
+ *		The text of the first element called "name", malloc'ed with a NUL after
+ *		*found_len bytes; NULL if that does not contain only text, if there is none, or
+ *		without memory.
  */
 char *
 smf_xml_element(const char *text, size_t len, const char *name, size_t *found_len)
@@ -128,7 +129,7 @@ smf_xml_element(const char *text, size_t len, const char *name, size_t *found_le
 	char	   *found;
 	char	   *to;
 
-	/* Find its text, which ends where the next tag begins. */
+	/* Find its text, which ends at the next tag. */
 	if (at == NULL)
 		return NULL;
 	at = memchr(at, '>', end - at);
@@ -141,7 +142,7 @@ smf_xml_element(const char *text, size_t len, const char *name, size_t *found_le
 		memcmp(stop + 2, name, strlen(name)) != 0 || stop[2 + strlen(name)] != '>')
 		return NULL;
 
-	/* Copy it; no reference is shorter than what it stands for. */
+	/* Copy it; no reference is shorter than the character it stands for. */
 	found = to = malloc(stop - at + 1);
 	if (found == NULL)
 		return NULL;

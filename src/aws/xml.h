@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * xml.h
- *		Elements of an XML document that hold nothing but text.
+ *		Elements of an XML document that contain only text.
  *
  * Free of Postgres headers, so that programs of their own can test it.
  *
