@@ -3,10 +3,10 @@
  * chain.c
  *		The order in which the database server's own sources of credentials are asked.
  *
- * It is that of the AWS SDKs: the environment, the profile, the container's host, the
- * instance's metadata.  What a profile gives, and in which order, is in profile.c.
+ * It is the order of the AWS SDKs: the environment, the profile, the container's host,
+ * the instance metadata.  profile.c has the sources of a profile and their order.
  *
- * Not accounted for: whether a role may use the server's own identity.
+ * Not accounted for: whether a role may use the server's own credentials.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +14,7 @@
 
 #include "aws/providers/provider.h"
 
-/* Neither the user mapping nor the database server has any. */
+/* Neither the user mapping nor the database server has any credentials. */
 smf_noreturn static void
 fail_without_any(const ProviderContext *context)
 {
@@ -33,7 +33,7 @@ fail_without_any(const ProviderContext *context)
 					  "Set aws_access_key_id and aws_secret_access_key in the user mapping, or set up the database server as for the AWS CLI.");
 }
 
-/* The profile that somebody wants is not there. */
+/* The profile that was asked for does not exist. */
 smf_noreturn static void
 fail_without_profile(const ProviderContext *context)
 {
@@ -48,7 +48,8 @@ fail_without_profile(const ProviderContext *context)
 
 /*
  * smf_provide_ambient
- *		What the first source gives that is set up; never SMF_NOT_SET_UP.
+ *		The credentials of the first source that is set up; never returns
+ *		SMF_NOT_SET_UP.
  */
 ProviderResult
 smf_provide_ambient(ProviderContext *context, AwsCredentials *credentials)
@@ -63,7 +64,7 @@ smf_provide_ambient(ProviderContext *context, AwsCredentials *credentials)
 	if (config->credential_source != NULL)
 		return smf_provide_named_source(context, config->credential_source, credentials);
 
-	/* whoever asks for a profile does not want what else is there */
+	/* a mapping that names a profile does not want the environment's keys */
 	if (config->profile == NULL)
 		result = smf_provide_environment(context, credentials);
 	if (result == SMF_NOT_SET_UP)

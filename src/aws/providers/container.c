@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * container.c
- *		Credentials that a container's host gives: ECS tasks, EKS Pod Identity.
+ *		Credentials that a container's host provides: ECS tasks, EKS Pod Identity.
  *
- * Never asked for through a proxy, and without TLS from this host and the hosts of
- * these services only.
+ * They are never requested through a proxy, and without TLS only from this host and the
+ * hosts of these services.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +17,7 @@
 #define TIMEOUT_MS 2000
 #define ATTEMPTS 3
 
-/* May credentials be asked for without TLS there? */
+/* May credentials be requested there without TLS? */
 static bool
 plain_http_allowed(const char *url)
 {
@@ -26,7 +26,7 @@ plain_http_allowed(const char *url)
 	const char *authority = url + strlen("http://");
 	size_t		len = strcspn(authority, "/?#");
 
-	/* whoever stands before an "@" is no host */
+	/* the part before an "@" is not a host */
 	if (memchr(authority, '@', len) != NULL)
 		return false;
 	if (smf_endpoint_parse_url(psprintf("http://%.*s", (int) len, authority), &endpoint) == SMF_ENDPOINT_OK)
@@ -69,7 +69,7 @@ authorization(ProviderContext *context)
 	return text;
 }
 
-/* Credentials of AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI. */
+/* Credentials from AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI. */
 ProviderResult
 smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 {
@@ -84,7 +84,7 @@ smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 	HttpTarget	target = context->target;
 	const FetchAnswer *answer;
 
-	/* Find out whom to ask, and whether that may be done without TLS. */
+	/* Find out whom to ask, and whether TLS may be omitted. */
 	if (relative == NULL && full == NULL)
 		return SMF_NOT_SET_UP;
 	target.url = relative ? psprintf("%s%s%s", ECS_HOST, relative[0] == '/' ? "" : "/", relative) : full;
@@ -93,7 +93,7 @@ smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 		smf_provider_fail(context, "The container's credentials are at a host that is trusted only with TLS.",
 						  "AWS_CONTAINER_CREDENTIALS_FULL_URI must be https, or http to a loopback address or to the host of ECS or EKS.");
 
-	/* Ask, with what the host wants to see. */
+	/* Ask, with the headers that the host requires. */
 	target.network.proxy_url = NULL;
 	target.network.connect_timeout_ms = target.network.read_timeout_ms = TIMEOUT_MS;
 	headers[message.nheaders++] = pstrdup("Accept: application/json");
@@ -104,7 +104,7 @@ smf_provide_container(ProviderContext *context, AwsCredentials *credentials)
 	if (answer == NULL)
 		return SMF_ASKED;
 
-	/* Take what it says. */
+	/* Read the answer. */
 	if (answer->result != SMF_HTTP_OK || answer->status != 200)
 		smf_provider_unreachable(context, "The container's host", NULL, answer);
 	if (!smf_provider_read_json(answer->body, answer->body_len, NULL, names, values, lengthof(names)) ||

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * instance_metadata.c
- *		Credentials of the role that an EC2 instance has, by its metadata (version 2).
+ *		Credentials of an EC2 instance's role, from the instance metadata (version 2).
  *
- * Never asked for through a proxy.
+ * They are never requested through a proxy.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,10 +19,10 @@
 #define CREDENTIALS_PATH "latest/meta-data/iam/security-credentials/"
 #define TIMEOUT_MS 1000
 
-/* Longest name of a role, and of a token, that is taken. */
+/* Longest role name, and longest token, that is accepted. */
 #define NAME_MAX_LEN 256
 
-/* The metadata's address, with a slash at its end; palloc'ed. */
+/* The metadata's address, ending in a slash; palloc'ed. */
 static char *
 metadata_endpoint(const ProviderContext *context)
 {
@@ -38,11 +38,14 @@ metadata_endpoint(const ProviderContext *context)
 	return psprintf("%s%s", endpoint, endpoint[strlen(endpoint) - 1] == '/' ? "" : "/");
 }
 
-/* Ask for a path; NULL: there is no answer yet. */
+/* Request a path; NULL: no answer yet. */
 static const FetchAnswer *
 ask(const ProviderContext *context, const char *method, const char *path, const char *header)
 {
-	/* one that fails is asked once more; where there is no instance, nobody waits twice */
+	/*
+	 * a request that was answered with a failure is sent once more; one without an answer
+	 * is not, so that a machine that is not an instance waits only once
+	 */
 	static const FetchPolicy policy = {.attempts = 2, .answered_only = true};
 	HttpTarget	target = context->target;
 	HttpMessage message = {.method = method, .headers = &header, .nheaders = 1};
@@ -61,7 +64,7 @@ is_good(const FetchAnswer *answer)
 	return answer->result == SMF_HTTP_OK && answer->status == 200;
 }
 
-/* There is no instance here, or it has no role: say what came of asking. */
+/* This is not an instance, or it has no role: describe the outcome. */
 static ProviderResult
 no_instance(ProviderContext *context, const FetchAnswer *answer, const char *what)
 {
@@ -80,7 +83,7 @@ no_instance(ProviderContext *context, const FetchAnswer *answer, const char *wha
 	return SMF_NOT_SET_UP;
 }
 
-/* The first line of an answer, if it is something that fits a URL or a header. */
+/* The first line of an answer, if it can be part of a URL or a header. */
 static char *
 first_line(const FetchAnswer *answer)
 {
@@ -108,7 +111,7 @@ smf_provide_instance(ProviderContext *context, AwsCredentials *credentials)
 	if (disabled != NULL && pg_strcasecmp(disabled, "true") == 0)
 		return SMF_NOT_SET_UP;
 
-	/* A token, without which nothing else is said. */
+	/* A token, which all other requests need. */
 	answer = ask(context, "PUT", TOKEN_PATH, TOKEN_TTL);
 	if (answer == NULL)
 		return SMF_ASKED;

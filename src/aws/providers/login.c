@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * login.c
- *		Profiles that somebody has signed in to with "aws login": none that is used.
+ *		Profiles signed in with "aws login", which cannot be used here.
  *
- * Their sessions last for hours, and are renewed by a browser on the machine where
- * they were begun: nothing to run a database on.
+ * Their sessions last for hours, and are renewed in a browser on the machine where they
+ * were started: a database cannot depend on that.
  *
  *-------------------------------------------------------------------------
  */

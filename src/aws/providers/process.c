@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * process.c
- *		Credentials that a program of a profile (credential_process) prints.
+ *		Credentials printed by a profile's program (credential_process).
  *
- * Run without a shell, and only when sagemaker_fdw.allow_credential_process is on.
- * The program's errors go to the server's log, as far as it prints any.  It ends with
- * whoever needs what it prints, and with the backend.
+ * The program is run without a shell, and only if sagemaker_fdw.allow_credential_process
+ * is on.  What it writes to its standard error goes to the server's log.  It ends when
+ * nobody needs its output any more, and with the backend.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,7 +31,10 @@
 #define OUTPUT_SIZE_MAX (64 * 1024)
 #define ARGUMENTS_MAX 100
 
-/* Has posix_spawn a way to close all from one on?  Not before glibc 2.34, nor in musl. */
+/*
+ * Can posix_spawn close all descriptors from a number on?  Not before glibc 2.34, nor in
+ * musl.
+ */
 #ifdef __GLIBC_PREREQ
 #if __GLIBC_PREREQ(2, 34)
 #define HAVE_CLOSEFROM
@@ -42,30 +45,31 @@ bool		smf_allow_credential_process = false;
 
 extern char **environ;
 
-/* A program that runs, or has run: a step of the inquiry, with which it ends. */
+/* A program that is running, or has run: a step of the inquiry, and ends with it. */
 typedef struct Program
 {
 	InquiryStep step;
 	MemoryContextCallback callback; /* ends it */
-	dlist_node	node;			/* in the list of those that run, while pid is set */
-	pid_t		pid;			/* of it, and of its process group; 0: it does not run */
-	int			output;			/* where its output comes from; counted; -1: closed */
+	dlist_node	node;			/* in the list of running programs, while pid is set */
+	pid_t		pid;			/* of the program and its process group; 0: not running */
+	int			output;			/* descriptor to read its output from; counted; -1: closed */
 	HttpWatch	watch;			/* for output */
-	HttpTimer	timer;			/* to look for its end, or to end it */
+	HttpTimer	timer;			/* to check whether it has ended, or to end it */
 	int64		until_us;		/* smf_http_now() at which it has taken too long */
-	int			status;			/* as of waitpid, once it has ended */
-	bool		good;			/* it has ended in time, and its output was read to the end */
+	int			status;			/* from waitpid, once it has ended */
+	bool		good;			/* it ended in time, and its output was read completely */
 	size_t		len;			/* of text */
 	char		text[OUTPUT_SIZE_MAX + 1];	/* its output */
 } Program;
 
-/* Those that run: they end with the process, too. */
+/* The running programs: they also end with the backend. */
 static dlist_head running = DLIST_STATIC_INIT(running);
 
 /*
- * A command as its words: separated by blanks, "..." and '...' are one, and a
- * backslash stands for what follows it, but not between '.  False when a quote
- * has no end.
+ * Split a command into words, which blanks separate.  "..." and '...' keep a word
+ * together.  A backslash escapes any character outside quotes, a quote or a backslash
+ * within "...", and nothing within '...'.  False when a quote is not closed, or there are
+ * no words or too many.
  */
 static bool
 split_words(const char *command, char **words, int *nwords)
@@ -78,14 +82,14 @@ split_words(const char *command, char **words, int *nwords)
 		char		quote = '\0';
 		char	   *to = text;
 
-		/* Go to where a word begins. */
+		/* Find the start of a word. */
 		command += strspn(command, " \t\r\n");
 		if (*command == '\0')
 			break;
 		if (*nwords == ARGUMENTS_MAX)
 			return false;
 
-		/* Copy it, up to a blank that is not quoted. */
+		/* Copy it, up to an unquoted blank. */
 		for (; *command && (quote || !strchr(" \t\r\n", *command)); command++)
 		{
 			if (*command == quote)
@@ -107,8 +111,8 @@ split_words(const char *command, char **words, int *nwords)
 }
 
 /*
- * Have the program's descriptors closed but input, output and errors: the backend's
- * data files and the client's socket are not its business.
+ * Close all of the program's descriptors except input, output and errors: it must not
+ * have the backend's data files and the client's socket.
  */
 static int
 close_others(posix_spawn_file_actions_t *actions)
@@ -116,7 +120,7 @@ close_others(posix_spawn_file_actions_t *actions)
 #ifdef HAVE_CLOSEFROM
 	return posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
 #else
-	/* one by one; that of the folder itself is closed by then, which is no error */
+	/* one by one; the directory's own descriptor is closed by then, which is not an error */
 	DIR		   *folder = opendir("/proc/self/fd");
 	struct dirent *entry;
 	int			error = folder ? 0 : errno;
@@ -134,7 +138,10 @@ close_others(posix_spawn_file_actions_t *actions)
 #endif
 }
 
-/* Start the program: its process, and what it prints comes from *output.  Returns errno, or 0. */
+/*
+ * Start the program: its process, and *output, to read what it prints.  Returns errno, or
+ * 0.
+ */
 static int
 start_program(char **words, pid_t *pid, int *output)
 {
@@ -145,7 +152,7 @@ start_program(char **words, pid_t *pid, int *output)
 	sigset_t	none;
 	sigset_t	all;
 
-	/* Prepare what the program has: a pipe for its output, and nothing else that is ours. */
+	/* Prepare what the program gets: a pipe for its output, and nothing else of ours. */
 	if (pipe2(pipe_fds, O_CLOEXEC) != 0)
 		return errno;
 	sigemptyset(&none);
@@ -155,7 +162,7 @@ start_program(char **words, pid_t *pid, int *output)
 	posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
 	error = close_others(&actions);
 	posix_spawnattr_init(&attributes);
-	/* a group of its own, so that what it starts ends with it */
+	/* its own group, so that what it starts ends with it */
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
 							 POSIX_SPAWN_SETPGROUP);
 	posix_spawnattr_setsigmask(&attributes, &none);
@@ -186,7 +193,7 @@ close_output(Program *program)
 	program->output = -1;
 }
 
-/* End the program, if it runs yet.  Raises no error. */
+/* End the program if it is still running.  Raises no error. */
 static void
 end_program(Program *program)
 {
@@ -211,7 +218,7 @@ program_gone(void *arg)
 	OPENSSL_cleanse(program->text, program->len);
 }
 
-/* The backend exits, without passing by memory contexts. */
+/* The backend exits, without running memory context callbacks. */
 static void
 end_all_programs(int code, Datum arg)
 {
@@ -219,7 +226,7 @@ end_all_programs(int code, Datum arg)
 		end_program(dlist_container(Program, node, dlist_head_node(&running)));
 }
 
-/* The program is through, or has taken too long, or printed too much. */
+/* The program has finished, has taken too long, or has printed too much. */
 static void
 program_answered(Program *program)
 {
@@ -229,7 +236,7 @@ program_answered(Program *program)
 
 /*
  * smf_process_runs
- *		Does a program run, for whatever session?
+ *		Is a program running, for any session?
  */
 bool
 smf_process_runs(void)
@@ -237,7 +244,7 @@ smf_process_runs(void)
 	return !dlist_is_empty(&running);
 }
 
-/* Look whether the program has ended, which may be after its output has. */
+/* Check whether the program has ended, which may be later than the end of its output. */
 static void
 look_for_end(HttpTimer *timer)
 {
@@ -258,7 +265,7 @@ look_for_end(HttpTimer *timer)
 						   Min(program->until_us, now_us + END_POLL_US));
 }
 
-/* There is output, or its end. */
+/* There is output, or it has ended. */
 static void
 read_output(HttpWatch *watch)
 {
@@ -280,8 +287,8 @@ read_output(HttpWatch *watch)
 }
 
 /*
- * Run the profile's command; NULL: it has not ended yet.  Raises 28000 when it cannot
- * be run.
+ * Run the profile's command; NULL: it has not ended yet.  Raises 28000 if it cannot be
+ * run.
  */
 static Program *
 run_program(ProviderContext *context, const char *profile, const char *command)
@@ -299,7 +306,7 @@ run_program(ProviderContext *context, const char *profile, const char *command)
 		return NULL;
 	program->step.asked = true;
 
-	/* Start it; a descriptor for its output is counted. */
+	/* Start it; the descriptor for its output is counted. */
 	if (!split_words(command, words, &nwords))
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" is not a command.", profile), NULL);
 	if (!AcquireExternalFD())
@@ -316,13 +323,13 @@ run_program(ProviderContext *context, const char *profile, const char *command)
 											profile, strerror(error)), NULL);
 	}
 
-	/* See to it that it ends with the inquiry. */
+	/* Make sure that it ends with the inquiry. */
 	dlist_push_tail(&running, &program->node);
 	program->callback.func = program_gone;
 	program->callback.arg = program;
 	MemoryContextRegisterResetCallback(smf_inquiry_context(context->inquiry), &program->callback);
 
-	/* Read what it prints when there is any. */
+	/* Read its output when there is some. */
 	program->watch.ready = read_output;
 	program->timer.fire = look_for_end;
 	program->until_us = smf_http_now() + TIMEOUT_US;
@@ -331,7 +338,7 @@ run_program(ProviderContext *context, const char *profile, const char *command)
 	return NULL;
 }
 
-/* Why the program gave nothing that can be used, in words. */
+/* Why the program produced nothing usable, in words. */
 static const char *
 failure(const Program *program)
 {
@@ -363,7 +370,7 @@ smf_provide_process(ProviderContext *context, const char *profile, AwsCredential
 	if (program == NULL)
 		return SMF_ASKED;
 
-	/* Take what it has printed. */
+	/* Read what it has printed. */
 	if (!program->good || !WIFEXITED(program->status) || WEXITSTATUS(program->status) != 0)
 		smf_provider_fail(context, psprintf("The credential_process of profile \"%s\" failed: %s.", profile, failure(program)),
 						  "What it writes to its standard error is in the database server's log.");

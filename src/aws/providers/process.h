@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * process.h
- *		Programs that print credentials, for those who must know that they run.
+ *		Programs that print credentials, for code that must know whether one is
+ *		running.
  *
  *-------------------------------------------------------------------------
  */

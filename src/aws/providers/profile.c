@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * profile.c
- *		What a profile gives: a role, assumed with another source's credentials, or
- *		the first of its own sources.
+ *		The credentials of a profile: a role, assumed with the credentials of another
+ *		source, or the first of the profile's own sources.
  *
- * A role's source is another profile (source_profile), which may assume a role itself,
- * or a named one (credential_source).
+ * The source for a role is another profile (source_profile), which may assume a role
+ * itself, or a named source (credential_source).
  *
  *-------------------------------------------------------------------------
  */
@@ -16,8 +16,8 @@
 #include "nodes/pg_list.h"
 
 /*
- * What the first of a profile's sources gives, other than role_arn and source_profile.
- * "only_profile": the environment's web identity does not come before it.
+ * The credentials of a profile's first source other than role_arn and source_profile.
+ * "only_profile": the environment's web identity does not take precedence.
  */
 static ProviderResult
 from_profile(ProviderContext *context, const char *profile, bool only_profile,
@@ -40,7 +40,8 @@ from_profile(ProviderContext *context, const char *profile, bool only_profile,
 
 /*
  * smf_provide_named_source
- *		What the source gives that a credential_source names; never SMF_NOT_SET_UP.
+ *		The credentials of the source named by a credential_source; never returns
+ *		SMF_NOT_SET_UP.
  */
 ProviderResult
 smf_provide_named_source(ProviderContext *context, const char *source,
@@ -67,7 +68,7 @@ smf_provide_named_source(ProviderContext *context, const char *source,
 static bool
 has_role(const ProviderContext *context, const char *profile)
 {
-	/* with a token file it is a web identity */
+	/* with a token file, the role is a web identity's */
 	return smf_profile_get(context, profile, "role_arn") != NULL &&
 		smf_profile_get(context, profile, "web_identity_token_file") == NULL;
 }
@@ -94,7 +95,7 @@ from_source(ProviderContext *context, const char *profile, const char *source, L
 											source, profile), NULL);
 	if (has_keys(context, source) || !has_role(context, source))
 	{
-		/* a profile may be its own source, by its keys */
+		/* a profile may be its own source, with its keys */
 		ProviderResult result = from_profile(context, source, true, credentials);
 
 		if (result == SMF_NOT_SET_UP)
@@ -120,7 +121,7 @@ assume(ProviderContext *context, const char *profile, List *visited, AwsCredenti
 	RoleRequest request = {0};
 	volatile ProviderResult result;
 
-	/* Check that the profile says enough. */
+	/* Check that the profile is complete. */
 	if (source_profile != NULL && credential_source != NULL)
 		smf_provider_fail(context, psprintf("Profile \"%s\" has both source_profile and credential_source.", profile),
 						  "Keep the one that names the credentials to assume the role with.");
@@ -132,7 +133,7 @@ assume(ProviderContext *context, const char *profile, List *visited, AwsCredenti
 											profile),
 						  "Use a role that needs none, or temporary keys in the user mapping.");
 
-	/* Read what the role is asked for with. */
+	/* Read the parameters of the role. */
 	request.role_arn = smf_profile_get(context, profile, "role_arn");
 	request.external_id = smf_profile_get(context, profile, "external_id");
 	request.session_name = smf_profile_get(context, profile, "role_session_name");
@@ -161,7 +162,7 @@ assume(ProviderContext *context, const char *profile, List *visited, AwsCredenti
 
 /*
  * smf_provide_profile
- *		What a profile gives: its role, or else what the first of its sources does.
+ *		The credentials of a profile: its role, or otherwise the first of its sources.
  */
 ProviderResult
 smf_provide_profile(ProviderContext *context, const char *profile, AwsCredentials *credentials)

@@ -5,8 +5,8 @@
  *
  * The environment and the files are those of the database server's own process.
  *
- * Secrets are overwritten where they were.  Not accounted for: what Postgres's JSON
- * parser copies on its way, and its caches of the catalogs.
+ * Secrets are overwritten in place.  Not accounted for: copies that Postgres's JSON
+ * parser makes, and its catalog caches.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,12 +36,12 @@
 /* Largest file that is read, in bytes. */
 #define FILE_SIZE_MAX (1024 * 1024)
 
-/* Largest answer of a source of credentials, in bytes. */
+/* Largest answer from a source of credentials, in bytes. */
 #define ANSWER_SIZE_MAX (256 * 1024)
 
 /*
  * smf_environment
- *		A variable of the environment; NULL when it is not set, or empty.
+ *		An environment variable; NULL if it is not set, or empty.
  */
 const char *
 smf_environment(const char *name)
@@ -70,8 +70,8 @@ secret_gone(void *arg)
 
 /*
  * smf_secret
- *		Have a string of the current memory context overwritten when that goes, or is
- *		reset, however it comes to that.  Returns the string; NULL is ignored.
+ *		Have a string in the current memory context overwritten when that is deleted or
+ *		reset, for whatever reason.  Returns the string; NULL is ignored.
  */
 char *
 smf_secret(char *secret)
@@ -89,7 +89,7 @@ smf_secret(char *secret)
 	return secret;
 }
 
-/* A header's line with a secret in it, which is a secret itself. */
+/* A header line with a secret in it; the line is treated as a secret itself. */
 char *
 smf_secret_header(const char *name, const char *secret)
 {
@@ -102,7 +102,7 @@ smf_secret_header(const char *name, const char *secret)
 
 /*
  * smf_append_encoded
- *		Append a text percent-encoded, for a form or a URL's query.
+ *		Append a text, percent-encoded for a form or a URL's query.
  */
 void
 smf_append_encoded(StringInfo to, const char *text)
@@ -117,7 +117,7 @@ smf_append_encoded(StringInfo to, const char *text)
 	}
 }
 
-/* A path with ~ for the home of the server's own user, palloc'ed. */
+/* A path with ~ replaced by the home directory of the server's user, palloc'ed. */
 static char *
 expand_home(const char *path)
 {
@@ -136,8 +136,8 @@ expand_home(const char *path)
 
 /*
  * smf_provider_read_file
- *		A file's bytes, palloc'ed with a NUL behind them; NULL, with errno, when it
- *		cannot be read, and EFBIG when it is too large.
+ *		A file's bytes, palloc'ed with a NUL after them; NULL, with errno, if it cannot
+ *		be read, and EFBIG if it is too large.
  */
 char *
 smf_provider_read_file(const char *path, size_t *len)
@@ -153,7 +153,7 @@ smf_provider_read_file(const char *path, size_t *len)
 	if (fd < 0)
 		return NULL;
 
-	/* What is no regular file might never end. */
+	/* Anything but a regular file might never end. */
 	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > FILE_SIZE_MAX)
 	{
 		CloseTransientFile(fd);
@@ -161,7 +161,7 @@ smf_provider_read_file(const char *path, size_t *len)
 		return NULL;
 	}
 
-	/* Read it, whatever its size was said to be. */
+	/* Read it; the size may differ from what fstat said. */
 	text = palloc(FILE_SIZE_MAX + 1);
 	*len = 0;
 	while ((got = read(fd, text + *len, FILE_SIZE_MAX - *len)) > 0)
@@ -178,7 +178,7 @@ smf_provider_read_file(const char *path, size_t *len)
 	return text;
 }
 
-/* Read one of the two files; one that is not there, or not readable, is empty. */
+/* Read one of the two files; one that does not exist or cannot be read counts as empty. */
 static void
 read_config(ProviderContext *context, const char *path, ConfigFile *file)
 {
@@ -207,7 +207,7 @@ read_config(ProviderContext *context, const char *path, ConfigFile *file)
 	}
 }
 
-/* Where a file is: as the environment says, or below the home. */
+/* Where a file is: where the environment says, or below the home directory. */
 static char *
 path_of(const char *variable, const char *path)
 {
@@ -218,7 +218,7 @@ path_of(const char *variable, const char *path)
 
 /*
  * smf_provider_files
- *		Which files are read, and as whom: a sentence, palloc'ed.
+ *		Which files are read, and by which user: a sentence, palloc'ed.
  */
 char *
 smf_provider_files(const ProviderContext *context)
@@ -236,8 +236,8 @@ smf_provider_files(const ProviderContext *context)
 
 /*
  * smf_provider_begin
- *		Read the files and find out which profile is meant.  "network" is NULL where
- *		nobody will be asked.  The caller calls smf_provider_end, also after an error.
+ *		Read the files and find out which profile to use.  "network" is NULL if no
+ *		requests will be sent.  The caller calls smf_provider_end, even after an error.
  */
 void
 smf_provider_begin(ProviderContext *context, const CredentialConfig *config,
@@ -253,7 +253,7 @@ smf_provider_begin(ProviderContext *context, const CredentialConfig *config,
 		context->clock_offset_s = network->clock_offset_s;
 		context->target.network = network->network.http;
 		context->target.max_response_size = ANSWER_SIZE_MAX;
-		/* a source that hangs must not take a call's connection */
+		/* a source that hangs must not take up a connection that a call could use */
 		context->target.apart = true;
 	}
 	if (!config->ambient)
@@ -281,7 +281,7 @@ smf_provider_end(ProviderContext *context)
 
 /*
  * smf_profile_exists
- *		Has one of the two files a section of the profile's?
+ *		Does one of the two files have a section for the profile?
  */
 bool
 smf_profile_exists(const ProviderContext *context, const char *profile)
@@ -290,7 +290,7 @@ smf_profile_exists(const ProviderContext *context, const char *profile)
 		smf_config_has(&context->credentials_file, NULL, profile);
 }
 
-/* A setting of a profile: the credentials file's wins. */
+/* A setting of a profile: the credentials file takes precedence. */
 const char *
 smf_profile_get(const ProviderContext *context, const char *profile, const char *key)
 {
@@ -299,7 +299,7 @@ smf_profile_get(const ProviderContext *context, const char *profile, const char 
 	return value ? value : smf_config_get(&context->config_file, "profile", profile, key);
 }
 
-/* The region that calls for credentials go to, palloc'ed; NULL when nothing says. */
+/* The region for credential requests, palloc'ed; NULL if none is set. */
 char *
 smf_provider_region(const ProviderContext *context)
 {
@@ -316,9 +316,9 @@ smf_provider_region(const ProviderContext *context)
 
 /*
  * smf_configured_endpoint
- *		The URL that environment or profile give for a service, palloc'ed; NULL when
- *		they give none.  "service" is its name in a profile's services, "variable"
- *		that at the end of AWS_ENDPOINT_URL_.
+ *		The URL that the environment or the profile sets for a service, palloc'ed; NULL
+ *		if none is set.  "service" is its name in a profile's services, "variable" its
+ *		name at the end of AWS_ENDPOINT_URL_.
  */
 char *
 smf_configured_endpoint(const ProviderContext *context, const char *service, const char *variable)
@@ -350,18 +350,18 @@ smf_configured_endpoint(const ProviderContext *context, const char *service, con
 
 /*
  * smf_provider_keep
- *		Fill in what a source has given; the strings are copied.
+ *		Fill in what a source has provided; the strings are copied.
  *
- * "source" is a constant, "remedy" what to do when the service refuses the keys.  What
- * expires says so by smf_provider_expires.  Raises 28000 when the strings cannot be
- * sent: a line break in one would begin another header.
+ * "source" is a constant, "remedy" says what to do when the service refuses the keys.
+ * The keys do not expire, unless smf_provider_expires says so afterwards.  Raises 28000
+ * if the strings cannot be sent: a line break in one would begin another header.
  */
 void
 smf_provider_keep(AwsCredentials *credentials, const char *source, const char *remedy,
 				  const char *access_key_id, const char *secret_access_key,
 				  const char *session_token)
 {
-	/* as the keys of a user mapping, they go into lines of a header */
+	/* like the keys of a user mapping, they become part of header lines */
 	if (!smf_is_visible_ascii(access_key_id) || !smf_is_visible_ascii(secret_access_key) ||
 		(session_token != NULL && !smf_is_visible_ascii(session_token)))
 		ereport(ERROR,
@@ -380,8 +380,8 @@ smf_provider_keep(AwsCredentials *credentials, const char *source, const char *r
 
 /*
  * smf_provider_account
- *		The AWS account that what a source has just given is of; NULL, and what is no
- *		account, says nothing.
+ *		Set the AWS account of the credentials that a source has just provided; does
+ *		nothing for NULL and anything that is not an account.
  */
 void
 smf_provider_account(AwsCredentials *credentials, const char *account)
@@ -393,8 +393,9 @@ smf_provider_account(AwsCredentials *credentials, const char *account)
 
 /*
  * smf_provider_expires
- *		When what a source has just given expires: epoch seconds, 0: never.  "answer" is
- *		what gave it; NULL: nothing that has a clock of its own.
+ *		Set when the credentials that a source has just provided expire: epoch seconds,
+ *		0: never.  "answer" is what provided them; NULL: something without a clock of
+ *		its own.
  */
 void
 smf_provider_expires(const ProviderContext *context, AwsCredentials *credentials, int64 expires_at_s,
@@ -409,7 +410,7 @@ smf_provider_expires(const ProviderContext *context, AwsCredentials *credentials
 
 /*
  * smf_provider_time
- *		An RFC 3339 time as epoch seconds; 0 when it is none.
+ *		An RFC 3339 time as epoch seconds; 0 if it is not valid.
  */
 int64
 smf_provider_time(const char *text)
@@ -446,9 +447,9 @@ smf_provider_time(const char *text)
 
 /*
  * smf_provider_read_json
- *		String members of a JSON object, or of the object "below" in it; NULL where
- *		there is no such string.  Numbers are given as text.  All are taken for secrets.
- *		False when it is no JSON object.
+ *		String members of a JSON object, or of the object "below" in it; NULL if there
+ *		is no such string.  Numbers are returned as text.  All strings are treated as
+ *		secrets.  False if it is not a JSON object.
  */
 bool
 smf_provider_read_json(const char *body, size_t len, const char *below,
@@ -483,7 +484,7 @@ smf_provider_read_json(const char *body, size_t len, const char *below,
 	return object != NULL;
 }
 
-/* What it is that cannot be done, palloc'ed: messages begin with it. */
+/* What has failed, palloc'ed: messages begin with it. */
 static char *
 failure(const ProviderContext *context)
 {
@@ -491,11 +492,11 @@ failure(const ProviderContext *context)
 					"no AWS credentials for server \"%s\"", context->config->server_name);
 }
 
-/* Raise that a source which is set up gives no credentials. */
+/* Raise that a source which is set up provides no credentials. */
 void
 smf_provider_fail(const ProviderContext *context, const char *detail, const char *hint)
 {
-	/* what could not be read may be what is missed */
+	/* the unreadable file may be the cause */
 	if (context->unreadable != NULL && strstr(detail, context->unreadable) == NULL)
 		hint = smf_provider_files(context);
 	ereport(ERROR,
@@ -506,8 +507,8 @@ smf_provider_fail(const ProviderContext *context, const char *detail, const char
 }
 
 /*
- * What to do about a source that cannot be reached, "elsewhere" (see smf_provider_unreachable)
- * included.
+ * What to do about a source that cannot be reached, including "elsewhere" (see
+ * smf_provider_unreachable).
  */
 static const char *
 hint_at_source(const ProviderContext *context, const char *elsewhere, const FetchAnswer *answer)
@@ -528,10 +529,10 @@ hint_at_source(const ProviderContext *context, const char *elsewhere, const Fetc
 
 /*
  * smf_provider_unreachable
- *		Raise that a source does not answer, or not as it should.
+ *		Raise that a source does not answer, or answers with an error.
  *
- * "what" begins a sentence; "elsewhere" is one that says what else to do where nothing
- * can be reached at the address; NULL: nothing.
+ * "what" begins a sentence; "elsewhere" is a sentence that says what else to do if
+ * nothing can be reached at the address; NULL: nothing.
  */
 void
 smf_provider_unreachable(const ProviderContext *context, const char *what, const char *elsewhere,

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * provider.h
- *		The sources of credentials, each in a file of its own.
+ *		The sources of credentials, each in its own file.
  *
- * A provider says when it is not set up here, so that the next one is asked, and raises
- * an error when it is and gives no credentials.  It is part of an inquiry, so that it
- * never waits: it returns SMF_ASKED as soon as an answer is not there yet, and is called
- * again when it is.
+ * A provider returns SMF_NOT_SET_UP if it is not set up here, so that the next one is
+ * asked, and raises an error if it is set up but provides no credentials.  It is part of
+ * an inquiry and never waits: it returns SMF_ASKED as soon as an answer is missing, and
+ * is called again when that has arrived.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,35 +19,36 @@
 #include "compat/base.h"
 #include "lib/stringinfo.h"
 
-/* What came of asking a source. */
+/* The result of asking a source. */
 typedef enum ProviderResult
 {
-	SMF_NOT_SET_UP,				/* it is none here: the next one */
-	SMF_PROVIDED,				/* it has given credentials */
-	SMF_ASKED					/* not known yet: somebody is being asked */
+	SMF_NOT_SET_UP,				/* ask the next one */
+	SMF_PROVIDED,				/* it has provided credentials */
+	SMF_ASKED					/* not known yet: a request or a program is under way */
 } ProviderResult;
 
-/* What all providers know; it lives while credentials are looked for. */
+/* What all providers know; it lives while credentials are being looked for. */
 typedef struct ProviderContext
 {
-	Inquiry    *inquiry;		/* that the providers are part of; NULL: they ask nobody */
+	Inquiry    *inquiry;		/* that the providers are part of; NULL: they send no
+								 * requests */
 	const CredentialConfig *config;
-	const CredentialNetwork *network;	/* NULL with inquiry */
-	int64		clock_offset_s; /* the services' clock less ours, as far as is known */
-	bool		asked_anew;		/* since what was given was refused by the next one */
-	bool		account_asked;	/* there are credentials; it is asked whose they are */
-	const char *no_instance;	/* why the instance's metadata gave nothing; or NULL */
+	const CredentialNetwork *network;	/* NULL if there is no inquiry */
+	int64		clock_offset_s; /* the services' clock minus ours, as far as known */
+	bool		asked_anew;		/* because the credentials were refused by the next service */
+	bool		account_asked;	/* there are credentials; the question is whose they are */
+	const char *no_instance;	/* why the instance metadata provided nothing; or NULL */
 	const char *profile;		/* its name */
-	bool		profile_wanted; /* somebody named it, who then wants no other */
+	bool		profile_wanted; /* it was named explicitly, so no other will do */
 	ConfigFile	config_file;
 	ConfigFile	credentials_file;
 	const char *config_path;	/* where the files are, or would be */
 	const char *credentials_path;
 	const char *unreadable;		/* one that could not be read; or NULL */
-	HttpTarget	target;			/* with all but the URL */
+	HttpTarget	target;			/* everything but the URL */
 } ProviderContext;
 
-/* What an assumed role is asked for with.  NULL: not given. */
+/* The parameters for assuming a role.  NULL: not set. */
 typedef struct RoleRequest
 {
 	const char *role_arn;

@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * sso.c
- *		Credentials of IAM Identity Center, by the token that "aws sso login" keeps.
+ *		Credentials from IAM Identity Center, using the token that "aws sso login"
+ *		stored.
  *
- * The token is read, and never asked for or refreshed.
+ * The token is only read, never requested or refreshed.
  *
  *-------------------------------------------------------------------------
  */
@@ -57,7 +58,7 @@ cached_token(ProviderContext *context, const char *profile, const char *key)
 	return values[0];
 }
 
-/* Where the profile's role is asked for, palloc'ed. */
+/* The URL for the credentials of the profile's role, palloc'ed. */
 static char *
 url_of_role(const AwsEndpoint *endpoint, const char *role, const char *account)
 {
@@ -72,7 +73,7 @@ url_of_role(const AwsEndpoint *endpoint, const char *role, const char *account)
 	return url.data;
 }
 
-/* The role of the profile's sso_account_id and sso_role_name. */
+/* Credentials of the role in the profile's sso_account_id and sso_role_name. */
 ProviderResult
 smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *credentials)
 {
@@ -95,7 +96,7 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 	if (account == NULL && role == NULL)
 		return SMF_NOT_SET_UP;
 
-	/* Find what the profile says, itself or in its session. */
+	/* Find the settings, in the profile itself or in its session. */
 	if (session != NULL)
 	{
 		if (!smf_config_has(&context->config_file, "sso-session", session))
@@ -123,7 +124,7 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 	if (answer == NULL)
 		return SMF_ASKED;
 
-	/* Take what it says. */
+	/* Read the answer. */
 	if (answer->result == SMF_HTTP_OK && answer->status == 401)
 		smf_provider_fail(context, psprintf("IAM Identity Center refuses the token for profile \"%s\".", profile), SIGN_IN);
 	if (answer->result != SMF_HTTP_OK || answer->status != 200)
@@ -134,7 +135,7 @@ smf_provide_sso(ProviderContext *context, const char *profile, AwsCredentials *c
 	smf_provider_keep(credentials, "IAM Identity Center", "Check the profile's sso_account_id and sso_role_name.",
 					  values[0], values[1], values[2]);
 	smf_provider_account(credentials, account);
-	/* this service counts milliseconds */
+	/* this service uses milliseconds */
 	smf_provider_expires(context, credentials, values[3] ? strtoll(values[3], NULL, 10) / 1000 : 0,
 						 answer);
 	return SMF_PROVIDED;

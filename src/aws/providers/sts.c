@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * sts.c
- *		Roles, assumed with other credentials or with a web identity's token, and
- *		whose credentials they are.
+ *		Roles, assumed with other credentials or with a web identity's token, and the
+ *		account that credentials belong to.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,10 +25,10 @@
 #define CONTENT_TYPE "application/x-www-form-urlencoded; charset=utf-8"
 #define ATTEMPTS 4
 
-/* A form without a token is shorter: its parameters have bounds. */
+/* Room for everything in a form except a token: its parameters are limited in length. */
 #define FORM_SIZE 16384
 
-/* Append "name=value", percent-encoded, unless there is no value. */
+/* Append "name=value", percent-encoded, unless the value is NULL. */
 static void
 append_parameter(StringInfo form, const char *name, const char *value)
 {
@@ -42,7 +42,7 @@ static void
 build_form(ProviderContext *context, const RoleRequest *request, StringInfo form)
 {
 	initStringInfo(form);
-	/* a token that would have to move leaves itself behind */
+	/* growing the buffer would leave a copy of the token behind */
 	enlargeStringInfo(form, FORM_SIZE + (request->web_identity_token ? 3 * strlen(request->web_identity_token) : 0));
 	append_parameter(form, "Action", request->web_identity_token ?
 					 "AssumeRoleWithWebIdentity" : "AssumeRole");
@@ -56,7 +56,7 @@ build_form(ProviderContext *context, const RoleRequest *request, StringInfo form
 	(void) smf_secret(form->data);
 }
 
-/* Where STS is: where the server's option says, or a configured one, or the region's own. */
+/* Find the endpoint of STS: the server option's, a configured one, or the region's own. */
 static void
 find_endpoint(ProviderContext *context, const char *region, AwsEndpoint *endpoint)
 {
@@ -70,7 +70,7 @@ find_endpoint(ProviderContext *context, const char *region, AwsEndpoint *endpoin
 						  NULL);
 }
 
-/* An element of STS's answer as text of the database, palloc'ed; NULL without it. */
+/* An element of STS's answer in the database encoding, palloc'ed; NULL if it is missing. */
 static char *
 element(const FetchAnswer *answer, const char *name)
 {
@@ -87,8 +87,8 @@ element(const FetchAnswer *answer, const char *name)
 }
 
 /*
- * A web identity's token that STS takes for invalid may only be too new for it, and a
- * provider of identities may fail now and then: the SDKs try again.
+ * STS may call a web identity's token invalid only because it is very new, or because the
+ * identity provider failed for a moment: the SDKs retry.
  */
 static bool
 may_pass(const FetchAnswer *answer)
@@ -96,7 +96,7 @@ may_pass(const FetchAnswer *answer)
 	return answer->code != NULL && strcmp(answer->code, "InvalidIdentityToken") == 0;
 }
 
-/* STS does not answer, or not as it should. */
+/* STS does not answer, or answers with something else. */
 smf_noreturn static void
 raise_unreachable(ProviderContext *context, const FetchAnswer *answer)
 {
@@ -105,7 +105,7 @@ raise_unreachable(ProviderContext *context, const FetchAnswer *answer)
 							 "The option sts_endpoint_url gives STS another address.", answer);
 }
 
-/* Send the form, signed by the services' clock; NULL: there is no answer yet. */
+/* Send the form, signed with the time of the services' clock; NULL: no answer yet. */
 static const FetchAnswer *
 send_form(ProviderContext *context, const AwsCredentials *with, const char *region,
 		  const AwsEndpoint *endpoint, const StringInfo form)
@@ -130,13 +130,13 @@ send_form(ProviderContext *context, const AwsCredentials *with, const char *regi
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
-	/* an error may come before they are forgotten */
+	/* an error may occur before they are overwritten */
 	for (int i = 0; i < signed_message.http.nheaders; i++)
 		(void) smf_secret(signed_message.lines[i]);
 	return smf_fetch(context->inquiry, &target, &signed_message.http, &policy);
 }
 
-/* Does STS refuse the signature for its time?  Then learn STS's clock. */
+/* Does STS refuse the signature because of its time?  If so, learn STS's clock. */
 static bool
 learn_clock(ProviderContext *context, const FetchAnswer *answer)
 {
@@ -149,7 +149,7 @@ learn_clock(ProviderContext *context, const FetchAnswer *answer)
 }
 
 /*
- * Send the form; "with" signs it, NULL: nobody.  "why" is for messages.  NULL: there is
+ * Send the form; "with" signs it, NULL: it is not signed.  "why" is for messages.  NULL:
  * no answer yet.
  */
 static const FetchAnswer *
@@ -173,8 +173,8 @@ ask(ProviderContext *context, const AwsCredentials *with, const StringInfo form,
 }
 
 /*
- * STS says no to what was asked, in words, with these credentials, or NULL; "hint" is
- * what may help where it is not these that are refused.
+ * Raise that STS refused what was "asked" with these credentials (NULL: none); "hint" is
+ * what may help if it did not refuse the credentials themselves.
  */
 smf_noreturn static void
 raise_refusal(ProviderContext *context, const char *asked, const AwsCredentials *with, const char *hint,
@@ -218,7 +218,7 @@ denial_hint(const RoleRequest *request)
 
 /*
  * smf_sts_assume_role
- *		Credentials of a role; "with" signs the request, NULL with a web identity.
+ *		Credentials of a role; "with" signs the request; NULL for a web identity.
  */
 ProviderResult
 smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
@@ -232,7 +232,7 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 	char	   *expiration;
 	ArnField	account;
 
-	/* Ask; what signs the request may be too old. */
+	/* Ask; the credentials that sign the request may be too old. */
 	build_form(context, request, &form);
 	answer = ask(context, with, &form, "assume a role");
 	if (answer == NULL)
@@ -240,7 +240,7 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 	if (answer->status != 200 && with != NULL && !context->asked_anew &&
 		smf_error_refuses_credentials(answer->code) && smf_inquiry_restart(context->inquiry))
 	{
-		/* what this role is assumed with has expired on the way, or was kept too long */
+		/* they expired on the way, or were kept too long */
 		context->asked_anew = true;
 		return SMF_ASKED;
 	}
@@ -249,7 +249,7 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 										"AssumeRoleWithWebIdentity" : "AssumeRole", request->role_arn), with,
 					  denial_hint(request), answer);
 
-	/* Take what it says. */
+	/* Read the answer. */
 	access_key_id = element(answer, "AccessKeyId");
 	secret_access_key = smf_secret(element(answer, "SecretAccessKey"));
 	session_token = smf_secret(element(answer, "SessionToken"));
@@ -267,11 +267,12 @@ smf_sts_assume_role(ProviderContext *context, const AwsCredentials *with,
 
 /*
  * smf_sts_caller_account
- *		The account that credentials belong to, palloc'ed; NULL: it is not known yet, or,
- *		where the caller wants to know that and *refused is set, STS refuses them.
+ *		The account that credentials belong to, palloc'ed; NULL: not known yet.  Also
+ *		NULL if "refused" is given and STS refuses the credentials; then *refused is
+ *		set.
  *
- * Raises 28000 when STS refuses them, 53000 when it throttles to the end, 08001 when
- * it does not answer.
+ * Raises 28000 if STS refuses them, 53000 if it keeps throttling, 08001 if it does not
+ * answer.
  */
 char *
 smf_sts_caller_account(ProviderContext *context, const AwsCredentials *with, bool *refused)

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * web_identity.c
- *		A role assumed with a token that somebody else has put into a file, as
- *		Kubernetes does.
+ *		A role assumed with a token that something else, such as Kubernetes, has put
+ *		into a file.
  *
- * The file is read again each time, since tokens are replaced there.
+ * The file is read again each time, because tokens are replaced there.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,7 +12,7 @@
 
 #include "aws/providers/provider.h"
 
-/* A setting of the environment, unless only the profile's counts, or of the profile. */
+/* A setting from the environment, unless only the profile's counts, or from the profile. */
 static const char *
 setting(const ProviderContext *context, const char *profile, bool only_profile,
 		const char *variable, const char *key)
@@ -24,10 +24,11 @@ setting(const ProviderContext *context, const char *profile, bool only_profile,
 
 /*
  * smf_provide_web_identity
- *		The role of AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or of the profile.
+ *		Credentials of the role in AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or in
+ *		the profile.
  *
- * "only_profile": the environment has no say, as where the profile is the source of
- * another one.
+ * "only_profile": ignore the environment, because the profile is the source of another
+ * one.
  */
 ProviderResult
 smf_provide_web_identity(ProviderContext *context, const char *profile, bool only_profile,
@@ -39,7 +40,7 @@ smf_provide_web_identity(ProviderContext *context, const char *profile, bool onl
 	size_t		len;
 	char	   *token;
 
-	/* Whose token, and for which role?  The user mapping's options come first. */
+	/* Which token, and which role?  The user mapping's options take precedence. */
 	if (context->config->web_identity_token_file != NULL)
 		token_file = context->config->web_identity_token_file;
 	if (token_file == NULL)
@@ -56,7 +57,7 @@ smf_provide_web_identity(ProviderContext *context, const char *profile, bool onl
 	if (request.role_arn == NULL)
 		smf_provider_fail(context, "There is a web identity token file, but no role to assume with it.", NULL);
 
-	/* Read it, but not again: once it was shown the file may go. */
+	/* Read the token, but only once: the file may disappear after it was sent. */
 	if (smf_inquiry_comes_again(context->inquiry))
 		token = "";
 	else
