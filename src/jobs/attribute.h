@@ -4,8 +4,8 @@
  *		The catalogue of training job attributes: what each is called in the
  *		API and in SQL, its type, which call returns it, and what it means.
  *
- * Free of Postgres headers, so that the catalogue can be checked against the
- * API's model by a program of its own.
+ * Free of Postgres headers, so that a program of its own can check the catalogue against
+ * the API's model.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 /*
- * What a value is in the API.  The kinds from SMF_KIND_TAGS on are made by this
+ * The kind of a value in the API.  The kinds from SMF_KIND_TAGS on are derived by this
  * extension: the documents that Describe returns have no such members.
  */
 typedef enum SmfKind
@@ -32,72 +32,72 @@ typedef enum SmfKind
 	SMF_KIND_LIST,				/* JSON array -> jsonb */
 	SMF_KIND_MAP,				/* JSON object with the user's keys, string values -> jsonb */
 	SMF_KIND_TAGS,				/* list of Key and Value -> jsonb object, key to value */
-	SMF_KIND_REGION,			/* the region that the scan asks -> text */
+	SMF_KIND_REGION,			/* the region that the scan calls -> text */
 	SMF_KIND_ACCOUNT_ID,		/* fifth field of TrainingJobArn -> text */
-	SMF_KIND_RAW_RESPONSE		/* the whole document as it was sent -> jsonb */
+	SMF_KIND_RAW_RESPONSE		/* the whole document as sent -> jsonb */
 } SmfKind;
 
-/* Where a value comes from: what must have been asked before it is known. */
+/* Where a value comes from: which calls are needed before it is known. */
 typedef enum SmfOrigin
 {
-	SMF_ORIGIN_MEMBER,			/* a member of the document, or of a summary where in_list says so */
+	SMF_ORIGIN_MEMBER,			/* a member of the document, or of a summary if in_list is
+								 * set */
 	SMF_ORIGIN_SETTINGS,		/* nothing: known before any call */
-	SMF_ORIGIN_ARN,				/* any summary or document: all have TrainingJobArn */
+	SMF_ORIGIN_ARN,				/* any summary or document: all have a TrainingJobArn */
 	SMF_ORIGIN_TAGS,			/* ListTags, or the record that Search returns */
-	SMF_ORIGIN_DOCUMENT			/* the response of Describe, or the record that Search returns, as a whole */
+	SMF_ORIGIN_DOCUMENT			/* the whole response of Describe, or the whole record that
+								 * Search returns */
 } SmfOrigin;
 
 /* One entry of the catalogue.  All strings are constants. */
 typedef struct SmfAttribute
 {
 	/*
-	 * Name in the API, its case as there; a dotted path for a column that
-	 * IMPORT makes of a member further down.  Region, account_id and
-	 * raw_response have no name in the API: theirs is the column's.
+	 * Name in the API, with the API's capitalization; a dotted path for a column that
+	 * IMPORT creates for a nested member.  Region, account_id and raw_response have no
+	 * name in the API and use the column's.
 	 */
 	const char *api_name;
 	const char *column_name;	/* name of the column that IMPORT creates */
 	SmfKind		kind;			/* how the value is read */
 
 	/*
-	 * Type that IMPORT gives the column, not qualified.  For SMF_KIND_ENUM
-	 * an enum type in the extension's schema, otherwise one of pg_catalog.
+	 * Unqualified type that IMPORT gives the column: for SMF_KIND_ENUM an enum type in
+	 * the extension's schema, otherwise a type of pg_catalog.
 	 */
 	const char *type_name;
-	SmfOrigin	origin;			/* what must be asked for it */
+	SmfOrigin	origin;			/* which calls it needs */
 	bool		in_list;		/* known from a summary of ListTrainingJobs */
 	bool		in_search;		/* known from a record that Search returns */
 	bool		in_tuning_list; /* known from a summary of ListTrainingJobsForHyperParameterTuningJob */
 
 	/*
-	 * Labels in the API's order, NULL at the end; NULL when there are none.
-	 * The enum type may have more: labels that the API no longer sends occur
-	 * in old jobs.
+	 * Labels in the API's order, NULL at the end; NULL if there are none.  The enum type
+	 * may have more: old jobs may have labels that the API no longer sends.
 	 */
 	const char *const *labels;
 
 	/*
-	 * Members of a list's elements that are timestamps, NULL at the end; NULL
-	 * when there are none.  No other place below an attribute has timestamps.
+	 * Members of a list's elements that are timestamps, NULL at the end; NULL if there
+	 * are none.  Timestamps occur nowhere else below an attribute.
 	 */
 	const char *const *timestamp_members;
 
 	/*
-	 * Path of a member that is read in place of this one where a job has it: what
-	 * the service selected among the job's preferences.  NULL when there is none.
+	 * Path of a member that is read instead of this one if a job has it: what the service
+	 * selected from the job's preferences.  NULL if there is none.
 	 */
 	const char *selected;
 
 	/*
-	 * Path of a member that jobs with "selected" lack, so that Search finds these
-	 * jobs by its absence.  NULL when "selected" is.
+	 * Path of a member that jobs with "selected" lack, so that Search can find these jobs
+	 * by its absence.  NULL if "selected" is.
 	 */
 	const char *replaced;
 
 	/*
-	 * Search's records of jobs that were created before this may lack what Describe
-	 * has, since Search has had the attribute only from then on.  Epoch seconds; 0:
-	 * from the beginning.
+	 * Search has had the attribute only since this time: its records of older jobs may
+	 * lack it although Describe returns it.  Epoch seconds; 0: from the beginning.
 	 */
 	int64_t		search_since;
 
@@ -111,7 +111,7 @@ typedef struct SmfAttribute
 /* A set of attributes: bit i is smf_attributes[i]. */
 typedef uint64_t AttributeSet;
 
-/* The set of one entry of the catalogue. */
+/* The set that contains one entry of the catalogue. */
 #define smf_attribute_bit(attribute) (UINT64_C(1) << ((attribute) - smf_attributes))
 
 /*

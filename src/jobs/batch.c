@@ -1,24 +1,27 @@
 /*-------------------------------------------------------------------------
  *
  * batch.c
- *		Jobs whose documents Search is asked for, a batch at a time.
+ *		Fetches the documents of jobs through Search, in batches.
  *
  *		ASKABLE --ask--> ASKED --a record is proved--> HELD --no check differs--> IDLE, with it
  *					 	   |						    |
  *					 	   +----------------------------+--> IDLE, without: Describe is next
  *
- * The list says which jobs there are, and how each stands now.  A record of Search is taken
- * for a job's document where it is proved to be of the version that the list names (proof.c);
- * all other jobs are described.  So Search can cost a call, and never a row: whatever it
- * answers, late, old, poor or nothing, the query goes on by Describe.
+ * The list says which jobs exist, and the current state of each.  A Search record
+ * replaces a job's document if it is proved to be of the version that the list names
+ * (proof.c); all other jobs are described.  So Search can cost an extra call, but never a
+ * row: if its answer is late, out of date, incomplete or missing, the query continues
+ * with Describe.
  *
- * Whether Search spells contents as Describe does, no proof can see.  So from time to time a job
- * that is asked for is described as well, drawn before Search answers, and the records of its
- * batch wait until both are compared.  What differs, when that job is searched for again, too, is
- * not taken from Search for a day (trust.c), nor what is held of it by then.
+ * No proof can show that Search represents the contents in the same way as Describe.  So
+ * from time to time a job, chosen at random before Search answers, is also described, and
+ * the records of its batch wait until the two have been compared.  If an attribute
+ * differs, and differs again when that job is searched for once more, it is not taken
+ * from Search for a day (trust.c), nor from records that are held by then.
  *
- * Not accounted for: contents that differ in a few jobs only are found when one of these is
- * drawn.  A job that was deleted since it was listed may be found by Search for a while.
+ * Not accounted for: a difference that only a few jobs have is found only when one of
+ * them is chosen.  Search may still find a job for a while that was deleted after it was
+ * listed.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,26 +36,33 @@
 #include "jobs/document.h"
 #include "utils/memutils.h"
 
-/* What Search may cost a batch before that is described. */
+/* Limits for the Search of a batch; after that its jobs are described. */
 #define ATTEMPTS_MAX 2
 #define PATIENCE_US INT64CONST(5000000)
 
-/* Whoever looks so much later than that was away, as while a cursor is left open. */
+/*
+ * If a deadline is noticed this much too late, nobody was looking, for example because a
+ * cursor was left open.
+ */
 #define AWAY_US INT64CONST(1000000)
 
-/* So many batches in a row, with less than one job in so many proved, and Search is left alone for a while. */
+/*
+ * After POOR_BATCHES in a row in which less than one job in POOR_SHARE was proved, the
+ * next FIRST_REST batches do not use Search.
+ */
 #define POOR_BATCHES 3
 #define POOR_SHARE 5
 #define FIRST_REST 8
 
-/* So many more jobs of a batch are drawn where nothing could be compared. */
+/* How many more jobs of a batch are chosen if a check had nothing to compare. */
 #define EMPTY_CHECKS_MAX 3
 
-/* ----- what Search is believed ----- */
+/* ----- trust in Search ----- */
 
 /*
- * Heed which attributes are not taken from Search: where the query reads one of them every
- * job is described from now on, and where that is tags alone, they are listed.
+ * Find out which attributes may not be taken from Search.  If the query reads one of
+ * them, every job is described from now on; if tags are the only such attribute, only the
+ * tags are listed.
  */
 static void
 heed_trust(JobBatches *batches)
@@ -67,7 +77,7 @@ heed_trust(JobBatches *batches)
 		batches->asking = false;
 }
 
-/* Prepare the batches of a stream; its spec says whether there are to be any. */
+/* Prepare the batches of a stream; its spec says whether to use any. */
 void
 smf_batches_init(JobBatches *batches, JobFetcher *fetcher)
 {
@@ -86,7 +96,7 @@ smf_batches_init(JobBatches *batches, JobFetcher *fetcher)
 	heed_trust(batches);
 }
 
-/* Let the session know of rows that have left. */
+/* Report rows that have left to the session's trust data. */
 static void
 count_rows(JobBatches *batches)
 {
@@ -94,7 +104,7 @@ count_rows(JobBatches *batches)
 	batches->nrows = 0;
 }
 
-/* Break off what is in flight. */
+/* Abort the calls in flight. */
 void
 smf_batches_end(JobBatches *batches)
 {
@@ -109,7 +119,10 @@ smf_batches_end(JobBatches *batches)
 
 /* ----- asking ----- */
 
-/* Let the entry, whose job was listed, wait for a batch if Search may be asked for it. */
+/*
+ * If Search may be asked for the entry's job, which was listed, let the entry wait for a
+ * batch.
+ */
 void
 smf_batches_take(const JobBatches *batches, JobEntry *entry)
 {
@@ -117,7 +130,7 @@ smf_batches_take(const JobBatches *batches, JobEntry *entry)
 		entry->state = ENTRY_ASKABLE;
 }
 
-/* The place of a batch that is none, or -1. */
+/* The index of an unused batch, or -1. */
 static int
 free_place(const JobBatches *batches)
 {
@@ -129,14 +142,14 @@ free_place(const JobBatches *batches)
 	return -1;
 }
 
-/* Is it of any use to ask Search for so many jobs? */
+/* Is it worthwhile to ask Search for this many jobs? */
 static bool
 worth_asking(const JobBatches *batches, int n)
 {
 	return batches->asking && n >= SMF_BATCH_JOBS_MIN;
 }
 
-/* Is there room for what smf_batches_ask does about so many jobs? */
+/* Can smf_batches_ask handle this many jobs now? */
 bool
 smf_batches_room(const JobBatches *batches, int n)
 {
@@ -144,8 +157,8 @@ smf_batches_room(const JobBatches *batches, int n)
 }
 
 /*
- * Start the batch's Search, in the form that the service takes: for all of its entries or, where
- * that is what is repeated, for the one that is checked.
+ * Start the batch's Search, in the form that the service accepts: for all of its entries,
+ * or to repeat it for the entry being checked.
  */
 static void
 start_search(JobBatches *batches, JobBatch *batch)
@@ -176,7 +189,7 @@ start_search(JobBatches *batches, JobBatch *batch)
 	batch->deadline_us = smf_http_now() + PATIENCE_US;
 }
 
-/* Search is not asked for these: each is described. */
+/* Do not ask Search for these jobs: describe each. */
 static void
 describe_entries(JobEntry **entries, int n)
 {
@@ -184,11 +197,11 @@ describe_entries(JobEntry **entries, int n)
 		entries[i]->state = ENTRY_IDLE;
 }
 
-/* The entry is checked: it is described, too. */
+/* Check this entry: describe it, too. */
 static void
 begin_check(JobBatch *batch, JobEntry *entry)
 {
-	/* its document is read as a whole */
+	/* all of its document will be read */
 	Assert(entry->document == NULL);
 	batch->checked = entry;
 	entry->checked = true;
@@ -197,10 +210,10 @@ begin_check(JobBatch *batch, JobEntry *entry)
 
 /*
  * smf_batches_ask
- *		Ask Search for the documents of entries that wait for it, at most a batch's size; or,
- *		where that is of no use, let them be described.
+ *		Ask Search for the documents of entries that wait for it, at most as many as
+ *		fit into a batch; or let them be described if Search is not worthwhile.
  *
- * There is room for a batch.
+ * There must be room for a batch.
  */
 void
 smf_batches_ask(JobBatches *batches, JobEntry **entries, int n)
@@ -228,14 +241,14 @@ smf_batches_ask(JobBatches *batches, JobEntry **entries, int n)
 	}
 	start_search(batches, batch);
 
-	/* Draw the one that is checked before anybody knows what Search says of it. */
+	/* Choose the job to check before anybody knows what Search says about it. */
 	if (smf_trust_check_due(batches->trust) || batches->fetcher->spec->check_each)
 		begin_check(batch, entries[pg_prng_uint64_range(&pg_global_prng_state, 0, n - 1)]);
 }
 
-/* ----- entries that take a record, or go on without ----- */
+/* ----- entries that use a record, or continue without one ----- */
 
-/* The record stands for the entry's document: the entry goes on with it. */
+/* The record replaces the entry's document: the entry continues with it. */
 static void
 accept(JobBatches *batches, JobEntry *entry)
 {
@@ -247,7 +260,7 @@ accept(JobBatches *batches, JobEntry *entry)
 	smf_entry_take_record(batches->fetcher, entry);
 }
 
-/* The entry goes on without a record, and is none of the batch's any more. */
+/* The entry continues without a record, and leaves the batch. */
 static void
 let_go(JobBatch *batch, JobEntry *entry)
 {
@@ -261,7 +274,7 @@ let_go(JobBatch *batch, JobEntry *entry)
 	entry->batch = NULL;
 }
 
-/* Entries of which Search has proved nothing go on without the batch, in that state. */
+/* Entries for which Search proved nothing leave the batch and continue in this state. */
 static void
 let_asked_go(JobBatch *batch, EntryState state)
 {
@@ -276,14 +289,14 @@ let_asked_go(JobBatch *batch, EntryState state)
 	}
 }
 
-/* Nothing is open about the batch any more. */
+/* The batch has nothing more to decide. */
 static void
 close_batch(JobBatch *batch)
 {
 	batch->state = batch->nheld > 0 ? BATCH_HELD : BATCH_FREE;
 }
 
-/* May the document come from the record, by which attributes it stands for? */
+/* Can the record replace the document for all attributes that the query reads? */
 static bool
 stands(const JobBatches *batches, const JobEntry *entry)
 {
@@ -291,8 +304,8 @@ stands(const JobBatches *batches, const JobEntry *entry)
 }
 
 /*
- * The entry that was checked goes on as any other: with what Describe says or, where its
- * policy denies this one job and Search knows it, with the record.
+ * The entry that was checked continues like any other: with its document or, if the IAM
+ * policy denies Describe for this job but Search returned it, with the record.
  */
 static void
 release_checked(JobBatches *batches, JobBatch *batch)
@@ -309,7 +322,7 @@ release_checked(JobBatches *batches, JobBatch *batch)
 		return;
 	}
 
-	/* its tags are to be had, as those of any other */
+	/* ask for its tags again, as for any other entry */
 	entry->tags_unknown = false;
 	if (denied && batches->asking && stands(batches, entry))
 	{
@@ -320,7 +333,7 @@ release_checked(JobBatches *batches, JobBatch *batch)
 	let_go(batch, entry);
 }
 
-/* No check keeps the batch any more: its entries go on, with their records if "usable". */
+/* The check of the batch is over: its entries continue, with their records if "usable". */
 static void
 release_batch(JobBatches *batches, JobBatch *batch, bool usable)
 {
@@ -345,7 +358,10 @@ release_batch(JobBatches *batches, JobBatch *batch, bool usable)
 
 /* ----- Search's answers ----- */
 
-/* How much a batch has brought: where that is little, Search rests. */
+/*
+ * Note how useful a batch was: if several were of little use, Search is not asked for a
+ * while.
+ */
 static void
 note_yield(JobBatches *batches, int nproved, int nasked)
 {
@@ -355,14 +371,14 @@ note_yield(JobBatches *batches, int nproved, int nasked)
 		batches->rest = FIRST_REST;
 		return;
 	}
-	/* after a rest, one that is poor is enough */
+	/* after a rest, a single poor batch is enough */
 	if (++batches->npoor < POOR_BATCHES)
 		return;
 	batches->resting = batches->rest;
 	batches->rest *= 2;
 }
 
-/* The batch's call is done with: its entries are described. */
+/* The batch's call has failed or is abandoned: describe its entries. */
 static void
 fail_batch(JobBatches *batches, JobBatch *batch)
 {
@@ -372,7 +388,7 @@ fail_batch(JobBatches *batches, JobBatch *batch)
 	release_batch(batches, batch, false);
 }
 
-/* The answer is too large: from now on ask for half as many, these among them. */
+/* The answer is too large: from now on ask for half as many jobs, including these again. */
 static void
 ask_for_fewer(JobBatches *batches, JobBatch *batch)
 {
@@ -385,7 +401,7 @@ ask_for_fewer(JobBatches *batches, JobBatch *batch)
 	batch->state = BATCH_FREE;
 }
 
-/* Search has failed: what is to become of the batch? */
+/* Search has failed: decide what happens to the batch. */
 static void
 take_failure(JobBatches *batches, JobBatch *batch)
 {
@@ -398,7 +414,7 @@ take_failure(JobBatches *batches, JobBatch *batch)
 	}
 	if (!denied && smf_search_not_taken(smf_call_error(batch->call)))
 	{
-		/* another batch may have tried the other form meanwhile */
+		/* another batch may have switched to the other form in the meantime */
 		if (!batch->by_span &&
 			(smf_trust_by_span(batches->trust) || smf_trust_try_span(batches->trust)))
 		{
@@ -433,7 +449,7 @@ find_entry(const JobBatch *batch, const JsonbValue *name)
 	return NULL;
 }
 
-/* The n-th of the records in an answer, and the name in it; false if it is none. */
+/* The n-th record in an answer, and the name in it; false if it is not valid. */
 static bool
 get_record(JsonbContainer *results, int n, JsonbValue *record, JsonbValue *name)
 {
@@ -447,8 +463,8 @@ get_record(JsonbContainer *results, int n, JsonbValue *record, JsonbValue *name)
 }
 
 /*
- * The list of records that the batch's call has answered, in the current memory context;
- * NULL when it is no such answer.
+ * The list of records in the answer to the batch's call, in the current memory context;
+ * NULL if the answer is not valid.
  */
 static JsonbContainer *
 read_results(const JobBatch *batch)
@@ -468,8 +484,9 @@ read_results(const JobBatch *batch)
 }
 
 /*
- * Give entries their records, each the first that is proved; of the one that is checked also a
- * record that lacks what the query reads.  Returns how many can go on with theirs.
+ * Give each entry the first record that is proved.  The entry being checked may also get
+ * a record that lacks attributes that the query reads.  Returns how many can continue
+ * with their record.
  */
 static int
 prove_records(JobBatches *batches, JobBatch *batch, JsonbContainer *results)
@@ -503,7 +520,10 @@ prove_records(JobBatches *batches, JobBatch *batch, JsonbContainer *results)
 	return nproved;
 }
 
-/* Search has answered: what is not proved is described, the rest waits for the check. */
+/*
+ * Search has answered: jobs without a proved record are described, the others wait for
+ * the check.
+ */
 static void
 take_records(JobBatches *batches, JobBatch *batch)
 {
@@ -519,7 +539,7 @@ take_records(JobBatches *batches, JobBatch *batch)
 	batch->call = NULL;
 	note_yield(batches, nproved, batch->n);
 	let_asked_go(batch, ENTRY_IDLE);
-	/* what is not asked for any more is not to be used either */
+	/* once Search is no longer asked, its records are not used either */
 	if (batch->checked == NULL || !batches->asking)
 		release_batch(batches, batch, batches->asking);
 	else
@@ -528,7 +548,7 @@ take_records(JobBatches *batches, JobBatch *batch)
 
 /* ----- the check ----- */
 
-/* In which attributes does the record differ from what Describe, and ListTags, say of the job? */
+/* The attributes in which the record differs from the job's Describe and ListTags answers. */
 static AttributeSet
 differences(const JobBatches *batches, const JobEntry *entry, Jsonb *record, AttributeSet proved)
 {
@@ -541,7 +561,7 @@ differences(const JobBatches *batches, const JobEntry *entry, Jsonb *record, Att
 	return differing;
 }
 
-/* Count a check that could be made. */
+/* Count a check in which something was compared. */
 static void
 count_check(JobBatches *batches)
 {
@@ -550,8 +570,8 @@ count_check(JobBatches *batches)
 }
 
 /*
- * Compare the entry that is checked, for which all that it needs is there; false when there
- * is nothing to compare.
+ * Compare the entry being checked, for which all calls have ended; false if there is
+ * nothing to compare.
  */
 static bool
 compare_checked(JobBatches *batches, JobBatch *batch)
@@ -561,7 +581,7 @@ compare_checked(JobBatches *batches, JobBatch *batch)
 	if (entry->state != ENTRY_HELD || entry->described == NULL || entry->record == NULL)
 		return false;
 	smf_entry_read_document(batches->fetcher, entry);
-	/* the job may have changed since it was listed: that says nothing of Search */
+	/* the job may have changed since it was listed: that says nothing about Search */
 	if (!smf_proof_same_version(&entry->listed->root, &entry->document->root))
 		return false;
 	count_check(batches);
@@ -570,7 +590,10 @@ compare_checked(JobBatches *batches, JobBatch *batch)
 	return true;
 }
 
-/* An entry that has a record and waits for the check, drawn at random; NULL if none does. */
+/*
+ * An entry that has a record and waits for the check, chosen at random; NULL if there is
+ * none.
+ */
 static JobEntry *
 draw_held(const JobBatch *batch)
 {
@@ -590,9 +613,9 @@ draw_held(const JobBatch *batch)
 }
 
 /*
- * The entry that is checked has all that it needs, or will not get it: compare it.  Where it
- * differs, ask again before anybody is accused.  Where nothing could be compared nothing was
- * checked: check another one, or believe no record of the batch.
+ * The entry being checked has everything it needs, or will not get it: compare it.  If it
+ * differs, ask Search again before distrusting it.  If nothing could be compared, check
+ * another entry, or use no record of the batch.
  */
 static void
 check(JobBatches *batches, JobBatch *batch)
@@ -609,7 +632,7 @@ check(JobBatches *batches, JobBatch *batch)
 	other = compared || ++batch->nempty > EMPTY_CHECKS_MAX ? NULL : draw_held(batch);
 	if (other == NULL)
 	{
-		/* where Describe is denied there is no other word than Search's */
+		/* if Describe is denied, there is nothing to compare Search with */
 		release_batch(batches, batch, (compared || denied) && batches->asking);
 		return;
 	}
@@ -618,8 +641,8 @@ check(JobBatches *batches, JobBatch *batch)
 }
 
 /*
- * Records that have not left yet are not believed in what the query reads: describe these
- * jobs or, where it is tags alone, list their tags.
+ * Do not use records that have not left yet for attributes that the query reads: describe
+ * these jobs or, if only the tags are distrusted, list their tags.
  */
 static void
 doubt_records(JobBatches *batches, JobBatch *batch)
@@ -640,7 +663,7 @@ doubt_records(JobBatches *batches, JobBatch *batch)
 		if (batches->asking)
 			continue;
 		smf_entry_forget_record(entry);
-		/* one that its tags refuse stays as it is */
+		/* a job that is unwanted because of its tags stays so */
 		if (entry->state == ENTRY_GONE)
 			continue;
 		let_go(batch, entry);
@@ -654,7 +677,10 @@ doubt_records(JobBatches *batches, JobBatch *batch)
 		close_batch(batch);
 }
 
-/* Nobody believes the attributes, of which the query reads some: describe what has not left. */
+/*
+ * The query reads attributes that are now distrusted: describe the jobs that have not
+ * left yet.
+ */
 static void
 doubt_all_records(JobBatches *batches)
 {
@@ -663,8 +689,8 @@ doubt_all_records(JobBatches *batches)
 }
 
 /*
- * Another scan, of this session or of another one, may have found out meanwhile that Search
- * differs in what the query reads.
+ * Another scan, of this or another session, may have found in the meantime that Search
+ * differs in an attribute that the query reads.
  */
 static void
 heed_others(JobBatches *batches)
@@ -681,7 +707,10 @@ heed_others(JobBatches *batches)
 	doubt_all_records(batches);
 }
 
-/* The job that differs was searched for again, unless that took too long: has it differed again? */
+/*
+ * The job that differed was searched for again, or that took too long: does it differ
+ * again?
+ */
 static void
 take_repeated(JobBatches *batches, JobBatch *batch)
 {
@@ -695,7 +724,7 @@ take_repeated(JobBatches *batches, JobBatch *batch)
 	AttributeSet differing = 0;
 	bool		usable;
 
-	/* Compare the first record that is of the version, as before. */
+	/* Compare the first record of the right version, as before. */
 	for (int i = 0; results != NULL && i < JsonContainerSize(results) && proved == 0; i++)
 	{
 		JsonbValue	record;
@@ -713,7 +742,7 @@ take_repeated(JobBatches *batches, JobBatch *batch)
 	smf_call_free(batch->call);
 	batch->call = NULL;
 
-	/* What differs twice is not trusted, by nobody. */
+	/* An attribute that differs twice is distrusted by all sessions. */
 	if (differing != 0)
 	{
 		count_rows(batches);
@@ -723,7 +752,10 @@ take_repeated(JobBatches *batches, JobBatch *batch)
 	if (differing & batches->read)
 		doubt_all_records(batches);
 
-	/* What was mended meanwhile may be so for this job only; and tags are listed by now, or taken. */
+	/*
+	 * A difference that has gone may have gone for this job only, so the records are not
+	 * used.  A difference in tags does not matter if tags are listed anyway.
+	 */
 	usable = (batch->differing & batches->read & ~batches->tags) == 0 &&
 		((batch->differing & batches->read) == 0 || !batches->fetcher->record_tags);
 	release_batch(batches, batch, usable && batches->asking);
@@ -731,7 +763,7 @@ take_repeated(JobBatches *batches, JobBatch *batch)
 
 /* ----- for the stream ----- */
 
-/* The batch's Search has been answered, or is given up. */
+/* The batch's Search has been answered, or is abandoned. */
 static void
 end_search(JobBatches *batches, JobBatch *batch)
 {
@@ -746,15 +778,19 @@ end_search(JobBatches *batches, JobBatch *batch)
 		take_failure(batches, batch);
 	else
 	{
-		/* let the page that was asked for just now be on its way while a hundred records are read */
+		/*
+		 * let the page that was just requested be sent while a hundred records are being
+		 * read
+		 */
 		smf_http_poll();
 		take_records(batches, batch);
 	}
 }
 
 /*
- * Has Search had its time?  It gets more where that says nothing of Search: an answer that nobody
- * has looked for may have come, and without credentials or a connection no job is described either.
+ * Has Search had enough time?  It gets more if the delay says nothing about Search: its
+ * answer may have arrived while nobody looked, and without credentials or a connection no
+ * job can be described either.
  */
 static bool
 is_overdue(JobBatch *batch)
@@ -771,14 +807,14 @@ is_overdue(JobBatch *batch)
 	return false;
 }
 
-/* Is the batch's Search to be started, as soon as a call may? */
+/* Must the batch's Search be started, as soon as a call may be made? */
 static bool
 is_due(const JobBatch *batch)
 {
 	return batch->call == NULL && (batch->state == BATCH_ASKED || batch->state == BATCH_REPEATED);
 }
 
-/* Move the batch on as far as it goes without waiting; true when it has moved. */
+/* Move the batch as far as it goes without waiting; true if it has moved. */
 static bool
 advance_batch(JobBatches *batches, JobBatch *batch)
 {
@@ -807,14 +843,15 @@ advance_batch(JobBatches *batches, JobBatch *batch)
 
 /*
  * smf_batches_advance
- *		Take what has come, and decide what can be; true when anything has moved.
+ *		Process what has arrived, and decide what can be decided; true if anything has
+ *		moved.
  */
 bool
 smf_batches_advance(JobBatches *batches)
 {
 	bool		moved = false;
 
-	/* what this session has found out counts at once, what others have with each answer */
+	/* act on this session's findings at once, on those of other sessions with each answer */
 	if (batches->nheeded != smf_trust_differences())
 		heed_others(batches);
 	for (int i = 0; i < SMF_BATCHES; i++)
@@ -824,7 +861,7 @@ smf_batches_advance(JobBatches *batches)
 
 /*
  * smf_batches_due
- *		Is a Search to be asked again: in another form, or for the job that is checked?
+ *		Must Search be asked again: in another form, or for the job being checked?
  */
 bool
 smf_batches_due(const JobBatches *batches)
@@ -837,7 +874,7 @@ smf_batches_due(const JobBatches *batches)
 	return false;
 }
 
-/* There is room for a call: start the first of these Searches. */
+/* There is room for a call: start the first Search that is due. */
 void
 smf_batches_start_due(JobBatches *batches)
 {
@@ -851,14 +888,17 @@ smf_batches_start_due(JobBatches *batches)
 	}
 }
 
-/* The entry of the i-th batch that is described to be checked, wherever it stands; or NULL. */
+/*
+ * The entry of the i-th batch that is described in order to be checked, wherever it is in
+ * the ring; or NULL.
+ */
 JobEntry *
 smf_batches_checked(const JobBatches *batches, int i)
 {
 	return batches->batches[i].checked;
 }
 
-/* The entry leaves the ring, as a job or since its record says that it is not wanted. */
+/* The entry leaves the ring, as a job or because its record shows that it is not wanted. */
 void
 smf_batches_leave(JobBatches *batches, JobEntry *entry)
 {
@@ -872,7 +912,7 @@ smf_batches_leave(JobBatches *batches, JobEntry *entry)
 		batch->state = BATCH_FREE;
 }
 
-/* Searches that are in flight. */
+/* Number of Searches in flight. */
 int
 smf_batches_in_flight(const JobBatches *batches)
 {
@@ -887,7 +927,7 @@ smf_batches_in_flight(const JobBatches *batches)
 	return n;
 }
 
-/* When the first of them is given up, smf_http_now(); 0 when none is in flight. */
+/* When the first of them will be abandoned, smf_http_now(); 0 if none is in flight. */
 int64
 smf_batches_deadline(const JobBatches *batches)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * batch.h
- *		Jobs whose documents Search is asked for, a batch at a time.
+ *		Fetches the documents of jobs through Search, in batches.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,36 +12,37 @@
 #include "jobs/operation.h"
 #include "jobs/trust.h"
 
-/* Fewer jobs than these are described. */
+/* If there are fewer jobs than this, they are described. */
 #define SMF_BATCH_JOBS_MIN 5
 
-/* Batches whose records are on their way or held. */
+/* Batches that are under way or have records. */
 #define SMF_BATCHES 2
 
-/* What becomes of a batch. */
+/* The state of a batch. */
 typedef enum BatchState
 {
-	BATCH_FREE,					/* it is none */
+	BATCH_FREE,					/* unused */
 	BATCH_ASKED,				/* Search is in flight, or answered */
-	BATCH_CHECKED,				/* its records are there, and one of them is compared */
-	BATCH_REPEATED,				/* it differs: that record is searched for again */
-	BATCH_HELD					/* nothing is open, and records are held */
+	BATCH_CHECKED,				/* its records have arrived, and one of them is being
+								 * compared */
+	BATCH_REPEATED,				/* that one differs: its record is searched for again */
+	BATCH_HELD					/* everything is decided, and entries still have records */
 } BatchState;
 
 /* Jobs that Search was asked for together. */
 typedef struct JobBatch
 {
 	BatchState	state;
-	AwsCall    *call;			/* in flight or answered; NULL: none yet, or no more */
-	bool		by_span;		/* it asks for a span of time, rather than for names */
-	int64		deadline_us;	/* smf_http_now() when the call is given up */
-	int			n;				/* jobs that were asked for */
+	AwsCall    *call;			/* in flight or answered; NULL: none */
+	bool		by_span;		/* it searches by time span rather than by names */
+	int64		deadline_us;	/* smf_http_now() at which the call is abandoned */
+	int			n;				/* jobs that it asks for */
 	JobEntry   *entries[SMF_SEARCH_JOBS_MAX];	/* NULL: it has left the ring */
 	uint32		hashes[SMF_SEARCH_JOBS_MAX];	/* of their names */
 	int			nheld;			/* entries that have a record */
 	JobEntry   *checked;		/* described as well, to be compared; or NULL */
-	AttributeSet differing;		/* in which it was found to differ */
-	int			nempty;			/* checks in which there was nothing to compare */
+	AttributeSet differing;		/* attributes that differed in the check */
+	int			nempty;			/* checks that had nothing to compare */
 } JobBatch;
 
 /* The batches of a stream. */
@@ -49,18 +50,19 @@ typedef struct JobBatches
 {
 	JobFetcher *fetcher;		/* not ours */
 	SearchTrust *trust;			/* the session's */
-	bool		asking;			/* may Search be asked for any more documents? */
-	AttributeSet read;			/* attributes that the query reads, tags among them */
-	AttributeSet tags;			/* the bit of the tags */
-	AttributeSet distrusted;	/* what was not taken from Search when that was looked for last */
-	int64		nheeded;		/* smf_trust_differences() then */
-	int			size;			/* jobs in a batch, at most */
+	bool		asking;			/* may Search be asked for more documents? */
+	AttributeSet read;			/* attributes that the query reads, including tags */
+	AttributeSet tags;			/* the bit for tags */
+	AttributeSet distrusted;	/* attributes not to be taken from Search, when last looked
+								 * up */
+	int64		nheeded;		/* smf_trust_differences() at that time */
+	int			size;			/* most jobs in a batch */
 	JobBatch	batches[SMF_BATCHES];
 
-	/* when Search proves little */
-	int			npoor;			/* batches in a row of which little was proved */
-	int			resting;		/* batches that are still described instead */
-	int			rest;			/* how many there will be the next time */
+	/* when few records are proved */
+	int			npoor;			/* batches in a row with few proved records */
+	int			resting;		/* batches still to be described instead */
+	int			rest;			/* length of the next such pause */
 
 	int64		nrows;			/* jobs that have left with a record */
 } JobBatches;

@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * cache.c
- *		What look-ups found, kept for those that come again.
+ *		The results of look-ups, kept for when they are repeated.
  *
- * A nested loop asks for a job as often as another table names it; a scan that is
- * started again need not call for what it has.  What was not asked for the longest
- * goes first when there is too much.
+ * A nested loop asks for a job as often as another table names it, and a scan that is
+ * restarted need not make the same calls again.  When the cache is full, the job that was
+ * not asked for the longest time is dropped first.
  *
- * Who fetches jobs ahead has them pinned: what is found or added meanwhile stays until it
- * is unpinned, whatever the bound.
+ * Code that fetches jobs ahead pins them: whatever is found or added while pinning stays
+ * until it is unpinned, even if the cache exceeds its limit.
  *
  * Not accounted for: a job that changes while the scan runs is seen as it was.
  *
@@ -34,17 +34,17 @@ typedef struct CacheItem
 /* The hash table's entry. */
 typedef struct CacheSlot
 {
-	const char *key;			/* the item's */
+	const char *key;			/* belongs to the item */
 	CacheItem  *item;
 } CacheSlot;
 
 struct JobCache
 {
-	MemoryContext context;		/* the cache and all it holds */
+	MemoryContext context;		/* the cache and everything in it */
 	HTAB	   *slots;			/* CacheSlot by key */
-	dlist_head	items;			/* CacheItem, asked for last first */
-	dlist_head	pinned;			/* CacheItem that stay; none of these is in "items" */
-	bool		pinning;		/* does what is found or added go there? */
+	dlist_head	items;			/* CacheItem, the last one asked for first */
+	dlist_head	pinned;			/* CacheItem that must stay; not in "items" */
+	bool		pinning;		/* put what is found or added there? */
 	size_t		bytes;			/* of all items */
 	size_t		max_bytes;
 };
@@ -65,7 +65,7 @@ key_compare(const void *a, const void *b, Size keysize)
 
 /*
  * smf_cache_create
- *		A cache in the current memory context, of about "max_bytes" at most.
+ *		Create a cache in the current memory context, limited to about "max_bytes".
  */
 JobCache *
 smf_cache_create(size_t max_bytes)
@@ -88,7 +88,7 @@ smf_cache_create(size_t max_bytes)
 	return cache;
 }
 
-/* The item was asked for last. */
+/* Put the item in front: it was asked for last. */
 static void
 push_item(JobCache *cache, CacheItem *item)
 {
@@ -97,7 +97,7 @@ push_item(JobCache *cache, CacheItem *item)
 
 /*
  * smf_cache_find
- *		What is known for the key, or NULL when nothing is.  The cache's own,
+ *		What is known for the key, or NULL.  It belongs to the cache, and is valid
  *		until something is added.
  */
 const CachedJob *
@@ -121,7 +121,7 @@ drop_item(JobCache *cache, CacheItem *item)
 	pfree(item);
 }
 
-/* Drop what was not asked for the longest, until so many more bytes are within the bound. */
+/* Drop what was not asked for the longest time, until "size" more bytes fit. */
 static void
 make_room(JobCache *cache, size_t size)
 {
@@ -129,7 +129,7 @@ make_room(JobCache *cache, size_t size)
 		drop_item(cache, dlist_tail_element(CacheItem, node, &cache->items));
 }
 
-/* Copy to "at", aligned; returns where the copy is. */
+/* Copy data to *at, and advance that, aligned; returns the address of the copy. */
 static void *
 put(char **at, const void *data, size_t size)
 {
@@ -144,7 +144,7 @@ put(char **at, const void *data, size_t size)
 
 /*
  * smf_cache_add
- *		Remember what was found for the key; copied.
+ *		Store the result for the key; copied.
  */
 void
 smf_cache_add(JobCache *cache, const char *key, const CachedJob *job)
@@ -159,7 +159,10 @@ smf_cache_add(JobCache *cache, const char *key, const CachedJob *job)
 	CacheItem  *item;
 	char	   *at;
 
-	/* Make room, by dropping what was known before, and what was not asked for the longest. */
+	/*
+	 * Make room: drop the old result for the key, and what was not asked for the longest
+	 * time.
+	 */
 	if (slot != NULL)
 		drop_item(cache, slot->item);
 	if (size > cache->max_bytes && !cache->pinning)
@@ -175,7 +178,7 @@ smf_cache_add(JobCache *cache, const char *key, const CachedJob *job)
 	item->job.document = put(&at, job->document, document_size);
 	item->job.tags = put(&at, job->tags, tags_size);
 
-	/* It is found by its key, and was asked for last. */
+	/* Make it findable by its key, as the last one asked for. */
 	slot = hash_search(cache->slots, &item->key, HASH_ENTER, NULL);
 	slot->key = item->key;
 	slot->item = item;
@@ -185,7 +188,7 @@ smf_cache_add(JobCache *cache, const char *key, const CachedJob *job)
 
 /*
  * smf_cache_pin
- *		From now on, what is found or added stays.
+ *		From now on, whatever is found or added stays.
  */
 void
 smf_cache_pin(JobCache *cache)
@@ -195,13 +198,13 @@ smf_cache_pin(JobCache *cache)
 
 /*
  * smf_cache_unpin
- *		What stayed may go, as soon as there is too much.
+ *		What stayed may be dropped again, as soon as the cache is too full.
  */
 void
 smf_cache_unpin(JobCache *cache)
 {
 	cache->pinning = false;
-	/* the one that was asked for last comes last */
+	/* keep the order: the last one asked for ends up in front */
 	while (!dlist_is_empty(&cache->pinned))
 	{
 		dlist_node *node = dlist_tail_node(&cache->pinned);

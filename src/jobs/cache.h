@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * cache.h
- *		What look-ups found, kept for those that come again.
+ *		The results of look-ups, kept for when they are repeated.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,7 +12,7 @@
 
 typedef struct JobCache JobCache;
 
-/* What is known of one job.  What was not asked for is NULL. */
+/* What is known about one job.  NULL if it was not asked for. */
 typedef struct CachedJob
 {
 	const char *name;			/* NULL: there is no such job */

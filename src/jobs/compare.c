@@ -1,16 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * compare.c
- *		Values in what the service says of a job: found, compared, and whether a column
- *		can read them.
+ *		Values in the service's answers about a job: finding them, comparing them, and
+ *		checking whether a column can read them.
  *
- * Two values are the same where columns show the same, however both are written.  No value
- * raises an error here.
+ * Two values are the same if columns show the same, however the values are written.  No
+ * value raises an error here.
  *
- * The containers are never copied.  What is allocated on the way is a few small chunks,
+ * The containers are never copied.  Only a few small chunks are allocated on the way, and
  * freed at once, unless two values differ.
  *
- * Not accounted for: what a column makes of a value, which fdw/value.c says.
+ * Not accounted for: how a column converts a value; see fdw/value.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,13 +24,13 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
-/* Times that an RFC 3339 string can say: from the year 1 to the year 9999. */
+/* Times that an RFC 3339 string can represent: from the year 1 to the year 9999. */
 #define FIRST_TIME ((INT64CONST(-62135596800) - SMF_POSTGRES_EPOCH_S) * USECS_PER_SEC)
 #define TIMES_END ((INT64CONST(253402300800) - SMF_POSTGRES_EPOCH_S) * USECS_PER_SEC)
 
 /* ----- finding a value ----- */
 
-/* A member of what may be no object; false when it is absent or null. */
+/* A member of a container, which need not be an object; false if it is absent or null. */
 bool
 smf_jsonb_member(JsonbContainer *container, const char *key, JsonbValue *value)
 {
@@ -39,7 +39,7 @@ smf_jsonb_member(JsonbContainer *container, const char *key, JsonbValue *value)
 		value->type != jbvNull;
 }
 
-/* The value's container if it is an object, else NULL. */
+/* The value's container if it is an object, otherwise NULL. */
 JsonbContainer *
 smf_jsonb_object(const JsonbValue *value)
 {
@@ -47,7 +47,7 @@ smf_jsonb_object(const JsonbValue *value)
 		value->val.binary.data : NULL;
 }
 
-/* The value's container if it is a list, else NULL. */
+/* The value's container if it is a list, otherwise NULL. */
 JsonbContainer *
 smf_jsonb_list(const JsonbValue *value)
 {
@@ -55,7 +55,7 @@ smf_jsonb_list(const JsonbValue *value)
 		value->val.binary.data : NULL;
 }
 
-/* An element of a list if it is an object, else NULL. */
+/* An element of a list if it is an object, otherwise NULL. */
 JsonbContainer *
 smf_jsonb_element(JsonbContainer *list, int index)
 {
@@ -66,7 +66,7 @@ smf_jsonb_element(JsonbContainer *list, int index)
 	return object;
 }
 
-/* A member, or one of a member; false when it is absent or null. */
+/* A member, or a member of a member; false if it is absent or null. */
 bool
 smf_jsonb_path(JsonbContainer *job, const char *path, JsonbValue *value)
 {
@@ -82,7 +82,7 @@ smf_jsonb_path(JsonbContainer *job, const char *path, JsonbValue *value)
 	return parent != NULL && smf_jsonb_member(parent, dot + 1, value);
 }
 
-/* What an attribute's column reads; false when that is NULL. */
+/* The value that an attribute's column reads; false if that is NULL. */
 bool
 smf_jsonb_attribute(JsonbContainer *job, const SmfAttribute *attribute, JsonbValue *value)
 {
@@ -92,7 +92,7 @@ smf_jsonb_attribute(JsonbContainer *job, const SmfAttribute *attribute, JsonbVal
 
 /* ----- comparing strings and numbers ----- */
 
-/* Is it this string? */
+/* Is the value this string? */
 bool
 smf_jsonb_is_text(const JsonbValue *value, const char *text)
 {
@@ -100,7 +100,7 @@ smf_jsonb_is_text(const JsonbValue *value, const char *text)
 		memcmp(text, value->val.string.val, value->val.string.len) == 0;
 }
 
-/* Is it one of these strings, of which NULL is the last? */
+/* Is the value one of these strings, with NULL at the end? */
 bool
 smf_jsonb_is_one_of(const JsonbValue *value, const char *const *texts)
 {
@@ -112,7 +112,7 @@ smf_jsonb_is_one_of(const JsonbValue *value, const char *const *texts)
 	return false;
 }
 
-/* Are both strings, and the same? */
+/* Are both values strings, and equal? */
 bool
 smf_jsonb_same_string(const JsonbValue *a, const JsonbValue *b)
 {
@@ -121,14 +121,14 @@ smf_jsonb_same_string(const JsonbValue *a, const JsonbValue *b)
 		memcmp(a->val.string.val, b->val.string.val, a->val.string.len) == 0;
 }
 
-/* Are numbers the same when they are printed? */
+/* Are the numbers equal when printed? */
 static bool
 same_digits(Numeric a, Numeric b)
 {
 	return VARSIZE_ANY(a) == VARSIZE_ANY(b) && memcmp(a, b, VARSIZE_ANY(a)) == 0;
 }
 
-/* Are numbers the same, however they are written? */
+/* Are the numbers equal, however they are written? */
 bool
 smf_same_number(Numeric a, Numeric b)
 {
@@ -136,7 +136,10 @@ smf_same_number(Numeric a, Numeric b)
 		DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(a), NumericGetDatum(b)));
 }
 
-/* Less than 0, 0 or more than 0, as the number is less, equal or more. */
+/*
+ * Compare a number with an integer: less than 0, 0 or more than 0, as the number is less,
+ * equal or greater.
+ */
 int
 smf_compare_number(Numeric number, int64 with)
 {
@@ -148,7 +151,7 @@ smf_compare_number(Numeric number, int64 with)
 	return result;
 }
 
-/* The nearest double; infinite, or 0, when it is too far away. */
+/* The nearest double; infinite, or 0, if the number is out of range. */
 static double
 float_of(Numeric number)
 {
@@ -163,7 +166,7 @@ number_text(Numeric number)
 
 /* ----- times ----- */
 
-/* Epoch seconds as a timestamp; false when there is none so far away. */
+/* Epoch seconds as a timestamp; false if it is out of range. */
 static bool
 timestamp_of(Numeric seconds, TimestampTz *result)
 {
@@ -174,7 +177,7 @@ timestamp_of(Numeric seconds, TimestampTz *result)
 	return possible;
 }
 
-/* Are times the same to the microsecond? */
+/* Are the times equal to the microsecond? */
 static bool
 same_microsecond(Numeric a, Numeric b)
 {
@@ -185,7 +188,7 @@ same_microsecond(Numeric a, Numeric b)
 		(timestamp_of(a, &time_a) && timestamp_of(b, &time_b) && time_a == time_b);
 }
 
-/* Are times the same as far as both say them, where one of them is in whole seconds? */
+/* Are the times equal, if the earlier one may have been cut to whole seconds? */
 bool
 smf_same_second(Numeric a, Numeric b)
 {
@@ -203,7 +206,7 @@ smf_same_second(Numeric a, Numeric b)
 	return earlier % USECS_PER_SEC == 0 && later - earlier < USECS_PER_SEC;
 }
 
-/* Is it a time that every column can say? */
+/* Is it a time that every column can show? */
 static bool
 is_time(const JsonbValue *value)
 {
@@ -213,9 +216,9 @@ is_time(const JsonbValue *value)
 		time >= FIRST_TIME && time < TIMES_END;
 }
 
-/* ----- comparing what has members ----- */
+/* ----- comparing objects and lists ----- */
 
-/* Are values that hold no others the same when they are printed? */
+/* Are scalar values equal when printed? */
 static bool
 same_scalar(const JsonbValue *a, const JsonbValue *b)
 {
@@ -237,9 +240,9 @@ same_scalar(const JsonbValue *a, const JsonbValue *b)
 }
 
 /*
- * Are objects or lists the same when they are printed?
+ * Are objects or lists equal when printed?
  *
- * "dated" are the members of a list's elements that are times, NULL at the end; NULL when
+ * "dated" names the members of a list's elements that are times, NULL at the end; NULL if
  * there are none.
  */
 static bool
@@ -253,12 +256,15 @@ same_container(const JsonbValue *a, const JsonbValue *b, const char *const *date
 	int			depth = 0;
 	bool		is_dated = false;
 
-	/* Mostly they are, byte by byte: jsonb has one layout for one contents. */
+	/*
+	 * Usually they are equal byte by byte: the same contents have the same layout in
+	 * jsonb.
+	 */
 	if (a->val.binary.len == b->val.binary.len &&
 		memcmp(a->val.binary.data, b->val.binary.data, a->val.binary.len) == 0)
 		return true;
 
-	/* Else walk through both in step, since times may be written in two ways. */
+	/* Otherwise step through both together, because times may be written in two ways. */
 	iterator_a = JsonbIteratorInit(a->val.binary.data);
 	iterator_b = JsonbIteratorInit(b->val.binary.data);
 	for (;;)
@@ -298,7 +304,7 @@ same_container(const JsonbValue *a, const JsonbValue *b, const char *const *date
 	}
 }
 
-/* Are values the same when they are printed? */
+/* Are the values equal when printed? */
 bool
 smf_jsonb_same(const JsonbValue *a, const JsonbValue *b)
 {
@@ -309,7 +315,7 @@ smf_jsonb_same(const JsonbValue *a, const JsonbValue *b)
 
 /* ----- can a value be read? ----- */
 
-/* Is it a whole number within these bounds?  3600.0 is one. */
+/* Is it an integer within these bounds?  3600.0 is one. */
 static bool
 is_integer(const JsonbValue *value, int64 min, int64 max)
 {
@@ -328,7 +334,10 @@ is_integer(const JsonbValue *value, int64 min, int64 max)
 	return whole && number >= min && number <= max;
 }
 
-/* Is it a number that a double can hold, or what is sent for one that is none? */
+/*
+ * Is it a number that a double can hold, or one of the strings that are sent for special
+ * values?
+ */
 static bool
 is_float(const JsonbValue *value)
 {
@@ -341,7 +350,10 @@ is_float(const JsonbValue *value)
 	return isfinite(number) && (number != 0 || smf_compare_number(value->val.numeric, 0) == 0);
 }
 
-/* Is it a list in which all times can be read?  "dated" are their members' names, or NULL. */
+/*
+ * Is it a list in which all times can be read?  "dated" names the members that are times,
+ * or is NULL.
+ */
 static bool
 is_dated_list(const JsonbValue *value, const char *const *dated)
 {
@@ -364,7 +376,7 @@ is_dated_list(const JsonbValue *value, const char *const *dated)
 	return true;
 }
 
-/* Is it a list of keys and values? */
+/* Is it a list of tags, each with a Key and a Value? */
 static bool
 is_tags(const JsonbValue *value)
 {
@@ -385,9 +397,10 @@ is_tags(const JsonbValue *value)
 }
 
 /*
- * Can the value be read as what the attribute is?
+ * Can the value be read as the attribute's kind?
  *
- * Labels that this version does not know are not: Search might spell one in its own way.
+ * Enum labels that this version does not know cannot: Search might spell one in its own
+ * way.
  */
 bool
 smf_jsonb_readable(const SmfAttribute *attribute, const JsonbValue *value)
@@ -425,7 +438,7 @@ smf_jsonb_readable(const SmfAttribute *attribute, const JsonbValue *value)
 
 /* ----- an attribute ----- */
 
-/* Would the column of an attribute read the same in both? */
+/* Would the attribute's column show the same value for both? */
 bool
 smf_jsonb_same_attribute(JsonbContainer *document, JsonbContainer *record, const SmfAttribute *attribute)
 {
@@ -438,7 +451,7 @@ smf_jsonb_same_attribute(JsonbContainer *document, JsonbContainer *record, const
 	if (!found)
 		return true;
 
-	/* Numbers and times are the same by their value, however they are written. */
+	/* Numbers and times are compared by value, however they are written. */
 	if (a.type == jbvNumeric && b.type == jbvNumeric)
 	{
 		switch (attribute->kind)
@@ -456,7 +469,7 @@ smf_jsonb_same_attribute(JsonbContainer *document, JsonbContainer *record, const
 		}
 	}
 
-	/* All others are as they are printed, but for the times in a list. */
+	/* All others are compared as printed, except for times in a list. */
 	if (smf_jsonb_list(&a) != NULL && smf_jsonb_list(&b) != NULL)
 		return same_container(&a, &b, attribute->timestamp_members);
 	return smf_jsonb_same(&a, &b);

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * compare.h
- *		Values in what the service says of a job: found, compared, and whether a column
- *		can read them.
+ *		Values in the service's answers about a job: finding them, comparing them, and
+ *		checking whether a column can read them.
  *
  *-------------------------------------------------------------------------
  */

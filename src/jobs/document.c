@@ -3,9 +3,9 @@
  * document.c
  *		Responses read as jsonb, and checked for the shape they must have.
  *
- * Only what this extension itself relies on is checked here: that a response
- * is an object, that a page holds a list, that a job has its name.  Whether a
- * value fits its column is row.c's to say, when a query reads it.
+ * Only what this extension itself relies on is checked here: that a response is an
+ * object, that a page contains a list, that a job has a name.  row.c checks whether a
+ * value fits its column, when a query reads it.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,7 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
-/* Raise that a response is not what the API documents; "what" completes "response ...". */
+/* Raise that a response is not as the API documents it; "what" completes "response ...". */
 smf_noreturn static void
 raise_shape(const AwsCall *call, const char *what)
 {
@@ -45,8 +45,8 @@ begins_object(const char *body, size_t len)
 
 /*
  * smf_document_member
- *		Look up a member of an object; false when it is absent or null, which
- *		the API means to be the same.
+ *		Look up a member of an object; false if it is absent or null, which the API
+ *		treats as the same.
  */
 bool
 smf_document_member(JsonbContainer *object, const char *key, JsonbValue *value)
@@ -57,8 +57,8 @@ smf_document_member(JsonbContainer *object, const char *key, JsonbValue *value)
 
 /*
  * smf_document_parse
- *		The response of a call that succeeded, as a jsonb object in the current
- *		memory context; the call's body is let go.  Raises 08P01 when it is anything else.
+ *		The response of a call that succeeded, as a jsonb object in the current memory
+ *		context; the call's body is freed.  Raises 08P01 if it is anything else.
  */
 Jsonb *
 smf_document_parse(AwsCall *call)
@@ -68,8 +68,8 @@ smf_document_parse(AwsCall *call)
 
 /*
  * smf_document_parse_members
- *		The same where only these members are read of objects with "depth" brackets open;
- *		NULL: all.
+ *		The same, but only "members" are read of objects at which "depth" brackets are
+ *		open; NULL: all.
  */
 Jsonb *
 smf_document_parse_members(AwsCall *call, const JsonMembers *members, int depth)
@@ -91,10 +91,13 @@ smf_document_parse_members(AwsCall *call, const JsonMembers *members, int depth)
 	return response;
 }
 
-/* Members of jobs that are read whatever the query reads: who the job is, and its place in the list. */
+/*
+ * Members that are read whatever the query reads: they identify the job, and its place in
+ * the list.
+ */
 static const char *const own_members[] = {"TrainingJobName", "TrainingJobArn", "CreationTime"};
 
-/* Add a member unless it is there. */
+/* Add a member unless it is already in the list. */
 static void
 add_member(JsonMembers *members, const char *key, int len)
 {
@@ -114,10 +117,11 @@ add_member(JsonMembers *members, const char *key, int len)
 
 /*
  * smf_document_members
- *		The members of a job's document or record that are read if what these dotted paths
- *		(char *) lead to is, in the current memory context.  The paths must outlive it.
+ *		The members of a job's document or record that must be read to get what these
+ *		dotted paths (char *) lead to, in the current memory context.  The paths must
+ *		outlive the result.
  *
- * Keys may hold dots themselves, so that a path may begin with any of several members.
+ * Keys may contain dots themselves, so a path may begin with any of several members.
  */
 const JsonMembers *
 smf_document_members(List *paths)
@@ -158,7 +162,7 @@ smf_document_required(const AwsCall *call, JsonbContainer *object, const char *k
 
 /*
  * smf_document_object
- *		A member that must be there, and an object; *value is it.
+ *		A member that must be there, and be an object; returned in *value.
  */
 void
 smf_document_object(const AwsCall *call, JsonbContainer *object, const char *key, JsonbValue *value)
@@ -171,10 +175,10 @@ smf_document_object(const AwsCall *call, JsonbContainer *object, const char *key
 
 /*
  * smf_document_job
- *		What Describe answers, the document of one training job, in the current memory context;
- *		of its members those that are read, NULL: all.
+ *		The answer of Describe, the document of one training job, in the current memory
+ *		context, with only "members"; NULL: all.
  *
- * Raises 28000 when it is of another account than the one that is meant.
+ * Raises 28000 if the job belongs to another account than the expected one.
  */
 Jsonb *
 smf_document_job(AwsCall *call, const JsonMembers *members)
@@ -189,7 +193,7 @@ smf_document_job(AwsCall *call, const JsonMembers *members)
 
 /*
  * smf_document_array
- *		A member that must be a list; NULL when it is absent.
+ *		A member that must be a list; NULL if it is absent.
  */
 JsonbContainer *
 smf_document_array(const AwsCall *call, Jsonb *response, const char *member)
@@ -205,7 +209,7 @@ smf_document_array(const AwsCall *call, Jsonb *response, const char *member)
 
 /*
  * smf_document_list
- *		The same, and its elements must be objects.
+ *		The same; its elements must be objects.
  */
 JsonbContainer *
 smf_document_list(const AwsCall *call, Jsonb *response, const char *member)
@@ -225,7 +229,7 @@ smf_document_list(const AwsCall *call, Jsonb *response, const char *member)
 
 /*
  * smf_document_next_token
- *		The token that asks for the next page, palloc'ed; NULL on the last page.
+ *		The token for the next page, palloc'ed; NULL on the last page.
  */
 char *
 smf_document_next_token(const AwsCall *call, Jsonb *response)
@@ -243,9 +247,9 @@ smf_document_next_token(const AwsCall *call, Jsonb *response)
 
 /*
  * smf_document_tags
- *		The tags in responses of ListTags as one object, key to value.
+ *		The tags in ListTags responses as one object, key to value.
  *
- * The responses were checked: every tag has a Key and a Value, both strings.
+ * The responses were checked before: every tag has a Key and a Value, both strings.
  */
 Jsonb *
 smf_document_tags(List *responses)
@@ -280,9 +284,9 @@ smf_document_tags(List *responses)
 
 /*
  * smf_document_record_tags
- *		The tags in a record of Search as one object, key to value.
+ *		The tags in a Search record as one object, key to value.
  *
- * What is no tag there is passed over: the record was not checked for it.
+ * Elements that are not valid tags are skipped: the record was not checked for that.
  */
 Jsonb *
 smf_document_record_tags(Jsonb *record)
@@ -314,7 +318,8 @@ smf_document_record_tags(Jsonb *record)
 
 /*
  * smf_document_created
- *		When the job of a summary was created, in whole epoch seconds; 0 where it does not say.
+ *		When the job of a summary was created, in whole epoch seconds; 0 if it does not
+ *		say.
  */
 int64
 smf_document_created(JsonbContainer *summary)

@@ -13,10 +13,13 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
-/* Brackets that are open in a record of Search: Results, an element of it, TrainingJob. */
+/*
+ * Brackets that are open in a Search record: the response, Results, an element of it,
+ * TrainingJob.
+ */
 #define SMF_RECORD_DEPTH 4
 
-/* The same in what Describe answers. */
+/* The same in an answer of Describe. */
 #define SMF_DOCUMENT_DEPTH 1
 
 extern const JsonMembers *smf_document_members(List *paths);

@@ -7,27 +7,27 @@
  *		  |
  *		  +--no call is next--> COMPLETE
  *
- * Where Search may be asked for documents, an entry waits for its answer before it is IDLE
+ * If Search may be asked for documents, an entry waits for its answer before it is IDLE
  * (batch.c).
  *
- * smf_entry_next_operation alone says which call is next: Search for a job that is not
- * to be found by the name in its ARN, Describe, ListTags for each page of tags.
+ * Only smf_entry_next_operation decides which call is next: Search for a job that cannot
+ * be found by the name in its ARN, Describe, ListTags for each page of tags.
  *
- * An entry owns what is known of its job, in a memory context of its own.  When the job
- * leaves, the context is handed over, so that nothing is copied for that; a document
- * is read once, and not before anybody needs it.
+ * An entry owns what is known about its job, in its own memory context.  When the job
+ * leaves, the context is handed over, so that nothing has to be copied.  A document is
+ * parsed once, and only when it is needed.
  *
- * Before each call for a job the caller is asked whether, by what is known so far,
- * the job is still wanted.
+ * Before each call for a job, the caller is asked whether it still wants the job, given
+ * what is known so far.
  *
- * A job that Describe does not find was deleted since it was listed, or never
- * existed: it is gone.  Any other failure is kept, for who wants the job.
+ * A job that Describe does not find was deleted after it was listed, or never existed: it
+ * is gone.  Any other failure is kept, and raised if the job is needed.
  *
- * A job that is asked for by its ARN is described by the name in there.  That may be
- * spelled in another case than the job's own, so that what Describe does not find
- * is looked for by the ARN itself before it is gone.
+ * A job that is asked for by its ARN is described by the name in the ARN.  That may
+ * differ in case from the job's own name, so a job that Describe does not find is
+ * searched for by the ARN itself before it counts as gone.
  *
- * Not accounted for: how many calls are in flight, which is the stream's to say.
+ * Not accounted for: how many calls may be in flight; the stream decides that.
  *
  *-------------------------------------------------------------------------
  */
@@ -50,11 +50,11 @@ smf_fetcher_init(JobFetcher *fetcher, AwsClient *client, const JobStreamSpec *sp
 													ALLOCSET_DEFAULT_SIZES);
 }
 
-/* ----- what is known of a job ----- */
+/* ----- what is known about a job ----- */
 
 /*
- * Read the document that Describe answered, if it was not read yet: what the query reads of it or,
- * where it is to be compared, all.
+ * Parse the document that Describe returned, unless that was done before: the members
+ * that the query reads, or all of them if it will be compared.
  */
 void
 smf_entry_read_document(const JobFetcher *fetcher, JobEntry *entry)
@@ -66,7 +66,7 @@ smf_entry_read_document(const JobFetcher *fetcher, JobEntry *entry)
 	MemoryContextSwitchTo(old);
 }
 
-/* The job's ARN, out of its document if it was not listed. */
+/* The job's ARN; from its document if it was not listed. */
 static const char *
 arn_of(const JobFetcher *fetcher, JobEntry *entry)
 {
@@ -81,9 +81,9 @@ arn_of(const JobFetcher *fetcher, JobEntry *entry)
 
 /*
  * smf_entry_read_job
- *		All that is known of the entry's job; the entry's own.
+ *		Everything that is known about the entry's job; it belongs to the entry.
  *
- * Raises 08P01 or 28000 when the document is not what it must be.
+ * Raises 08P01 or 28000 if the document is not valid.
  */
 void
 smf_entry_read_job(JobFetcher *fetcher, JobEntry *entry, Job *job)
@@ -102,13 +102,13 @@ smf_entry_read_job(JobFetcher *fetcher, JobEntry *entry, Job *job)
 	job->arn = entry->arn;
 	job->date_s = entry->date_s;
 	job->summary = searched ? NULL : entry->listed;
-	/* where there are both, what Describe says is newer */
+	/* if there are both, Describe's answer is newer */
 	job->record = searched ? entry->listed : entry->document ? NULL : entry->record;
 	job->document = entry->document;
 	job->tags = entry->tags;
 }
 
-/* Ask whether the job is still wanted, by what is known in the tier. */
+/* Ask whether the job is still wanted, given what is known in the tier. */
 static bool
 still_wanted(JobFetcher *fetcher, JobEntry *entry, JobTier tier)
 {
@@ -127,7 +127,10 @@ still_wanted(JobFetcher *fetcher, JobEntry *entry, JobTier tier)
 	return wanted;
 }
 
-/* Decide whether the job is still wanted, by what is known in the tier: if not, it is gone. */
+/*
+ * Decide whether the job is still wanted, given what is known in the tier: if not, it is
+ * gone.
+ */
 static void
 decide(JobFetcher *fetcher, JobEntry *entry, JobTier tier)
 {
@@ -138,7 +141,7 @@ decide(JobFetcher *fetcher, JobEntry *entry, JobTier tier)
 	entry->unwanted = true;
 }
 
-/* ----- where an entry begins and ends ----- */
+/* ----- start and end of an entry ----- */
 
 static void
 begin_entry(JobFetcher *fetcher, JobEntry *entry)
@@ -149,7 +152,8 @@ begin_entry(JobFetcher *fetcher, JobEntry *entry)
 
 /*
  * smf_entry_begin_listed
- *		A job of a page begins its way; false if it is not wanted, and is to end it at once.
+ *		Start an entry for a job of a page; false if the job is not wanted, and the
+ *		caller must end the entry at once.
  */
 bool
 smf_entry_begin_listed(JobFetcher *fetcher, JobEntry *entry, const JobWalk *walk,
@@ -181,8 +185,8 @@ copy_jsonb(const Jsonb *jsonb)
 
 /*
  * smf_entry_begin_wanted
- *		A job that was asked for begins its way, with what is remembered of it; "cached"
- *		is NULL when nothing is.
+ *		Start an entry for a job that was asked for; "cached" is what is remembered
+ *		about it, or NULL.
  */
 void
 smf_entry_begin_wanted(JobFetcher *fetcher, JobEntry *entry, const WantedJob *wanted,
@@ -196,7 +200,7 @@ smf_entry_begin_wanted(JobFetcher *fetcher, JobEntry *entry, const WantedJob *wa
 	if (cached != NULL && cached->name == NULL)
 		entry->state = ENTRY_GONE;
 
-	/* The cache may forget the job while this one is under way. */
+	/* Copy it, because the cache may drop the job while this entry is in use. */
 	old = MemoryContextSwitchTo(entry->context);
 	entry->name = pstrdup(cached != NULL && cached->name != NULL ? cached->name : wanted->name);
 	if (wanted->summary != NULL)
@@ -213,14 +217,14 @@ smf_entry_begin_wanted(JobFetcher *fetcher, JobEntry *entry, const WantedJob *wa
 	}
 	MemoryContextSwitchTo(old);
 
-	/* conditions may have other parameters than when it was remembered */
+	/* conditions may have other parameters than when it was stored */
 	if (entry->document != NULL)
 		decide(fetcher, entry, SMF_TIER_DESCRIBED);
 }
 
 /*
  * smf_entry_end
- *		The entry ends: its calls are broken off, and its memory is the caller's now.
+ *		End an entry: its calls are aborted, and its memory now belongs to the caller.
  */
 MemoryContext
 smf_entry_end(JobEntry *entry)
@@ -234,7 +238,7 @@ smf_entry_end(JobEntry *entry)
 
 /*
  * smf_entry_next_operation
- *		Which call is next for the job; false when there is none to make.
+ *		Which call is next for the job; false if there is none to make.
  */
 bool
 smf_entry_next_operation(const JobFetcher *fetcher, const JobEntry *entry, JobOperation *operation)
@@ -257,7 +261,7 @@ smf_entry_next_operation(const JobFetcher *fetcher, const JobEntry *entry, JobOp
 	return true;
 }
 
-/* Start the call that is next. */
+/* Start the next call. */
 void
 smf_entry_start_call(JobFetcher *fetcher, JobEntry *entry, JobOperation operation)
 {
@@ -294,7 +298,7 @@ drop_call(JobEntry *entry)
 	entry->call = NULL;
 }
 
-/* The job is not to be found by the name in its ARN: look for the ARN itself, once. */
+/* The job cannot be found by the name in its ARN: search for the ARN itself, once. */
 static void
 take_not_found(JobEntry *entry)
 {
@@ -306,7 +310,7 @@ take_not_found(JobEntry *entry)
 	entry->searched = true;
 	entry->state = ENTRY_IDLE;
 
-	/* what was described is another job */
+	/* the described job is another one */
 	smf_call_free(entry->described);
 	entry->described = NULL;
 	entry->name = NULL;
@@ -316,13 +320,13 @@ take_not_found(JobEntry *entry)
 
 /*
  * smf_entry_rename
- *		All was looked through for the entry's ARN: the job is described by its own name, or
- *		there is none if that is NULL, or the one which was tried.
+ *		The search for the entry's ARN has ended: the job is described by its own name.
+ *		If that is NULL, or the name that was already tried, there is no such job.
  */
 void
 smf_entry_rename(JobEntry *entry, const char *name)
 {
-	/* what is found by the name that Describe does not know is out of date */
+	/* a result with the name that Describe does not know is out of date */
 	if (name == NULL || strcmp(name, entry->wanted->name) == 0)
 	{
 		entry->state = ENTRY_GONE;
@@ -332,9 +336,9 @@ smf_entry_rename(JobEntry *entry, const char *name)
 	entry->state = ENTRY_IDLE;
 }
 
-/* ----- documents that Search was asked for ----- */
+/* ----- documents from Search ----- */
 
-/* Take the tags out of the record. */
+/* Read the tags in the record. */
 static void
 take_record_tags(JobEntry *entry)
 {
@@ -345,7 +349,7 @@ take_record_tags(JobEntry *entry)
 	MemoryContextSwitchTo(old);
 }
 
-/* Decide whether it is wanted, in the tiers that have come at once. */
+/* Decide whether it is wanted, in both tiers, which are known at the same time. */
 static void
 decide_both_tiers(JobFetcher *fetcher, JobEntry *entry)
 {
@@ -355,7 +359,7 @@ decide_both_tiers(JobFetcher *fetcher, JobEntry *entry)
 		decide(fetcher, entry, SMF_TIER_TAGGED);
 }
 
-/* The entry's record stands for its document: go on with it. */
+/* The entry's record replaces its document: continue with it. */
 void
 smf_entry_take_record(JobFetcher *fetcher, JobEntry *entry)
 {
@@ -366,8 +370,8 @@ smf_entry_take_record(JobFetcher *fetcher, JobEntry *entry)
 
 /*
  * smf_entry_take_document
- *		The entry was described, and compared: go on with what Describe says, and with the
- *		record's tags where they are not to be had otherwise.
+ *		The entry was described, and compared: continue with the document, and with the
+ *		record's tags if the tags cannot be listed.
  */
 void
 smf_entry_take_document(JobFetcher *fetcher, JobEntry *entry)
@@ -378,7 +382,7 @@ smf_entry_take_document(JobFetcher *fetcher, JobEntry *entry)
 	decide_both_tiers(fetcher, entry);
 }
 
-/* The entry's call has failed, and it does without. */
+/* The entry's call has failed, but is not needed: continue without it. */
 void
 smf_entry_drop_failure(JobEntry *entry)
 {
@@ -388,10 +392,11 @@ smf_entry_drop_failure(JobEntry *entry)
 
 /*
  * smf_entry_complete
- *		No call is next for the entry: it is complete, or gone by conditions that nobody has
- *		decided yet.
+ *		No call is next for the entry: it is complete, unless conditions that were not
+ *		decided yet rule it out.
  *
- * These are left open of a job that is to be compared, and that its batch lets go before.
+ * Such conditions remain if a job was to be compared, and its batch released it before
+ * that.
  */
 void
 smf_entry_complete(JobFetcher *fetcher, JobEntry *entry)
@@ -404,7 +409,7 @@ smf_entry_complete(JobFetcher *fetcher, JobEntry *entry)
 	}
 }
 
-/* The entry goes on, though it may have come to an end: more is to be asked for it. */
+/* The entry continues, even if it was complete, gone or failed: more has to be asked for. */
 static void
 resume(JobEntry *entry)
 {
@@ -416,7 +421,10 @@ resume(JobEntry *entry)
 	entry->unwanted = false;
 }
 
-/* The tags are not those of the record: ask for them, unless its document says that it is not wanted. */
+/*
+ * Do not use the record's tags: list them, unless the document shows that the job is not
+ * wanted.
+ */
 void
 smf_entry_forget_tags(JobEntry *entry)
 {
@@ -429,7 +437,10 @@ smf_entry_forget_tags(JobEntry *entry)
 		resume(entry);
 }
 
-/* The record is not the document: ask for that, unless the tags say that the job is not wanted. */
+/*
+ * Do not use the record: ask for the document, unless the tags show that the job is not
+ * wanted.
+ */
 void
 smf_entry_forget_record(JobEntry *entry)
 {
@@ -439,7 +450,7 @@ smf_entry_forget_record(JobEntry *entry)
 	resume(entry);
 }
 
-/* ----- answers of an entry's own calls ----- */
+/* ----- answers to an entry's own calls ----- */
 
 /* Describe has answered. */
 static void
@@ -460,16 +471,20 @@ take_document(JobFetcher *fetcher, JobEntry *entry)
 		take_not_found(entry);
 		return;
 	}
-	/* conditions are decided when it was compared */
+	/* conditions are decided after the comparison */
 	if (entry->checked)
 		return;
-	/* tags are next, also where the cache has the document by then */
+
+	/*
+	 * check that it has an ARN: ListTags needs it, even later, with the document from the
+	 * cache
+	 */
 	if (fetcher->spec->still_wanted_tier[SMF_TIER_DESCRIBED])
 		(void) arn_of(fetcher, entry);
 	decide(fetcher, entry, SMF_TIER_DESCRIBED);
 }
 
-/* A page of tags has come. */
+/* A page of tags has arrived. */
 static void
 take_tags(JobFetcher *fetcher, JobEntry *entry)
 {
@@ -491,7 +506,7 @@ take_tags(JobFetcher *fetcher, JobEntry *entry)
 	entry->tags_complete = entry->tags_token == NULL;
 	entry->state = ENTRY_IDLE;
 
-	/* the tags of one job, in however many pages */
+	/* counts as one row, however many pages there were */
 	if (entry->tags_complete)
 	{
 		entry->tags = smf_document_tags(entry->tag_pages);
@@ -503,7 +518,7 @@ take_tags(JobFetcher *fetcher, JobEntry *entry)
 		decide(fetcher, entry, SMF_TIER_TAGGED);
 }
 
-/* The answer to the search for an ARN: the job's own name. */
+/* The answer to the search for an ARN has arrived: it has the job's own name. */
 static void
 take_search(JobEntry *entry)
 {
@@ -535,7 +550,7 @@ take_search(JobEntry *entry)
 	drop_call(entry);
 }
 
-/* The call has failed: can the job do without it, or with another one? */
+/* The call has failed: can the job do without it, or with another call? */
 static void
 take_failure(JobFetcher *fetcher, JobEntry *entry)
 {
@@ -563,7 +578,7 @@ take_failure(JobFetcher *fetcher, JobEntry *entry)
 
 /*
  * smf_entry_take_answer
- *		The entry's call is done: what it tells, and what is to be done next.
+ *		The entry's call is done: read its answer, and decide what is next.
  */
 void
 smf_entry_take_answer(JobFetcher *fetcher, JobEntry *entry)

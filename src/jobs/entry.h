@@ -15,57 +15,59 @@
 /* How far a job has come. */
 typedef enum EntryState
 {
-	ENTRY_IDLE,					/* the next call is to be started */
+	ENTRY_IDLE,					/* the next call has to be started */
 	ENTRY_CALLING,				/* a call is in flight, or answered */
-	ENTRY_LISTING,				/* its ARN is looked for in the list */
-	ENTRY_ASKABLE,				/* Search may be asked for its document, with others */
-	ENTRY_ASKED,				/* it has been asked for that */
-	ENTRY_HELD,					/* all that it needs is there, and it waits for a check */
-	ENTRY_COMPLETE,				/* all that is asked for is there */
+	ENTRY_LISTING,				/* the list is searched for its ARN */
+	ENTRY_ASKABLE,				/* Search may be asked for its document, together with
+								 * others */
+	ENTRY_ASKED,				/* Search has been asked for it */
+	ENTRY_HELD,					/* it has everything it needs, and waits for a check */
+	ENTRY_COMPLETE,				/* everything that is asked for has arrived */
 	ENTRY_GONE,					/* it does not exist, or is not wanted */
-	ENTRY_FAILED				/* call has the reason */
+	ENTRY_FAILED				/* "call" has the reason */
 } EntryState;
 
 /* One job on its way. */
 typedef struct JobEntry
 {
-	MemoryContext context;		/* of all that the entry holds, but for its calls */
+	MemoryContext context;		/* holds everything in the entry except its calls */
 	EntryState	state;
 	const WantedJob *wanted;	/* what was asked for; NULL when listed */
 	const char *name;			/* NULL while Search looks for the ARN */
 	const char *arn;			/* NULL until known */
-	int64		date_s;			/* listed: the service's clock then, epoch seconds; negative:
-								 * not known */
+	int64		date_s;			/* if listed: the service's clock at that time, epoch seconds;
+								 * negative: not known */
 
 	/* calls */
 	JobOperation operation;		/* of call */
 	AwsCall    *call;			/* in flight, or failed; or NULL */
 	AwsCall    *described;		/* Describe with its answer; or NULL */
-	char	   *tags_token;		/* asks for the next page of tags; or NULL */
-	bool		small_tags;		/* the page of tags was asked for as a small one */
-	bool		tags_complete;	/* the last page of tags is there */
-	bool		searched;		/* its ARN was looked for */
+	char	   *tags_token;		/* token for the next page of tags; or NULL */
+	bool		small_tags;		/* a small page of tags was requested */
+	bool		tags_complete;	/* the last page of tags has arrived */
+	bool		searched;		/* its ARN was searched for */
 
-	/* a document by Search (batch.c) */
-	struct JobBatch *batch;		/* asked for with these; NULL: not asked for, or no more */
+	/* a document from Search (batch.c) */
+	struct JobBatch *batch;		/* asked for together with these; NULL: not asked for, or has
+								 * left the batch */
 	int			place;			/* in the batch */
 	bool		checked;		/* described as well, to be compared */
-	bool		tags_unknown;	/* checked: its tags are not to be had */
-	Jsonb	   *record;			/* Search's, of the version that was listed; or NULL */
-	AttributeSet proved;		/* the attributes for which it stands */
+	bool		tags_unknown;	/* if checked: its tags cannot be listed */
+	Jsonb	   *record;			/* from Search, of the version that was listed; or NULL */
+	AttributeSet proved;		/* the attributes for which it replaces the document */
 
-	/* what is known; a job that is handed out has it, too */
+	/* what is known; passed on with the job */
 	Jsonb	   *listed;			/* summary, or Search's record; NULL when asked for by name */
-	Jsonb	   *document;		/* Describe's answer, once it was read; or NULL */
+	Jsonb	   *document;		/* Describe's answer, once it was parsed; or NULL */
 	List	   *tag_pages;		/* responses of ListTags (Jsonb *) */
 	Jsonb	   *tags;			/* an object: key to value; NULL: not known yet */
 
-	/* what the cache is to remember */
-	bool		cached;			/* it had the job, or that there is none */
-	bool		unwanted;		/* the job is gone since it is not wanted */
+	/* for the cache */
+	bool		cached;			/* the cache had the job, or knew that it does not exist */
+	bool		unwanted;		/* the job is gone because it is not wanted */
 
-	bool		decided[SMF_TIER_COMPLETE]; /* conditions were, by JobTier, on what is known of
-								 * the job now */
+	bool		decided[SMF_TIER_COMPLETE]; /* by JobTier: conditions were decided on what is
+											 * now known about the job */
 } JobEntry;
 
 /* What the entries of a stream share. */
@@ -74,11 +76,11 @@ typedef struct JobFetcher
 	AwsClient  *client;			/* not ours */
 	const JobStreamSpec *spec;	/* the stream's: says what to fetch */
 	MemoryContext context;		/* above the entries' */
-	MemoryContext decide_context;	/* what still_wanted leaves behind; reset for each call */
-	bool		tags_denied;	/* tags_optional: they are */
-	bool		record_tags;	/* a record that stands for a document has the tags, too */
-	bool		small_tags;		/* tags are asked for in the smallest pages, since an
-								 * answer was too large */
+	MemoryContext decide_context;	/* memory that still_wanted uses; reset for each call */
+	bool		tags_denied;	/* tags are denied, which tags_optional allows */
+	bool		record_tags;	/* a record that replaces a document provides the tags, too */
+	bool		small_tags;		/* tags are listed in the smallest pages, because an answer
+								 * was too large */
 } JobFetcher;
 
 extern void smf_fetcher_init(JobFetcher *fetcher, AwsClient *client, const JobStreamSpec *spec);

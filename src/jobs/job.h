@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * job.h
- *		A training job as far as it is known; which jobs are asked for, and what of each.
+ *		A training job as far as it is known; which jobs are asked for, and what to
+ *		fetch for each.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,13 +16,13 @@
 #include "jobs/proof.h"
 #include "utils/jsonb.h"
 
-/* How much is known of a job, in the order in which it becomes known. */
+/* How much is known about a job, in the order in which it becomes known. */
 typedef enum JobTier
 {
 	SMF_TIER_LISTED,			/* its summary, or Search's record */
-	SMF_TIER_TAGGED,			/* its tags, and no document yet */
-	SMF_TIER_DESCRIBED,			/* its document, and no tags yet */
-	SMF_TIER_COMPLETE			/* all that is asked for */
+	SMF_TIER_TAGGED,			/* its tags, but not its document yet */
+	SMF_TIER_DESCRIBED,			/* its document, but not its tags yet */
+	SMF_TIER_COMPLETE			/* everything that is asked for */
 } JobTier;
 
 /* A job to look up. */
@@ -29,28 +30,28 @@ typedef struct WantedJob
 {
 	const char *name;			/* a possible name */
 	const char *arn;			/* the ARN it must have; NULL: any */
-	Jsonb	   *summary;		/* what the list says of it; NULL: it was not listed */
-	const char *listed_arn;		/* summary: the ARN there */
-	int64		date_s;			/* summary: the service's clock then, epoch seconds; negative:
-								 * not known */
+	Jsonb	   *summary;		/* its summary in the list; NULL: it was not listed */
+	const char *listed_arn;		/* with a summary: the ARN in it */
+	int64		date_s;			/* with a summary: the service's clock at that time, epoch
+								 * seconds; negative: not known */
 } WantedJob;
 
-/* One job.  What was not asked for, or has no answer, is NULL. */
+/* One job.  NULL for what was not asked for, or does not exist. */
 typedef struct Job
 {
 	const char *name;			/* as listed, or as asked for */
-	const char *arn;			/* as listed; NULL: it was not, and nobody needed it */
-	int64		date_s;			/* summary: the service's clock when it was listed, epoch
-								 * seconds; negative: not known */
-	Jsonb	   *summary;		/* its entry in a page, but for Search */
+	const char *arn;			/* as listed; NULL: it was not listed, and nobody needed it */
+	int64		date_s;			/* with a summary: the service's clock when it was listed,
+								 * epoch seconds; negative: not known */
+	Jsonb	   *summary;		/* its entry in a page, other than Search's */
 	Jsonb	   *record;			/* its record in a page of Search */
 	Jsonb	   *document;		/* what Describe returned */
 	Jsonb	   *tags;			/* an object: key to value */
 } Job;
 
 /*
- * Is the job still wanted, by what is known of it?  Asked before the next call for
- * it; may raise errors.  "job" is valid during the call only.
+ * Is the job still wanted, given what is known about it?  Called before the next call for
+ * it; may raise errors.  "job" is valid only during the call.
  */
 typedef bool (*JobStillWanted) (void *arg, const Job *job, JobTier tier);
 
@@ -59,56 +60,54 @@ typedef struct JobDocuments
 {
 	int64		from_search;
 	int64		from_describe;
-	int64		checked;		/* of these, were compared with Search's */
+	int64		checked;		/* described jobs that were compared with Search's record */
 } JobDocuments;
 
-/* Which jobs a stream yields, and what it fetches of each. */
+/* Which jobs a stream returns, and what it fetches for each. */
 typedef struct JobStreamSpec
 {
 	JobSource	source;
-	List	   *wanted;			/* SMF_FROM_NAMES: WantedJob *, each once */
-	JobQuery	query;			/* otherwise */
-	bool		narrowed;		/* pages may hold fewer jobs than are asked for, or the
-								 * still_wanted may refuse some of them */
-	bool		ordered;		/* the order of creation is promised to somebody */
+	List	   *wanted;			/* for SMF_FROM_NAMES: WantedJob *, without duplicates */
+	JobQuery	query;			/* for all other sources */
+	bool		narrowed;		/* pages may contain fewer jobs than requested, or
+								 * still_wanted may reject some */
+	bool		ordered;		/* somebody relies on the order of creation */
 	bool		want_document;	/* Describe each job */
-	const JsonMembers *members; /* of documents, and SMF_FROM_SEARCH of records, that are read
-								 * (smf_document_members); NULL: all */
+	const JsonMembers *members; /* members to read of documents, and with SMF_FROM_SEARCH of
+								 * records (smf_document_members); NULL: all */
 	bool		want_tags;		/* list each job's tags */
-	bool		read_tags;		/* SMF_FROM_SEARCH: records' tags are read */
-	bool		tags_optional;	/* where they are denied, jobs come without */
-	bool		tags_first;		/* before the document, where the ARN is known */
-	bool		prove;			/* may a record of Search stand for a document, once it is
-								 * proved? */
-	AttributeSet read;			/* prove: the attributes that are read, tags among them */
-	bool		check_each;		/* prove: is one of each batch to be checked, even where
-								 * that is not due? */
+	bool		read_tags;		/* for SMF_FROM_SEARCH: read the records' tags */
+	bool		tags_optional;	/* if tags are denied, jobs are returned without them */
+	bool		tags_first;		/* before the document, if the ARN is known */
+	bool		prove;			/* may a Search record that is proved replace a document? */
+	AttributeSet read;			/* with prove: the attributes that are read, including tags */
+	bool		check_each;		/* with prove: check one job of each batch, even if no check
+								 * is due? */
 	JobStillWanted still_wanted;	/* NULL: every job is wanted */
-	void	   *still_wanted_arg;	/* handed to it */
-	bool		still_wanted_tier[SMF_TIER_COMPLETE];	/* ask it there? */
-	bool		may_refuse;		/* return DENIED or UNKNOWN for the first page instead
-								 * of raising */
+	void	   *still_wanted_arg;	/* passed to it */
+	bool		still_wanted_tier[SMF_TIER_COMPLETE];	/* call it in this tier? */
+	bool		may_refuse;		/* return DENIED or UNKNOWN for the first page instead of
+								 * raising the error */
 	JobCache   *cache;			/* for SMF_FROM_NAMES; NULL: none */
 
-	const char *label;			/* what is read, for progress notices */
-	int			fetch_size;		/* jobs in a page */
+	const char *label;			/* what is being read, for progress notices */
+	int			fetch_size;		/* jobs per page */
 	int			max_concurrency;	/* calls in flight */
-	int64		bound;			/* jobs that will be read, if none is gone; 0:
-								 * not known.  Nothing beyond it is fetched
-								 * before it is asked for */
-	bool		ramp;			/* maybe few jobs are read: fetch few at first */
+	int64		bound;			/* jobs that will be read, if none is gone; 0: not known.
+								 * Nothing beyond it is fetched before it is asked for */
+	bool		ramp;			/* few jobs may be read: fetch few at first */
 	int64		notice_us;		/* time between progress notices; 0: none */
-	ProgressNotices *notices;	/* that the scan gives over all its streams, zeroed at first; NULL:
-								 * the stream gives its own */
-	int64	   *attempts;		/* requests sent, by JobOperation; counted up */
-	JobDocuments *documents;	/* counted up; NULL: they are not counted */
-	Progress   *progress;		/* what others see of it; NULL: nothing */
-	bool		counted;		/* SMF_FROM_NAMES: others see the jobs already, since they were
-								 * fetched ahead */
-	int64		estimated;		/* jobs that the source names, as far as is known;
-								 * negative: it is not */
-	int64		calls_by_search;	/* for progress notices: calls if documents came from Search;
-									 * 0: nothing is to be said of that */
+	ProgressNotices *notices;	/* notices that the scan gives for all its streams together,
+								 * zeroed at first; NULL: the stream gives its own */
+	int64	   *attempts;		/* requests sent, by JobOperation; incremented */
+	JobDocuments *documents;	/* incremented; NULL: do not count */
+	Progress   *progress;		/* what others see of the stream; NULL: nothing */
+	bool		counted;		/* for SMF_FROM_NAMES: others have already seen the jobs,
+								 * because they were fetched ahead */
+	int64		estimated;		/* jobs that the source will name, as far as known; negative:
+								 * not known */
+	int64		calls_by_search;	/* for progress notices: calls if documents came from
+									 * Search; 0: do not mention it */
 } JobStreamSpec;
 
 #endif							/* SMF_JOB_H */

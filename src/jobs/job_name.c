@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * job_name.c
- *		What names and ARNs of jobs look like.
+ *		The format of job names and ARNs.
  *
- * Not accounted for: whether there is such a job.
+ * Not accounted for: whether such a job exists.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,7 @@
 #include "aws/ascii.h"
 #include "jobs/job_name.h"
 
-/* Longest names of a training job and of a tuning job. */
+/* Longest name of a training job, and of a tuning job. */
 #define NAME_LENGTH_MAX 63
 #define TUNING_NAME_LENGTH_MAX 32
 
@@ -36,8 +36,8 @@ name_valid(const char *name, size_t longest)
 
 /*
  * smf_training_job_name_valid
- *		Can a training job have this name?  1 to 63 letters, digits and hyphens,
- *		no hyphen first or last (the API's pattern).
+ *		Can a training job have this name?  It consists of 1 to 63 letters, digits and
+ *		hyphens, and does not begin or end with a hyphen (the API's pattern).
  */
 bool
 smf_training_job_name_valid(const char *name)
@@ -52,8 +52,8 @@ field_is(const ArnField *field, const char *text)
 }
 
 /*
- * What follows "type" in arn:{partition}:sagemaker:{region}:{account}:{type}{name};
- * NULL when the ARN is not of that form, or of another region or account.
+ * What follows "type" in arn:{partition}:sagemaker:{region}:{account}:{type}{name}; NULL
+ * if the ARN does not have that form, or belongs to another region or account.
  */
 static const char *
 arn_resource(const char *arn, const char *region, const char *account_id, const char *type)
@@ -74,8 +74,8 @@ arn_resource(const char *arn, const char *region, const char *account_id, const 
 
 /*
  * smf_training_job_arn_name
- *		The name in the ARN of a training job of the region and account, NULL for any
- *		account, palloc'ed; NULL when no training job there can have the ARN.
+ *		The name in the ARN of a training job in the region and account (NULL: any
+ *		account), palloc'ed; NULL if no training job there can have the ARN.
  */
 char *
 smf_training_job_arn_name(const char *arn, const char *region, const char *account_id)
@@ -94,7 +94,7 @@ smf_tuning_job_arn_name(const char *arn, const char *region, const char *account
 	return name != NULL && name_valid(name, TUNING_NAME_LENGTH_MAX) ? pstrdup(name) : NULL;
 }
 
-/* Are two ARNs of the same partition, service, region and account? */
+/* Do both ARNs have the same partition, service, region and account? */
 bool
 smf_same_account_arn(const char *arn, const char *other)
 {

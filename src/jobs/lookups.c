@@ -3,15 +3,14 @@
  * lookups.c
  *		The jobs that a stream is told to look up, by name or by ARN.
  *
- * Each is described by its name, or by the one in its ARN.  What was found is
- * remembered for a stream that looks up the same job, if there is a cache.
+ * Each is described by its name, or by the name in its ARN.  If there is a cache, the
+ * result is kept for streams that look up the same job.
  *
- * The name in an ARN may be spelled in another case than the job's own.  entry.c then
- * has Search look for the ARN.  Where Search is denied the jobs are listed here, until
- * the end, and all that are wanted by their ARN are found on the way, so that there is
- * one walk, however many ARNs there are.
+ * The name in an ARN may differ in case from the job's own name.  entry.c then asks
+ * Search for the ARN.  If Search is denied, all jobs are listed here, and all wanted ARNs
+ * are found in the same walk, so that there is one walk, however many ARNs there are.
  *
- * Not accounted for: how many calls that walk may make, which is one after another.
+ * Not accounted for: the number of calls that this walk makes, one after another.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,22 +24,22 @@
 struct JobLookups
 {
 	AwsClient  *client;			/* not ours */
-	const JobStreamSpec *spec;	/* the stream's */
-	MemoryContext context;		/* that it was begun in */
+	const JobStreamSpec *spec;	/* belongs to the stream */
+	MemoryContext context;		/* the one in which it was created */
 	ListCell   *next;			/* in spec->wanted: the next to look up, or NULL */
-	bool		any_by_name;	/* is one wanted by its name alone? */
-	bool		any_by_arn;		/* is one by its ARN? */
+	bool		any_by_name;	/* is any wanted by its name alone? */
+	bool		any_by_arn;		/* is any wanted by its ARN? */
 
-	/* names of jobs wanted by their ARN, where Search is denied */
-	JobWalk    *walk;			/* looks for them; NULL: not begun, or done */
-	bool		listed;			/* it is done */
-	int64		njobs_listed;	/* then */
+	/* names of jobs wanted by their ARN, if Search is denied */
+	JobWalk    *walk;			/* searches for them; NULL: not begun, or done */
+	bool		listed;			/* the walk is done */
+	int64		njobs_listed;	/* the number of jobs it listed */
 	List	   *names_by_arn;	/* WantedJob *: ARN and the job's own name */
 };
 
 /*
  * smf_lookups_begin
- *		The jobs in spec->wanted, in the current memory context.
+ *		Look up the jobs in spec->wanted; allocated in the current memory context.
  */
 JobLookups *
 smf_lookups_begin(AwsClient *client, const JobStreamSpec *spec)
@@ -62,7 +61,7 @@ smf_lookups_begin(AwsClient *client, const JobStreamSpec *spec)
 	return lookups;
 }
 
-/* Break off what is in flight.  The rest goes with the memory. */
+/* Abort calls in flight.  The rest is freed with the memory. */
 void
 smf_lookups_end(JobLookups *lookups)
 {
@@ -71,7 +70,7 @@ smf_lookups_end(JobLookups *lookups)
 	lookups->walk = NULL;
 }
 
-/* What a look-up is remembered by: a name has no colon, an ARN has. */
+/* The cache key of a look-up: an ARN contains colons, a name does not. */
 static const char *
 wanted_key(const WantedJob *wanted)
 {
@@ -80,8 +79,8 @@ wanted_key(const WantedJob *wanted)
 
 /*
  * smf_lookups_next
- *		The next job to look up, with what is remembered of it, or NULL; that is the
- *		cache's own.  NULL when all were given.
+ *		The next job to look up, with what the cache has about it (which belongs to the
+ *		cache), or NULL.  Returns NULL after the last one.
  */
 const WantedJob *
 smf_lookups_next(JobLookups *lookups, const CachedJob **cached)
@@ -99,14 +98,14 @@ smf_lookups_next(JobLookups *lookups, const CachedJob **cached)
 	return wanted;
 }
 
-/* ----- what was found ----- */
+/* ----- results ----- */
 
 /*
  * smf_lookups_duplicate
- *		Is what the look-up found a job that another look-up stands for?
+ *		Is this job also the result of another look-up, which returns it?
  *
- * Only the spelling that was asked for counts, and who is wanted by name and by ARN is
- * one job.
+ * A name counts only in the job's own spelling, and a job that is wanted by name and by
+ * ARN is returned once.
  */
 bool
 smf_lookups_duplicate(const JobLookups *lookups, const WantedJob *wanted, const Job *job)
@@ -119,11 +118,14 @@ smf_lookups_duplicate(const JobLookups *lookups, const WantedJob *wanted, const 
 		name.type != jbvString)
 		return false;
 
-	/* Describe finds a name in any case: the look-up of the job's own spelling stands for it. */
+	/*
+	 * Describe finds a name in any case; the look-up with the job's own spelling returns
+	 * it.
+	 */
 	if (wanted->arn == NULL)
 		return !smf_jsonb_is_text(&name, wanted->name);
 
-	/* A job that is wanted by its name, too, leaves by that look-up. */
+	/* A job that is also wanted by its name is returned by that look-up. */
 	if (!lookups->any_by_name || !lookups->any_by_arn)
 		return false;
 	foreach(lc, lookups->spec->wanted)
@@ -138,8 +140,8 @@ smf_lookups_duplicate(const JobLookups *lookups, const WantedJob *wanted, const 
 
 /*
  * smf_lookups_remember
- *		Remember what the entry's look-up found: a job, or NULL when it leaves none, since
- *		there is none or it is not wanted.
+ *		Store the result of the entry's look-up in the cache: a job, or NULL if there
+ *		is none, because it does not exist or is not wanted.
  */
 void
 smf_lookups_remember(JobLookups *lookups, const JobEntry *entry, const Job *job)
@@ -148,7 +150,7 @@ smf_lookups_remember(JobLookups *lookups, const JobEntry *entry, const Job *job)
 
 	if (lookups->spec->cache == NULL)
 		return;
-	/* the cache has it, but for its tags, which it may have been asked for now */
+	/* it is in the cache already, except for tags that may have been listed now */
 	if (entry->cached && (job == NULL || entry->tag_pages == NIL))
 		return;
 	if (job != NULL)
@@ -205,7 +207,7 @@ note_arn(JobLookups *lookups, const ListedJob *job)
 
 /*
  * smf_lookups_advance
- *		Move the walk for ARNs on as far as it goes without waiting, if there is one.
+ *		Move the walk for ARNs as far as it goes without waiting, if there is one.
  */
 void
 smf_lookups_advance(JobLookups *lookups)
@@ -238,7 +240,8 @@ smf_lookups_advance(JobLookups *lookups)
 
 /*
  * smf_lookups_find_arn
- *		Look in the list for the entry's ARN: it goes on when all was listed.
+ *		Search the list for the entry's ARN: the entry continues when all jobs were
+ *		listed.
  */
 void
 smf_lookups_find_arn(JobLookups *lookups, JobEntry *entry)
@@ -263,7 +266,7 @@ smf_lookups_find_arn(JobLookups *lookups, JobEntry *entry)
 	smf_entry_rename(entry, name);
 }
 
-/* Jobs that were listed so far, to look for ARNs among them. */
+/* Number of jobs listed so far to search for ARNs. */
 int64
 smf_lookups_listed(const JobLookups *lookups)
 {

@@ -1,13 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * operation.c
- *		The service's operations: calls of each, and what its errors say of them.
+ *		The service's operations: how to call each, and what its errors mean.
  *
- * Request bodies are built with Postgres's own JSON escaping and leave in
- * UTF-8, whatever the database encoding.  They are built where the call lives that
- * sends them.
+ * Request bodies are built with Postgres's own JSON escaping and sent in UTF-8, whatever
+ * the database encoding.  They are built in the memory of the call that sends them.
  *
- * Not accounted for: what an answer holds, which document.c reads.
+ * Not accounted for: the contents of answers; see document.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,7 +44,7 @@ smf_operation_name(JobOperation operation)
 
 /*
  * smf_source_operation
- *		The operation whose pages say which jobs there are.  Not for SMF_FROM_NAMES, which
+ *		The operation that lists the jobs of a source.  Not for SMF_FROM_NAMES, which
  *		has none.
  */
 JobOperation
@@ -65,7 +64,7 @@ smf_source_operation(JobSource source)
 	pg_unreachable();
 }
 
-/* Append "key": "value", unless there is no value. */
+/* Append "key": "value", unless the value is NULL. */
 static void
 append_string_member(StringInfo body, const char *key, const char *value)
 {
@@ -75,7 +74,7 @@ append_string_member(StringInfo body, const char *key, const char *value)
 	escape_json(body, value);
 }
 
-/* Begin a request body, an object, in the memory of the client's calls. */
+/* Begin a request body, which is an object, in the memory of the client's calls. */
 static void
 begin_body(StringInfo body, const AwsClient *client)
 {
@@ -103,7 +102,7 @@ start_call(AwsClient *client, JobOperation operation, const char *job_name, Stri
 						  &attempts[operation]);
 }
 
-/* Append "key": seconds, unless that is no bound. */
+/* Append "key": seconds, unless it is SMF_NO_BOUND. */
 static void
 append_time_member(StringInfo body, const char *key, int64 seconds)
 {
@@ -111,7 +110,7 @@ append_time_member(StringInfo body, const char *key, int64 seconds)
 		appendStringInfo(body, ", \"%s\": " INT64_FORMAT, key, seconds);
 }
 
-/* Nothing is narrowed, newest first. */
+/* Start with a query for all jobs, newest first. */
 void
 smf_job_query_init(JobQuery *query)
 {
@@ -122,7 +121,7 @@ smf_job_query_init(JobQuery *query)
 
 /*
  * smf_search_time
- *		Epoch seconds as Search takes them, palloc'ed: YYYY-MM-DDTHH:MM:SS in UTC.
+ *		Epoch seconds in the format of Search, palloc'ed: YYYY-MM-DDTHH:MM:SS in UTC.
  */
 char *
 smf_search_time(int64 seconds)
@@ -157,7 +156,10 @@ append_time_filter(StringInfo body, const char *name, const char *operator, int6
 		append_filter(body, name, operator, smf_search_time(seconds));
 }
 
-/* Of each filter: what it finds, or jobs that lack the attribute that it names for that. */
+/*
+ * Append filters as alternatives: each finds jobs that match it, or that lack the
+ * attribute in its or_absent.
+ */
 static void
 append_alternatives(StringInfo body, const char *before, List *filters)
 {
@@ -184,7 +186,7 @@ append_search(StringInfo body, const JobQuery *query)
 	List	   *alternatives = NIL;
 	ListCell   *lc;
 
-	/* What all jobs must meet is a list of filters. */
+	/* The conditions that all jobs must meet form one list of filters. */
 	appendStringInfoString(body, ", \"Resource\": \"TrainingJob\"");
 	appendStringInfoString(body, begin);
 	append_time_filter(body, "CreationTime", "GreaterThanOrEqualTo", query->created_after);
@@ -201,7 +203,10 @@ append_search(StringInfo body, const JobQuery *query)
 			alternatives = lappend(alternatives, filter);
 	}
 
-	/* Alternatives are expressions below it.  The service refuses an expression, and a list in one, that is empty. */
+	/*
+	 * Alternatives go into expressions below it.  The service rejects an empty
+	 * expression, or an empty list in one.
+	 */
 	if (body->data[body->len - 1] != '[')
 	{
 		appendStringInfoChar(body, ']');
@@ -220,10 +225,10 @@ append_search(StringInfo body, const JobQuery *query)
 }
 
 /*
- * Append what asks for a page of jobs; "next_token" is NULL for the first one.
+ * Append the request for a page of jobs; "next_token" is NULL for the first one.
  *
- * The order is always sent: the service's default is documented both ways, and
- * Search's own is not stable while pages are walked.
+ * The order is always sent: the documentation contradicts itself about the default, and
+ * Search's own order is not stable while pages are walked.
  */
 static void
 append_page(StringInfo body, JobOperation operation, const JobQuery *query, int max_results,
@@ -231,7 +236,7 @@ append_page(StringInfo body, JobOperation operation, const JobQuery *query, int 
 {
 	appendStringInfo(body, "\"MaxResults\": %d", max_results);
 
-	/* Each operation takes what it knows of the query. */
+	/* Each operation gets the parts of the query that it supports. */
 	switch (operation)
 	{
 		case SMF_OP_LIST_TRAINING_JOBS:
@@ -255,7 +260,7 @@ append_page(StringInfo body, JobOperation operation, const JobQuery *query, int 
 			pg_unreachable();
 	}
 
-	/* The order and the place in it are said to all of them alike. */
+	/* The order and the token are the same for all of them. */
 	append_string_member(body, "SortBy", "CreationTime");
 	append_string_member(body, "SortOrder", query->oldest_first ? "Ascending" : "Descending");
 	append_string_member(body, "NextToken", next_token);
@@ -263,11 +268,10 @@ append_page(StringInfo body, JobOperation operation, const JobQuery *query, int 
 
 /*
  * smf_start_page
- *		Ask an operation that lists jobs for a page of at most "max_results" of them.
+ *		Request a page of at most "max_results" jobs from an operation that lists them.
  *
- * "next_token" is NULL for the first page.  Of all functions smf_start_*:
- * "attempts" has a counter of requests sent for each JobOperation, and must outlive
- * the call.
+ * "next_token" is NULL for the first page.  For all smf_start_* functions: "attempts" has
+ * a counter of requests sent for each JobOperation, and must outlive the call.
  */
 AwsCall *
 smf_start_page(AwsClient *client, JobOperation operation, const JobQuery *query, int max_results,
@@ -282,7 +286,7 @@ smf_start_page(AwsClient *client, JobOperation operation, const JobQuery *query,
 
 /*
  * smf_start_arn_search
- *		Search for the job with the ARN.  "job_name" is for messages.
+ *		Search for the job with this ARN.  "job_name" is for messages.
  */
 AwsCall *
 smf_start_arn_search(AwsClient *client, const char *job_name, const char *arn, int64 *attempts)
@@ -299,8 +303,8 @@ smf_start_arn_search(AwsClient *client, const char *job_name, const char *arn, i
 }
 
 /*
- * Append an expression that finds the jobs with these names: lists of them, as long as a
- * filter's value may be.
+ * Append an expression that finds the jobs with these names, in lists that are as long as
+ * a filter's value may be.
  */
 static void
 append_names(StringInfo body, const char *const *names, int n)
@@ -325,10 +329,11 @@ append_names(StringInfo body, const char *const *names, int n)
 
 /*
  * smf_start_names_search
- *		Search for the records of the jobs with these names, at most SMF_SEARCH_JOBS_MAX.
+ *		Search for the records of the jobs with these names, at most
+ *		SMF_SEARCH_JOBS_MAX.
  *
- * There may be more records than names, of older versions or of jobs that are gone: a
- * whole page is asked for, and no second one.
+ * There may be more records than names, for older versions or deleted jobs: so a whole
+ * page is requested, but no second one.
  */
 AwsCall *
 smf_start_names_search(AwsClient *client, const char *const *names, int n, int64 *attempts)
@@ -346,8 +351,8 @@ smf_start_names_search(AwsClient *client, const char *const *names, int n, int64
 
 /*
  * smf_start_span_search
- *		Search for the records of the jobs that were created from "first_s" to "last_s",
- *		epoch seconds; the newest of them, where they are more than a page.
+ *		Search for the records of the jobs created from "first_s" to "last_s", epoch
+ *		seconds; only the newest ones if there are more than fit into a page.
  */
 AwsCall *
 smf_start_span_search(AwsClient *client, int64 first_s, int64 last_s, int64 *attempts)
@@ -355,7 +360,7 @@ smf_start_span_search(AwsClient *client, int64 first_s, int64 last_s, int64 *att
 	StringInfoData body;
 	JobQuery	query;
 
-	/* a second wider, as all bounds of time are */
+	/* a second wider, as all time bounds are */
 	smf_job_query_init(&query);
 	query.created_after = first_s - 1;
 	query.created_before = last_s + 1;
@@ -364,7 +369,7 @@ smf_start_span_search(AwsClient *client, int64 first_s, int64 last_s, int64 *att
 	return start_call(client, SMF_OP_SEARCH, NULL, &body, attempts);
 }
 
-/* Ask for one job's document. */
+/* Request one job's document. */
 AwsCall *
 smf_start_describe(AwsClient *client, const char *job_name, int64 *attempts)
 {
@@ -377,8 +382,8 @@ smf_start_describe(AwsClient *client, const char *job_name, int64 *attempts)
 
 /*
  * smf_start_list_tags
- *		Ask for a page of the job's tags, of the service's own size or the smallest that it
- *		makes; "next_token" may be NULL.  "job_name" is for messages.
+ *		Request a page of the job's tags, of the default size or the smallest size;
+ *		"next_token" may be NULL.  "job_name" is for messages.
  */
 AwsCall *
 smf_start_list_tags(AwsClient *client, const char *job_name, const char *arn, bool small_page,
@@ -398,8 +403,8 @@ smf_start_list_tags(AwsClient *client, const char *job_name, const char *arn, bo
  * smf_job_not_found
  *		Does the error say that there is no such job?
  *
- * ResourceNotFound is what is documented; the live service sends a
- * ValidationException with one of two texts.
+ * The documentation says ResourceNotFound; the actual service sends a ValidationException
+ * with one of two texts.
  */
 bool
 smf_job_not_found(const AwsError *error)
@@ -426,8 +431,8 @@ smf_job_not_found(const AwsError *error)
 
 /*
  * smf_search_not_taken
- *		Does the error say that the service does not know Search, or does not take what it was
- *		asked?
+ *		Does the error say that the service does not support Search, or does not accept
+ *		this request?
  */
 bool
 smf_search_not_taken(const AwsError *error)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * operation.h
- *		The service's operations: calls of each, and what its errors say of them.
+ *		The service's operations: how to call each, and what its errors mean.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,57 +23,57 @@ typedef enum JobOperation
 
 #define SMF_JOB_OPERATIONS (SMF_OP_LIST_TAGS + 1)
 
-/* Where it is learnt which jobs there are. */
+/* Where the stream learns which jobs there are. */
 typedef enum JobSource
 {
-	SMF_FROM_NAMES,				/* it is told: each is described */
+	SMF_FROM_NAMES,				/* the caller names them: each is described */
 	SMF_FROM_LIST,				/* pages of ListTrainingJobs */
 	SMF_FROM_TUNING_JOB,		/* pages of ListTrainingJobsForHyperParameterTuningJob */
-	SMF_FROM_SEARCH				/* pages of Search, which hold whole records */
+	SMF_FROM_SEARCH				/* pages of Search, which contain whole records */
 } JobSource;
 
-/* So many sources there are. */
+/* Number of sources. */
 #define SMF_SOURCES (SMF_FROM_SEARCH + 1)
 
-/* Largest page that the service gives. */
+/* Largest page that the service returns. */
 #define SMF_PAGE_SIZE_MAX 100
 
-/* Smallest page of ListTags that may be asked for. */
+/* Smallest page that ListTags accepts. */
 #define SMF_TAGS_PAGE_SIZE_MIN 50
 
-/* Longest name and value that a filter of Search, and text that NameContains takes. */
+/* Longest name and value that a Search filter accepts, and longest text for NameContains. */
 #define SMF_SEARCH_NAME_MAX		255
 #define SMF_SEARCH_VALUE_MAX	1024
 #define SMF_NAME_CONTAINS_MAX	63
 
 /*
- * Filters that a Search takes (20), less the four that bounds of time may be.  One
- * with an alternative counts as three: the expression, and two filters in it.
+ * Filters that a Search accepts (20), less the four for time bounds.  A filter with an
+ * alternative counts as three: an expression with two filters.
  */
 #define SMF_SEARCH_FILTERS_MAX	16
 
-/* Jobs that one Search can be asked for by name: more need a longer expression. */
+/* Most jobs that one Search may ask for by name: more would need a longer expression. */
 #define SMF_SEARCH_JOBS_MAX SMF_PAGE_SIZE_MAX
 
-/* A bound of time that is none. */
+/* Stands for an absent time bound. */
 #define SMF_NO_BOUND PG_INT64_MIN
 
-/* Last second that the service knows: the end of the year 9999. */
+/* Last second that the service supports: the end of the year 9999. */
 #define SMF_LAST_SECOND INT64CONST(253402300799)
 
-/* One condition that Search is asked to decide.  Strings are palloc'ed or constants. */
+/* One condition that Search evaluates.  Strings are palloc'ed or constants. */
 typedef struct SearchFilter
 {
 	const char *name;			/* attribute, or a path below one */
-	const char *operator;		/* in the API's words */
-	const char *value;			/* NULL: the operator takes none */
-	const char *or_absent;		/* jobs without this attribute are wanted, too; NULL: none is */
+	const char *operator;		/* as the API calls it */
+	const char *value;			/* NULL: the operator takes no value */
+	const char *or_absent;		/* also find jobs without this attribute; NULL: do not */
 } SearchFilter;
 
 /*
- * What narrows and orders the jobs that the service lists.  Each operation takes
- * what it knows of it; whether bounds of time are inclusive is not known, so they
- * are a second wider than what is wanted.
+ * Which jobs the service lists, and in which order.  Each operation uses the parts that
+ * it supports.  It is not known whether time bounds are inclusive, so they are a second
+ * wider than needed.
  */
 typedef struct JobQuery
 {
@@ -81,10 +81,10 @@ typedef struct JobQuery
 	int64		created_before;
 	int64		modified_after;
 	int64		modified_before;
-	const char *status;			/* of the catalogue's labels; NULL: any */
+	const char *status;			/* one of the catalogue's labels; NULL: any */
 	const char *name_contains;	/* NULL: any */
 	const char *tuning_job_arn; /* for SMF_OP_LIST_FOR_TUNING_JOB */
-	List	   *filters;		/* of SearchFilter *, for SMF_OP_SEARCH */
+	List	   *filters;		/* SearchFilter *, for SMF_OP_SEARCH */
 	bool		oldest_first;	/* by creation time; else newest first */
 } JobQuery;
 

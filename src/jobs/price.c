@@ -1,15 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * price.c
- *		Which rates of AWS's price list are for training jobs.
+ *		Which rates in AWS's price list are for training jobs.
  *
- * The list has no attribute that says so for all.  A usage type such as "USE1-Train:ml.m5.large"
- * does for instances on demand, a meter of its own for managed spot, and for warm pools nothing
- * but the description.  What has "Train" or an instance type in its name is often something
- * else: fees of training plans, free tiers, reserved capacity.  Whatever is not recognised is
- * not for training: a report without a price says so, one with a wrong price does not.
+ * No attribute in the list says so for all of them.  Instances on demand have a usage
+ * type such as "USE1-Train:ml.m5.large", managed spot has its own meter, and warm pools
+ * can only be told by the description.  Rates with "Train" or an instance type in their
+ * names are often something else: fees of training plans, free tiers, reserved capacity.
+ * A rate that is not recognized is not used: a report without a price says so, but one
+ * with a wrong price does not.
  *
- * Not accounted for: prices that are not in the list, such as savings plans and negotiated ones.
+ * Not accounted for: prices that are not in the list, such as savings plans and
+ * negotiated ones.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +26,7 @@
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 
-/* Does the text hold that, whatever the case?  NULL holds nothing. */
+/* Does the text contain "what", ignoring case?  NULL contains nothing. */
 static bool
 mentions(const char *text, const char *what)
 {
@@ -38,14 +40,14 @@ mentions(const char *text, const char *what)
 	return false;
 }
 
-/* Are both the same, whatever the case?  NULL is like nothing. */
+/* Are both equal, ignoring case?  NULL equals nothing. */
 static bool
 is_label(const char *text, const char *label)
 {
 	return text != NULL && strcasecmp(text, label) == 0;
 }
 
-/* Copy an instance type, ml.FAMILY.SIZE, if all "len" bytes of the text are one. */
+/* Copy an instance type, ml.FAMILY.SIZE, if all "len" bytes of the text form one. */
 static bool
 take_type(const char *text, size_t len, char type[SMF_PRICE_TYPE_SIZE])
 {
@@ -64,7 +66,7 @@ take_type(const char *text, size_t len, char type[SMF_PRICE_TYPE_SIZE])
 	return true;
 }
 
-/* The same of an attribute, which a known suffix may follow. */
+/* The same for an attribute, which may end in a known suffix. */
 static bool
 take_attribute_type(const char *text, char type[SMF_PRICE_TYPE_SIZE])
 {
@@ -80,8 +82,8 @@ take_attribute_type(const char *text, char type[SMF_PRICE_TYPE_SIZE])
 }
 
 /*
- * A usage type without billing's prefix for the region, as "USE1-" or "EU-" is: capital
- * letters and digits.  It may be absent, and is not the region's name.
+ * A usage type without its prefix for the region, such as "USE1-" or "EU-": capital
+ * letters and digits.  The prefix may be absent, and is not the region's name.
  */
 static const char *
 without_prefix(const char *usage_type)
@@ -92,7 +94,7 @@ without_prefix(const char *usage_type)
 		usage_type + len + 1 : usage_type;
 }
 
-/* Is that the meter's name, what stands before its colon? */
+/* Is this the meter's name, the part before its colon? */
 static bool
 meter_is(const char *meter, const char *name)
 {
@@ -107,7 +109,7 @@ unit_is_hours(const char *unit)
 	return is_label(unit, "Hr") || is_label(unit, "Hrs") || is_label(unit, "Hour") || is_label(unit, "Hours");
 }
 
-/* A rate for GB a month. */
+/* Classify a rate per GB and month. */
 static PriceCharge
 classify_storage(const PriceFacts *facts, const char *meter)
 {
@@ -115,21 +117,25 @@ classify_storage(const PriceFacts *facts, const char *meter)
 
 	if (strstr(meter, "VolumeUsage") == NULL)
 		return SMF_PRICE_NOT_FOR_TRAINING;
-	/* a description alone tells where no meter does: "storage of clusters for training" is not ours */
+
+	/*
+	 * without a meter the description must say it: "storage of clusters for training" is
+	 * not ours
+	 */
 	if (!named && !is_label(facts->component, "Training") && !mentions(facts->description, "Training Warm Pool") &&
 		(strchr(meter, ':') != NULL || !mentions(facts->description, "Training")))
 		return SMF_PRICE_NOT_FOR_TRAINING;
 	return mentions(facts->description, "Warm Pool") ? SMF_PRICE_WARM_POOL_STORAGE : SMF_PRICE_STORAGE;
 }
 
-/* A rate for instance hours. */
+/* Classify a rate for instance hours. */
 static PriceCharge
 classify_instance(const PriceFacts *facts, const char *meter, char type[SMF_PRICE_TYPE_SIZE])
 {
 	const char *behind = strrchr(meter, ':');
 	bool		in_meter;
 
-	/* The type, from the meter if it names one wholly, or else from an attribute. */
+	/* Find the type: in the meter if it is the whole last part, otherwise in an attribute. */
 	behind = behind ? behind + 1 : meter;
 	in_meter = take_type(behind, strlen(behind), type);
 	if (!in_meter)
@@ -143,7 +149,7 @@ classify_instance(const PriceFacts *facts, const char *meter, char type[SMF_PRIC
 	if (strncmp(meter, "Cluster", strlen("Cluster")) == 0 || mentions(meter, "TrainingPlan") || mentions(meter, "Reserved"))
 		return SMF_PRICE_NOT_FOR_TRAINING;
 
-	/* Warm pools may share a meter with training: the description comes first. */
+	/* Warm pools may share a meter with training, so check the description first. */
 	if (mentions(facts->description, "Training Warm Pool"))
 		return SMF_PRICE_WARM_POOL;
 	if (meter_is(meter, "TrSpt") || is_label(facts->component, "SpotTraining") || is_label(facts->plato_type, "SpotTraining"))
@@ -156,8 +162,8 @@ classify_instance(const PriceFacts *facts, const char *meter, char type[SMF_PRIC
  * smf_price_classify
  *		What a rate is charged for.
  *
- * Fills "type" with the instance type, or with "" for storage, if the rate is for training.
- * Source: the items that GetProducts returns for AmazonSageMaker.
+ * If the rate is for training, fills "type" with the instance type, or with "" for
+ * storage.  Source: the items that GetProducts returns for AmazonSageMaker.
  */
 PriceCharge
 smf_price_classify(const PriceFacts *facts, char type[SMF_PRICE_TYPE_SIZE])
@@ -177,7 +183,7 @@ smf_price_classify(const PriceFacts *facts, char type[SMF_PRICE_TYPE_SIZE])
 	return SMF_PRICE_NOT_FOR_TRAINING;
 }
 
-/* What users call a charge, a constant. */
+/* The name that users see for a charge, a constant. */
 const char *
 smf_price_charge_name(PriceCharge charge)
 {
@@ -201,7 +207,8 @@ smf_price_charge_name(PriceCharge charge)
 
 /*
  * smf_price_positive
- *		Is it a decimal number above 0: digits, and maybe a point and more digits?
+ *		Is it a decimal number greater than 0: digits, optionally a point and more
+ *		digits?
  */
 bool
 smf_price_positive(const char *price)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * price.h
- *		Which rates of AWS's price list are for training jobs.
+ *		Which rates in AWS's price list are for training jobs.
  *
  * Free of Postgres headers, so that programs of their own can test it.
  *
@@ -22,11 +22,14 @@ typedef enum PriceCharge
 	SMF_PRICE_TRAINING,			/* instance hours */
 	SMF_PRICE_SPOT,				/* instance hours of managed spot training */
 	SMF_PRICE_WARM_POOL,		/* instance hours between two jobs */
-	SMF_PRICE_STORAGE,			/* volumes of training jobs, GB a month */
+	SMF_PRICE_STORAGE,			/* volumes of training jobs, per GB and month */
 	SMF_PRICE_WARM_POOL_STORAGE /* volumes between two jobs */
 } PriceCharge;
 
-/* What an item of the price list says; strings of the caller's, NULL for what it does not say. */
+/*
+ * The contents of a price list item; the strings belong to the caller; NULL for what it
+ * lacks.
+ */
 typedef struct PriceFacts
 {
 	const char *usage_type;		/* product.attributes.usagetype */

@@ -1,16 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * price_list.c
- *		The rates of a region in AWS's price list: a walk over the pages of GetProducts.
+ *		The rates of a region in AWS's price list, read by walking the pages of
+ *		GetProducts.
  *
  *		page --strings--> items, JSON --terms, dimensions--> rates --price.c--> those for training
  *
- * A page is a list of strings that hold JSON.  Pages come in another order each time, and an
- * item may be on two of them: it counts once.  A token may expire in mid-walk: what has come
- * is then forgotten and the walk begins anew, since pages of two walks may lack an item.
+ * A page is a list of strings that contain JSON.  The items arrive in a different order
+ * each time, and an item may be on two pages: it counts once.  A token may expire in the
+ * middle of a walk.  Then everything is discarded and the walk starts again, because
+ * pages from two walks together might lack an item.
  *
- * Not accounted for: prices that have ended.  The list has only those of today, and of
- * tomorrow, which are left out.
+ * Not accounted for: former prices.  The list has only current ones, and future ones,
+ * which are skipped.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,23 +36,23 @@
 /* Most items of a page. */
 #define ITEMS_MAX 100
 
-/* So often a walk begins anew because its token has expired. */
+/* How often a walk may start again because its token has expired. */
 #define RESTARTS_MAX 3
 
 struct PriceWalk
 {
 	AwsClient  *client;			/* not ours */
-	const char *region;			/* whose prices; the caller's */
-	MemoryContext context;		/* what has come since the walk has begun */
+	const char *region;			/* whose prices to read; belongs to the caller */
+	MemoryContext context;		/* everything since the walk started */
 	AwsCall    *call;			/* for the next page; or NULL */
-	int64		attempts;		/* that the walk's calls have taken */
+	int64		attempts;		/* requests that the walk's calls have sent */
 	int			nrestarts;
 	bool		done;
 
-	/* in the context, forgotten when the walk begins anew */
-	char	   *token;			/* asks for the next page; NULL: the first */
+	/* in "context", discarded when the walk starts again */
+	char	   *token;			/* token for the next page; NULL: the first page */
 	HTAB	   *seen;			/* hashes of tokens, and of rates with their currencies */
-	int64		nitems;			/* that could be read */
+	int64		nitems;			/* items that could be read */
 	PriceFindings findings;
 };
 
@@ -61,7 +63,7 @@ typedef struct PriceItem
 	const char *operation;		/* may be NULL */
 	PriceFacts	facts;			/* without description and unit */
 	JsonbValue	attributes;		/* an object */
-	Jsonb	   *kept_attributes;	/* a copy in the walk's memory; NULL: none was needed */
+	Jsonb	   *kept_attributes;	/* a copy in the walk's memory; NULL: not needed so far */
 } PriceItem;
 
 static bool
@@ -86,8 +88,8 @@ const AwsTopic smf_price_topic = {
 
 /*
  * smf_price_walk_begin
- *		A walk over a region's prices, in the current memory context.  The client and
- *		"region" must outlive it.
+ *		Create a walk over a region's prices, in the current memory context.  The
+ *		client and "region" must outlive it.
  */
 PriceWalk *
 smf_price_walk_begin(AwsClient *client, const char *region)
@@ -100,19 +102,19 @@ smf_price_walk_begin(AwsClient *client, const char *region)
 	return walk;
 }
 
-/* What the walk has found: all there is, once it has come to its end. */
+/* What the walk has found; complete once it has ended. */
 const PriceFindings *
 smf_price_walk_findings(const PriceWalk *walk)
 {
 	return &walk->findings;
 }
 
-/* ----- asking ----- */
+/* ----- requests ----- */
 
 /*
  * smf_start_price_page
- *		Ask for a page of a region's prices, of at most "size" items; "token" is NULL for the
- *		first.  "*attempts" is counted up for each request.
+ *		Request a page of a region's prices with at most "size" items; "token" is NULL
+ *		for the first page.  "*attempts" is incremented for each request.
  */
 AwsCall *
 smf_start_price_page(AwsClient *client, const char *region, const char *token, int size, int64 *attempts)
@@ -143,7 +145,7 @@ drop_call(PriceWalk *walk)
 	walk->call = NULL;
 }
 
-/* Is the token of the page that has failed one that the service no longer knows? */
+/* Did the page fail because the service no longer knows its token? */
 static bool
 token_gone(const PriceWalk *walk)
 {
@@ -154,7 +156,7 @@ token_gone(const PriceWalk *walk)
 		 strncmp(code, "InvalidNextToken", strlen("InvalidNextToken")) == 0);
 }
 
-/* Forget what has come, and begin anew. */
+/* Discard everything, and start again. */
 static void
 restart(PriceWalk *walk)
 {
@@ -169,7 +171,7 @@ restart(PriceWalk *walk)
 
 /* ----- reading ----- */
 
-/* A member that is an object, in "*value"; NULL where it is none. */
+/* A member that is an object, in "*value"; NULL if it is not one. */
 static JsonbContainer *
 object_member(JsonbContainer *object, const char *key, JsonbValue *value)
 {
@@ -179,7 +181,7 @@ object_member(JsonbContainer *object, const char *key, JsonbValue *value)
 	return value->val.binary.data;
 }
 
-/* A member that is a string, palloc'ed; NULL where it is none. */
+/* A member that is a string, palloc'ed; NULL if it is not one. */
 static char *
 string_member(JsonbContainer *object, const char *key)
 {
@@ -191,8 +193,8 @@ string_member(JsonbContainer *object, const char *key)
 }
 
 /*
- * The next member of an object that is an object itself, in "*value"; false when there are no
- * more.  The others are passed over.
+ * The next member of an object that is itself an object, in "*value"; false if there are
+ * no more.  Other members are skipped.
  */
 static bool
 next_object(JsonbIterator **iterator, JsonbValue *value)
@@ -207,7 +209,7 @@ next_object(JsonbIterator **iterator, JsonbValue *value)
 	return false;
 }
 
-/* A time as the list writes it, 2024-01-31T00:00:00Z; false where it is none. */
+/* A time in the list's format, 2024-01-31T00:00:00Z; false if it is not valid. */
 static bool
 read_time(const char *text, TimestampTz *result)
 {
@@ -228,8 +230,8 @@ read_time(const char *text, TimestampTz *result)
 }
 
 /*
- * Have these two strings come together before?  They have from now on.  Hashes of 64 bits
- * stand for them, which are long, many and not ours.
+ * Has this pair of strings been seen before?  From now on it has.  Only 64-bit hashes are
+ * stored, because the strings are long, many and foreign.
  */
 static bool
 came_before(PriceWalk *walk, const char *first, const char *second)
@@ -248,14 +250,14 @@ came_before(PriceWalk *walk, const char *first, const char *second)
 	return found;
 }
 
-/* A copy in the walk's memory; NULL is none. */
+/* A copy in the current context; NULL for NULL. */
 static const char *
 keep_string(const char *string)
 {
 	return string ? pstrdup(string) : NULL;
 }
 
-/* Keep a copy of a rate that has come for the first time. */
+/* Store a copy of a rate that was not seen before. */
 static void
 keep_rate(PriceWalk *walk, const PriceRate *rate, PriceItem *item)
 {
@@ -284,7 +286,7 @@ keep_rate(PriceWalk *walk, const PriceRate *rate, PriceItem *item)
 	MemoryContextSwitchTo(old);
 }
 
-/* Read one dimension of a term: a rate in each currency, if they are for training. */
+/* Read one dimension of a term: a rate in each currency, if it is for training. */
 static void
 read_dimension(PriceWalk *walk, PriceItem *item, JsonbContainer *dimension, TimestampTz effective_date)
 {
@@ -297,7 +299,7 @@ read_dimension(PriceWalk *walk, PriceItem *item, JsonbContainer *dimension, Time
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 
-	/* Is it for training, and whole? */
+	/* Is it for training, and complete? */
 	CHECK_FOR_INTERRUPTS();
 	facts.description = rate.description = string_member(dimension, "description");
 	facts.unit = rate.unit = string_member(dimension, "unit");
@@ -315,7 +317,7 @@ read_dimension(PriceWalk *walk, PriceItem *item, JsonbContainer *dimension, Time
 		return;
 	}
 
-	/* Its price in each currency.  0 is none, but a free tier or a placeholder. */
+	/* Read its price in each currency.  A price of 0 means a free tier or a placeholder. */
 	iterator = JsonbIteratorInit(prices);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
@@ -329,7 +331,7 @@ read_dimension(PriceWalk *walk, PriceItem *item, JsonbContainer *dimension, Time
 	}
 }
 
-/* The time from which the newest term is in force that is now; false: no term is. */
+/* The effective date of the newest term that is in force now; false if there is none. */
 static bool
 newest_term(JsonbContainer *terms, TimestampTz now, TimestampTz *newest)
 {
@@ -351,7 +353,7 @@ newest_term(JsonbContainer *terms, TimestampTz now, TimestampTz *newest)
 	return found;
 }
 
-/* What all rates of an item have in common; false where it is not one. */
+/* Read what all rates of an item have in common; false if it is not a valid item. */
 static bool
 read_product(JsonbContainer *object, PriceItem *item)
 {
@@ -374,7 +376,7 @@ read_product(JsonbContainer *object, PriceItem *item)
 	return item->sku != NULL;
 }
 
-/* Read an item: the rates of its newest term that is in force. */
+/* Read an item: the rates of its newest term in force. */
 static void
 read_item(PriceWalk *walk, JsonbContainer *object)
 {
@@ -446,8 +448,8 @@ read_items(PriceWalk *walk, JsonbContainer *strings)
 }
 
 /*
- * Raise 08P01 where most of what has come is not what items are: prices that are not there
- * would seem to be withdrawn.
+ * Raise 08P01 if most items cannot be read: missing prices would look as if they had been
+ * withdrawn.
  */
 static void
 check_items(const PriceWalk *walk)
@@ -462,8 +464,8 @@ check_items(const PriceWalk *walk)
 
 /*
  * smf_price_page_items
- *		The strings of a page that has come; raises 08P01 where it has none: what is only
- *		empty says so.
+ *		The strings of a page that has arrived; raises 08P01 if it has no list of them,
+ *		because an empty page has an empty list.
  */
 JsonbContainer *
 smf_price_page_items(const AwsCall *call, Jsonb *response)
@@ -478,7 +480,10 @@ smf_price_page_items(const AwsCall *call, Jsonb *response)
 	return strings;
 }
 
-/* Read the page that has come, and remember the token of the next; false when it was the last. */
+/*
+ * Read the page that has arrived, and store the token for the next; false if it was the
+ * last one.
+ */
 static bool
 read_page(PriceWalk *walk)
 {
@@ -492,7 +497,7 @@ read_page(PriceWalk *walk)
 	read_items(walk, strings);
 	smf_call_count_rows(walk->call, list_length(walk->findings.rates) - nbefore);
 
-	/* A token that comes twice would let the walk go round for ever. */
+	/* A repeated token would make the walk go on for ever. */
 	if (token != NULL && came_before(walk, "NextToken", token))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
@@ -510,10 +515,10 @@ read_page(PriceWalk *walk)
 
 /*
  * smf_price_walk_move
- *		Go on as far as it is without waiting; true at the walk's end.
+ *		Move the walk as far as it goes without waiting; true at its end.
  *
- * While it is false, a call is on its way, which smf_client_wait waits for.  Raises why the
- * prices cannot be read.
+ * While it returns false, a call is under way, for which smf_client_wait waits.  Raises
+ * an error if the prices cannot be read.
  */
 bool
 smf_price_walk_move(PriceWalk *walk)

@@ -14,28 +14,28 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
-/* One rate.  Strings are in the walk's memory; NULL for what the list does not say. */
+/* One rate.  Strings are in the walk's memory; NULL for what the list does not contain. */
 typedef struct PriceRate
 {
 	PriceCharge charge;
-	const char *instance_type;	/* NULL: of storage */
+	const char *instance_type;	/* NULL: for storage */
 	const char *usage_type;
 	const char *operation;
-	const char *price;			/* a decimal number above 0, as it was sent */
+	const char *price;			/* a decimal number above 0, as sent */
 	const char *currency;		/* ISO 4217 */
-	const char *unit;			/* as it was sent */
+	const char *unit;			/* as sent */
 	TimestampTz effective_date;
 	const char *sku;
 	const char *rate_code;
 	const char *description;
-	Jsonb	   *attributes;		/* all of the product */
+	Jsonb	   *attributes;		/* all attributes of the product */
 } PriceRate;
 
 /* What a walk has found. */
 typedef struct PriceFindings
 {
-	List	   *rates;			/* PriceRate *, in the order in which they came */
-	int64		nunreadable;	/* items that are not JSON, or lack what a rate has */
+	List	   *rates;			/* PriceRate *, in the order in which they arrived */
+	int64		nunreadable;	/* items that are not JSON, or rates that are not complete */
 	int64		nothers;		/* rates of items that are not for training */
 } PriceFindings;
 

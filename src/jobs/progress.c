@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * progress.c
- *		How far the scans are that run now.
+ *		The progress of the scans that are running.
  *
- * Each has a slot in memory that sessions share, where they can: see shared.c.  Who
- * runs a scan takes the slot and gives it back under the lock; what it counts in
- * between it writes, and others read, without.  A session has so many slots at most that
- * each finds one, whatever others do; a scan beyond that runs unseen.
+ * Each scan has a slot in memory that sessions share, if they can: see shared.c.  A scan
+ * takes and releases its slot under the lock; in between it writes its counts, and others
+ * read them, without the lock.  Each session has a limited number of slots, so that there
+ * is always one for it, whatever others do; scans beyond that run unseen.
  *
- * A slot is given back with the memory that the scan lives in, and with the process if
- * that ends first.  After a crash of a backend all memory is made anew.
+ * A slot is released with the memory that the scan lives in, or when the process ends if
+ * that is earlier.  After a backend has crashed, all shared memory is initialized again.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,13 +23,13 @@
 #include "storage/ipc.h"
 #include "utils/timestamp.h"
 
-/* Slots that a session has at most. */
+/* Most slots per session. */
 #define SLOTS_A_SESSION 16
 
-/* How many jobs there will be is not known. */
+/* The number of jobs is not known. */
 #define NOT_KNOWN PG_UINT64_MAX
 
-/* Values of waiting_on.  Behind these stand the operations. */
+/* Values of waiting_on.  The operations follow after the last one. */
 typedef enum WaitingOn
 {
 	WAITING_ON_NOTHING,
@@ -43,7 +43,7 @@ typedef enum WaitingOn
 /* In shared memory. */
 typedef struct ProgressSlot
 {
-	/* written by who takes it, under the lock */
+	/* written under the lock, by the session that takes it */
 	int			pid;			/* 0: the slot is free */
 	Oid			databaseid;
 	Oid			userid;
@@ -65,7 +65,7 @@ typedef struct ProgressBody
 
 struct Progress
 {
-	MemoryContextCallback callback; /* gives the slot back */
+	MemoryContextCallback callback; /* releases the slot */
 	ProgressSlot *slot;			/* NULL: none */
 };
 
@@ -106,17 +106,17 @@ static SharedPart progress_part = {
 	.init = progress_init
 };
 
-/* How many slots the session has. */
+/* Number of slots that this session has. */
 static int	nmine = 0;
 
-/* Ask for the memory when the library is loaded. */
+/* Request the shared memory when the library is loaded. */
 void
 smf_progress_reserve(void)
 {
 	smf_shared_reserve(&progress_part);
 }
 
-/* The process ends: what was not given back is now. */
+/* The process ends: release all remaining slots. */
 static void
 give_all_back(int code, Datum arg)
 {
@@ -138,7 +138,7 @@ give_back(void *arg)
 	smf_progress_end(arg);
 }
 
-/* A free slot, which is taken now; or NULL, where the session has enough. */
+/* Take a free slot; NULL if the session has its maximum. */
 static ProgressSlot *
 take_slot(Oid serverid, TimestampTz now)
 {
@@ -173,7 +173,7 @@ take_slot(Oid serverid, TimestampTz now)
 
 /*
  * smf_progress_begin
- *		Let others see a scan of the server, until smf_progress_end or the end of the
+ *		Show a scan of the server to others, until smf_progress_end or the end of the
  *		current memory context.
  */
 Progress *
@@ -193,14 +193,14 @@ smf_progress_begin(Oid serverid)
 	return progress;
 }
 
-/* The scan has ended.  NULL is ignored, as it is below. */
+/* The scan has ended.  NULL is ignored, here and below. */
 void
 smf_progress_end(Progress *progress)
 {
 	if (progress == NULL || progress->slot == NULL)
 		return;
 	smf_shared_lock(&progress_part, LW_EXCLUSIVE);
-	/* it may have been given back with the process, and be another's by now */
+	/* it may have been released already at process end, and belong to another session */
 	if (progress->slot->pid == MyProcPid)
 	{
 		progress->slot->pid = 0;
@@ -212,8 +212,8 @@ smf_progress_end(Progress *progress)
 
 /*
  * smf_progress_source
- *		The scan begins, or begins again, with jobs that the operation names.
- *		"estimated" more of them are expected; negative: who knows.
+ *		The scan starts, or starts again, with jobs that the operation lists.
+ *		"estimated" more of them are expected; negative: not known.
  */
 void
 smf_progress_source(Progress *progress, JobOperation operation, int64 estimated)
@@ -228,7 +228,7 @@ smf_progress_source(Progress *progress, JobOperation operation, int64 estimated)
 						estimated < 0 || before == NOT_KNOWN ? NOT_KNOWN : before + estimated);
 }
 
-/* So many more. */
+/* Add to a count. */
 void
 smf_progress_count(Progress *progress, ProgressCount what, int64 n)
 {
@@ -236,7 +236,7 @@ smf_progress_count(Progress *progress, ProgressCount what, int64 n)
 		pg_atomic_fetch_add_u64(&progress->slot->counts[what], n);
 }
 
-/* The scan waits for a call of the operation, or with NULL for nothing any more. */
+/* Show that the scan waits for a call of the operation; NULL: for nothing any more. */
 void
 smf_progress_show_wait(Progress *progress, const AwsCall *call, JobOperation operation)
 {
@@ -287,7 +287,10 @@ waiting_on_text(uint32 what)
 	}
 }
 
-/* The scans that run in this database, as far as the session knows: palloc'ed, and their number. */
+/*
+ * The scans running in this database, as far as this session can see: palloc'ed, with
+ * their number.
+ */
 ProgressRow *
 smf_progress_read(int *n)
 {
@@ -324,10 +327,11 @@ smf_progress_read(int *n)
 
 /*
  * smf_progress_notify
- *		Tell the user how far a scan has come, if it is time for that.
+ *		Tell the user about the progress of a scan, if a notice is due.
  *
- * In numbers only, since whoever reads by way of row security or of a view may see none
- * of these jobs.  Returns when the next notice is due, of smf_http_now(), or 0 for never.
+ * The notice has only numbers, because a user who reads through row security or a view
+ * may not be allowed to see any of these jobs.  Returns when the next notice is due, in
+ * terms of smf_http_now(), or 0 for never.
  */
 int64
 smf_progress_notify(ProgressNotices *notices, int64 njobs_read, int64 njobs_listed)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * progress.h
- *		How far the scans are that run now.
+ *		The progress of the scans that are running.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,45 +12,46 @@
 #include "datatype/timestamp.h"
 #include "jobs/operation.h"
 
-/* What a scan has come to. */
+/* What a scan counts. */
 typedef enum ProgressCount
 {
-	SMF_PROGRESS_PAGES,			/* of a list, that have come */
+	SMF_PROGRESS_PAGES,			/* pages of a list that have arrived */
 	SMF_PROGRESS_SEEN,			/* jobs that were listed, or named by the query */
-	SMF_PROGRESS_DESCRIBED		/* jobs whose documents have come */
+	SMF_PROGRESS_DESCRIBED		/* jobs whose documents have arrived */
 } ProgressCount;
 
 #define SMF_PROGRESS_COUNTS (SMF_PROGRESS_DESCRIBED + 1)
 
-/* A scan that shows how far it is. */
+/* A scan that shows its progress. */
 typedef struct Progress Progress;
 
-/* One that runs, as others see it. */
+/* A running scan, as others see it. */
 typedef struct ProgressRow
 {
 	int			pid;			/* the backend's */
-	Oid			userid;			/* the role that its session was begun by */
+	Oid			userid;			/* the session user */
 	Oid			serverid;
-	JobOperation operation;		/* that says which jobs there are */
+	JobOperation operation;		/* that lists the jobs */
 	int64		counts[SMF_PROGRESS_COUNTS];
 	int64		estimated;		/* jobs that will be seen; negative: not known */
 	TimestampTz started_at;
 	const char *waiting_on;		/* a constant; NULL: the scan waits for nothing */
 } ProgressRow;
 
-/* A scan that tells its own user from time to time how far it is. */
+/* A scan that tells its own user about its progress from time to time. */
 typedef struct ProgressNotices
 {
-	const char *label;			/* what is read */
-	int64		interval_us;	/* time between notices; 0: there are none */
-	int64		started_us;		/* smf_http_now() when it was first waited for; 0: not yet */
+	const char *label;			/* what is being read */
+	int64		interval_us;	/* time between notices; 0: no notices */
+	int64		started_us;		/* smf_http_now() at the first wait; 0: not yet */
 	int64		next_us;		/* when the next notice is due */
-	int64		njobs_read;		/* of the streams that have ended */
+	int64		njobs_read;		/* in streams that have ended */
 	int64		njobs_listed;
-	int64		estimated;		/* jobs that there are, by statistics; 0 or less: not known */
+	int64		estimated;		/* number of jobs according to statistics; 0 or less: not
+								 * known */
 	const int64 *attempts;		/* requests sent, by JobOperation */
-	int64		calls_by_search;	/* calls if documents came from Search; 0: nothing is to be
-									 * said of that */
+	int64		calls_by_search;	/* calls if documents came from Search; 0: do not mention
+									 * it */
 } ProgressNotices;
 
 extern void smf_progress_reserve(void);

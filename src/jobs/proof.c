@@ -1,23 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * proof.c
- *		Whether a record of Search stands for a training job's document.
+ *		Whether a Search record can replace a training job's document.
  *
- * Search is behind what it searches, by a time that nobody promises, and may lack
- * what Describe has.  The list is not behind.  So a record is taken for the document
- * where the job has ended long enough ago, where all that the list's summary says is
- * in the record too, and where the record agrees with itself; and then only for the
- * attributes that it can be trusted to have whole.
+ * Search lags behind by an unspecified time, and may lack attributes that Describe has.
+ * The list does not lag.  So a record replaces the document only if the job ended long
+ * enough ago, the record agrees with everything in the list's summary, and the record is
+ * consistent in itself; and then only for the attributes that it can be trusted to have
+ * completely.
  *
- * What is the same in both, and what a column can read, compare.c says.
+ * compare.c decides which values are equal, and which ones a column can read.
  *
- * Whatever is not as it is documented proves nothing.  No value raises an error here,
- * and none that is proved raises one when its column is read: the job is described
- * instead, and what Describe answers is judged when it is read.
+ * Anything that is not as documented proves nothing.  No value raises an error here, and
+ * no value that is proved raises one when its column is read.  Otherwise the job is
+ * described, and errors in Describe's answer are raised when it is read.
  *
- * Not accounted for: a record of the right version with other contents, or without an
- * attribute that the job need not have.  No proof can see that, so jobs are described
- * here and there all the same, and compared with their records.
+ * Not accounted for: a record of the right version with different contents, or without an
+ * optional attribute that the job has.  No proof can detect that, so some jobs are
+ * described anyway, and compared with their records.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,30 +26,30 @@
 #include "jobs/compare.h"
 #include "jobs/proof.h"
 
-/* A job that ended, or was changed, so long ago is in Search as it is in the list. */
+/* A job that ended, or was changed, this long ago is the same in Search as in the list. */
 #define MARGIN_S 3600
 
-/* The API allows 20 rules; comparing each with each must not take long. */
+/* The API allows 20 rules; comparing all pairs must not take long. */
 #define RULES_MAX 100
 
-/* Of a job that will not change by itself. */
+/* Statuses of a job that no longer changes by itself. */
 static const char *const ended_statuses[] = {"Completed", "Failed", "Stopped", NULL};
 
-/* Of a rule's evaluation, and of a warm pool, that will not change any more. */
+/* Statuses of a rule's evaluation, and of a warm pool, that are final. */
 static const char *const ended_evaluations[] = {"NoIssuesFound", "IssuesFound", "Error", "Stopped", NULL};
 static const char *const ended_warm_pools[] = {"Terminated", "Reused", NULL};
 
-/* What both must have: without it no version is named. */
+/* Both must have these: they identify the version. */
 static const char *const version_members[] = {
 	"TrainingJobName", "TrainingJobArn", "CreationTime", "LastModifiedTime", "TrainingJobStatus", NULL
 };
 
-/* An attribute that a record must have, if it is of such a job. */
+/* An attribute that the record of certain jobs must have. */
 typedef struct Expectation
 {
-	const char *attribute;		/* what must be there */
-	const char *status;			/* in jobs of this status; NULL: of any */
-	const char *with;			/* that have this, by its path; NULL: in all of them */
+	const char *attribute;		/* what the record must have */
+	const char *status;			/* for jobs with this status; NULL: any */
+	const char *with;			/* that have this, given as a path; NULL: all of them */
 } Expectation;
 
 static const Expectation expectations[] = {
@@ -64,7 +64,7 @@ static const Expectation expectations[] = {
 
 /* ----- the version ----- */
 
-/* Has the object a member that is one of these strings? */
+/* Does the object have a member that is one of these strings? */
 static bool
 member_is_one_of(JsonbContainer *object, const char *key, const char *const *texts)
 {
@@ -73,7 +73,7 @@ member_is_one_of(JsonbContainer *object, const char *key, const char *const *tex
 	return smf_jsonb_member(object, key, &value) && smf_jsonb_is_one_of(&value, texts);
 }
 
-/* Is the member needed to tell a version from others? */
+/* Is the member one of those that identify a version? */
 static bool
 names_version(const char *name)
 {
@@ -85,7 +85,7 @@ names_version(const char *name)
 	return false;
 }
 
-/* Have summary and "other" the same value of an attribute? */
+/* Do the summary and "other" have the same value for an attribute? */
 static bool
 same_member(JsonbContainer *summary, JsonbContainer *other, const SmfAttribute *attribute,
 			bool (*same_time) (Numeric a, Numeric b))
@@ -105,7 +105,10 @@ same_member(JsonbContainer *summary, JsonbContainer *other, const SmfAttribute *
 		same_time(listed.val.numeric, value.val.numeric);
 }
 
-/* Of all that the list tells: what summary and "other" have different values of. */
+/*
+ * Of the attributes in the list, those whose values differ between the summary and
+ * "other".
+ */
 static AttributeSet
 disagreements(JsonbContainer *summary, JsonbContainer *other, bool (*same_time) (Numeric a, Numeric b))
 {
@@ -122,7 +125,7 @@ disagreements(JsonbContainer *summary, JsonbContainer *other, bool (*same_time) 
 	return disagreeing;
 }
 
-/* Has the warm pool that the job may have left behind ended? */
+/* Has the warm pool that the job may have left ended? */
 static bool
 warm_pool_ended(JsonbContainer *record)
 {
@@ -155,7 +158,7 @@ transitions_complete(JsonbContainer *record)
 	return last != NULL && smf_jsonb_member(last, "Status", &last_status) && smf_jsonb_same_string(&last_status, &status);
 }
 
-/* Have all evaluations of a rule ended, and is there one? */
+/* Have all evaluations of the rule ended, and is there at least one? */
 static bool
 rule_ended(JsonbContainer *evaluations, const JsonbValue *rule_name)
 {
@@ -178,9 +181,10 @@ rule_ended(JsonbContainer *evaluations, const JsonbValue *rule_name)
 }
 
 /*
- * Have all rules that are configured been evaluated to the end?
+ * Have all configured rules been evaluated completely?
  *
- * A record without any evaluations does not tell: it lacks that attribute, as others it may.
+ * A record without any evaluations says nothing about that: it then lacks the attribute,
+ * as it may lack others.
  */
 static bool
 rules_ended(JsonbContainer *record)
@@ -189,7 +193,7 @@ rules_ended(JsonbContainer *record)
 	JsonbContainer *rules;
 	JsonbContainer *evaluations;
 
-	/* Both lists, as far as they are there, must be lists, and of a number that can be compared. */
+	/* If present, both must be lists, short enough to be compared. */
 	if (!smf_jsonb_member(record, "DebugRuleConfigurations", &value))
 		return true;
 	rules = smf_jsonb_list(&value);
@@ -201,7 +205,7 @@ rules_ended(JsonbContainer *record)
 	if (evaluations == NULL || JsonContainerSize(evaluations) > RULES_MAX)
 		return false;
 
-	/* Each rule has an evaluation that has ended, and none that goes on. */
+	/* Each rule must have an evaluation, and all its evaluations must have ended. */
 	for (int i = 0; i < JsonContainerSize(rules); i++)
 	{
 		JsonbContainer *rule = smf_jsonb_element(rules, i);
@@ -214,9 +218,9 @@ rules_ended(JsonbContainer *record)
 	return true;
 }
 
-/* ----- what must be there ----- */
+/* ----- required attributes ----- */
 
-/* Has the record what a path leads to?  A list without elements counts as absent. */
+/* Does the record have what the path leads to?  An empty list counts as absent. */
 static bool
 has(JsonbContainer *record, const char *path)
 {
@@ -232,7 +236,7 @@ is_expected(JsonbContainer *record, const SmfAttribute *attribute)
 {
 	JsonbValue	value;
 
-	/* Some attributes belong to a status, or to another attribute. */
+	/* Some attributes depend on a status, or on another attribute. */
 	for (int i = 0; i < lengthof(expectations); i++)
 	{
 		const Expectation *expected = &expectations[i];
@@ -244,13 +248,13 @@ is_expected(JsonbContainer *record, const SmfAttribute *attribute)
 			(expected->with == NULL || has(record, expected->with));
 	}
 
-	/* Others have not always been in Search: of old jobs it may lack what the job has. */
+	/* Others were added to Search later: its records of older jobs may lack them. */
 	return attribute->search_since != 0 &&
 		(!smf_jsonb_member(record, "CreationTime", &value) || value.type != jbvNumeric ||
 		 smf_compare_number(value.val.numeric, attribute->search_since) < 0);
 }
 
-/* Does the record, which is of the right version, stand for the document in this attribute? */
+/* Can the record, which has the right version, replace the document for this attribute? */
 static bool
 is_proved(JsonbContainer *record, const SmfAttribute *attribute)
 {
@@ -269,7 +273,7 @@ is_proved(JsonbContainer *record, const SmfAttribute *attribute)
 			break;
 	}
 
-	/* A member of an attribute goes with it. */
+	/* A member of an attribute depends on that attribute. */
 	if (strchr(attribute->api_name, '.') != NULL &&
 		!is_proved(record, smf_attribute_by_path(attribute->api_name, &rest)))
 		return false;
@@ -279,15 +283,15 @@ is_proved(JsonbContainer *record, const SmfAttribute *attribute)
 	return smf_jsonb_readable(attribute, &value);
 }
 
-/* ----- what others ask ----- */
+/* ----- questions that other files ask ----- */
 
 /*
  * smf_proof_may_ask
  *		May Search be asked for the job of a summary?
  *
- * "date_s" is when the service dated the page of the summary, in epoch seconds; negative
- * when it did not.  What has changed a short while ago Search may not have yet, and of a job
- * whose warm pool may yet change nothing would be proved.
+ * "date_s" is the service's date of the summary's page, in epoch seconds; negative if
+ * unknown.  Search may not have recent changes yet, and nothing could be proved about a
+ * job whose warm pool may still change.
  */
 bool
 smf_proof_may_ask(JsonbContainer *summary, int64 date_s)
@@ -306,10 +310,11 @@ smf_proof_may_ask(JsonbContainer *summary, int64 date_s)
 
 /*
  * smf_proof_same_version
- *		Is the document, which Describe answered, of the version that the summary names?
+ *		Does the document, the answer of Describe, have the version that the summary
+ *		names?
  *
- * One of both may have its times in whole seconds: the document is the truth in any case,
- * and a comparison that never took place would tell nothing of the record's times.
+ * One of the two may have its times in whole seconds.  The document is right in any case,
+ * and without a comparison differences in the record's times would not be found.
  */
 bool
 smf_proof_same_version(JsonbContainer *summary, JsonbContainer *document)
@@ -319,8 +324,9 @@ smf_proof_same_version(JsonbContainer *summary, JsonbContainer *document)
 
 /*
  * smf_proof_obstacles
- *		Why a record of Search stands for nothing, if it does not: the attributes in which it is
- *		not of the version that the summary names, or may change without another version.
+ *		Why a Search record cannot replace anything, if it cannot: the attributes in
+ *		which it is not of the version that the summary names, or which may change
+ *		without a new version.
  */
 AttributeSet
 smf_proof_obstacles(JsonbContainer *summary, JsonbContainer *record)
@@ -338,11 +344,11 @@ smf_proof_obstacles(JsonbContainer *summary, JsonbContainer *record)
 
 /*
  * smf_proof_attributes
- *		The attributes for which a record of Search stands for the document of the job.
+ *		The attributes for which a Search record can replace the job's document.
  *
- * None when it is not of the version that the summary names, or may change without
- * another version.  Else all of Search's, but for those that it lacks and must have,
- * and those whose columns could not be read.
+ * There are none if it is not of the version that the summary names, or may change
+ * without a new version.  Otherwise all attributes that Search has, except those that it
+ * lacks but must have, and those whose columns could not be read.
  */
 AttributeSet
 smf_proof_attributes(JsonbContainer *summary, JsonbContainer *record)
@@ -363,10 +369,11 @@ smf_proof_attributes(JsonbContainer *summary, JsonbContainer *record)
 
 /*
  * smf_proof_differences
- *		Of the attributes "compared", those that a column of the attribute's own type would
- *		read differently in document and record.
+ *		Those of the attributes "compared" that a column of the attribute's own type
+ *		would show differently for document and record.
  *
- * Tags, which a document has not, and what is no attribute of the API are left out.
+ * Tags, which a document does not have, and anything that is not an attribute of the API
+ * are left out.
  */
 AttributeSet
 smf_proof_differences(JsonbContainer *document, JsonbContainer *record, AttributeSet compared)
@@ -386,8 +393,8 @@ smf_proof_differences(JsonbContainer *document, JsonbContainer *record, Attribut
 
 /*
  * smf_proof_present
- *		The attributes, without tags, that a document or a record has: their columns would not
- *		be NULL.
+ *		The attributes, except tags, that a document or a record has, so that their
+ *		columns would not be NULL.
  */
 AttributeSet
 smf_proof_present(JsonbContainer *job)

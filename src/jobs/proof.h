@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * proof.h
- *		Whether a record of Search stands for a training job's document.
+ *		Whether a Search record can replace a training job's document.
  *
  *-------------------------------------------------------------------------
  */

@@ -7,15 +7,15 @@
  *						   +-> ring of entries -> +							   +-> next job
  *		walk.c: pages -----+						  +-> batch.c: Search ----------+
  *
- * Entries stand in a ring in list order.  Calls are made for those in a window
- * at its head, so that what is held does not grow with the history, and a page
- * is asked for while the jobs of the one before are still being described.
- * Answers may come in any order; jobs leave in the order of the list.
+ * Entries are kept in a ring, in list order.  Calls are made for those in a window at its
+ * head, so that memory does not grow with the history, and a page is requested while the
+ * jobs of the previous page are still being described.  Answers may arrive in any order;
+ * jobs leave in the order of the list.
  *
- * A job that is gone is no job of the stream.  Any other failure ends the stream with
- * an error, once the jobs before it have left: it yields all jobs or fails.
+ * A job that is gone is skipped.  Any other failure ends the stream with an error, once
+ * the jobs before it have left: a stream returns all jobs or fails.
  *
- * Not accounted for: what is listed may be out of date when it leaves; see walk.c.
+ * Not accounted for: a listed job may be out of date by the time it leaves; see walk.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -35,14 +35,14 @@ struct JobStream
 {
 	AwsClient  *client;			/* not ours */
 	JobStreamSpec spec;
-	MemoryContext context;		/* the stream and all it holds */
-	MemoryContext job_context;	/* what the last job handed out holds; or NULL */
+	MemoryContext context;		/* the stream and everything in it */
+	MemoryContext job_context;	/* of the job returned last; or NULL */
 
-	/* where entries come from: one of these, the other is NULL */
+	/* the source of entries: one of these, the other is NULL */
 	JobLookups *lookups;
 	JobWalk    *walk;
-	JobOperation list_operation;	/* gives the walk's pages */
-	bool		source_done;	/* no further entry will come */
+	JobOperation list_operation;	/* returns the walk's pages */
+	bool		source_done;	/* no more entries will come */
 
 	/* the ring of entries */
 	JobEntry   *ring;
@@ -50,17 +50,18 @@ struct JobStream
 	int			head;			/* index of the first entry */
 	int			nentries;
 	JobFetcher	fetcher;		/* what entries share */
-	JobBatches	batches;		/* of entries that Search is asked for */
-	bool		batch_due;		/* one of them is to be asked for, as soon as a call may */
+	JobBatches	batches;		/* entries that Search is asked for */
+	bool		batch_due;		/* one of them is to be started, as soon as a call may be
+								 * made */
 	int			in_flight;		/* calls for entries */
-	bool		moved;			/* has something moved since the last wait was considered? */
+	bool		moved;			/* has anything moved since we last thought of waiting? */
 
-	/* how much is fetched ahead, and what has been done */
+	/* how much to fetch ahead, and progress */
 	int			ramp_window;	/* entries fetched ahead while ramping up */
-	int			ramp_taken;		/* of these, handed out or gone */
-	int64		njobs_taken;	/* handed out */
+	int			ramp_taken;		/* of these, returned or gone */
+	int64		njobs_taken;	/* returned */
 	ProgressNotices own_notices;
-	ProgressNotices *notices;	/* the scan's, or its own */
+	ProgressNotices *notices;	/* the scan's, or own_notices */
 };
 
 /* ----- the ring ----- */
@@ -71,7 +72,7 @@ entry_at(JobStream *stream, int position)
 	return &stream->ring[(stream->head + position) % stream->capacity];
 }
 
-/* The first entry leaves; what is known of its job lasts until the next one does. */
+/* The first entry leaves; its memory lasts until the next one leaves. */
 static void
 pop_entry(JobStream *stream)
 {
@@ -84,8 +85,8 @@ pop_entry(JobStream *stream)
 }
 
 /*
- * Calls that are in flight.  A page that has failed is none, though it is kept until the
- * jobs before it are through: they are not to wait for it.
+ * Number of calls in flight.  A failed page is not counted, although it is kept until the
+ * jobs before it have left: they must not wait for it.
  */
 static int
 calls_in_flight(const JobStream *stream)
@@ -95,7 +96,7 @@ calls_in_flight(const JobStream *stream)
 	return stream->in_flight + page + smf_batches_in_flight(&stream->batches);
 }
 
-/* Entries that calls of their own are made for at a time. */
+/* How many entries may have calls of their own at a time. */
 static int
 most_described(const JobStream *stream)
 {
@@ -103,8 +104,8 @@ most_described(const JobStream *stream)
 }
 
 /*
- * How many entries, from the head of the ring, may be fetched now?  Where Search is asked
- * for documents, all may be: how many are described at a time is bounded apart.
+ * How many entries, from the head of the ring, may be fetched now?  If Search is asked
+ * for documents, all of them: most_described() limits the others.
  */
 static int
 window_size(const JobStream *stream)
@@ -118,7 +119,7 @@ window_size(const JobStream *stream)
 	return window;
 }
 
-/* An entry has left the ring: with each batch that has, fetch twice as many ahead. */
+/* An entry has left the ring: after every window of them, fetch twice as many ahead. */
 static void
 ramp_up(JobStream *stream)
 {
@@ -128,9 +129,9 @@ ramp_up(JobStream *stream)
 	stream->ramp_window = Min(2 * stream->ramp_window, stream->capacity);
 }
 
-/* ----- where entries come from ----- */
+/* ----- sources of entries ----- */
 
-/* The next page's size, or 0 when none is to be asked for now. */
+/* The size of the next page, or 0 if none should be requested now. */
 static int
 next_page_size(const JobStream *stream)
 {
@@ -140,7 +141,7 @@ next_page_size(const JobStream *stream)
 	if (stream->walk == NULL || smf_walk_state(stream->walk) != SMF_WALK_READY)
 		return 0;
 	size = smf_walk_page_size(stream->walk);
-	/* where the service may leave jobs out, a small page would only make many of them */
+	/* if the service may leave jobs out, small pages would only lead to many of them */
 	if (spec->bound > 0 && !spec->narrowed)
 		size = Min(size, Max(spec->bound - stream->njobs_taken - stream->nentries, 1));
 	if ((spec->bound > 0 || spec->ramp) && stream->nentries >= window_size(stream))
@@ -148,7 +149,7 @@ next_page_size(const JobStream *stream)
 	return stream->nentries + size <= stream->capacity ? size : 0;
 }
 
-/* Jobs that are looked up enter, as far as there is room for them. */
+/* Add entries for jobs to look up, as many as there is room for. */
 static void
 fill_from_lookups(JobStream *stream)
 {
@@ -172,7 +173,7 @@ fill_from_lookups(JobStream *stream)
 	}
 }
 
-/* Jobs of the page that has come enter, if they are wanted, and the next one is asked for. */
+/* Add entries for the wanted jobs of the page that has arrived, and request the next page. */
 static void
 fill_from_walk(JobStream *stream)
 {
@@ -183,7 +184,7 @@ fill_from_walk(JobStream *stream)
 
 	smf_walk_shrink(walk);
 	state = smf_walk_state(walk);
-	/* a page that failed is an error once the jobs before it are through */
+	/* a failed page is an error only after the jobs before it have left */
 	if (state == SMF_WALK_ANSWERED || (state == SMF_WALK_FAILED && stream->nentries == 0))
 	{
 		while (smf_walk_next(walk, &job))
@@ -206,7 +207,7 @@ fill_from_walk(JobStream *stream)
 	stream->source_done = smf_walk_state(walk) == SMF_WALK_DONE;
 }
 
-/* Bring in as many entries as there is room for, as far as they are at hand. */
+/* Add as many entries as there is room for, if their source has any. */
 static void
 fill(JobStream *stream)
 {
@@ -219,11 +220,11 @@ fill(JobStream *stream)
 		fill_from_walk(stream);
 }
 
-/* ----- what is fetched for entries ----- */
+/* ----- fetching for entries ----- */
 
 /*
- * May another call for an entry be in flight?  One is left to a page and to a batch that are due:
- * all jobs wait for them in the end.
+ * May another call for an entry be made?  One is reserved for a page, and one for a
+ * batch, if they are due, because in the end all jobs wait for them.
  */
 static bool
 has_room(const JobStream *stream)
@@ -233,14 +234,14 @@ has_room(const JobStream *stream)
 	return calls_in_flight(stream) < Max(stream->spec.max_concurrency - due, 1);
 }
 
-/* Move an entry on as far as it goes without waiting; true when it has come to an end. */
+/* Move an entry as far as it goes without waiting; true when it has ended. */
 static bool
 advance(JobStream *stream, JobEntry *entry)
 {
 	bool		follows = false;
 	JobOperation operation;
 
-	/* The call that follows an answer takes the place of the one that has ended. */
+	/* The call that follows an answer takes over its place in the limit. */
 	if (entry->state == ENTRY_CALLING && smf_call_done(entry->call))
 	{
 		stream->in_flight--;
@@ -249,7 +250,10 @@ advance(JobStream *stream, JobEntry *entry)
 		smf_entry_take_answer(&stream->fetcher, entry);
 	}
 
-	/* An ARN that only the list can have goes on when all was listed. */
+	/*
+	 * An ARN that only the list can resolve: the entry continues when all jobs were
+	 * listed.
+	 */
 	if (entry->state == ENTRY_LISTING)
 	{
 		smf_lookups_find_arn(stream->lookups, entry);
@@ -257,7 +261,7 @@ advance(JobStream *stream, JobEntry *entry)
 			stream->moved = true;
 	}
 
-	/* The next call, if there is one and room for it. */
+	/* Start the next call, if there is one and room for it. */
 	if (entry->state == ENTRY_IDLE)
 	{
 		if (!smf_entry_next_operation(&stream->fetcher, entry, &operation))
@@ -273,11 +277,11 @@ advance(JobStream *stream, JobEntry *entry)
 			stream->in_flight++;
 		}
 	}
-	/* its check may yet make another use of it */
+	/* its check may still give it another use */
 	return entry->state >= ENTRY_COMPLETE && !entry->checked;
 }
 
-/* Does the entry wait for Search, or has it what it needs from there? */
+/* Does the entry wait for Search, or has it got what it needs from there? */
 static bool
 is_searched(const JobEntry *entry)
 {
@@ -286,21 +290,21 @@ is_searched(const JobEntry *entry)
 }
 
 /*
- * Move the entries in the window on; true when the first one has come to an end.
+ * Move the entries in the window; true when the first one has ended.
  *
- * The window may end before entries whose calls are in flight, where those before them were to
- * have their documents from Search and do not.  What has begun is followed through: a call that
- * has ended is in flight until somebody takes its answer.
+ * The window may end before entries with calls in flight, if earlier entries turn out not
+ * to get their documents from Search.  Calls that were started are followed through: a
+ * call counts as in flight until its answer is taken.
  */
 static bool
 advance_window(JobStream *stream)
 {
 	int			window = Min(stream->nentries, window_size(stream));
 	int			ndescribed = 0;
-	int			ncalling = 0;	/* entries that were met, and have a call in flight */
+	int			ncalling = 0;	/* entries seen so far that have a call in flight */
 	bool		first_ended = false;
 
-	/* Those that are checked come at once, wherever they stand: others wait for them. */
+	/* Entries being checked come first, wherever they are: others wait for them. */
 	for (int i = 0; i < SMF_BATCHES; i++)
 	{
 		JobEntry   *checked = smf_batches_checked(&stream->batches, i);
@@ -309,7 +313,7 @@ advance_window(JobStream *stream)
 			(void) advance(stream, checked);
 	}
 
-	/* The others come in order; beyond the window only those whose calls have begun. */
+	/* The others come in order; outside the window, only those with a call under way. */
 	for (int i = 0; i < stream->nentries; i++)
 	{
 		JobEntry   *entry = entry_at(stream, i);
@@ -329,9 +333,9 @@ advance_window(JobStream *stream)
 	return first_ended;
 }
 
-/* ----- what Search is asked for ----- */
+/* ----- Search ----- */
 
-/* Will no further entry join those that are in the window, whatever comes and leaves? */
+/* Can no further entry join those in the window, whatever arrives and leaves? */
 static bool
 window_is_final(const JobStream *stream)
 {
@@ -343,7 +347,7 @@ window_is_final(const JobStream *stream)
 		(stream->spec.bound > 0 && !stream->spec.ramp && stream->nentries >= window);
 }
 
-/* Will none join them before the first one has left? */
+/* Can no entry join them before the first one has left? */
 static bool
 window_is_full(const JobStream *stream)
 {
@@ -354,8 +358,9 @@ window_is_full(const JobStream *stream)
 }
 
 /*
- * Ask Search for a batch of the entries that wait for it: as soon as it is full, or cannot
- * become fuller before the first of them is wanted.  True when anything was decided.
+ * Ask Search for a batch of the entries that wait for it, as soon as the batch is full,
+ * or cannot get any fuller before its first entry is wanted.  True if anything was
+ * decided.
  */
 static bool
 ask_for_batch(JobStream *stream)
@@ -389,7 +394,7 @@ ask_for_batch(JobStream *stream)
 	return true;
 }
 
-/* Move on what Search was asked for, and ask for more. */
+/* Process the answers of Search, and start more Searches. */
 static void
 advance_batches(JobStream *stream)
 {
@@ -404,7 +409,7 @@ advance_batches(JobStream *stream)
 	stream->batch_due |= smf_batches_due(&stream->batches);
 }
 
-/* The first entry has come to an end, and leaves: true if with a job, which "job" is then. */
+/* The first entry has ended, and leaves; true if it is a job, which is returned in "job". */
 static bool
 take_first(JobStream *stream, Job *job)
 {
@@ -426,14 +431,14 @@ take_first(JobStream *stream, Job *job)
 	}
 	pop_entry(stream);
 	ramp_up(stream);
-	/* one that is gone does not count toward the bound: the next job does */
+	/* a job that is gone does not count towards the bound: the next job does */
 	stream->njobs_taken += found;
 	return found;
 }
 
 /* ----- the stream ----- */
 
-/* The stream's jobs are those of a list. */
+/* The source is a list: create its walk. */
 static void
 begin_walk(JobStream *stream)
 {
@@ -453,10 +458,10 @@ begin_walk(JobStream *stream)
 
 /*
  * smf_stream_begin
- *		A stream of jobs, in a memory context of its own below the current one.
+ *		Create a stream of jobs, in its own memory context below the current one.
  *
- * No call is made before smf_stream_start or smf_stream_next.  The client must
- * outlive the stream; what the spec points to must, too.
+ * No call is made before smf_stream_start or smf_stream_next.  The client, and what the
+ * spec points to, must outlive the stream.
  */
 JobStream *
 smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
@@ -467,7 +472,7 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	JobStream  *stream = palloc0(sizeof(JobStream));
 
-	/* The stream, its notices, and what its entries share. */
+	/* The stream, its notices, and the data that its entries share. */
 	stream->client = client;
 	stream->spec = *spec;
 	stream->context = context;
@@ -481,7 +486,7 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	smf_fetcher_init(&stream->fetcher, client, &stream->spec);
 	smf_batches_init(&stream->batches, &stream->fetcher);
 
-	/* The source of entries, which others see. */
+	/* The source of entries, which others can see. */
 	if (spec->source == SMF_FROM_NAMES)
 	{
 		stream->lookups = smf_lookups_begin(client, &stream->spec);
@@ -494,11 +499,14 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 		smf_progress_source(spec->progress, stream->list_operation, spec->estimated);
 	}
 
-	/* A page is asked for early enough to come while the windows before it are under way. */
+	/*
+	 * A page is requested early enough to arrive while the windows before it are in
+	 * progress.
+	 */
 	stream->capacity = 2 * spec->max_concurrency;
 	if (spec->source != SMF_FROM_NAMES)
 		stream->capacity += 2 * spec->max_concurrency + spec->fetch_size;
-	/* a batch is collected while others are on their way, or held */
+	/* a batch is collected while others are under way or wait for a check */
 	if (spec->prove)
 		stream->capacity += (SMF_BATCHES + 1) * SMF_SEARCH_JOBS_MAX;
 	stream->ring = palloc0(stream->capacity * sizeof(JobEntry));
@@ -506,7 +514,7 @@ smf_stream_begin(AwsClient *client, const JobStreamSpec *spec)
 	return stream;
 }
 
-/* Let the first calls go out, without waiting for them. */
+/* Send the first calls, without waiting for them. */
 void
 smf_stream_start(JobStream *stream)
 {
@@ -514,14 +522,14 @@ smf_stream_start(JobStream *stream)
 	(void) advance_window(stream);
 }
 
-/* Let others see what the stream waits for: the job that leaves next, or a page of more. */
+/* Show others what the stream waits for: the job that leaves next, or the next page. */
 static void
 show_wait(JobStream *stream)
 {
 	Progress   *progress = stream->spec.progress;
 	const JobEntry *first = entry_at(stream, 0);
 
-	/* one that has a record waits for the one of its batch that is checked */
+	/* a job with a record waits for the one in its batch that is being checked */
 	if (stream->nentries > 0 && first->state == ENTRY_HELD && first->batch->checked != NULL)
 		first = first->batch->checked;
 	if (stream->nentries > 0 && first->state == ENTRY_CALLING)
@@ -534,14 +542,14 @@ show_wait(JobStream *stream)
 		smf_progress_show_wait(progress, NULL, 0);
 }
 
-/* Jobs that the stream has given, for the user: those that were fetched ahead have been counted. */
+/* Jobs returned, for the user's notices; those fetched ahead were counted before. */
 static int64
 jobs_read(const JobStream *stream)
 {
 	return stream->spec.counted ? 0 : stream->njobs_taken;
 }
 
-/* Jobs that it has seen. */
+/* Jobs that were listed or looked up. */
 static int64
 jobs_listed(const JobStream *stream)
 {
@@ -551,8 +559,8 @@ jobs_listed(const JobStream *stream)
 }
 
 /*
- * Tell the user how far the stream has come, if it is time for that, and see to it that this
- * wakes up to do so again, and when Search has been waited for long enough.
+ * Tell the user about the progress of the stream, if a notice is due.  Set the alarm for
+ * the next notice, or for the time when a Search is abandoned.
  */
 static void
 notify(JobStream *stream)
@@ -568,7 +576,10 @@ notify(JobStream *stream)
 		smf_client_wake_at(stream->client, next_us);
 }
 
-/* DENIED or UNKNOWN where the very first page failed for that, and the caller wants to know; else JOB. */
+/*
+ * DENIED or UNKNOWN if the very first page failed for that reason and the caller wants to
+ * know; otherwise JOB.
+ */
 static JobStreamResult
 first_page_result(const JobStream *stream)
 {
@@ -584,7 +595,7 @@ first_page_result(const JobStream *stream)
 	return SMF_STREAM_JOB;
 }
 
-/* The next job; waits for it, or tells that it would have to. */
+/* The next job; waits for it, or returns SMF_STREAM_WAIT. */
 static JobStreamResult
 look_for_job(JobStream *stream, Job *job, bool wait)
 {
@@ -594,10 +605,10 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 	{
 		JobStreamResult result = first_page_result(stream);
 
-		/* what comes while this looks, within a check or another scan, is looked at again */
+		/* an event during this round, in a check or another scan, makes us look again */
 		uint64		events = smf_http_events();
 
-		/* Look: at what has come, and at what can be asked for now. */
+		/* Process what has arrived, and request what can be requested. */
 		if (result != SMF_STREAM_JOB)
 			return result;
 		fill(stream);
@@ -606,7 +617,7 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 		{
 			if (!take_first(stream, job))
 				continue;
-			/* let the calls in flight move while the caller works */
+			/* let the calls in flight progress while the caller works */
 			if (!waited && calls_in_flight(stream) > 0)
 				smf_http_poll();
 			return SMF_STREAM_JOB;
@@ -615,22 +626,23 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 			return SMF_STREAM_END;
 
 		/*
-		 * What moved may have made room for a call of an entry that was passed before,
-		 * or begun a walk: only when nothing moves any more is there reason to wait.
+		 * The change may have made room for a call of an entry that was skipped before,
+		 * or have started a walk: only when nothing moves any more is there a reason to
+		 * wait.
 		 */
 		if (stream->moved)
 		{
 			stream->moved = false;
 			continue;
 		}
-		/* a page of which nothing is wanted is no reason to wait */
+		/* a page without any wanted job is no reason to wait */
 		if (stream->nentries == 0 && (stream->walk == NULL || smf_walk_call(stream->walk) == NULL))
 		{
 			CHECK_FOR_INTERRUPTS();
 			continue;
 		}
 
-		/* Wait until there is another event, or say that it takes that. */
+		/* Wait until there is another event, or tell the caller to. */
 		notify(stream);
 		show_wait(stream);
 		if (wait)
@@ -645,7 +657,7 @@ look_for_job(JobStream *stream, Job *job, bool wait)
 	}
 }
 
-/* The same, and what the stream waits for can be seen meanwhile. */
+/* The same, and reset what others see of the wait. */
 static JobStreamResult
 next_job(JobStream *stream, Job *job, bool wait)
 {
@@ -660,8 +672,8 @@ next_job(JobStream *stream, Job *job, bool wait)
  * smf_stream_next
  *		The next job, or that there is none.
  *
- * What "job" points to is valid until the next call.  Waits as long as need
- * be; raises what the service's answers call for, and query cancels.
+ * What "job" points to is valid until the next call.  Waits as long as necessary; raises
+ * the errors in the service's answers, and query cancels.
  */
 JobStreamResult
 smf_stream_next(JobStream *stream, Job *job)
@@ -673,7 +685,7 @@ smf_stream_next(JobStream *stream, Job *job)
  * smf_stream_try_next
  *		The same, without waiting for the service.
  *
- * After SMF_STREAM_WAIT there can be news only once smf_http_events has changed.
+ * After SMF_STREAM_WAIT there can be news only when smf_http_events has changed.
  */
 JobStreamResult
 smf_stream_try_next(JobStream *stream, Job *job)
@@ -681,7 +693,7 @@ smf_stream_try_next(JobStream *stream, Job *job)
 	return next_job(stream, job, false);
 }
 
-/* Were tags denied, which may be, so that jobs came without? */
+/* Were tags denied where that is allowed, so that jobs were returned without them? */
 bool
 smf_stream_tags_denied(const JobStream *stream)
 {
@@ -690,7 +702,7 @@ smf_stream_tags_denied(const JobStream *stream)
 
 /*
  * smf_stream_end
- *		Break off what is in flight and free the stream.
+ *		Abort calls in flight and free the stream.
  */
 void
 smf_stream_end(JobStream *stream)

@@ -10,14 +10,15 @@
 
 #include "jobs/job.h"
 
-/* What smf_stream_next came to. */
+/* The result of smf_stream_next. */
 typedef enum JobStreamResult
 {
 	SMF_STREAM_END,				/* there are no more jobs */
 	SMF_STREAM_JOB,				/* a job */
-	SMF_STREAM_WAIT,			/* not yet known: only smf_stream_try_next */
+	SMF_STREAM_WAIT,			/* not known yet: only from smf_stream_try_next */
 	SMF_STREAM_DENIED,			/* may_refuse: the operation is denied */
-	SMF_STREAM_UNKNOWN			/* may_refuse: what is listed does not exist */
+	SMF_STREAM_UNKNOWN			/* may_refuse: the thing whose jobs are listed does not
+								 * exist */
 } JobStreamResult;
 
 typedef struct JobStream JobStream;

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * timestamp.c
- *		Epoch seconds, as the service writes them, as timestamps.
+ *		Converts epoch seconds, as the service writes them, to timestamps.
  *
- * Decimal arithmetic throughout: a double has not the digits for microseconds.
+ * Uses decimal arithmetic throughout: a double does not have enough digits for
+ * microseconds.
  *
- * Not accounted for: exponents.  The text is what numeric_out prints.
+ * Not accounted for: exponents.  The text must be what numeric_out prints.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,25 +14,26 @@
 
 #include "jobs/timestamp.h"
 
-/* Digits behind the point that a timestamp keeps. */
+/* Digits after the point that a timestamp keeps. */
 #define MICROSECOND_DIGITS 6
 
-/* No timestamp needs more digits before the point. */
+/* Most digits before the point that any timestamp needs. */
 #define SECONDS_DIGITS_MAX 14
 
 /*
  * smf_timestamp_from_decimal
- *		A timestamp from epoch seconds, written as a decimal; rounded to the microsecond,
- *		half away from zero.
+ *		The timestamp for epoch seconds written as a decimal number; rounded to the
+ *		microsecond, half away from zero.
  *
- * False when no timestamp is so far away; *result is not set then.
+ * False if it is out of range; then *result is not set.
  */
 bool
 smf_timestamp_from_decimal(const char *text, TimestampTz *result)
 {
 	bool		negative = *text == '-';
 	int64		seconds = 0;
-	int64		us = 0;			/* beyond the seconds, up to a whole one */
+	int64		us = 0;			/* microseconds to add to the seconds, at most a whole
+								 * second */
 	int			ndigits = 0;
 	TimestampTz timestamp;
 
@@ -47,7 +49,7 @@ smf_timestamp_from_decimal(const char *text, TimestampTz *result)
 		seconds = seconds * 10 + (*text - '0');
 	}
 
-	/* The microseconds behind it, rounded by the next digit. */
+	/* The microseconds after it, rounded by the next digit. */
 	if (*text == '.')
 		text++;
 	for (int i = 0; i < MICROSECOND_DIGITS; i++)

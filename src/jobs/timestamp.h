@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * timestamp.h
- *		Epoch seconds, as the service writes them, as timestamps.
+ *		Converts epoch seconds, as the service writes them, to timestamps.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,7 +10,7 @@
 
 #include "datatype/timestamp.h"
 
-/* Where Postgres begins to count time, in epoch seconds. */
+/* Where Postgres's timestamps begin, in epoch seconds. */
 #define SMF_POSTGRES_EPOCH_S ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400))
 
 extern bool smf_timestamp_from_decimal(const char *text, TimestampTz *result);

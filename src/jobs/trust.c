@@ -1,19 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * trust.c
- *		Whether Search may be asked for documents, and which attributes it is
- *		believed.
+ *		Whether Search may be asked for documents, and which attributes may be taken
+ *		from it.
  *
- * What Search returns of an attribute is compared with Describe's answer from time to
- * time (batch.c).  An attribute that differs is not taken from Search for a day, by no
- * session, where sessions share memory.  That Search is denied, or does not answer such
- * a question, each session finds out for itself, and forgets with the credentials.
+ * Attributes from Search are compared with Describe's answer from time to time (batch.c).
+ * An attribute that differs is not taken from Search for a day.  This applies to all
+ * sessions, if they share memory.  Each session finds out for itself whether Search is
+ * denied, or does not accept such a request, and forgets that when the credentials
+ * change.
  *
- * Whose trust it is follows from whose answers they are: a server's, with a role's
- * credentials, in a region.
+ * Trust is kept per server, role and region, because these determine where the answers
+ * come from.
  *
- * Not accounted for: a server's endpoint_url that is altered keeps what was found of the
- * former one, which costs calls at most.
+ * Not accounted for: if a server's endpoint_url is changed, the findings about the old
+ * one are kept, which at worst costs calls.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,10 +32,13 @@
 /* How long an attribute that differs is not taken from Search. */
 #define DISTRUST_US INT64CONST(86400000000)
 
-/* How long Search is not asked that was refused. */
+/* How long Search is not asked after it was refused. */
 #define REFUSED_US INT64CONST(900000000)
 
-/* Searches of a session that are all checked, and how many there are between two checks in the end. */
+/*
+ * The first CHECKED_AT_FIRST Searches of a session are all checked; after that the
+ * distance between checks grows up to CHECK_DISTANCE_MAX Searches.
+ */
 #define CHECKED_AT_FIRST 20
 #define CHECK_DISTANCE_MAX 16
 
@@ -42,34 +46,33 @@ struct SearchTrust
 {
 	dlist_node	node;			/* in the list of all */
 	SharedKey	key;			/* of the Searches */
-	bool		attached;		/* is the shared table? */
+	bool		attached;		/* unused */
 
-	/* as long as the credentials are the same */
-	uint64		session_number; /* theirs: smf_client_session_number */
-	int64		refused_us;		/* when Search was refused last, smf_http_now(); 0: never */
-	bool		by_span;		/* is Search asked for a span of time, since it does not
-								 * take names? */
+	/* as long as the credentials stay the same */
+	uint64		session_number; /* identifies them: smf_client_session_number */
+	int64		refused_us;		/* smf_http_now() when Search was last refused; 0: never */
+	bool		by_span;		/* search by time span, because names are not accepted? */
 
 	/* as long as the session */
-	bool		noticed;		/* the user was told that it is refused */
+	bool		noticed;		/* the user was told that Search is refused */
 	bool		warned;			/* the user was told of rows that may be wrong */
-	int64		nsearches;		/* that were asked for documents */
-	int64		next_check;		/* the number of the next one that is checked */
-	int64		check_distance; /* Searches from that to the one after */
-	int64		nrows[64];		/* rows that have left, by attribute that was read from
-								 * Search for them */
+	int64		nsearches;		/* Searches for documents */
+	int64		next_check;		/* number of the next Search to check */
+	int64		check_distance; /* Searches between that one and the next */
+	int64		nrows[64];		/* rows that have left, by attribute that was read from Search
+								 * for them */
 };
 
-/* What sessions share, by the key of the Searches. */
+/* What sessions share, by the key for Search. */
 typedef struct TrustPayload
 {
-	int64		until_us[64];	/* by attribute: when it is trusted again, smf_http_now() */
+	int64		until_us[64];	/* by attribute: smf_http_now() when it may be used again */
 } TrustPayload;
 
-/* Of all servers, regions and roles that the session has asked Search for; never freed. */
+/* One for each server, region and role that the session has used Search with; never freed. */
 static dlist_head trusts = DLIST_STATIC_INIT(trusts);
 
-/* How often it was found, or heard, since the process began that Search differs. */
+/* How often this process has found, or heard, that Search differs. */
 static int64 ndifferences = 0;
 
 static void
@@ -84,7 +87,7 @@ static SharedTable distrusted = {
 	.init_payload = init_trust
 };
 
-/* Ask for the memory when the library is loaded. */
+/* Request the shared memory when the library is loaded. */
 void
 smf_trust_reserve(void)
 {
@@ -93,8 +96,8 @@ smf_trust_reserve(void)
 
 /*
  * smf_trust_find
- *		What the session knows of Search with the client's credentials; it lives as long
- *		as the session.
+ *		What the session knows about Search with the client's credentials; lives as
+ *		long as the session.
  */
 SearchTrust *
 smf_trust_find(AwsClient *client)
@@ -103,7 +106,7 @@ smf_trust_find(AwsClient *client)
 	SharedKey	key;
 	dlist_iter	iter;
 
-	/* Find what is known of these Searches, or begin to know. */
+	/* Find the entry for these Searches, or create it. */
 	smf_shared_table_attach(&distrusted);
 	smf_client_key(client, smf_operation_name(SMF_OP_SEARCH), &key);
 	dlist_foreach(iter, &trusts)
@@ -122,7 +125,7 @@ smf_trust_find(AwsClient *client)
 		dlist_push_tail(&trusts, &trust->node);
 	}
 
-	/* With other credentials it may be allowed, or be another service. */
+	/* With other credentials Search may be allowed, or belong to another service. */
 	if (trust->session_number != smf_client_session_number(client))
 	{
 		trust->session_number = smf_client_session_number(client);
@@ -132,9 +135,9 @@ smf_trust_find(AwsClient *client)
 	return trust;
 }
 
-/* ----- may it be asked? ----- */
+/* ----- may Search be asked? ----- */
 
-/* May Search be asked now?  Not for a while after it was refused. */
+/* May Search be asked now?  After it was refused, not for a while. */
 bool
 smf_trust_may_ask(const SearchTrust *trust)
 {
@@ -143,8 +146,8 @@ smf_trust_may_ask(const SearchTrust *trust)
 
 /*
  * smf_trust_refused
- *		Search is denied, or does not take the question: do not ask again for a while, and
- *		tell the user, once a session.
+ *		Search is denied, or does not accept the request: do not ask again for a while,
+ *		and tell the user, once per session.
  */
 void
 smf_trust_refused(SearchTrust *trust, AwsClient *client, const AwsCall *call)
@@ -169,14 +172,14 @@ smf_trust_refused(SearchTrust *trust, AwsClient *client, const AwsCall *call)
 				 smf_call_errdetail(call, NULL)));
 }
 
-/* Is Search to be asked for a span of time, rather than by names? */
+/* Should Search be asked by time span, rather than by names? */
 bool
 smf_trust_by_span(const SearchTrust *trust)
 {
 	return trust->by_span;
 }
 
-/* Search does not take names: is it to be asked for a span of time instead?  Once. */
+/* Search does not accept names: switch to time spans.  False if that was done before. */
 bool
 smf_trust_try_span(SearchTrust *trust)
 {
@@ -186,13 +189,13 @@ smf_trust_try_span(SearchTrust *trust)
 	return !tried;
 }
 
-/* ----- is it to be believed? ----- */
+/* ----- can it be trusted? ----- */
 
 /*
  * smf_trust_check_due
- *		Another Search is asked for documents: is one of them to be checked?
+ *		Another Search for documents is being made: should one of its jobs be checked?
  *
- * One of each of the first; then the distance doubles, up to a bound.
+ * The first Searches are all checked; then the distance doubles, up to a limit.
  */
 bool
 smf_trust_check_due(SearchTrust *trust)
@@ -206,7 +209,7 @@ smf_trust_check_due(SearchTrust *trust)
 	return true;
 }
 
-/* How many checks so many Searches have, from a session's first one on. */
+/* How many checks this many Searches lead to, counted from a session's first one. */
 double
 smf_trust_checks(double nsearches)
 {
@@ -227,7 +230,7 @@ smf_trust_checks(double nsearches)
 	return nchecks + (int64) ((nsearches - next) / CHECK_DISTANCE_MAX);
 }
 
-/* The attributes that are not taken from Search now. */
+/* The attributes that must not be taken from Search now. */
 AttributeSet
 smf_trust_distrusted(const SearchTrust *trust)
 {
@@ -244,7 +247,10 @@ smf_trust_distrusted(const SearchTrust *trust)
 	return attributes;
 }
 
-/* The names of attributes, for a message; *nrows is how many rows have left that read one of them. */
+/*
+ * The names of attributes, for a message; *nrows is the number of rows that have left and
+ * read one of them.
+ */
 static char *
 name_attributes(const SearchTrust *trust, AttributeSet attributes, int64 *nrows)
 {
@@ -262,7 +268,10 @@ name_attributes(const SearchTrust *trust, AttributeSet attributes, int64 *nrows)
 	return names.data;
 }
 
-/* Warn the user, once a session, where rows have left that read one of the attributes; true if any have. */
+/*
+ * If rows that read one of the attributes have left, warn the user, once per session;
+ * true if any have.
+ */
 static bool
 warn_of_rows(SearchTrust *trust, const AwsClient *client, AttributeSet attributes)
 {
@@ -285,10 +294,10 @@ warn_of_rows(SearchTrust *trust, const AwsClient *client, AttributeSet attribute
 
 /*
  * smf_trust_distrust
- *		Search was found to differ from Describe in the attributes: they are not taken
+ *		Search was found to differ from Describe in the attributes: do not take them
  *		from it for a day.
  *
- * Where rows have left before that was known the user is warned, once a session.
+ * If rows have left before that, the user is warned, once per session.
  */
 void
 smf_trust_distrust(SearchTrust *trust, const AwsClient *client, AttributeSet attributes)
@@ -308,9 +317,9 @@ smf_trust_distrust(SearchTrust *trust, const AwsClient *client, AttributeSet att
 
 /*
  * smf_trust_heard
- *		Somebody else has found that Search differs in the attributes, while a scan reads them.
+ *		Another scan found that Search differs in the attributes, which this one reads.
  *
- * Where rows have left before, that counts as if this session had found it.
+ * If rows have left before that, it counts as if this session had found it.
  */
 void
 smf_trust_heard(SearchTrust *trust, const AwsClient *client, AttributeSet attributes)
@@ -318,7 +327,7 @@ smf_trust_heard(SearchTrust *trust, const AwsClient *client, AttributeSet attrib
 	ndifferences += warn_of_rows(trust, client, attributes);
 }
 
-/* Rows have left for which the attributes were read from Search. */
+/* Count rows that have left with the attributes read from Search. */
 void
 smf_trust_count_rows(SearchTrust *trust, AttributeSet attributes, int64 nrows)
 {
@@ -329,7 +338,7 @@ smf_trust_count_rows(SearchTrust *trust, AttributeSet attributes, int64 nrows)
 	}
 }
 
-/* How often Search was found to differ since the process began, whatever the server. */
+/* How often this process has found that Search differs, on any server. */
 int64
 smf_trust_differences(void)
 {

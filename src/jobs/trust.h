@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * trust.h
- *		Whether Search may be asked for documents, and which attributes it is
- *		believed.
+ *		Whether Search may be asked for documents, and which attributes may be taken
+ *		from it.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,7 +12,7 @@
 #include "aws/call.h"
 #include "jobs/proof.h"
 
-/* What a session knows of Search with one server's credentials in one region. */
+/* What a session knows about Search with one server's credentials in one region. */
 typedef struct SearchTrust SearchTrust;
 
 extern void smf_trust_reserve(void);

@@ -7,21 +7,21 @@
  *		  ^				  |
  *		  +--- shrink --- FAILED --next--> an error, or READY: the walk is resumed
  *
- * A walk yields each job once, in the order in which the service lists them, and
- * checks that order where somebody relies on it.  Pages shift when jobs are created
- * meanwhile, so that a page may begin with jobs of the page before it.
+ * A walk returns each job once, in the order in which the service lists them, and checks
+ * that order if somebody relies on it.  Pages shift when jobs are created in the
+ * meantime, so a page may begin with jobs from the page before it.
  *
- * A page that is larger than a response may be is asked for again with half as many
- * jobs: a hundred records of Search can have 25 MB of hyperparameters alone.
+ * If a page is larger than the response limit, it is requested again with half as many
+ * jobs: a hundred Search records can have 25 MB of hyperparameters alone.
  *
- * A token that the service refuses (it may have expired while jobs were read) is no
- * end: the walk is resumed from the creation time that it had come to.  So is a
- * Search from time to time, since its pages get slower the further one walks.
+ * If the service refuses a token (it may have expired while jobs were read), the walk is
+ * resumed at the creation time that it had reached.  A Search is also resumed from time
+ * to time, because its pages get slower as the walk goes on.
  *
- * Nothing here waits: who walks does, and looks at the walk's state again.
+ * Nothing here waits: the caller does, and then checks the walk's state again.
  *
- * Not accounted for: a job created while pages are walked may be missed, and one
- * deleted meanwhile may be seen: the service gives no snapshot.
+ * Not accounted for: a job created during the walk may be missed, and one deleted during
+ * the walk may be seen: the service does not provide a snapshot.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,10 +39,10 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
-/* Pages of a Search, after which the walk is resumed with another one. */
+/* Pages after which a Search is replaced by a new one that resumes the walk. */
 #define SEARCH_WALK_PAGES 100
 
-/* A job that was listed, to know it again. */
+/* Identifies a job that was listed. */
 typedef struct SeenJob
 {
 	uint32		hash;			/* of identity */
@@ -50,50 +50,51 @@ typedef struct SeenJob
 	Numeric		created;		/* creation time; NULL when it has none */
 } SeenJob;
 
-/* A page whose jobs are read. */
+/* A page whose jobs are being read. */
 typedef struct JobPage
 {
-	MemoryContext context;		/* all that the page holds, and the page */
+	MemoryContext context;		/* holds the page and everything in it */
 	Jsonb	   *response;
-	JsonbContainer *jobs;		/* in there; NULL: none */
-	int64		date_s;			/* the service's clock when it answered: epoch seconds; negative: not
-								 * known */
+	JsonbContainer *jobs;		/* in "response"; NULL: none */
+	int64		date_s;			/* the service's clock when it answered: epoch seconds;
+								 * negative: not known */
 	int			njobs;
-	int			next;			/* index of the job that is read next */
-	SeenJob    *seen;			/* its jobs, and those of before that may be listed again */
+	int			next;			/* index of the next job to read */
+	SeenJob    *seen;			/* its jobs so far, and earlier ones that may be listed
+								 * again */
 	int			nseen;
 } JobPage;
 
 struct JobWalk
 {
 	AwsClient  *client;			/* not ours */
-	JobWalkSpec spec;			/* the query's bounds move when the walk is resumed */
-	MemoryContext context;		/* the walk and all it holds */
+	JobWalkSpec spec;			/* the query's bounds change when the walk is resumed */
+	MemoryContext context;		/* the walk and everything in it */
 
 	/* the next page */
-	AwsCall    *call;			/* asks for it, or has its answer; or NULL */
-	int			asked_size;		/* jobs that it was asked for */
-	int			page_size;		/* most jobs of a page whose answer is not too large */
-	char	   *next_token;		/* asks for it; NULL on the first */
+	AwsCall    *call;			/* in flight or answered; or NULL */
+	int			asked_size;		/* jobs requested */
+	int			page_size;		/* most jobs to request: the answer must not be too large */
+	char	   *next_token;		/* token for it; NULL for the first */
 	HTAB	   *tokens;			/* hashes of all tokens since the walk was resumed */
-	bool		done;			/* there is none */
+	bool		done;			/* there is no next page */
 
 	/* the pages before it */
-	JobPage    *reading;		/* that page, while its jobs are read; or NULL */
-	JobPage    *read;			/* the latest one that held jobs; or NULL */
+	JobPage    *reading;		/* the latest page, while its jobs are being read; or NULL */
+	JobPage    *read;			/* the latest page with jobs that was read; or NULL */
 	int64		njobs;			/* listed so far */
-	Numeric		last_created;	/* creation time of the job listed last, in
-								 * epoch seconds; NULL before the first */
+	Numeric		last_created;	/* creation time of the job listed last, in epoch seconds;
+								 * NULL before the first */
 	Numeric		resumed_at;		/* last_created when the walk was resumed; or NULL */
-	int			npages;			/* that have come since then */
+	int			npages;			/* pages read since then */
 };
 
 /*
  * smf_walk_begin
- *		A walk, in a memory context of its own below the current one.
+ *		Create a walk, in its own memory context below the current one.
  *
- * No call is made before smf_walk_ask.  The client must outlive the walk; what the
- * spec points to must, too.
+ * No call is made before smf_walk_ask.  The client, and what the spec points to, must
+ * outlive the walk.
  */
 JobWalk *
 smf_walk_begin(AwsClient *client, const JobWalkSpec *spec)
@@ -109,7 +110,7 @@ smf_walk_begin(AwsClient *client, const JobWalkSpec *spec)
 	return walk;
 }
 
-/* Break off what is in flight, and free the walk. */
+/* Abort calls in flight, and free the walk. */
 void
 smf_walk_end(JobWalk *walk)
 {
@@ -117,7 +118,7 @@ smf_walk_end(JobWalk *walk)
 	MemoryContextDelete(walk->context);
 }
 
-/* What becomes of the next page. */
+/* The state of the next page. */
 WalkState
 smf_walk_state(const JobWalk *walk)
 {
@@ -135,7 +136,7 @@ smf_walk_call(const JobWalk *walk)
 	return walk->call;
 }
 
-/* The call for the very first page, if that has failed; or NULL. */
+/* The call for the very first page, if it has failed; or NULL. */
 const AwsCall *
 smf_walk_first_failure(const JobWalk *walk)
 {
@@ -144,21 +145,24 @@ smf_walk_first_failure(const JobWalk *walk)
 	return first && smf_walk_state(walk) == SMF_WALK_FAILED ? walk->call : NULL;
 }
 
-/* Jobs that were listed so far. */
+/* Number of jobs listed so far. */
 int64
 smf_walk_listed(const JobWalk *walk)
 {
 	return walk->njobs;
 }
 
-/* The service's clock when it answered the page that is read: epoch seconds; negative: not known. */
+/*
+ * The service's clock when it answered the page being read: epoch seconds; negative: not
+ * known.
+ */
 int64
 smf_walk_date(const JobWalk *walk)
 {
 	return walk->reading != NULL ? walk->reading->date_s : -1;
 }
 
-/* ----- asking for pages ----- */
+/* ----- requesting pages ----- */
 
 static void
 drop_call(JobWalk *walk)
@@ -167,14 +171,14 @@ drop_call(JobWalk *walk)
 	walk->call = NULL;
 }
 
-/* How many jobs a page may be asked for at most. */
+/* The most jobs that a page may be requested with. */
 int
 smf_walk_page_size(const JobWalk *walk)
 {
 	return walk->page_size;
 }
 
-/* The walk is ready: ask for the next page, of at most "page_size" jobs. */
+/* Request the next page, with at most "page_size" jobs; the walk must be ready. */
 void
 smf_walk_ask(JobWalk *walk, int page_size)
 {
@@ -186,8 +190,9 @@ smf_walk_ask(JobWalk *walk, int page_size)
 
 /*
  * smf_walk_shrink
- *		If a page has failed since it is larger than a response may be, let it be asked for
- *		again, and from now on, with half as many jobs, unless it was one.
+ *		If a page failed because it exceeds the response limit, let it be requested
+ *		again with half as many jobs, and all later pages too; unless it had only one
+ *		job.
  */
 void
 smf_walk_shrink(JobWalk *walk)
@@ -199,7 +204,7 @@ smf_walk_shrink(JobWalk *walk)
 	drop_call(walk);
 }
 
-/* A token that comes twice would let the walk go round for ever. */
+/* A repeated token would make the walk go on for ever. */
 static void
 check_token(JobWalk *walk, const char *token)
 {
@@ -242,7 +247,7 @@ compare_created(Numeric created, Numeric other)
 											 NumericGetDatum(other)));
 }
 
-/* Does the first creation time come before the other, in the walk's order? */
+/* Does the first creation time come before the other in the walk's order? */
 static bool
 comes_before(const JobWalk *walk, Numeric created, Numeric other)
 {
@@ -251,7 +256,10 @@ comes_before(const JobWalk *walk, Numeric created, Numeric other)
 	return walk->spec.query.oldest_first ? order < 0 : order > 0;
 }
 
-/* The bound for a walk from a creation time on: a second before it, since the service takes whole ones. */
+/*
+ * The bound for a walk that starts at a creation time: a second before it, because the
+ * service accepts only whole seconds.
+ */
 static int64
 second_before(const JobWalk *walk, Numeric created)
 {
@@ -263,8 +271,8 @@ second_before(const JobWalk *walk, Numeric created)
 }
 
 /*
- * Begin anew from the creation time that the walk has come to.  False, and nothing is
- * done, if the operation cannot be asked for that, or the walk would be no other one.
+ * Start again at the creation time that the walk has reached.  False, with nothing done,
+ * if the operation does not support that, or it would be the same walk again.
  */
 static bool
 resume(JobWalk *walk)
@@ -273,7 +281,7 @@ resume(JobWalk *walk)
 	int64	   *bound_s = query->oldest_first ? &query->created_after : &query->created_before;
 	int64		from_s;
 
-	/* One that has got nowhere since it was resumed would get nowhere again. */
+	/* A walk that read no page since it was resumed would get nowhere again. */
 	if (walk->last_created == NULL || walk->npages == 0 ||
 		walk->spec.operation == SMF_OP_LIST_FOR_TUNING_JOB)
 		return false;
@@ -282,7 +290,7 @@ resume(JobWalk *walk)
 		return false;
 	*bound_s = from_s;
 
-	/* The new walk's tokens have nothing to do with those of the old one. */
+	/* The new walk has its own tokens. */
 	if (walk->next_token != NULL)
 		pfree(walk->next_token);
 	walk->next_token = NULL;
@@ -290,7 +298,7 @@ resume(JobWalk *walk)
 		hash_destroy(walk->tokens);
 	walk->tokens = NULL;
 
-	/* What it lists before this time, the old one has listed. */
+	/* Jobs that it lists before this time were already listed by the old one. */
 	if (walk->resumed_at != NULL)
 		pfree(walk->resumed_at);
 	walk->resumed_at = copy_numeric(walk->context, walk->last_created);
@@ -298,7 +306,7 @@ resume(JobWalk *walk)
 	return true;
 }
 
-/* Was the page refused for its token, which has expired maybe? */
+/* Was the page refused because of its token, which may have expired? */
 static bool
 token_refused(const JobWalk *walk)
 {
@@ -310,7 +318,7 @@ token_refused(const JobWalk *walk)
 
 /* ----- reading a page ----- */
 
-/* Read the page that has come, and count what it holds. */
+/* Parse the page that has arrived, and count its jobs. */
 static void
 open_page(JobWalk *walk)
 {
@@ -327,7 +335,11 @@ open_page(JobWalk *walk)
 	page->jobs = smf_document_list(walk->call, page->response,
 								   searched ? "Results" : "TrainingJobSummaries");
 	page->njobs = page->jobs ? JsonContainerSize(page->jobs) : 0;
-	/* a page that was asked for small may be larger, but not than the walk's user has room for */
+
+	/*
+	 * a page may be larger than requested, but not larger than the walk's user has room
+	 * for
+	 */
 	if (page->njobs > walk->page_size)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
@@ -343,7 +355,7 @@ open_page(JobWalk *walk)
 	smf_progress_count(walk->spec.progress, SMF_PROGRESS_SEEN, page->njobs);
 }
 
-/* Was the job in a page before this one? */
+/* Was the job in an earlier page? */
 static bool
 seen_before(const JobWalk *walk, const SeenJob *job)
 {
@@ -357,7 +369,7 @@ seen_before(const JobWalk *walk, const SeenJob *job)
 	return false;
 }
 
-/* What a listed job is known again by. */
+/* Set what identifies a listed job. */
 static void
 identify(SeenJob *seen, JsonbContainer *object, const char *arn)
 {
@@ -374,7 +386,7 @@ identify(SeenJob *seen, JsonbContainer *object, const char *arn)
 	seen->hash = hash_bytes((const unsigned char *) seen->identity, strlen(seen->identity));
 }
 
-/* The walk has come to a job: is its place in the order what was promised? */
+/* Check that the job is in the promised order. */
 static void
 check_order(JobWalk *walk, Numeric created)
 {
@@ -392,7 +404,7 @@ check_order(JobWalk *walk, Numeric created)
 				 smf_call_errdetail(walk->call, NULL)));
 }
 
-/* The next job of the page that is read, into "job"; false if it is none of the walk's. */
+/* Read the page's next job into "job"; false if it does not belong to the walk. */
 static bool
 read_job(JobWalk *walk, ListedJob *job)
 {
@@ -402,7 +414,7 @@ read_job(JobWalk *walk, ListedJob *job)
 	JsonbValue	record;
 	JsonbContainer *object;
 
-	/* What the page says of it; messages name the job, as soon as it has a name. */
+	/* Read it; messages name the job as soon as its name is known. */
 	smf_call_about(walk->call, NULL);
 	if (walk->spec.operation == SMF_OP_SEARCH)
 	{
@@ -416,7 +428,7 @@ read_job(JobWalk *walk, ListedJob *job)
 	job->arn = smf_document_required(walk->call, object, "TrainingJobArn");
 	smf_call_check_account(walk->call, job->arn);
 
-	/* Was it listed by another page, or by the walk of which this one is the rest? */
+	/* Was it listed in another page, or before the walk was resumed? */
 	identify(seen, object, job->arn);
 	page->nseen = page->next;
 	if (seen_before(walk, seen))
@@ -425,7 +437,7 @@ read_job(JobWalk *walk, ListedJob *job)
 		comes_before(walk, seen->created, walk->resumed_at))
 		return false;
 
-	/* The walk has come so far. */
+	/* The walk has reached this job. */
 	check_order(walk, seen->created);
 	if (seen->created != NULL)
 	{
@@ -435,12 +447,15 @@ read_job(JobWalk *walk, ListedJob *job)
 	}
 	walk->njobs++;
 
-	/* the tuning job may be another account's, of the same name */
+	/* the tuning job may belong to another account, with the same name */
 	return walk->spec.operation != SMF_OP_LIST_FOR_TUNING_JOB ||
 		smf_same_account_arn(job->arn, walk->spec.query.tuning_job_arn);
 }
 
-/* Keep of the page before those jobs that a later page, or a resumed walk, may list again. */
+/*
+ * Keep those jobs of the previous page that a later page, or a resumed walk, may list
+ * again.
+ */
 static void
 keep_seen(JobWalk *walk)
 {
@@ -462,7 +477,7 @@ keep_seen(JobWalk *walk)
 	MemoryContextSwitchTo(old);
 }
 
-/* All jobs of the page are read: what is left of it is its token, and who was in it. */
+/* All jobs of the page were read: keep only its token, and which jobs were in it. */
 static void
 close_page(JobWalk *walk)
 {
@@ -485,13 +500,13 @@ close_page(JobWalk *walk)
 		walk->done = true;
 	drop_call(walk);
 
-	/* Pages get slower the further a Search has walked. */
+	/* A Search gets slower as the walk goes on. */
 	walk->npages++;
 	if (walk->spec.operation == SMF_OP_SEARCH && walk->next_token != NULL &&
 		walk->npages >= SEARCH_WALK_PAGES)
 		(void) resume(walk);
 
-	/* An empty page says nothing of who was seen: then the one before it stays. */
+	/* An empty page does not say which jobs were seen: keep the page before it. */
 	walk->reading = NULL;
 	if (page->njobs == 0)
 	{
@@ -505,11 +520,11 @@ close_page(JobWalk *walk)
 
 /*
  * smf_walk_next
- *		The next job of the page that has come.
+ *		The next job of the page that has arrived.
  *
  * Returns false when all its jobs were read, and also when the page had failed and the
- * walk could be resumed: then the walk is ready to ask again, or done.  Raises why the
- * page failed, and 08P01 or 28000 when it holds what it must not.
+ * walk was resumed; the walk is then ready to request a page, or done.  Raises the page's
+ * failure, and 08P01 or 28000 if the page is not valid.
  */
 bool
 smf_walk_next(JobWalk *walk, ListedJob *job)
@@ -535,9 +550,9 @@ smf_walk_next(JobWalk *walk, ListedJob *job)
 	return found;
 }
 
-/* ----- what a page says of a job ----- */
+/* ----- what a page says about a job ----- */
 
-/* A string that is not copied, as jsonb. */
+/* A string as a jsonb value, without copying it. */
 static JsonbValue
 string_value(const char *string)
 {
@@ -548,7 +563,7 @@ string_value(const char *string)
 	return value;
 }
 
-/* A child of a tuning job is listed without its parent's ARN: add it. */
+/* A child of a tuning job is listed without its parent's ARN: add that. */
 static Jsonb *
 with_tuning_job_arn(JsonbContainer *summary, const char *tuning_job_arn)
 {

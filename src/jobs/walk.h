@@ -14,29 +14,29 @@
 #include "jobs/progress.h"
 #include "utils/jsonb.h"
 
-/* Which pages are walked over. */
+/* Which pages to walk over. */
 typedef struct JobWalkSpec
 {
 	JobOperation operation;		/* it lists jobs */
 	JobQuery	query;			/* which jobs, in which order */
 	int			page_size;		/* jobs in a page, at most */
-	bool		ordered;		/* the order of creation is promised to somebody */
-	const JsonMembers *members; /* of Search's records, that are read; NULL: all */
-	int64	   *attempts;		/* requests sent, by JobOperation; counted up */
-	Progress   *progress;		/* where pages and their jobs are counted; NULL: nowhere */
+	bool		ordered;		/* somebody relies on the order of creation */
+	const JsonMembers *members; /* members to read in Search's records; NULL: all */
+	int64	   *attempts;		/* requests sent, by JobOperation; incremented */
+	Progress   *progress;		/* where to count pages and their jobs; NULL: nowhere */
 } JobWalkSpec;
 
-/* What becomes of a walk's next page. */
+/* The state of a walk's next page. */
 typedef enum WalkState
 {
-	SMF_WALK_READY,				/* it may be asked for */
-	SMF_WALK_CALLING,			/* it has been asked for */
-	SMF_WALK_ANSWERED,			/* it has come, and its jobs are to be read */
-	SMF_WALK_FAILED,			/* it does not come: smf_walk_next raises why */
+	SMF_WALK_READY,				/* it can be requested */
+	SMF_WALK_CALLING,			/* it has been requested */
+	SMF_WALK_ANSWERED,			/* it has arrived, and its jobs can be read */
+	SMF_WALK_FAILED,			/* it has failed: smf_walk_next raises why */
 	SMF_WALK_DONE				/* there is none */
 } WalkState;
 
-/* A job of a page, the walk's own until the next one is asked for. */
+/* A job of a page; belongs to the walk until the next one is read. */
 typedef struct ListedJob
 {
 	const char *name;
