@@ -3,19 +3,20 @@
  * analyze.c
  *		ANALYZE of a foreign table: its number of jobs, and a sample of them.
  *
- * The list says how many jobs there are, in a call for each hundred; a random sample of
- * them is described, or searched for where scan_api is 'auto'.  With 'search', and where
- * that returns every column, its pages are both.
+ * The list says how many jobs there are, with one call per hundred jobs; a random sample
+ * of them is described, or searched for if scan_api is 'auto'.  If scan_api is 'search'
+ * and Search returns every column, its pages serve both purposes.
  *
- * ANALYZE takes a column that was not fetched for one that is NULL, so that only columns
- * without statistics (SET STATISTICS 0) are left out.
+ * ANALYZE would take a column that was not fetched for one that is always NULL, so only
+ * columns without statistics (SET STATISTICS 0) are left out.
  *
- * A partition and its parent are analyzed one after the other: in one statement they
- * share the sample.  Of a partition, as many rows go into its parent's sample as it has
- * of the parent's jobs.
+ * A partition and its parent are analyzed one after the other; within one statement they
+ * share the sample.  A partition contributes to its parent's sample in proportion to its
+ * share of the parent's jobs.
  *
- * People keep passwords in a job's environment, and what is sampled goes to pg_statistic,
- * its backups and the WAL: the environment is not, nor is what is computed from it.
+ * People keep passwords in a job's environment, and samples go to pg_statistic, to
+ * backups and to the WAL.  So neither the environment nor anything computed from it is
+ * sampled.
  *
  *-------------------------------------------------------------------------
  */
@@ -65,33 +66,33 @@ typedef struct Sampling
 	List	   *attnums;		/* of the columns that have statistics */
 	AwsClient  *client;			/* makes the calls, as the table's owner */
 	Progress   *progress;		/* what others see */
-	RowReader  *reader;			/* makes a job a row */
-	MemoryContext caller;		/* where the sample's rows are to live */
+	RowReader  *reader;			/* turns a job into a row */
+	MemoryContext caller;		/* context for the sample's rows */
 	MemoryContext row_context;	/* reset for each row */
-	int64		attempts[SMF_JOB_OPERATIONS];	/* requests, by operation */
-	Datum	   *values;			/* of a row, by attribute number less one */
+	int64		attempts[SMF_JOB_OPERATIONS];	/* requests sent, by operation */
+	Datum	   *values;			/* of a row, indexed by attribute number less one */
 	bool	   *isnull;			/* which of them are NULL */
 } Sampling;
 
-/* The sample of a table, for as long as the statement runs that has it analyzed. */
+/* The sample of a table, kept until the end of the statement that analyzes it. */
 typedef struct KeptSample
 {
 	dlist_node	node;			/* in the list of all */
 	MemoryContext context;		/* holds it */
-	MemoryContextCallback callback; /* takes it out of the list */
+	MemoryContextCallback callback; /* removes it from the list */
 	Oid			relid;			/* the table; InvalidOid: it may be out of date */
 	TupleDesc	tupdesc;		/* of the table when the sample was taken */
 	HeapTuple  *rows;			/* the sample */
-	int			nrows;			/* its size */
-	double		total_rows;		/* jobs that the table has */
-	int64		announced;		/* in which round its size was last asked for */
+	int			nrows;			/* number of rows */
+	double		total_rows;		/* number of jobs in the table */
+	int64		announced;		/* the round in which its size was last requested */
 } KeptSample;
 
 static dlist_head kept_samples = DLIST_STATIC_INIT(kept_samples);
 
 /*
- * Core asks the sizes of all tables whose rows become one sample, and then for rows of
- * each: that is a round.
+ * In each round, Core first requests the sizes of all tables that contribute to one
+ * sample, and then rows from each.
  */
 static int64 round_number = 1;
 static bool round_is_open = false;
@@ -103,7 +104,7 @@ forget_sample(void *arg)
 	dlist_delete(&((KeptSample *) arg)->node);
 }
 
-/* A syscache callback: what was sampled may be another table's now. */
+/* A syscache callback: the samples may be out of date. */
 static void
 forget_samples(Datum arg, int cacheid, uint32 hashvalue)
 {
@@ -113,7 +114,7 @@ forget_samples(Datum arg, int cacheid, uint32 hashvalue)
 		dlist_container(KeptSample, node, iter.cur)->relid = InvalidOid;
 }
 
-/* Have samples forgotten when what says whose jobs they are changes. */
+/* Discard samples when the catalog entries that determine their jobs change. */
 static void
 watch_catalogs(void)
 {
@@ -125,7 +126,7 @@ watch_catalogs(void)
 	watching = true;
 }
 
-/* Where a random one of "n" is. */
+/* A random integer from 0 to n - 1. */
 static int64
 random_below(int64 n)
 {
@@ -133,8 +134,8 @@ random_below(int64 n)
 }
 
 /*
- * Which place of the sample the n-th job (from 0) takes, -1 for none: of all jobs
- * so far, each is in the sample with the same probability.
+ * The place that the n-th job (counted from 0) takes in the sample, -1 for none.  All
+ * jobs so far are in the sample with the same probability.
  */
 static int
 place_in_sample(int64 n, int size)
@@ -165,14 +166,14 @@ init_spec(Sampling *sampling, JobStreamSpec *spec, JobSource source)
 	spec->estimated = -1;
 }
 
-/* Is the column the environment, or in it? */
+/* Is the column the environment, or a part of it? */
 static bool
 is_environment(const SmfColumn *column)
 {
 	return column->top != NULL && strcmp(column->top->api_name, ENVIRONMENT) == 0;
 }
 
-/* Is the column the environment, in it, or computed from what has it? */
+/* Is the column the environment, a part of it, or computed from a column that contains it? */
 static bool
 holds_environment(const SmfColumn *columns, const SmfColumn *column)
 {
@@ -191,7 +192,7 @@ holds_environment(const SmfColumn *columns, const SmfColumn *column)
 	return false;
 }
 
-/* Take the environment out of the documents of a row that was read whole. */
+/* Remove the environment from whole documents in a row. */
 static void
 hide_environment(Sampling *sampling)
 {
@@ -211,7 +212,7 @@ hide_environment(Sampling *sampling)
 	}
 }
 
-/* A job as a row that lives with the sample. */
+/* Turn a job into a row that lives as long as the sample. */
 static HeapTuple
 form_row(Sampling *sampling, const Job *job)
 {
@@ -256,7 +257,7 @@ sample_search(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double 
 	*total_rows = njobs;
 }
 
-/* Keep what the list says of the job in place of what was kept there. */
+/* Keep what the list says about the job, and free what was kept in that place before. */
 static void
 keep_listed(WantedJob *kept, const Job *job)
 {
@@ -281,12 +282,12 @@ sample_list(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double *t
 	Job			job;
 	WantedJob  *listed = palloc0(size * sizeof(WantedJob));
 
-	/* for statistics, what Search sends is response enough */
+	/* for statistics a Search record is good enough as the whole response */
 	AttributeSet raw_response = smf_attribute_bit(smf_attribute_by_column("training_job_name"));
 	int64		njobs = 0;
 	List	   *wanted = NIL;
 
-	/* Walk the list for summaries alone, and keep a sample of them. */
+	/* Walk the list for summaries only, and keep a sample of them. */
 	init_spec(sampling, &spec, SMF_FROM_LIST);
 	spec.want_document = spec.want_tags = false;
 	stream = smf_stream_begin(sampling->client, &spec);
@@ -300,7 +301,7 @@ sample_list(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double *t
 	smf_stream_end(stream);
 	*total_rows = njobs;
 
-	/* Look these up. */
+	/* Look up the sampled jobs. */
 	for (int i = 0; i < Min(njobs, size); i++)
 		wanted = lappend(wanted, &listed[i]);
 	init_spec(sampling, &spec, SMF_FROM_NAMES);
@@ -311,7 +312,7 @@ sample_list(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double *t
 	while (smf_stream_next(stream, &job) == SMF_STREAM_JOB)
 		rows[(*nrows)++] = form_row(sampling, &job);
 
-	/* Without tags, statistics would say that the column is NULL: tell why. */
+	/* Without tags, statistics would say that the column is always NULL: explain it. */
 	if (smf_stream_tags_denied(stream))
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
@@ -321,7 +322,7 @@ sample_list(Sampling *sampling, HeapTuple *rows, int size, int *nrows, double *t
 	smf_stream_end(stream);
 }
 
-/* The tables that the table is a part of, by partitioning or inheritance. */
+/* The tables that the table belongs to, by partitioning or inheritance. */
 static List *
 parents_of(Oid relid)
 {
@@ -342,8 +343,8 @@ parents_of(Oid relid)
 }
 
 /*
- * Does the table, or one that it is a part of, want statistics of the column?  SET
- * STATISTICS 0 says that it does not.
+ * Does the table, or a table that it belongs to, want statistics for the column?  It does
+ * not if the column has SET STATISTICS 0.
  */
 static bool
 wants_statistics(Oid relid, const char *column)
@@ -367,8 +368,8 @@ wants_statistics(Oid relid, const char *column)
 }
 
 /*
- * Fill "rows", at most "size" of them, with a sample of the table's jobs as the service
- * has them now; they are made in the current memory context.  Returns their number.
+ * Fill "rows", at most "size" of them, with a sample of the table's current jobs; they
+ * are allocated in the current memory context.  Returns their number.
  */
 static int
 fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
@@ -389,7 +390,10 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	sampling.settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
 	sampling.columns = smf_table_columns(RelationGetRelid(relation), tupdesc, sampling.settings);
 
-	/* Fetch the columns that have statistics, and what these are computed from. */
+	/*
+	 * Fetch the columns that have statistics, and the columns that these are computed
+	 * from.
+	 */
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		if (sampling.columns[i].name != NULL && !holds_environment(sampling.columns, &sampling.columns[i]) &&
@@ -400,18 +404,18 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 	for (int attnum = -1; (attnum = bms_next_member(wanted, attnum)) >= 0;)
 		sampling.attnums = lappend_int(sampling.attnums, attnum);
 
-	/* Make room for a row. */
+	/* Allocate a row. */
 	sampling.values = palloc0(tupdesc->natts * sizeof(Datum));
 	sampling.isnull = palloc(tupdesc->natts * sizeof(bool));
 	/* a column that is not read stays NULL */
 	memset(sampling.isnull, true, tupdesc->natts * sizeof(bool));
-	/* whoever may analyze a table does so for its owner */
+	/* somebody who may analyze a table does so on behalf of its owner */
 	sampling.progress = smf_progress_begin(table->serverid);
 	sampling.client = smf_role_client(sampling.settings, relation->rd_rel->relowner);
 	sampling.reader = smf_row_reader_create(RelationGetRelid(relation), tupdesc, sampling.attnums,
 											sampling.settings);
 
-	/* Search alone where it is to be asked and has all that is wanted, else the list */
+	/* use Search alone if it is selected and has everything that is wanted, else the list */
 	if (sampling.settings->scan_api == SMF_SCAN_SEARCH &&
 		!smf_needs(sampling.columns, sampling.attnums, SMF_FROM_SEARCH).document)
 		sample_search(&sampling, rows, size, &nrows, total_rows);
@@ -423,10 +427,10 @@ fetch_sample(Relation relation, HeapTuple *rows, int size, double *total_rows)
 }
 
 /*
- * What lives as long as the ANALYZE that runs.  It analyzes each table in a transaction of
- * its own, and has a context named "Vacuum" for all of them.  The portal is that of the
- * statement that the client has sent, which may run a function, and that more than one
- * ANALYZE: the last has the first such context.
+ * The context that lives as long as the running ANALYZE, which analyzes each table in its
+ * own transaction, and has a context named "Vacuum" for all of them.  The portal belongs
+ * to the statement that the client sent, which may be a function that runs ANALYZE
+ * several times: the latest one's context comes first.
  */
 static MemoryContext
 statement_context(void)
@@ -441,7 +445,7 @@ statement_context(void)
 	return PortalContext ? PortalContext : TopTransactionContext;
 }
 
-/* The sample of the table that is kept, or NULL.  Those that have gone stale are freed. */
+/* The sample kept for the table, or NULL.  Frees samples that are out of date. */
 static KeptSample *
 find_kept(Relation relation)
 {
@@ -453,7 +457,7 @@ find_kept(Relation relation)
 		KeptSample *kept = dlist_container(KeptSample, node, iter.cur);
 		bool		same = kept->relid == RelationGetRelid(relation);
 
-		/* it may be left of a statement that failed */
+		/* it may be left over from a statement that failed */
 		if (same && MemoryContextGetParent(kept->context) == statement &&
 			equalTupleDescs(kept->tupdesc, RelationGetDescr(relation)))
 			return kept;
@@ -463,7 +467,7 @@ find_kept(Relation relation)
 	return NULL;
 }
 
-/* Take a sample of the table, and keep it while the statement runs. */
+/* Take a sample of the table, and keep it until the end of the statement. */
 static KeptSample *
 take_sample(Relation relation)
 {
@@ -486,8 +490,8 @@ take_sample(Relation relation)
 }
 
 /*
- * The same as the table's owner, who may not do anything that outlasts it: a column's
- * type may be a domain with functions of the owner's.
+ * The same as the table's owner, restricted to what has no lasting effect: a column's
+ * type may be a domain that runs the owner's functions.
  */
 static KeptSample *
 take_sample_for_owner(Relation relation)
@@ -508,8 +512,8 @@ take_sample_for_owner(Relation relation)
 }
 
 /*
- * How many of a table's rows go into a sample that has them of all tables of the round:
- * as many as it has of their jobs.
+ * How many of a table's rows go into a sample for all tables of the round: in proportion
+ * to its share of their jobs.
  */
 static int
 share_of(const KeptSample *kept, int targrows)
@@ -529,7 +533,7 @@ share_of(const KeptSample *kept, int targrows)
 	return Min(Min(rows, kept->nrows), targrows);
 }
 
-/* Take so many of the rows that were kept: any part of them is random. */
+/* Pick this many of the kept rows at random. */
 static int
 use_kept(const KeptSample *kept, HeapTuple *rows, int nrows)
 {
@@ -544,7 +548,7 @@ use_kept(const KeptSample *kept, HeapTuple *rows, int nrows)
 	return taken;
 }
 
-/* ANALYZE's callback: fill "rows", at most "targrows" of them. */
+/* ANALYZE's callback: fill "rows" with at most "targrows" of them. */
 static int
 acquire_sample(Relation relation, int elevel, HeapTuple *rows, int targrows,
 			   double *totalrows, double *totaldeadrows)
@@ -569,8 +573,8 @@ acquire_sample(Relation relation, int elevel, HeapTuple *rows, int targrows,
 
 /*
  * sagemakerAnalyzeForeignTable
- *		Take a sample of the table, and say how large it is: a page for each job, so that
- *		a partition weighs in its parent's statistics by its jobs.
+ *		Take a sample of the table, and return its size: one page per job, so that a
+ *		partition's weight in its parent's statistics is its number of jobs.
  */
 bool
 sagemakerAnalyzeForeignTable(Relation relation, AcquireSampleRowsFunc *function,

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * check.c
- *		sagemaker_fdw_check_server: what works for a server and a role, and what
+ *		sagemaker_fdw_check_server: shows what works for a server and a role, and what
  *		does not.
  *
- * Each check is a row, so that whoever has just set up a server learns in one go
- * what is missing.
+ * Each check is a row, so that somebody who has just set up a server learns at once
+ * everything that is missing.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,10 +29,10 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
-/* Seconds that the clocks may differ: AWS refuses signatures from 300 on. */
+/* Seconds by which the clocks may differ: AWS rejects signatures from 300 on. */
 #define CLOCK_SKEW_MAX_S 60
 
-/* Attempts a call: whoever tries a server does not wait for minutes. */
+/* Attempts per call: somebody who checks a server should not wait for minutes. */
 #define ATTEMPTS_MAX 4
 
 /* The name of a job that most likely does not exist. */
@@ -45,19 +45,21 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_check_server);
 /* One call of the function. */
 typedef struct Check
 {
-	ReturnSetInfo *result;		/* where rows go */
+	ReturnSetInfo *result;		/* receives the rows */
 	SmfSettings *settings;		/* of the server */
 	Oid			userid;			/* the role that calls are made for */
 	AwsClient  *client;			/* NULL: there are no credentials */
-	ErrorData  *error;			/* why there are no credentials, once that is known; NULL */
-	const char *untried;		/* why nothing else is tried; NULL: it is */
+	ErrorData  *error;			/* why there are no credentials; NULL: there are some, or not
+								 * known yet */
+	const char *untried;		/* why nothing more is tried; NULL: go on */
 	int64		latency_us;		/* of the first call */
-	int64		attempts[SMF_JOB_OPERATIONS];	/* that its calls have taken; of no interest here */
-	char	   *job_name;		/* of some job; NULL: there is none, or it is not known */
+	int64		attempts[SMF_JOB_OPERATIONS];	/* requests that its calls have sent; not used
+												 * here */
+	char	   *job_name;		/* of any one job; NULL: none, or not known */
 	char	   *job_arn;
 } Check;
 
-/* What came of a check: the column ok. */
+/* The result of a check, for the column ok. */
 typedef enum CheckResult
 {
 	CHECK_BAD,					/* false */
@@ -83,11 +85,11 @@ put_row(Check *check, const char *name, CheckResult result, const char *detail)
 	tuplestore_putvalues(check->result->setResult, check->result->setDesc, values, nulls);
 }
 
-/* A step that guard() takes, with its argument. */
+/* A step for guard(), with its argument. */
 typedef void (*GuardedStep) (Check *check, void *arg);
 
 /*
- * Take a step that raises an error where there are no credentials; returns the error, or
+ * Run a step that raises an error if there are no credentials; returns that error, or
  * NULL.  Other errors, such as a cancel, are raised again.
  */
 static ErrorData *
@@ -97,7 +99,7 @@ guard(Check *check, GuardedStep step, void *arg)
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
 
-	/* Catch an error, and clean up what it leaves behind: hence the subtransaction. */
+	/* Catch an error, and clean up after it: that is what the subtransaction is for. */
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
@@ -116,7 +118,7 @@ guard(Check *check, GuardedStep step, void *arg)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 
-	/* Errors of sources of credentials are the check's result; others are not. */
+	/* An error of a credential source is a result of the check; others are not. */
 	if (error != NULL && error->sqlerrcode != ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION &&
 		error->sqlerrcode != ERRCODE_INSUFFICIENT_RESOURCES &&
 		error->sqlerrcode != ERRCODE_PROTOCOL_VIOLATION &&
@@ -125,7 +127,7 @@ guard(Check *check, GuardedStep step, void *arg)
 	return error;
 }
 
-/* A GuardedStep: make the client for the role, with credentials. */
+/* A GuardedStep: create the client for the role, with credentials. */
 static void
 get_client(Check *check, void *arg)
 {
@@ -140,14 +142,14 @@ wait_for_call(Check *check, void *arg)
 	smf_call_wait(arg);
 }
 
-/* A GuardedStep: read the call's document. */
+/* A GuardedStep: parse the call's document. */
 static void
 read_document(Check *check, void *arg)
 {
 	(void) smf_document_parse(arg);
 }
 
-/* A GuardedStep: read a page of jobs, and remember the first. */
+/* A GuardedStep: parse a page of jobs, and remember the first job. */
 static void
 read_jobs(Check *check, void *arg)
 {
@@ -163,14 +165,14 @@ read_jobs(Check *check, void *arg)
 	check->job_arn = smf_document_required(made, job->val.binary.data, "TrainingJobArn");
 }
 
-/* A GuardedStep: read a page of prices. */
+/* A GuardedStep: parse a page of prices. */
 static void
 read_prices(Check *check, void *arg)
 {
 	(void) smf_price_page_items(arg, smf_document_parse(arg));
 }
 
-/* Start a call, for the job that was listed, or else for one that does not exist. */
+/* Start a call, for the job that was listed, or otherwise for one that does not exist. */
 static AwsCall *
 start_call(Check *check, JobOperation operation)
 {
@@ -187,8 +189,9 @@ start_call(Check *check, JobOperation operation)
 }
 
 /*
- * Wait for a call that was just started.  NULL when there are no credentials for it any
- * more: then nothing else is tried, and their source is not asked again for each call.
+ * Wait for a call that has just been started.  NULL if there are no longer any
+ * credentials for it: then nothing more is tried, so that their source is not asked again
+ * for each call.
  */
 static AwsCall *
 finish_call(Check *check, AwsCall *made)
@@ -201,18 +204,18 @@ finish_call(Check *check, AwsCall *made)
 	return NULL;
 }
 
-/* Make a call; NULL as above. */
+/* Make a call; NULL as in finish_call. */
 static AwsCall *
 call(Check *check, JobOperation operation)
 {
 	AwsCall    *made = start_call(check, operation);
 
-	/* whatever it says is of the server, not of the job that it happens to name */
+	/* its outcome concerns the server, not the job that it names */
 	smf_call_about(made, NULL);
 	return finish_call(check, made);
 }
 
-/* An error, in one line. */
+/* An error as one line. */
 static char *
 error_text(const ErrorData *error)
 {
@@ -221,7 +224,7 @@ error_text(const ErrorData *error)
 					error->hint ? error->hint : "");
 }
 
-/* Has the service answered, whatever it says?  NULL: it was not asked. */
+/* Did the service answer, with whatever result?  NULL: it was not asked. */
 static bool
 answered(const AwsCall *made)
 {
@@ -229,8 +232,8 @@ answered(const AwsCall *made)
 }
 
 /*
- * Where the credentials come from, or what is wrong with them: there are none, or the
- * service did not accept them with the first call, which is NULL if none could be made.
+ * Report where the credentials come from, or what is wrong with them: there are none, or
+ * the service did not accept them in the first call, which is NULL if none could be made.
  */
 static void
 check_credentials(Check *check, const AwsCall *made)
@@ -249,7 +252,7 @@ check_credentials(Check *check, const AwsCall *made)
 		return;
 	}
 
-	/* Where they are from, and until when they are good. */
+	/* Their source, and how long they are valid. */
 	credentials = smf_client_credentials(check->client);
 	key = credentials->access_key_id;
 	if (credentials->expires_at_s != 0)
@@ -257,7 +260,7 @@ check_credentials(Check *check, const AwsCall *made)
 						  ", expired at %s according to their source",
 						  timestamptz_to_str(time_t_to_timestamptz((pg_time_t) credentials->expires_at_s)));
 
-	/* What the first call says of them. */
+	/* The result of the first call. */
 	if (!answered(made))
 		verdict = psprintf("; not tried, because %s", check->untried);
 	else if (smf_call_refused(made))
@@ -272,14 +275,14 @@ check_credentials(Check *check, const AwsCall *made)
 					 strlen(key) > 8 ? key + strlen(key) - 4 : "...", expiry, verdict));
 }
 
-/* The row of a check that was not made. */
+/* Report that a check was not made. */
 static void
 put_untried(Check *check, const char *name, const char *reason)
 {
 	put_row(check, name, CHECK_NOT_TRIED, psprintf("not tried: %s", reason));
 }
 
-/* The name of the row about the permission for an operation. */
+/* The row name for the permission for an operation. */
 static const char *
 permission(const char *operation)
 {
@@ -287,9 +290,10 @@ permission(const char *operation)
 }
 
 /*
- * May the credentials make the call?  An answer that the job does not exist says that they
- * may; one that "read" cannot read is none of AWS's.  "made" is NULL when the call could
- * not be made; "allowed" is what is said if they may.
+ * Report whether the credentials may make the call.  An answer that the job does not
+ * exist means that they may; an answer that "read" cannot parse does not come from AWS.
+ * "made" is NULL if the call could not be made; "allowed" is the detail to report if they
+ * may.
  */
 static void
 check_permission(Check *check, const AwsService *service, const char *operation, AwsCall *made,
@@ -325,9 +329,9 @@ ask_for_account(Check *check, void *arg)
 }
 
 /*
- * Does STS answer?  It is asked for the account of a partitioned table's servers, unless an
- * option says it.  A role's account stands in its ARN, and that STS answers shows in the
- * credentials.
+ * Report whether STS answers.  Partitioned tables ask it for the account of their
+ * servers, unless an option sets the account.  An assumed role's account is in its ARN,
+ * and its credentials already show that STS answers.
  */
 static void
 check_sts(Check *check)
@@ -348,7 +352,7 @@ check_sts(Check *check)
 	}
 }
 
-/* The rows about the connection, from the first call; NULL if none could be made. */
+/* Report on the connection, based on the first call; NULL if none could be made. */
 static void
 check_connection(Check *check, const AwsCall *made)
 {
@@ -358,7 +362,7 @@ check_connection(Check *check, const AwsCall *made)
 	int64		skew_s;
 	bool		in_time;
 
-	/* The endpoint, and its certificate. */
+	/* The endpoint and its certificate. */
 	if (made == NULL && check->settings->region != NULL && problem != NULL)
 		put_row(check, "endpoint", CHECK_BAD, psprintf("not usable. %s", problem));
 	else if (made == NULL)
@@ -398,7 +402,7 @@ check_connection(Check *check, const AwsCall *made)
 	put_row(check, "latency", CHECK_GOOD, psprintf("%.0f ms for the first call, including the connection", check->latency_us / 1000.0));
 }
 
-/* Try an operation, unless nothing is tried any more. */
+/* Try an operation, unless nothing more is tried. */
 static void
 try_operation(Check *check, JobOperation operation)
 {
@@ -412,7 +416,7 @@ try_operation(Check *check, JobOperation operation)
 						 "allowed; sagemaker_fdw_check_search tells whether it says what DescribeTrainingJob says");
 }
 
-/* A row for each operation of SageMaker; the first call was a list. */
+/* Report on each operation of SageMaker; the first call was ListTrainingJobs. */
 static void
 check_permissions(Check *check, AwsCall *made)
 {
@@ -431,7 +435,7 @@ check_permissions(Check *check, AwsCall *made)
 		put_untried(check, permission("ListTags"), "ListTrainingJobs lists no job whose tags could be asked for");
 }
 
-/* Can AWS's prices be read? */
+/* Report whether AWS's prices can be read. */
 static void
 check_prices(Check *check)
 {
@@ -459,8 +463,8 @@ check_prices(Check *check)
 }
 
 /*
- * Make the client, and the first call, which tells most: does the service answer, and
- * accept the credentials?  NULL when there is none to make.
+ * Create the client, and make the first call, which reveals most: does the service
+ * answer, and accept the credentials?  NULL if no call can be made.
  */
 static AwsCall *
 make_first_call(Check *check)
@@ -494,8 +498,8 @@ make_first_call(Check *check)
 
 /*
  * sagemaker_fdw_check_server(server name)
- *		A row for each check of the server, as the current role sees it: the same rows
- *		every time, with ok NULL for what was not tried.
+ *		A row for each check of the server, for the current role: always the same rows,
+ *		with ok NULL for checks that were not tried.
  */
 Datum
 sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
@@ -510,13 +514,13 @@ sagemaker_fdw_check_server(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	check.result = (ReturnSetInfo *) fcinfo->resultinfo;
 
-	/* The client goes with its context, on an error too. */
+	/* The client is freed with its context, also after an error. */
 	context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw check", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	check.settings = smf_settings_resolve(server, NULL);
 	made = make_first_call(&check);
 
-	/* The rows, in the order in which a user would put things right. */
+	/* The rows, in the order in which a user would fix problems. */
 	check_credentials(&check, made);
 	if (check.settings->region != NULL)
 		put_row(&check, "region", CHECK_GOOD, check.settings->region);

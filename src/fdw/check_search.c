@@ -1,19 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * check_search.c
- *		sagemaker_fdw_check_search: whether Search says of training jobs what
- *		DescribeTrainingJob says.
+ *		sagemaker_fdw_check_search: compares Search with DescribeTrainingJob.
  *
  *		list --jobs that have ended--> Search, by names --records of the version that
  *		is listed--> Describe and ListTags --> compared, attribute by attribute
  *
- * It asks and proves as a scan with scan_api 'auto' does (jobs/batch.c, jobs/proof.c), so
- * that what it finds is what such a scan would find, but compares each job.  Where nothing
- * can be compared it says why: a table of zeros would look like a table without
- * differences.
+ * It uses Search and the proof like a scan with scan_api 'auto' (jobs/batch.c,
+ * jobs/proof.c), so that it finds what such a scan would find, but it compares every job.
+ * If nothing can be compared it says why, because a table of zeros would look like a
+ * table without differences.
  *
- * Not accounted for: what the check finds is told to the caller alone.  Scans find out
- * for themselves whether to believe Search (jobs/trust.c).
+ * Not accounted for: the result is shown only to the caller.  Scans find out for
+ * themselves whether to trust Search (jobs/trust.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -42,22 +41,23 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_check_search);
 /* A job that Search is asked for. */
 typedef struct CheckedJob
 {
-	WantedJob	listed;			/* what the list says of it */
+	WantedJob	listed;			/* the job as listed */
 	bool		found;			/* Search has a record of it */
-	Jsonb	   *record;			/* one of the version that is listed, as long as its batch; or NULL */
-	AttributeSet obstacles;		/* found, but no such record: why not */
-	bool		rounded;		/* found, but no such record: its times are not as exact as the
-								 * list's, and all else is the same */
+	Jsonb	   *record;			/* its record of the listed version, valid as long as the
+								 * batch; or NULL */
+	AttributeSet obstacles;		/* if found without such a record: why not */
+	bool		rounded;		/* if found without such a record: only its times differ,
+								 * because they are less precise than the list's */
 } CheckedJob;
 
-/* What became of an attribute in the jobs that were compared. */
+/* Results for one attribute over the jobs that were compared. */
 typedef struct Tally
 {
 	int			same;
 	int			differs;
 	int			only_describe;
 	int			only_search;
-	const char *example;		/* a job in which it is not the same; NULL: there is none */
+	const char *example;		/* a job in which the attribute differs; NULL: none */
 } Tally;
 
 /* One call of the function. */
@@ -67,25 +67,25 @@ typedef struct SearchCheck
 	AwsClient  *client;
 	MemoryContext batch_context;	/* reset for each batch */
 	Progress   *progress;		/* what others see */
-	ProgressNotices notices;	/* what the caller sees meanwhile */
-	int64		attempts[SMF_JOB_OPERATIONS];	/* requests, by operation */
+	ProgressNotices notices;	/* what the caller sees during the call */
+	int64		attempts[SMF_JOB_OPERATIONS];	/* requests sent, by operation */
 
-	/* how it goes on */
-	int			njobs;			/* that the caller wants to have compared */
-	int			batch_size;		/* jobs that Search is asked for at a time */
-	bool		by_span;		/* it does not take names: asked for a span of time */
-	bool		tags_denied;	/* there are no tags to compare */
+	/* parameters and state */
+	int			njobs;			/* jobs that the caller wants compared */
+	int			batch_size;		/* jobs per Search */
+	bool		by_span;		/* Search does not accept names: use time spans */
+	bool		tags_denied;	/* tags cannot be compared */
 
-	/* jobs, by how far they have come */
+	/* number of jobs at each stage */
 	int			nlisted;
-	int			nasked;			/* that Search may be asked for */
+	int			nasked;			/* that qualify for Search */
 	int			nfound;
-	int			nproved;		/* of which there is a record of the version that is listed */
-	int			nrounded;		/* found, but for times that are not as exact */
-	int			nchanged;		/* described as another version than was listed */
-	int			ngone;			/* deleted since they were listed */
+	int			nproved;		/* with a record of the listed version */
+	int			nrounded;		/* found, but only with less precise times */
+	int			nchanged;		/* that had another version when described than when listed */
+	int			ngone;			/* deleted after they were listed */
 	int			ncompared;
-	int			nobstacles[64]; /* found, but not of the version, by attribute */
+	int			nobstacles[64]; /* by attribute: found, but not of the listed version */
 	Tally		tallies[64];	/* by attribute */
 } SearchCheck;
 
@@ -98,7 +98,10 @@ is_compared(const SmfAttribute *attribute)
 
 /* ----- waiting ----- */
 
-/* Wait for any event after those that "events" counts, and tell the caller now and then how far this is. */
+/*
+ * Wait for any event after those counted in "events", and tell the caller about the
+ * progress now and then.
+ */
 static void
 wait_for_event(SearchCheck *check, uint64 events)
 {
@@ -154,16 +157,16 @@ init_spec(SearchCheck *check, JobStreamSpec *spec, JobSource source)
 	spec->estimated = -1;
 }
 
-/* ----- which jobs ----- */
+/* ----- listing jobs ----- */
 
-/* A JobStillWanted: is it one of the jobs that Search is asked for? */
+/* A JobStillWanted: is this one of the jobs to ask Search for? */
 static bool
 is_wanted(void *arg, const Job *job, JobTier tier)
 {
 	SearchCheck *check = arg;
 	bool		wanted;
 
-	/* the rest of the page is of no interest */
+	/* there are enough: ignore the rest of the page */
 	if (check->nasked == check->njobs)
 		return false;
 	wanted = smf_proof_may_ask(&job->summary->root, job->date_s);
@@ -172,7 +175,7 @@ is_wanted(void *arg, const Job *job, JobTier tier)
 	return wanted;
 }
 
-/* The newest jobs that Search may be asked for: a list of CheckedJob *. */
+/* The newest jobs that qualify for Search: a list of CheckedJob *. */
 static List *
 list_jobs(SearchCheck *check)
 {
@@ -203,9 +206,9 @@ list_jobs(SearchCheck *check)
 	return jobs;
 }
 
-/* ----- what Search says ----- */
+/* ----- Search ----- */
 
-/* Start the Search for a batch, in the form that the service takes. */
+/* Start the Search for a batch, in the form that the service accepts. */
 static AwsCall *
 start_search(SearchCheck *check, CheckedJob **batch, int n)
 {
@@ -225,7 +228,7 @@ start_search(SearchCheck *check, CheckedJob **batch, int n)
 		smf_start_names_search(check->client, names, n, check->attempts);
 }
 
-/* The batch's job with that name, or NULL. */
+/* The batch's job with this name, or NULL. */
 static CheckedJob *
 find_job(CheckedJob **batch, int n, const char *name)
 {
@@ -237,7 +240,7 @@ find_job(CheckedJob **batch, int n, const char *name)
 	return NULL;
 }
 
-/* Does the record differ from the summary by times alone that are not as exact there? */
+/* Does the record differ from the summary only in times that are less precise? */
 static bool
 is_rounded(JsonbContainer *summary, JsonbContainer *record, AttributeSet obstacles)
 {
@@ -251,8 +254,8 @@ is_rounded(JsonbContainer *summary, JsonbContainer *record, AttributeSet obstacl
 }
 
 /*
- * Give the batch's jobs their records: each the first that is of the version that is listed,
- * since there may be older ones.
+ * Give each of the batch's jobs its first record of the listed version; there may also be
+ * records of older versions.
  */
 static void
 take_records(CheckedJob **batch, int n, AwsCall *call)
@@ -287,7 +290,7 @@ take_records(CheckedJob **batch, int n, AwsCall *call)
 	}
 }
 
-/* Count what has become of a batch. */
+/* Count the results for a batch. */
 static void
 count_records(SearchCheck *check, CheckedJob **batch, int n)
 {
@@ -306,8 +309,8 @@ count_records(SearchCheck *check, CheckedJob **batch, int n)
 }
 
 /*
- * Ask Search for a batch.  False when it is to be asked anew, for fewer jobs or in another
- * form; what it denies, or answers to no form, is an error.
+ * Ask Search for a batch.  False if it must be asked again, for fewer jobs or in the
+ * other form.  It is an error if Search is denied, or accepts neither form.
  */
 static bool
 search_batch(SearchCheck *check, CheckedJob **batch, int n)
@@ -332,9 +335,9 @@ search_batch(SearchCheck *check, CheckedJob **batch, int n)
 	return answered;
 }
 
-/* ----- what Describe and ListTags say ----- */
+/* ----- Describe and ListTags ----- */
 
-/* Count an attribute of one job; "described" and "searched" are whether it is there. */
+/* Count an attribute of one job; "described" and "searched" say where it is present. */
 static void
 count_attribute(Tally *tally, const char *name, bool described, bool searched, bool differs)
 {
@@ -373,7 +376,7 @@ compare_job(SearchCheck *check, const CheckedJob *checked, const Job *job)
 							(searched & bit) != 0, (differing & bit) != 0);
 		else if (attribute->kind == SMF_KIND_TAGS && job->tags != NULL)
 		{
-			/* a job without tags has an object without members */
+			/* for a job without tags, this is an empty object */
 			JsonbContainer *tags = &job->tags->root;
 			JsonbContainer *record_tags = &smf_document_record_tags(checked->record)->root;
 
@@ -408,7 +411,7 @@ describe_batch(SearchCheck *check, CheckedJob **batch, int n)
 	{
 		CheckedJob *checked = find_job(batch, n, job.name);
 
-		/* a job that has changed since it was listed says nothing of Search */
+		/* a job that has changed since it was listed says nothing about Search */
 		ndescribed++;
 		if (smf_proof_same_version(&checked->listed.summary->root, &job.document->root))
 			compare_job(check, checked, &job);
@@ -420,7 +423,7 @@ describe_batch(SearchCheck *check, CheckedJob **batch, int n)
 	smf_stream_end(stream);
 }
 
-/* Compare the jobs, a batch at a time. */
+/* Compare the jobs, batch by batch. */
 static void
 compare_jobs(SearchCheck *check, List *jobs)
 {
@@ -444,9 +447,9 @@ compare_jobs(SearchCheck *check, List *jobs)
 	}
 }
 
-/* ----- what the caller is told ----- */
+/* ----- the report ----- */
 
-/* Why records are not of the version that is listed. */
+/* Why records are not of the listed version. */
 static void
 append_obstacles(StringInfo detail, const SearchCheck *check)
 {
@@ -465,7 +468,7 @@ append_obstacles(StringInfo detail, const SearchCheck *check)
 		appendStringInfoChar(detail, '.');
 }
 
-/* Which attributes are not the same, and where to see that. */
+/* Which attributes differ, with an example of each. */
 static void
 append_examples(StringInfo detail, const SearchCheck *check)
 {
@@ -484,7 +487,7 @@ append_examples(StringInfo detail, const SearchCheck *check)
 		appendStringInfoChar(detail, '.');
 }
 
-/* How many jobs have come how far, and why not all of them. */
+/* How many jobs reached each stage, and why not all. */
 static char *
 describe_course(const SearchCheck *check)
 {
@@ -506,7 +509,7 @@ describe_course(const SearchCheck *check)
 	return detail.data;
 }
 
-/* Nothing was compared: what does that mean?  A constant. */
+/* Why nothing was compared.  A constant. */
 static const char *
 explain_nothing(const SearchCheck *check)
 {
@@ -523,7 +526,7 @@ explain_nothing(const SearchCheck *check)
 	return "The jobs have changed since they were listed. Repeat the check.";
 }
 
-/* Say what was compared, and what was not. */
+/* Report what was compared, and what was not. */
 static void
 report(const SearchCheck *check)
 {
@@ -534,7 +537,7 @@ report(const SearchCheck *check)
 			 check->ncompared == 0 ? errhint("%s", explain_nothing(check)) : 0));
 }
 
-/* A row for each attribute. */
+/* Return a row for each attribute. */
 static void
 put_rows(const SearchCheck *check, ReturnSetInfo *result)
 {
@@ -556,7 +559,7 @@ put_rows(const SearchCheck *check, ReturnSetInfo *result)
 	}
 }
 
-/* Read the number of jobs; the server must be given, too. */
+/* Read the number of jobs, and check that a server is given. */
 static int
 read_arguments(FunctionCallInfo fcinfo)
 {
@@ -576,8 +579,9 @@ read_arguments(FunctionCallInfo fcinfo)
 
 /*
  * sagemaker_fdw_check_search(server name, jobs integer DEFAULT 20)
- *		A row for each attribute that Search has: whether it says of the newest jobs that have
- *		ended what DescribeTrainingJob says.  No rows when no job could be compared.
+ *		A row for each attribute that Search has: whether it agrees with
+ *		DescribeTrainingJob for the newest jobs that have ended.  No rows if no job
+ *		could be compared.
  */
 Datum
 sagemaker_fdw_check_search(PG_FUNCTION_ARGS)
@@ -589,12 +593,15 @@ sagemaker_fdw_check_search(PG_FUNCTION_ARGS)
 	ForeignServer *server;
 	int			njobs;
 
-	/* What can be said without a call. */
+	/* Check what can be checked without a call. */
 	njobs = read_arguments(fcinfo);
 	server = smf_role_server(NameStr(*PG_GETARG_NAME(0)), userid);
 	InitMaterializedSRF(fcinfo, 0);
 
-	/* The client, and others' view of this, go with the context, on an error too. */
+	/*
+	 * The client, and what others see of this, are freed with the context, also after an
+	 * error.
+	 */
 	context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw check", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	check = palloc0(sizeof(SearchCheck));
@@ -609,7 +616,7 @@ sagemaker_fdw_check_search(PG_FUNCTION_ARGS)
 	check->client = smf_role_client(check->settings, userid);
 	smf_client_limit_hint(check->client, "Check fewer jobs, or raise sagemaker_fdw.max_calls.");
 
-	/* Compare, and tell. */
+	/* Compare, and report. */
 	compare_jobs(check, list_jobs(check));
 	report(check);
 	if (check->ncompared > 0)

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * clauses.c
- *		A table's conditions, sorted by who decides them.
+ *		A table's conditions, sorted by where they are decided.
  *
- * What is known of each is found out once, and kept while the query is planned.  A condition
- * may be one that the source of jobs is asked for, one that is decided early, on what is known
- * of a job so far, and one that Postgres checks; it checks the others, too, on the row.
+ * What is found out about each is kept while the query is planned.  A condition may be
+ * sent to the source of jobs, decided early, on what is known about a job so far, or
+ * checked by Postgres.  Postgres also checks most of the others again, on the row.
  *
- * Not accounted for: which conditions there are for a path, which plan.c says.
+ * Not accounted for: which conditions a path has; see plan.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,11 +21,11 @@
 #include "optimizer/restrictinfo.h"
 
 /*
- * What there is to know about a condition of the table, whatever the source: matched
- * once, though each path and the plan ask.
+ * Everything known about a condition of the table, independent of the source.  It is
+ * computed once, although each path and the plan ask for it.
  *
- * A condition that may leak what row security hides is left to Postgres.  Others may be
- * decided early if they read plain columns of the table, at least one, and have no
+ * A condition that may leak rows hidden by row security is left to Postgres.  Others may
+ * be decided early if they read plain columns of the table, at least one, and have no
  * volatile function.
  */
 ClauseInfo *
@@ -60,7 +60,7 @@ smf_clause_used(RelOptInfo *rel, RestrictInfo *clause, JobSource source)
 	return smf_clause_use(smf_clause_info(rel, clause)->conditions, source);
 }
 
-/* Is there a condition of the table alone that the source makes this use of? */
+/* Is there a condition on the table alone that the source uses in this way? */
 bool
 smf_any_clause_used(RelOptInfo *rel, JobSource source, ConditionUse use)
 {
@@ -75,9 +75,10 @@ smf_any_clause_used(RelOptInfo *rel, JobSource source, ConditionUse use)
 }
 
 /*
- * Must the clause wait for those before it, since Postgres decides one of them?  It must if
- * it may raise an error, which that one may guard it from, and if it has a sub-plan, unless
- * that can be decided as soon as a job is named.  "latest" is the last tier of those before.
+ * Must the clause wait because Postgres decides a clause before it?  It must if it may
+ * raise an error, because that clause may guard it.  It also must if it has a sub-plan,
+ * unless that can be decided as soon as a job is named.  "latest" is the last tier of the
+ * clauses before it.
  */
 static bool
 stays_behind(PlannerInfo *root, RelOptInfo *rel, Node *clause, JobSource source, EarlyTier latest)
@@ -91,7 +92,7 @@ stays_behind(PlannerInfo *root, RelOptInfo *rel, Node *clause, JobSource source,
 		 smf_early_tier(clause, &info->table, source) > EARLY_LISTED);
 }
 
-/* Add a condition that the source is asked for, by what it does there. */
+/* Add a condition that is sent to the source, sorted by its use there. */
 static void
 add_api_clause(SortedClauses *sorted, const ClauseInfo *found, ConditionUse use)
 {
@@ -104,8 +105,8 @@ add_api_clause(SortedClauses *sorted, const ClauseInfo *found, ConditionUse use)
 }
 
 /*
- * Add a condition that may be decided early, in that tier.  Returns whether it is decided
- * as soon as a job is named, if one is.
+ * Add a condition that is decided early, in this tier.  Returns whether it is decided as
+ * soon as a job is named, or before.
  */
 static bool
 add_early_clause(SortedClauses *sorted, const ClauseInfo *found, EarlyTier tier, JobSource source)
@@ -120,7 +121,7 @@ add_early_clause(SortedClauses *sorted, const ClauseInfo *found, EarlyTier tier,
 	else if (tier == EARLY_TAGGED)
 		sorted->tagged = lappend(sorted->tagged, found->clause);
 
-	/* a sub-plan may be dear: it is not run again on the row */
+	/* a sub-plan may be expensive: do not run it again on the row */
 	if (contain_subplans(node))
 		sorted->recheck = lappend(sorted->recheck, node);
 	else
@@ -128,7 +129,7 @@ add_early_clause(SortedClauses *sorted, const ClauseInfo *found, EarlyTier tier,
 	return known;
 }
 
-/* Sort conditions by who decides them when jobs come from the source. */
+/* Sort conditions by where they are decided if jobs come from the source. */
 void
 smf_sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, JobSource source,
 				 SortedClauses *sorted)
@@ -151,18 +152,21 @@ smf_sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, JobSource so
 		if (clause->pseudoconstant)
 			continue;
 
-		/* asking narrows what comes; it is checked again all the same */
+		/* the source narrows the result, but the condition is checked again anyway */
 		if (use != USE_NONE)
 			add_api_clause(sorted, found, use);
 
-		/* that the job has the name that it was looked up by is nothing to decide early */
+		/* a look-up returns the job with that name: there is nothing to decide early */
 		if (use == USE_LOOKUP)
 			sorted->local = lappend(sorted->local, node);
 		else if (found->may_be_early && !stays_behind(root, rel, node, source, latest))
 		{
 			EarlyTier	tier = smf_early_tier(node, &info->table, source);
 
-			/* the executor holds it back then, and what may raise an error behind it */
+			/*
+			 * the executor then holds it back, and with it later clauses that may raise
+			 * an error
+			 */
 			if (tier < latest && smf_may_raise(node, root->glob->subplans))
 				tier = EARLY_COMPLETE;
 			latest = Max(latest, tier);

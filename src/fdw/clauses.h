@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * clauses.h
- *		A table's conditions, sorted by who decides them.
+ *		A table's conditions, sorted by where they are decided.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,42 +16,45 @@
 /* What was found out about a condition. */
 typedef struct ClauseInfo
 {
-	RestrictInfo *clause;		/* the condition: found by its address */
-	List	   *conditions;		/* Condition *: what the service might be asked, as
-								 * smf_clause_match has it; NIL: nothing */
-	bool		may_be_early;	/* may it be decided before Postgres decides any other? */
+	RestrictInfo *clause;		/* the condition: the key, compared by address */
+	List	   *conditions;		/* Condition *: what could be sent to the service, from
+								 * smf_clause_match; NIL: nothing */
+	bool		may_be_early;	/* may it be decided before other conditions that Postgres
+								 * decides? */
 	bool		asked_settled;	/* is the next field valid? */
 	SettledClause settled;		/* do the table's settings decide it? */
 } ClauseInfo;
 
-/* RelOptInfo.fdw_private: what planning one table needs more than once. */
+/* RelOptInfo.fdw_private: data that planning a table needs more than once. */
 typedef struct FdwRelationInfo
 {
 	SmfSettings *settings;		/* the table's */
 	TableRef	table;			/* its columns */
-	bool		has_statistics; /* tuples is an estimate, and no guess */
-	bool		analyzed;		/* it is what ANALYZE found */
-	bool		none_match;		/* the table's settings say that no job meets the conditions */
+	bool		has_statistics; /* "tuples" is an estimate rather than a guess */
+	bool		analyzed;		/* the estimate comes from ANALYZE */
+	bool		none_match;		/* the table's settings rule out all jobs */
 	Concurrency concurrency;	/* how many calls overlap */
-	AttributeSet raw_members;	/* all that the query reads of whole responses; 0: more than
-								 * is known */
-	List	   *clauses;		/* ClauseInfo *, of those that were looked at */
+	AttributeSet raw_members;	/* the only attributes that the query reads from whole
+								 * responses; 0: possibly others */
+	List	   *clauses;		/* ClauseInfo *, of those examined so far */
 } FdwRelationInfo;
 
-/* Conditions, by who decides them. */
+/* Conditions, by where they are decided. */
 typedef struct SortedClauses
 {
-	List	   *api;			/* Expr: the source is asked for them */
-	List	   *api_conditions; /* what each of these says: lists of Condition * */
-	List	   *created;		/* RestrictInfo, of these: they cut the walk */
-	List	   *filters;		/* RestrictInfo, of these: they thin it out */
-	List	   *early;			/* Expr: decided on what is known so far */
-	List	   *early_conditions;	/* what each of these says */
-	List	   *known;			/* RestrictInfo, of these: as soon as a job is named */
-	List	   *tagged;			/* RestrictInfo, of these: with its tags */
-	List	   *recheck;		/* Expr, of these: not checked by Postgres again */
+	List	   *api;			/* Expr: sent to the source */
+	List	   *api_conditions; /* for each of these: a list of Condition * */
+	List	   *created;		/* RestrictInfo, of these: they shorten the walk */
+	List	   *filters;		/* RestrictInfo, of these: they filter what the walk
+								 * returns */
+	List	   *early;			/* Expr: decided early */
+	List	   *early_conditions;	/* for each of these: a list of Condition * */
+	List	   *known;			/* RestrictInfo, of these: decided as soon as a job is
+								 * named */
+	List	   *tagged;			/* RestrictInfo, of these: decided with its tags */
+	List	   *recheck;		/* Expr, of these: Postgres does not check them again */
 	List	   *local;			/* Expr: checked by Postgres */
-	bool		all_known;		/* every condition is among known */
+	bool		all_known;		/* every condition is in "known" */
 } SortedClauses;
 
 extern ClauseInfo *smf_clause_info(RelOptInfo *rel, RestrictInfo *clause);

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * column.c
- *		What each column of a foreign table stands for.
+ *		What each column of a foreign table means.
  *
- * A column stands for the attribute that its option "attribute" names, or else for the one
- * whose column has its name in the catalogue (attribute.c).
+ * A column stands for the attribute in its option "attribute", or otherwise for the
+ * attribute whose column in the catalogue (attribute.c) has the same name.
  *
- * Not accounted for: whether the column's type fits the attribute.  That is found when a
- * value is read.
+ * Not accounted for: whether the column's type fits the attribute.  That is checked when
+ * a value is read.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,7 +39,7 @@ raise_no_attribute(Oid relid, const char *column_name)
 			 errhint("Set the column's option \"attribute\" to the attribute it stands for.")));
 }
 
-/* What a generated column is computed by. */
+/* The expression of a generated column. */
 static Node *
 generation_expression(Oid relid, TupleDesc tupdesc, AttrNumber attnum)
 {
@@ -54,8 +54,8 @@ generation_expression(Oid relid, TupleDesc tupdesc, AttrNumber attnum)
 
 /*
  * smf_columns_needed
- *		The attribute numbers, and those of the columns that generated ones among them
- *		are computed from.
+ *		The attribute numbers, plus those of the columns that generated columns among
+ *		them are computed from.
  */
 Bitmapset *
 smf_columns_needed(const SmfColumn *columns, Bitmapset *attnums)
@@ -73,7 +73,7 @@ smf_columns_needed(const SmfColumn *columns, Bitmapset *attnums)
 		{
 			AttrNumber	base = member + FirstLowInvalidHeapAttributeNumber;
 
-			/* tableoid is no column */
+			/* tableoid is not a column */
 			if (base > 0)
 				needed = bms_add_member(needed, base);
 		}
@@ -83,13 +83,13 @@ smf_columns_needed(const SmfColumn *columns, Bitmapset *attnums)
 
 /*
  * smf_table_columns
- *		All columns of a foreign table, by attribute number less one.
+ *		All columns of a foreign table, indexed by attribute number less one.
  *
  * Dropped columns, and generated ones that are not stored, are left zeroed.  The settings
  * are the table's.
  *
- * Raises HV005 when a column is no attribute and has no option that says what
- * it stands for.
+ * Raises HV005 if a column's name is not an attribute and no option says what it stands
+ * for.
  */
 SmfColumn *
 smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
@@ -103,7 +103,7 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 		const char *option;
 		const char *rest = NULL;
 
-		/* Columns that have no value of ours. */
+		/* Columns without a value from us. */
 		if (att->attisdropped ||
 			(att->attgenerated != '\0' && att->attgenerated != ATTRIBUTE_GENERATED_STORED))
 			continue;
@@ -113,7 +113,7 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 		column->type_id = att->atttypid;
 		column->typmod = att->atttypmod;
 
-		/* A stored generated column stands for no attribute. */
+		/* A stored generated column does not stand for an attribute. */
 		if (att->attgenerated == ATTRIBUTE_GENERATED_STORED)
 		{
 			column->path = column->name;
@@ -121,7 +121,7 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 			continue;
 		}
 
-		/* The attribute: as the option says, else by the column's name. */
+		/* The attribute, from the option or else from the column's name. */
 		option = smf_option_value(GetForeignColumnOptions(relid, att->attnum), "attribute");
 		if (option != NULL)
 		{
@@ -137,7 +137,7 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 			column->top = column->attribute;
 		}
 
-		/* An entry of the catalogue has one path, whatever the option calls it. */
+		/* A catalogue entry has one path, however the option spells it. */
 		if (column->attribute != NULL)
 		{
 			column->path = column->attribute->api_name;
@@ -168,14 +168,14 @@ smf_table_ref(Relation relation, Index varno, const SmfSettings *settings)
  * smf_column_known
  *		Is the column's value known as soon as the source names a job?
  *
- * Of jobs looked up by name nothing is, until they are described.
+ * For jobs that are looked up by name nothing is known until they are described.
  */
 bool
 smf_column_known(const SmfColumn *column, JobSource source)
 {
 	const SmfAttribute *attribute = column->top;
 
-	/* those that it is computed from are asked about one by one */
+	/* the columns it is computed from are checked one by one */
 	if (column->expression != NULL)
 		return true;
 	if (attribute == NULL)
@@ -189,7 +189,7 @@ smf_column_known(const SmfColumn *column, JobSource source)
 		case SMF_FROM_LIST:
 			return attribute->in_list;
 		case SMF_FROM_TUNING_JOB:
-			/* the list was asked for the children of this tuning job */
+			/* the list was requested for this tuning job */
 			return attribute->in_tuning_list || strcmp(attribute->api_name, "TuningJobArn") == 0;
 		case SMF_FROM_SEARCH:
 			return attribute->in_search;
@@ -231,7 +231,7 @@ smf_needs(const SmfColumn *columns, List *attnums, JobSource source)
 
 /*
  * smf_columns_members
- *		The members of a job's document or record that the columns are read from, in the current
+ *		The members of a job's document or record that the columns read, in the current
  *		memory context; NULL: all.  The columns must outlive it.
  */
 const JsonMembers *
@@ -245,7 +245,7 @@ smf_columns_members(const SmfColumn *columns, List *attnums)
 		const SmfColumn *column = &columns[lfirst_int(lc) - 1];
 		const SmfAttribute *attribute = column->attribute;
 
-		/* what it is computed from is among the others */
+		/* the columns it is computed from are in the list themselves */
 		if (column->expression != NULL)
 			continue;
 		if (attribute != NULL && attribute->kind == SMF_KIND_RAW_RESPONSE)
@@ -259,10 +259,11 @@ smf_columns_members(const SmfColumn *columns, List *attnums)
 
 /*
  * smf_columns_searchable
- *		Has Search all attributes that the columns stand for?  If so, *read is these.
+ *		Does Search have all attributes that the columns stand for?  If so, *read is
+ *		set to these.
  *
- * A whole response is what Describe sends; "raw_members" are the attributes that are all
- * that is read of it, 0 if it is not known to be only some.
+ * A whole response is the document from Describe; if "raw_members" is not 0, these are
+ * the only attributes that are read from it.
  */
 bool
 smf_columns_searchable(const SmfColumn *columns, List *attnums, AttributeSet raw_members,
@@ -276,7 +277,10 @@ smf_columns_searchable(const SmfColumn *columns, List *attnums, AttributeSet raw
 		const SmfColumn *column = &columns[lfirst_int(lc) - 1];
 		const SmfAttribute *attribute = column->top;
 
-		/* what it is computed from is among the others; the ARN has the account */
+		/*
+		 * the columns it is computed from are in the list themselves; the account is in
+		 * the ARN
+		 */
 		if (column->expression != NULL || column->settled)
 			continue;
 		if (attribute == NULL || !attribute->in_search)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * column.h
- *		What each column of a foreign table stands for.
+ *		What each column of a foreign table means.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,25 +21,26 @@
 typedef struct SmfColumn
 {
 	AttrNumber	attnum;			/* its number in the table */
-	const char *name;			/* its name; NULL: no column of ours, such as a dropped one */
+	const char *name;			/* its name; NULL: not a column of ours, such as a dropped
+								 * one */
 	Oid			type_id;		/* its type */
 	int32		typmod;			/* of the type, -1 if it has none */
-	bool		settled;		/* its value is known from the settings, before any call */
+	bool		settled;		/* its value is known from the settings, without any call */
 	const char *path;			/* where its value is: an attribute, or a path below one */
-	const SmfAttribute *attribute;	/* the entry that is this very column; NULL
-									 * for other paths and unknown attributes */
-	const SmfAttribute *top;	/* the entry that the path leads through; NULL
-								 * when the catalogue does not know it */
-	Node	   *expression;		/* of a stored generated column, which is no attribute;
-								 * its variables are of range table entry 1.  Or NULL */
+	const SmfAttribute *attribute;	/* the catalogue entry for this very column; NULL for
+									 * other paths and unknown attributes */
+	const SmfAttribute *top;	/* the catalogue entry that the path goes through; NULL if the
+								 * catalogue does not have it */
+	Node	   *expression;		/* for a stored generated column, which is not an attribute;
+								 * its variables refer to range table entry 1.  Or NULL */
 } SmfColumn;
 
-/* A foreign table as a query names it: what Vars of its columns stand for. */
+/* A foreign table as a query refers to it: what Vars for its columns stand for. */
 typedef struct TableRef
 {
-	const SmfColumn *columns;	/* by attribute number less one */
+	const SmfColumn *columns;	/* indexed by attribute number less one */
 	AttrNumber	natts;			/* of the table */
-	Index		varno;			/* its range table index, as its Vars have it */
+	Index		varno;			/* its range table index, as in its Vars */
 } TableRef;
 
 /* Which calls a set of columns needs for each job that a source names. */

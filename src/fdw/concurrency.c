@@ -3,14 +3,15 @@
  * concurrency.c
  *		How many calls overlap, as far as that is known before any call.
  *
- * Calls are what is scarce.  A call is taken for a tenth of a second, so a rate of calls
- * says how many of them can be under way: that many overlap, whatever a scan is allowed
- * to have in flight, and below ten calls a second each call costs more than one.  The rate
- * is the administrator's (max_calls_per_second), or the one that was learnt from throttles.
+ * The rate of calls is the limiting factor.  A call is assumed to take a tenth of a
+ * second, so the rate determines how many calls can be under way: that many overlap, even
+ * if the scan is allowed more, and below ten calls per second each call costs more than
+ * one.  The rate is the administrator's (max_calls_per_second), or the one learnt from
+ * throttling.
  *
- * Not accounted for: a rate that others have learnt, where this session has made no call
- * to the operation yet.  Which account the calls are for, and so whose rate it is, shows
- * only with credentials.
+ * Not accounted for: a rate that other sessions have learnt, before this session has
+ * called the operation.  The account, and so the applicable rate, is known only with
+ * credentials.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,13 +20,13 @@
 #include "aws/session.h"
 #include "fdw/concurrency.h"
 
-/* How long a call is taken to last, in seconds. */
+/* How long a call is assumed to take, in seconds. */
 #define CALL_S 0.1
 
 /*
  * smf_concurrency
- *		How many calls of each operation overlap when the role scans a table with such
- *		settings, as far as that is known.  Makes no call, and needs no credentials.
+ *		How many calls of each operation overlap when the role scans a table with these
+ *		settings, as far as known.  Makes no call, and needs no credentials.
  */
 Concurrency
 smf_concurrency(const SmfSettings *settings, Oid userid)

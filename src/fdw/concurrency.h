@@ -11,7 +11,7 @@
 #include "jobs/operation.h"
 #include "option.h"
 
-/* How many calls of each operation overlap; less than 1 where calls are scarce. */
+/* How many calls of each operation overlap; less than 1 if the rate of calls is low. */
 typedef struct Concurrency
 {
 	double		usable[SMF_JOB_OPERATIONS]; /* by JobOperation */

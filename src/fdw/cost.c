@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * cost.c
- *		How many rows a scan has, how many calls it makes, and what they cost.
+ *		The number of rows of a scan, the calls that it makes, and their cost.
  *
- * Calls are what is dear, and what conditions compute comes on top.
+ * Calls are the expensive part; computing conditions comes on top.
  *
- * Not accounted for: what calls are saved where an outer table repeats its values.
+ * Not accounted for: calls saved when an outer table repeats its values.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,14 +44,14 @@ settled_clause(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *clause)
 	return found->settled;
 }
 
-/* The share of jobs that meet the conditions: RestrictInfo. */
+/* The share of jobs that meet the conditions, a list of RestrictInfo. */
 static double
 selectivity(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 {
 	List	   *open = NIL;
 	ListCell   *lc;
 
-	/* what the settings say is known, and nothing to be guessed at */
+	/* what the settings decide is known, and need not be estimated */
 	foreach(lc, clauses)
 	{
 		SettledClause settled = settled_clause(root, rel, lfirst_node(RestrictInfo, lc));
@@ -64,7 +64,7 @@ selectivity(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 	return clauselist_selectivity(root, open, rel->relid, JOIN_INNER, NULL);
 }
 
-/* Where the table's settings decide conditions, estimate the rows by that. */
+/* If the table's settings decide conditions, estimate the rows accordingly. */
 void
 smf_estimate_settled(PlannerInfo *root, RelOptInfo *rel)
 {
@@ -83,14 +83,14 @@ smf_estimate_settled(PlannerInfo *root, RelOptInfo *rel)
 		rel->rows = clamp_row_est(rel->tuples * selectivity(root, rel, rel->baserestrictinfo));
 }
 
-/* How many elements the array has, as far as that can be estimated. */
+/* The number of elements in the array, as far as that can be estimated. */
 static double
 array_length(PlannerInfo *root, Node *array)
 {
 	Param	   *param = (Param *) array;
 	ListCell   *lc;
 
-	/* of ARRAY(SELECT ...), which is planned by now, as many as it gives rows */
+	/* for ARRAY(SELECT ...), which has been planned by now: its number of rows */
 	foreach(lc, IsA(param, Param) && param->paramkind == PARAM_EXEC ? root->init_plans : NIL)
 	{
 		SubPlan    *subplan = lfirst_node(SubPlan, lc);
@@ -101,7 +101,7 @@ array_length(PlannerInfo *root, Node *array)
 	return smf_estimate_array_length(root, array);
 }
 
-/* How many jobs the lookup clauses name, the fewest of any. */
+/* How many jobs the lookup clauses name: the minimum over all of them. */
 double
 smf_names_looked_up(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 {
@@ -130,8 +130,8 @@ smf_names_looked_up(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 }
 
 /*
- * The calls that no condition can save.  How many jobs a condition refuses is a guess;
- * that there is none that could save a call is certain.
+ * The calls that no condition can save.  How many jobs a condition rejects is a guess;
+ * but if no condition can save a call, that is certain.
  */
 static double
 certain_calls(const CallEstimate *estimate, const SortedClauses *sorted, JobSource source)
@@ -150,14 +150,14 @@ certain_calls(const CallEstimate *estimate, const SortedClauses *sorted, JobSour
 	return calls;
 }
 
-/* All of them. */
+/* The sum of all calls. */
 double
 smf_total_calls(const CallEstimate *estimate)
 {
 	return estimate->pages + estimate->describes + estimate->tag_lists + estimate->searches;
 }
 
-/* The share of the table's jobs that have a status, which ANALYZE has found. */
+/* The share of the table's jobs that have this status, according to ANALYZE. */
 static double
 status_share(PlannerInfo *root, RelOptInfo *rel, const SmfColumn *column, const char *label)
 {
@@ -175,7 +175,7 @@ status_share(PlannerInfo *root, RelOptInfo *rel, const SmfColumn *column, const 
 							  rel->relid, JOIN_INNER, NULL);
 }
 
-/* The share of the table's jobs that have ended, as far as that is known. */
+/* The share of the table's jobs that have ended, as far as known. */
 static double
 ended_share(PlannerInfo *root, RelOptInfo *rel)
 {
@@ -193,7 +193,7 @@ ended_share(PlannerInfo *root, RelOptInfo *rel)
 	return 1;
 }
 
-/* Let Search have the documents of jobs that have ended, but for those that are checked. */
+/* Let Search provide the documents of jobs that have ended, except those that are checked. */
 static void
 count_searches(PlannerInfo *root, RelOptInfo *rel, CallEstimate *estimate)
 {
@@ -211,9 +211,9 @@ count_searches(PlannerInfo *root, RelOptInfo *rel, CallEstimate *estimate)
 }
 
 /*
- * The calls of one scan of a table of so many jobs.  "prove" is whether records of Search
- * may stand for documents, "bound" the number of jobs that are read at the most, 0 if it may
- * be all.
+ * The calls of one scan of a table with this many jobs.  "prove" says whether Search
+ * records may replace documents; "bound" is the most jobs that are read, 0 if it may be
+ * all.
  */
 CallEstimate
 smf_estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, double jobs, bool prove,
@@ -223,15 +223,15 @@ smf_estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, double 
 	CallEstimate estimate = {0};
 	SmfNeeds	needs = smf_needs(info->table.columns, attnums, source);
 	SortedClauses sorted;
-	double		walked;			/* jobs that the pages go through */
-	double		found;			/* jobs that they hold */
-	double		wanted;			/* of these, not refused on what is known */
+	double		walked;			/* jobs in the pages that are read */
+	double		found;			/* jobs that these contain */
+	double		wanted;			/* of these, not rejected by what is known */
 
-	/* What no job can meet is found before any call. */
+	/* If no job can meet the conditions, that is found out without any call. */
 	if (info->none_match)
 		return estimate;
 
-	/* Look-ups have no pages, and each name is a call. */
+	/* Look-ups have no pages, and each name costs a call. */
 	if (source == SMF_FROM_NAMES)
 	{
 		wanted = smf_names_looked_up(root, rel, clauses);
@@ -242,17 +242,20 @@ smf_estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, double 
 		return estimate;
 	}
 
-	/* Estimate how many jobs there are at each step from the pages to the calls for a job. */
+	/*
+	 * Estimate the number of jobs at each step, from the pages to the calls for single
+	 * jobs.
+	 */
 	smf_sort_clauses(root, rel, clauses, source, &sorted);
 	walked = jobs * selectivity(root, rel, sorted.created);
 	found = walked * selectivity(root, rel, sorted.filters);
 	wanted = jobs * selectivity(root, rel, list_union_ptr(list_concat_copy(sorted.created, sorted.filters),
 														  sorted.known));
-	/* filters leave the list as many pages; Search and a tuning job page what they find */
+	/* filters do not shorten the list's walk; Search and tuning jobs return filtered pages */
 	if (source != SMF_FROM_LIST)
 		walked = found;
 
-	/* Where a LIMIT ends the walk, reduce all of them in proportion. */
+	/* If a LIMIT ends the walk, reduce all of them in proportion. */
 	if (bound > 0 && wanted > bound)
 	{
 		walked = Max(walked * bound / wanted, bound);
@@ -260,19 +263,22 @@ smf_estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, double 
 		wanted = bound;
 	}
 
-	/* Round up, but not where only rounding errors exceed a whole number. */
+	/* Round up, but not for a mere rounding error above a whole number. */
 	estimate.jobs = ceil(found - 1e-6);
 	estimate.pages = Max(ceil(walked / info->settings->fetch_size), 1);
 	wanted = ceil(wanted - 1e-6);
 	estimate.left = wanted;
 
-	/* Count a call for each job that is left; of two, the first may save the second. */
+	/*
+	 * Count a call for each remaining job; if two are needed, the first may make the
+	 * second unnecessary.
+	 */
 	if (needs.tags)
 		estimate.tag_lists = wanted;
 	if (needs.document)
 	{
 		estimate.describes = wanted;
-		/* the tags decide first, or are asked for last */
+		/* tags are listed first if they decide, otherwise last */
 		if (needs.tags && sorted.tagged != NIL)
 			estimate.describes = ceil(wanted * selectivity(root, rel, sorted.tagged));
 		else if (needs.tags)
@@ -286,8 +292,8 @@ smf_estimate_calls(PlannerInfo *root, RelOptInfo *rel, JobSource source, double 
 }
 
 /*
- * What conditions cost besides calls: those that are decided early for each job that the
- * source names and, like all others, by Postgres for each that is left.
+ * Add what conditions cost besides calls: early ones are computed for each job that the
+ * source names, and all others by Postgres for each remaining job.
  */
 void
 smf_add_condition_costs(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *clauses,
@@ -305,14 +311,14 @@ smf_add_condition_costs(PlannerInfo *root, RelOptInfo *rel, JobSource source, Li
 		local.startup + local.per_tuple * estimate->left;
 }
 
-/* What the calls cost if at most so many of an operation overlap. */
+/* The cost of the calls if at most "overlap" of an operation overlap. */
 Cost
 smf_calls_cost(const RelOptInfo *rel, JobSource source, const CallEstimate *estimate, double overlap)
 {
 	const double *usable = ((FdwRelationInfo *) rel->fdw_private)->concurrency.usable;
 	double		pages = 0;
 
-	/* pages follow one another; the calls for their jobs overlap */
+	/* pages are read one after another; the calls for their jobs overlap */
 	if (source != SMF_FROM_NAMES)
 		pages = estimate->pages / Min(usable[smf_source_operation(source)], 1);
 	return smf_call_cost * (pages +

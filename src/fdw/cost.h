@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * cost.h
- *		How many rows a scan has, how many calls it makes, and what they cost.
+ *		The number of rows of a scan, the calls that it makes, and their cost.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,13 +16,13 @@ extern double smf_call_cost;
 /* The calls that a scan makes, as far as that can be estimated. */
 typedef struct CallEstimate
 {
-	double		pages;			/* of the source */
-	double		describes;		/* Describe, for a job each */
-	double		tag_lists;		/* ListTags, for a job each */
-	double		searches;		/* Search, for the documents of many jobs each */
-	double		jobs;			/* no calls, but jobs: those that the source names */
-	double		left;			/* and those of them that are not refused when they are named */
-	double		certain;		/* calls that are made whatever conditions refuse */
+	double		pages;			/* from the source */
+	double		describes;		/* Describe, one per job */
+	double		tag_lists;		/* ListTags, one per job */
+	double		searches;		/* Search, each for the documents of many jobs */
+	double		jobs;			/* not calls, but jobs: those that the source names */
+	double		left;			/* those of them that are not rejected when named */
+	double		certain;		/* calls that are made regardless of conditions */
 } CallEstimate;
 
 extern void smf_estimate_settled(PlannerInfo *root, RelOptInfo *rel);

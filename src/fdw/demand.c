@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * demand.c
- *		What a query wants of a scan: which columns, how many rows, and when.
+ *		What a query needs from a scan: which columns, how many rows, and when.
  *
- * The planner asks about the query around the scan: its target list and row marks, its
- * LIMIT, the partitions beside the table.  Nothing here is about calls or their costs.
+ * These functions examine the query around the scan: its target list and row marks, its
+ * LIMIT, the partitions next to the table.  Nothing here is about calls or their cost.
  *
- * Not accounted for: columns of a whole-row reference that nobody looks at, and a LIMIT
- * that a parameter gives.
+ * Not accounted for: unused columns of a whole-row reference, and a LIMIT given by a
+ * parameter.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,14 +27,14 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 
-/* More rows than any table has: a larger LIMIT says no more. */
+/* More rows than any table has: a larger LIMIT makes no difference. */
 #define MOST_JOBS 1e12
 
 /* Columns of a table. */
 typedef struct ColumnSet
 {
 	Index		relid;			/* the table's range table index */
-	Bitmapset  *columns;		/* as pull_varattnos has them */
+	Bitmapset  *columns;		/* in the numbering of pull_varattnos */
 } ColumnSet;
 
 /* ----- columns ----- */
@@ -49,7 +49,10 @@ reads_whole_row(Node *node, Index relid)
 	return bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
 }
 
-/* Is it there for a row mark of the table, and for nothing that the user wrote? */
+/*
+ * Does the entry exist only for a row mark of the table, and not because the user wrote
+ * it?
+ */
 static bool
 is_row_mark_entry(PlannerInfo *root, TargetEntry *entry, Index relid)
 {
@@ -69,15 +72,15 @@ is_row_mark_entry(PlannerInfo *root, TargetEntry *entry, Index relid)
 }
 
 /*
- * Do row marks alone want the table's whole row, to check conditions again when a row of
- * another table has changed?  Then columns that the query does not read may be missing
- * from it.
+ * Is the table's whole row needed only for row marks, to check conditions again when a
+ * row of another table has changed?  Then it need not contain columns that the query does
+ * not read.
  */
 static bool
 whole_row_is_marked(PlannerInfo *root, RelOptInfo *rel)
 {
 	Query	   *query = root->parse;
-	RelOptInfo *table = rel;	/* what the query names */
+	RelOptInfo *table = rel;	/* the one that the query names */
 	Bitmapset  *result = bms_make_singleton(0);
 	ListCell   *lc;
 
@@ -86,7 +89,7 @@ whole_row_is_marked(PlannerInfo *root, RelOptInfo *rel)
 	if (rel->top_parent_relids != NULL)
 		table = find_base_rel(root, bms_singleton_member(rel->top_parent_relids));
 
-	/* no join needs it, only the result */
+	/* needed only in the result, not by a join */
 	if (!bms_is_subset(table->attr_needed[0 - table->min_attr], result))
 		return false;
 	foreach(lc, root->processed_tlist)
@@ -97,13 +100,13 @@ whole_row_is_marked(PlannerInfo *root, RelOptInfo *rel)
 			reads_whole_row((Node *) entry->expr, table->relid))
 			return false;
 	}
-	/* these find what they need in an entry for a row mark */
+	/* these get what they need from an entry for a row mark */
 	return !reads_whole_row((Node *) query->returningList, table->relid) &&
 		!reads_whole_row((Node *) query->mergeActionList, table->relid) &&
 		!reads_whole_row(smf_merge_condition(query), table->relid);
 }
 
-/* Is it the whole row of a table, as it is or as a row of the table that it is a part of? */
+/* Is it the whole row of a table, possibly converted to that of its parent table? */
 static bool
 is_whole_row(Node *node)
 {
@@ -114,8 +117,8 @@ is_whole_row(Node *node)
 
 /*
  * smf_demand_columns
- *		The columns that the query, or one of the clauses, reads (integer list), and those
- *		that generated ones among them are computed from.
+ *		The columns that the query, or one of the clauses, reads (integer list), plus
+ *		those that generated columns among them are computed from.
  *
  * "clauses" are RestrictInfos.
  */
@@ -129,7 +132,7 @@ smf_demand_columns(PlannerInfo *root, RelOptInfo *rel, const TableRef *table, Li
 	Bitmapset  *needed = NULL;
 	bool		whole_row;
 
-	/* Collect what the query reads, and what the clauses read. */
+	/* Collect what the query and the clauses read. */
 	foreach(lc, rel->reltarget->exprs)
 	{
 		if (!marked || !is_whole_row(lfirst(lc)))
@@ -138,7 +141,10 @@ smf_demand_columns(PlannerInfo *root, RelOptInfo *rel, const TableRef *table, Li
 	foreach(lc, clauses)
 		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, rel->relid, &used);
 
-	/* Turn that into columns: a whole row has all, and system columns are not fetched. */
+	/*
+	 * Turn that into columns: a whole row has all of them, and system columns are not
+	 * fetched.
+	 */
 	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
 	for (int i = 0; i < table->natts; i++)
 	{
@@ -151,25 +157,30 @@ smf_demand_columns(PlannerInfo *root, RelOptInfo *rel, const TableRef *table, Li
 			needed = bms_add_member(needed, column->attnum);
 	}
 
-	/* Add what generated columns among them are computed from. */
+	/* Add the columns that generated ones are computed from. */
 	needed = smf_columns_needed(table->columns, needed);
 	for (int attnum = -1; (attnum = bms_next_member(needed, attnum)) >= 0;)
 		attnums = lappend_int(attnums, attnum);
 	return attnums;
 }
 
-/* What is read of whole responses. */
+/* What is read from whole responses. */
 typedef struct RawReads
 {
 	Index		relid;			/* the table's range table index */
-	Bitmapset  *columns;		/* those that are whole responses, as pull_varattnos has them */
-	Bitmapset  *computed;		/* generated ones, likewise: what they read of these is not looked at */
+	Bitmapset  *columns;		/* columns with whole responses, in the numbering of
+								 * pull_varattnos */
+	Bitmapset  *computed;		/* generated columns, in the same numbers: what they read of
+								 * responses is not examined */
 	int			sublevels_up;	/* queries between the expression and the table */
-	AttributeSet members;		/* those that are read alone */
+	AttributeSet members;		/* members that are read separately */
 	bool		whole;			/* is anything else read? */
 } RawReads;
 
-/* Is it a column that is a whole response, one that may be computed from it, or the table's whole row? */
+/*
+ * Is it a column with a whole response, one that may be computed from it, or the table's
+ * whole row?
+ */
 static bool
 is_raw_response(Node *node, const RawReads *reads)
 {
@@ -181,7 +192,7 @@ is_raw_response(Node *node, const RawReads *reads)
 		 bms_is_member(var->varattno - FirstLowInvalidHeapAttributeNumber, reads->computed));
 }
 
-/* The text that a constant is, or its only element; NULL when it is neither. */
+/* The text in a constant, or the only element of a constant array; NULL for anything else. */
 static char *
 only_key(Node *node)
 {
@@ -198,8 +209,8 @@ only_key(Node *node)
 }
 
 /*
- * Does the operator take one member out of a whole response that reads the same wherever
- * the response is from: a string?  If so, note it.
+ * Does the operator extract one member from a whole response, a string, so that the
+ * response's source makes no difference?  If so, note the member.
  */
 static bool
 note_member(OpExpr *operation, RawReads *reads)
@@ -208,7 +219,7 @@ note_member(OpExpr *operation, RawReads *reads)
 	const char *rest;
 	char	   *key;
 
-	/* as text: as jsonb a member that is null is another value than none */
+	/* as text: in jsonb, a null member would differ from a missing one */
 	if ((operation->opfuncid != F_JSONB_OBJECT_FIELD_TEXT &&
 		 operation->opfuncid != F_JSONB_EXTRACT_PATH_TEXT) ||
 		list_length(operation->args) != 2 || !is_raw_response(linitial(operation->args), reads) ||
@@ -220,14 +231,14 @@ note_member(OpExpr *operation, RawReads *reads)
 	if (attribute == NULL || strcmp(attribute->api_name, key) != 0 ||
 		(attribute->kind != SMF_KIND_STRING && attribute->kind != SMF_KIND_ENUM))
 		return false;
-	/* the columns are looked at whether Search has it */
+	/* smf_columns_searchable assumes that Search has these */
 	if (!attribute->in_search)
 		return false;
 	reads->members |= smf_attribute_bit(attribute);
 	return true;
 }
 
-/* A walker: what is read of whole responses? */
+/* A walker: notes what is read from whole responses. */
 static bool
 note_raw_reads(Node *node, void *context)
 {
@@ -255,15 +266,15 @@ note_raw_reads(Node *node, void *context)
 
 /*
  * smf_demand_raw_members
- *		The attributes that are all that the query reads of columns that are whole responses;
- *		0 when it may read more.
+ *		The only attributes that the query reads from columns with whole responses; 0
+ *		if it may read others.
  */
 AttributeSet
 smf_demand_raw_members(PlannerInfo *root, RelOptInfo *rel, const TableRef *table)
 {
 	RawReads	reads = {rel->relid};
 
-	/* a partition's columns are other ones than those that the query names */
+	/* a partition's columns differ from those that the query names */
 	if (rel->reloptkind != RELOPT_BASEREL)
 		return 0;
 	for (int i = 0; i < table->natts; i++)
@@ -288,8 +299,8 @@ smf_demand_raw_members(PlannerInfo *root, RelOptInfo *rel, const TableRef *table
 /* ----- rows ----- */
 
 /*
- * Does nothing stand between the rows of the table, or of its partitions, and the query's: no
- * join, and no sort, which reads all of them?
+ * Are the table's rows, or its partitions' together, the rows of the query?  There must
+ * be no join, and no sort, which would read all of them.
  */
 static bool
 rows_are_the_query_s(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
@@ -304,11 +315,11 @@ rows_are_the_query_s(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path
 
 /*
  * smf_demand_rows
- *		The number of rows that the query reads from this table, or from this partition of
- *		it, at the most, 0 if it may be all: a LIMIT that nothing stands between.
+ *		The most rows that the query reads from this table, or from this partition of
+ *		it; 0 if it may read all: a LIMIT that applies directly.
  *
- * "all_known" is whether all conditions are decided before a job's own calls: one that is
- * decided late drops rows after they are read.
+ * "all_known" says whether all conditions are decided before the calls for single jobs: a
+ * condition that is decided later drops rows that were already read.
  */
 double
 smf_demand_rows(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool all_known)
@@ -319,7 +330,7 @@ smf_demand_rows(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, boo
 	return Min(root->limit_tuples, MOST_JOBS);
 }
 
-/* Does the table, or the only partition of one that is left, give all rows? */
+/* Does the table, or the only remaining partition of a table, provide all rows? */
 static bool
 gives_all_rows(PlannerInfo *root, RelOptInfo *rel)
 {
@@ -334,8 +345,8 @@ gives_all_rows(PlannerInfo *root, RelOptInfo *rel)
 
 /*
  * smf_demand_query_may_end
- *		May the query end before it has read all rows: under a LIMIT, in an EXISTS, for a
- *		cursor?
+ *		May the query end before it has read all rows: because of a LIMIT, an EXISTS or
+ *		a cursor?
  */
 bool
 smf_demand_query_may_end(const PlannerInfo *root)
@@ -345,11 +356,11 @@ smf_demand_query_may_end(const PlannerInfo *root)
 
 /*
  * smf_demand_may_end
- *		May the query end before it has read all rows that it may read, of which there
- *		are "bound" at the most?
+ *		May the query end before it has read all the rows that it may read, which are
+ *		at most "bound"?
  *
- * Under a LIMIT above joins or sorts, in an EXISTS, for a cursor: it may, or it may not.
- * So it may where other partitions give rows, too.
+ * This is the case with a LIMIT above joins or sorts, an EXISTS or a cursor: the query
+ * may end early or not.  It is also the case if other partitions provide rows, too.
  */
 bool
 smf_demand_may_end(PlannerInfo *root, RelOptInfo *rel, double bound)
@@ -360,7 +371,7 @@ smf_demand_may_end(PlannerInfo *root, RelOptInfo *rel, double bound)
 /*
  * smf_demand_partition_keys
  *		The partition keys of all tables above a partition, as expressions of its own
- *		columns; NIL of a table that is none.
+ *		columns; NIL if the table is not a partition.
  */
 List *
 smf_demand_partition_keys(PlannerInfo *root, Index relid)
@@ -380,8 +391,8 @@ smf_demand_partition_keys(PlannerInfo *root, Index relid)
 
 /*
  * smf_demand_awaits_value
- *		A walker: does it take a value that only running the query gives?  The context is not
- *		used.
+ *		A walker: does it use a value that is known only when the query runs?  The
+ *		context is not used.
  */
 bool
 smf_demand_awaits_value(Node *node, void *context)
@@ -403,10 +414,10 @@ compares_with_awaited(Node *node, void *context)
 
 	if (node == NULL)
 		return false;
-	/* each arm is a comparison of its own */
+	/* each argument is examined by itself */
 	if (IsA(node, BoolExpr))
 		return expression_tree_walker(node, compares_with_awaited, context);
-	/* an array whose elements are not written down excludes nothing */
+	/* an array whose elements are not listed excludes nothing */
 	if (IsA(node, ScalarArrayOpExpr) && !IsA(lsecond(((ScalarArrayOpExpr *) node)->args), ArrayExpr))
 		return false;
 	pull_varattnos(node, set->relid, &read);
@@ -414,10 +425,10 @@ compares_with_awaited(Node *node, void *context)
 }
 
 /*
- * May a comparison of a partition key exclude the partition once the query runs?
+ * May a comparison with a partition key exclude the partition when the query runs?
  *
- * Constants have excluded it from the plan by now; the statement's parameters and
- * stable functions do so when the executor starts, so that the scan never begins.
+ * Constants have already excluded it from the plan.  Parameters of the statement and
+ * stable functions exclude it when the executor starts, so that the scan never begins.
  */
 static bool
 may_be_excluded(PlannerInfo *root, RelOptInfo *rel, List *keys)
@@ -436,7 +447,7 @@ may_be_excluded(PlannerInfo *root, RelOptInfo *rel, List *keys)
 	return false;
 }
 
-/* Does one of the conditions, RestrictInfo *, read one of the columns in the keys? */
+/* Does one of the conditions, RestrictInfo *, read a column that is in the keys? */
 static bool
 reads_any_of(RelOptInfo *rel, List *conditions, List *keys)
 {
@@ -451,9 +462,9 @@ reads_any_of(RelOptInfo *rel, List *conditions, List *keys)
 }
 
 /*
- * Are all rows read before the query has its first one?  An aggregate of the whole does
- * that, and so does the sort, or the hash table, that an order of the only table needs
- * unless the path begins with it.
+ * Are all rows read before the query returns its first one?  An aggregate without
+ * grouping does that, and so does a sort or a hash table over the only table, unless the
+ * path provides the beginning of that order.
  */
 static bool
 all_come_first(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
@@ -470,11 +481,11 @@ all_come_first(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
 	return nsorted == 0;
 }
 
-/* May the query be content with the rows of one page, by a LIMIT or since it is an EXISTS? */
+/* May one page of rows be enough for the query, because of a LIMIT or an EXISTS? */
 static bool
 a_page_may_do(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
 {
-	/* of an EXISTS the planner says no more than that one row is read */
+	/* for an EXISTS the planner says only that one row is read */
 	double		rows = root->limit_tuples >= 1 ? root->limit_tuples : root->tuple_fraction;
 
 	return rows >= 1 && rows <= SMF_PAGE_SIZE_MAX && rows_are_the_query_s(root, rel, path);
@@ -482,13 +493,13 @@ a_page_may_do(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path)
 
 /*
  * smf_demand_in_turn
- *		Is the partition better asked after its siblings than beside them, since the query may
- *		end at a row of theirs?
+ *		Should the partition be asked after its siblings rather than at the same time,
+ *		because the query may end at one of their rows?
  *
- * It is where the siblings have few rows each, so that nobody waits long for its turn:
- * "looked_up" is whether the path looks up jobs by name.  "nested" are the conditions that
- * other tables give it: where one of them is on a partition key, the executor may leave out
- * partitions, and these are not to be asked by their siblings.
+ * It should if each sibling has few rows, so that no partition waits long for its turn.
+ * "looked_up" says whether the path looks up jobs by name.  "nested" are the conditions
+ * that get their values from other tables: if one of them is on a partition key, the
+ * executor may leave out partitions, and their siblings must not start these.
  */
 bool
 smf_demand_in_turn(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, bool looked_up, List *nested)
@@ -497,7 +508,7 @@ smf_demand_in_turn(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, 
 
 	if (rel->reloptkind != RELOPT_OTHER_MEMBER_REL || !enable_async_append || path->path.pathkeys != NIL)
 		return false;
-	/* a page of a list gives the rows that are wanted, but for what conditions refuse */
+	/* a page of a list contains the wanted rows, unless conditions reject some */
 	if (!looked_up && (rel->baserestrictinfo != NIL || nested != NIL || !a_page_may_do(root, rel, path)))
 		return false;
 	if (!smf_demand_query_may_end(root) || gives_all_rows(root, rel) || all_come_first(root, rel, path))
@@ -508,11 +519,12 @@ smf_demand_in_turn(PlannerInfo *root, RelOptInfo *rel, const ForeignPath *path, 
 
 /*
  * smf_demand_from_parent
- *		Is the scan certain to be asked for its first row when its siblings are, or do they
- *		begin in turn?  If so, how far behind the parent it stands in the range table, else 0.
+ *		Is the scan certain to be asked for its first row when its siblings are, or do
+ *		they start one after another?  If so, returns the distance from the parent's
+ *		entry in the range table to its own, otherwise 0.
  *
- * It is certain where the partitions of a table are merged in an order that each of them gives,
- * and none is left out.  The executor's range table has the same distance.
+ * It is certain if the partitions are merged in an order that each of them provides, and
+ * none can be left out.  The distance is the same in the executor's range table.
  */
 int
 smf_demand_from_parent(PlannerInfo *root, RelOptInfo *rel, const TableRef *table,

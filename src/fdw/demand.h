@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * demand.h
- *		What a query wants of a scan: which columns, how many rows, and when.
+ *		What a query needs from a scan: which columns, how many rows, and when.
  *
  *-------------------------------------------------------------------------
  */

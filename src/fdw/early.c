@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * early.c
- *		Conditions that are decided before all of a job is fetched.
+ *		Conditions that are decided before everything about a job is fetched.
  *
- * Each condition is decided in the first tier in which all of its columns are
- * known: before any call (the region), on the summary, with the tags, on the
- * document.  A job that fails costs no further call.  But a condition that may raise an
- * error, as a cast may, waits for those that Postgres would decide before it.
+ * Each condition is decided in the first tier in which all of its columns are known:
+ * before any call (the region), on the summary, with the tags, or on the document.  A job
+ * that fails costs no further call.  But a condition that may raise an error, such as a
+ * cast, waits for those that Postgres would decide before it.
  *
- * Postgres checks conditions again on the row, which may be newer than the summary;
- * but not those with a sub-plan, which may be dear: they are left to this file, and
- * decided again only when the job has changed in between.  One that can be decided on the
- * whole row only comes behind those that stand before it, as Postgres would have it.
+ * Postgres checks conditions again on the row, which may be newer than the summary.  This
+ * does not apply to those with a sub-plan, which may be expensive: only this file decides
+ * them, and decides them again only if the job has changed in between.  A condition that
+ * needs the whole row is decided after those before it, as in Postgres.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,34 +29,34 @@
 typedef struct TierChecks
 {
 	ExprState  *qual;			/* all of them; NULL: none */
-	Bitmapset  *columns;		/* attribute numbers that they read */
+	Bitmapset  *columns;		/* numbers of the attributes that they read */
 	ExprState  *subplans;		/* those with a sub-plan; NULL: none */
-	Bitmapset  *subplan_columns;	/* attribute numbers that these read */
+	Bitmapset  *subplan_columns;	/* numbers of the attributes that these read */
 } TierChecks;
 
 /* A condition with a sub-plan that is decided on the whole row. */
 typedef struct CompleteCheck
 {
-	ExprState  *before;			/* conditions that stand before it, and that Postgres
-								 * decides, too; NULL: none */
+	ExprState  *before;			/* earlier conditions, which Postgres also decides; NULL:
+								 * none */
 	ExprState  *qual;			/* the condition itself */
 } CompleteCheck;
 
 struct EarlyChecks
 {
 	RowReader  *reader;			/* of the scan */
-	TupleTableSlot *slot;		/* what is known of a job */
+	TupleTableSlot *slot;		/* what is known about a job */
 	ExprContext *econtext;		/* reset for each job */
 	ExprState  *settings;		/* conditions on what is known before any call */
-	Bitmapset  *settings_columns;	/* attribute numbers that they read */
-	TierChecks	tiers[SMF_TIER_COMPLETE];	/* those that the stream asks for, by JobTier */
+	Bitmapset  *settings_columns;	/* numbers of the attributes that they read */
+	TierChecks	tiers[SMF_TIER_COMPLETE];	/* those that the stream calls for, by JobTier */
 	List	   *complete;		/* CompleteCheck *, in the order of the conditions */
-	int64		removed;		/* jobs that were refused */
+	int64		removed;		/* jobs that were rejected */
 };
 
 /*
- * The table's columns that the clause reads, as attribute numbers; system columns
- * and the whole row are left out, and *plain is whether there were none of these.
+ * The table's columns that the clause reads, as attribute numbers.  System columns and
+ * the whole row are not included; *plain says whether there were none of these.
  */
 static Bitmapset *
 columns_of(Node *clause, const TableRef *table, bool *plain)
@@ -81,7 +81,7 @@ columns_of(Node *clause, const TableRef *table, bool *plain)
 
 /*
  * smf_early_reads_columns
- *		Does the clause read columns of the table, and of it nothing else?
+ *		Does the clause read columns of the table, and nothing else of it?
  */
 bool
 smf_early_reads_columns(Node *clause, const TableRef *table)
@@ -92,7 +92,7 @@ smf_early_reads_columns(Node *clause, const TableRef *table)
 	return plain && !bms_is_empty(columns);
 }
 
-/* Of a clause that may be decided early, the columns, and what they are computed from. */
+/* The columns of a clause that may be decided early, and those they are computed from. */
 static Bitmapset *
 early_columns(Node *clause, const TableRef *table)
 {
@@ -102,8 +102,8 @@ early_columns(Node *clause, const TableRef *table)
 }
 
 /*
- * Are all of the clause's columns known when the source names a job?  With "tags", columns
- * of tags count as known.
+ * Are all of the clause's columns known when the source names a job?  With "tags", tag
+ * columns count as known.
  */
 static bool
 known_but_for(Node *clause, const TableRef *table, JobSource source, bool tags)
@@ -133,7 +133,7 @@ smf_early_known(Node *clause, const TableRef *table, JobSource source)
 
 /*
  * smf_early_tagged
- *		Can it be decided then, once the tags are there, too, and not before?
+ *		Can it be decided as soon as the tags are known, too, but not before that?
  */
 bool
 smf_early_tagged(Node *clause, const TableRef *table, JobSource source)
@@ -142,7 +142,7 @@ smf_early_tagged(Node *clause, const TableRef *table, JobSource source)
 		!known_but_for(clause, table, source, false);
 }
 
-/* Is all that the clause reads known before any call? */
+/* Is everything that the clause reads known before any call? */
 static bool
 known_from_settings(Node *clause, const TableRef *table)
 {
@@ -163,7 +163,7 @@ reads_tags(Node *clause, const TableRef *table)
 	return false;
 }
 
-/* The stream asks whether a job is still wanted. */
+/* A JobStillWanted: does the job meet the tier's conditions? */
 static bool
 check_job(void *arg, const Job *job, JobTier tier)
 {
@@ -191,7 +191,7 @@ check_job(void *arg, const Job *job, JobTier tier)
 /*
  * smf_early_tier
  *		When the clause, which may be decided early, is decided if nothing holds it
- *		back, and each document is asked for last.
+ *		back and documents are requested last.
  */
 EarlyTier
 smf_early_tier(Node *clause, const TableRef *table, JobSource source)
@@ -205,18 +205,18 @@ smf_early_tier(Node *clause, const TableRef *table, JobSource source)
 	return reads_tags(clause, table) ? EARLY_COMPLETE : EARLY_DESCRIBED;
 }
 
-/* Conditions that may be decided early, by when they are. */
+/* Conditions that may be decided early, by when they are decided. */
 typedef struct SortedChecks
 {
-	bool		tags_first;		/* tags are asked for before the document */
+	bool		tags_first;		/* tags are requested before the document */
 	List	   *at_start;		/* before any call */
-	List	   *tiers[SMF_TIER_COMPLETE];	/* when more is known of a job, by JobTier */
+	List	   *tiers[SMF_TIER_COMPLETE];	/* when more is known about a job, by JobTier */
 	List	   *complete;		/* on the whole row */
 } SortedChecks;
 
 /*
- * The tier of a clause behind others, of which "latest" is the last tier.  One that may raise
- * an error waits for those before it, and then those behind it wait for it.
+ * The tier of a clause after others, of which "latest" is the last tier.  A clause that
+ * may raise an error waits for those before it, and those after it then wait for it.
  */
 static EarlyTier
 tier_behind(Node *clause, const TableRef *table, JobSource source, List *subplans,
@@ -230,7 +230,10 @@ tier_behind(Node *clause, const TableRef *table, JobSource source, List *subplan
 	return tier;
 }
 
-/* Are tags asked for before the document, since conditions on them may save it? */
+/*
+ * Should tags be requested before the document, because conditions on them may make that
+ * unnecessary?
+ */
 static bool
 tags_come_first(List *clauses, const TableRef *table, JobSource source, List *subplans,
 				SmfNeeds needs)
@@ -248,7 +251,7 @@ tags_come_first(List *clauses, const TableRef *table, JobSource source, List *su
 	return false;
 }
 
-/* Sort conditions that may be decided early by when they are. */
+/* Sort conditions that may be decided early by when they are decided. */
 static void
 sort_checks(List *clauses, const TableRef *table, JobSource source, List *subplans,
 			SmfNeeds needs, SortedChecks *sorted)
@@ -277,7 +280,7 @@ sort_checks(List *clauses, const TableRef *table, JobSource source, List *subpla
 	}
 }
 
-/* Of the clauses, those with a sub-plan. */
+/* The clauses that have a sub-plan. */
 static List *
 with_subplans(List *clauses)
 {
@@ -294,8 +297,8 @@ with_subplans(List *clauses)
 
 /*
  * smf_early_decided
- *		Of conditions that may be decided early, those that are, before the last
- *		call for a job, and those that Postgres leaves to us.
+ *		Those of the conditions that may be decided early that are decided before the
+ *		last call for a job, or that Postgres leaves to us.
  *
  * "subplans" are the statement's plans of sub-selects.
  */
@@ -315,14 +318,14 @@ smf_early_decided(List *clauses, const TableRef *table, JobSource source, List *
 		early = list_concat(early, sorted.tiers[SMF_TIER_LISTED]);
 	foreach(lc, clauses)
 	{
-		/* nobody else decides what has a sub-plan */
+		/* only we decide conditions with a sub-plan */
 		if (list_member_ptr(early, lfirst(lc)) || contain_subplans(lfirst(lc)))
 			decided = lappend(decided, lfirst(lc));
 	}
 	return decided;
 }
 
-/* Prepare conditions with a sub-plan, each behind those that stand before it. */
+/* Prepare conditions with a sub-plan, each with the conditions before it. */
 static List *
 complete_checks(List *clauses, PlanState *parent)
 {
@@ -350,9 +353,10 @@ complete_checks(List *clauses, PlanState *parent)
 
 /*
  * smf_early_create
- *		Prepare the conditions, and say in the spec where the stream is to ask.
+ *		Prepare the conditions, and set in the spec where the stream must ask.
  *
- * The spec's source and what it wants are set.  Lives in the current memory context.
+ * The spec's source and what it fetches must be set.  Lives in the current memory
+ * context.
  */
 EarlyChecks *
 smf_early_create(List *clauses, const TableRef *table, RowReader *reader,
@@ -367,7 +371,7 @@ smf_early_create(List *clauses, const TableRef *table, RowReader *reader,
 	sort_checks(clauses, table, spec->source, parent->state->es_plannedstmt->subplans, needs, &sorted);
 	spec->tags_first = sorted.tags_first;
 
-	/* Prepare what the scan asks: before any call, and at the end on the whole row. */
+	/* Prepare what the scan decides: before any call, and at the end on the whole row. */
 	checks->reader = reader;
 	checks->slot = ExecInitExtraTupleSlot(parent->state, RelationGetDescr(node->ss.ss_currentRelation),
 										  &TTSOpsVirtual);
@@ -376,7 +380,7 @@ smf_early_create(List *clauses, const TableRef *table, RowReader *reader,
 	checks->settings_columns = early_columns((Node *) sorted.at_start, table);
 	checks->complete = complete_checks(sorted.complete, parent);
 
-	/* Prepare what the stream asks in between, whenever more is known of a job. */
+	/* Prepare what the stream decides in between, when more is known about a job. */
 	spec->still_wanted = check_job;
 	spec->still_wanted_arg = checks;
 	for (int tier = 0; tier < SMF_TIER_COMPLETE; tier++)
@@ -395,8 +399,8 @@ smf_early_create(List *clauses, const TableRef *table, RowReader *reader,
 
 /*
  * smf_early_possible
- *		Can any job of the table meet the conditions, by what is known before
- *		any call?
+ *		Can any job of the table meet the conditions, given what is known before any
+ *		call?
  */
 bool
 smf_early_possible(EarlyChecks *checks)
@@ -415,14 +419,14 @@ smf_early_possible(EarlyChecks *checks)
 	return ExecQual(checks->settings, checks->econtext);
 }
 
-/* How many jobs the conditions have refused so far. */
+/* Number of jobs that the conditions have rejected so far. */
 int64
 smf_early_removed(const EarlyChecks *checks)
 {
 	return checks->removed;
 }
 
-/* Does the job, of which the slot is the row, meet conditions with a sub-plan? */
+/* Does the job, whose row is in the slot, meet the conditions with a sub-plan? */
 static bool
 check_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot)
 {
@@ -435,14 +439,14 @@ check_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot)
 	{
 		CompleteCheck *check = lfirst(lc);
 
-		/* Postgres refuses it, and counts it as refused */
+		/* Postgres rejects it, and counts it as rejected */
 		if (!ExecQual(check->before, checks->econtext))
 			return true;
 		if (!ExecQual(check->qual, checks->econtext))
 			return false;
 	}
 
-	/* Decide again what was decided on the summary, if the document says otherwise. */
+	/* Decide conditions on the summary again if the document has other values. */
 	if (job->document == NULL || (job->summary == NULL && job->record == NULL))
 		return true;
 	listed.document = NULL;
@@ -460,8 +464,8 @@ check_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot)
 
 /*
  * smf_early_complete
- *		Does a job, of which the slot is the row, meet the conditions that
- *		Postgres leaves to us?
+ *		Does a job, whose row is in the slot, meet the conditions that Postgres leaves
+ *		to us?
  */
 bool
 smf_early_complete(EarlyChecks *checks, const Job *job, TupleTableSlot *slot)

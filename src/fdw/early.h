@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * early.h
- *		Conditions that are decided before all of a job is fetched.
+ *		Conditions that are decided before everything about a job is fetched.
  *
  *-------------------------------------------------------------------------
  */

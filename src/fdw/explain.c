@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * explain.c
- *		EXPLAIN of a foreign scan: which calls it makes, and has made.
+ *		EXPLAIN of a foreign scan: which calls it makes, or has made.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,7 +40,7 @@ table_of(ForeignScanState *node)
 						 settings_of(relation));
 }
 
-/* The operation that names jobs, if there is one. */
+/* The operation that lists the source's jobs, if there is one. */
 static List *
 source_operation(JobSource source)
 {
@@ -48,8 +48,8 @@ source_operation(JobSource source)
 }
 
 /*
- * The operations that a scan calls, in the order of the calls for a job; behind the one that
- * was planned for, if that was refused.
+ * The operations that a scan calls, in the order of the calls for a job.  They follow the
+ * operation that was planned, if that was refused.
  */
 static List *
 operations(const ScanPlan *plan, const TableRef *table, JobSource source)
@@ -60,7 +60,7 @@ operations(const ScanPlan *plan, const TableRef *table, JobSource source)
 	names = list_concat(names, source_operation(source));
 	if (plan->prove && source == SMF_FROM_LIST)
 		names = lappend(names, operation(SMF_OP_SEARCH));
-	/* what Search is asked for, if it is tags alone, is checked, too */
+	/* even if Search is asked only for tags, a job of each checked batch is described */
 	if (needs.document || (plan->prove && source == SMF_FROM_LIST))
 		names = lappend(names, operation(SMF_OP_DESCRIBE_TRAINING_JOB));
 	if (needs.tags)
@@ -68,7 +68,7 @@ operations(const ScanPlan *plan, const TableRef *table, JobSource source)
 	return names;
 }
 
-/* The conditions that the source is asked for. */
+/* The conditions that are sent to the source. */
 static List *
 asked_conditions(const ScanPlan *plan, JobSource source)
 {
@@ -78,7 +78,7 @@ asked_conditions(const ScanPlan *plan, JobSource source)
 
 	if (plan->source == source)
 		return plan->api;
-	/* another one, as the scan does it */
+	/* another source than planned: find them as the scan does */
 	forboth(lc, plan->early, conditions, plan->early_conditions)
 	{
 		if (smf_clause_use(lfirst(conditions), source) != USE_NONE)
@@ -87,7 +87,7 @@ asked_conditions(const ScanPlan *plan, JobSource source)
 	return asked;
 }
 
-/* Conditions in SQL. */
+/* Conditions as SQL. */
 static List *
 deparse(ForeignScanState *node, List *conditions, ExplainState *es)
 {
@@ -101,7 +101,10 @@ deparse(ForeignScanState *node, List *conditions, ExplainState *es)
 	return texts;
 }
 
-/* The conditions that are decided before all of a job is fetched, or not by Postgres. */
+/*
+ * The conditions that are decided before everything about a job is fetched, or that
+ * Postgres leaves to us.
+ */
 static List *
 early_conditions(ForeignScanState *node, const ScanPlan *plan, const TableRef *table,
 				 JobSource source)
@@ -111,14 +114,14 @@ early_conditions(ForeignScanState *node, const ScanPlan *plan, const TableRef *t
 							 smf_needs(table->columns, plan->attnums, source));
 }
 
-/* A walker: is the node the wanted one, or is that below it? */
+/* A walker: is the node the wanted one, or is the wanted one below it? */
 static bool
 find_node(PlanState *state, void *wanted)
 {
 	return state == wanted || planstate_tree_walker(state, find_node, wanted);
 }
 
-/* Does the plan take values from outside, other than results of sub-selects that run once? */
+/* Does the plan use values from outside, other than results of sub-selects that run once? */
 static bool
 takes_values(const PlanState *state)
 {
@@ -126,14 +129,14 @@ takes_values(const PlanState *state)
 
 	while ((param = bms_next_member(state->plan->extParam, param)) >= 0)
 	{
-		/* before anything runs, a parameter of such a sub-select has its plan */
+		/* before execution, a parameter for such a sub-select refers to its plan */
 		if (state->state->es_param_exec_vals[param].execPlan == NULL)
 			return true;
 	}
 	return false;
 }
 
-/* Is the scan run, or would it be, more than once? */
+/* Is the scan run more than once, or would it be? */
 static bool
 is_in_loop(ForeignScanState *node, const ScanPlan *plan, const ExplainState *es)
 {
@@ -168,7 +171,7 @@ explain_estimate(ForeignScanState *node, const ScanPlan *plan, ExplainState *es)
 		ExplainPropertyFloat("Estimated API Calls", NULL, calls, 0, es);
 }
 
-/* What to do about a scan that makes many calls which Search could save. */
+/* A hint for a scan that makes many calls which Search could save. */
 static void
 explain_hint(const ScanPlan *plan, ExplainState *es)
 {
@@ -179,7 +182,7 @@ explain_hint(const ScanPlan *plan, ExplainState *es)
 						"With scan_api 'auto' it would take far fewer calls.", es);
 }
 
-/* Where documents came from, where that is not told by the calls. */
+/* Where documents came from, which the calls do not show. */
 static void
 explain_documents(const JobScan *state, ExplainState *es)
 {
@@ -208,7 +211,7 @@ explain_costs(const JobScan *state, ExplainState *es)
 		ExplainPropertyFloat("API Wait Time", "ms", stats->wait_us / 1000.0, 3, es);
 }
 
-/* How many jobs were refused early, in all loops, whatever they were read from. */
+/* Number of jobs rejected early, over all loops and sources. */
 static int64
 removed_early(const JobScan *state)
 {
@@ -236,7 +239,7 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 	List	   *api = asked_conditions(&plan, source);
 	List	   *early = early_conditions(node, &plan, &table, source);
 
-	/* Show what is asked: as planned, or as it was done after a fall-back. */
+	/* Show what is requested: as planned, or as done after a fallback. */
 	ExplainPropertyList("API Operations", operations(&plan, &table, source), es);
 	if (api != NIL)
 		ExplainPropertyList("API Filter", deparse(node, api, es), es);
@@ -246,7 +249,7 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 		ExplainPropertyText("API Order", plan.oldest_first ?
 							"CreationTime Ascending" : "CreationTime Descending", es);
 
-	/* Show what that is likely to cost, and where the calls go. */
+	/* Show the estimated cost, and where the calls go. */
 	if (es->costs)
 		explain_estimate(node, &plan, es);
 	explain_hint(&plan, es);
@@ -258,7 +261,7 @@ sagemakerExplainForeignScan(ForeignScanState *node, ExplainState *es)
 							smf_role_endpoint(settings, smf_role_of_scan(node)), es);
 	}
 
-	/* Show what it has cost. */
+	/* Show the actual cost. */
 	if (es->analyze && state != NULL)
 	{
 		if (early != NIL)

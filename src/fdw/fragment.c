@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * fragment.c
- *		What every text that meets a pattern holds, in characters that the service's
- *		NameContains and Contains take.
+ *		A string that every text matching a pattern contains, of characters that the
+ *		service's NameContains and Contains accept.
  *
- * Nothing but strings: it needs of Postgres palloc only.
+ * This is pure string code: it needs only palloc from Postgres.
  *
- * Not accounted for: patterns that hold for other reasons than their plain characters;
- * there is no fragment then, and the service is not asked.
+ * Not accounted for: patterns whose plain characters do not decide.  There is no fragment
+ * then, and the service is not asked.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +23,10 @@ is_fragment_char(char c)
 	return smf_is_alphanumeric(c) || c == '-';
 }
 
-/* Keep a run of characters, or as much of it as the service takes, if it is the longest. */
+/*
+ * Keep a run of characters, or as much of it as the service accepts, if it is the longest
+ * so far.
+ */
 static void
 consider_run(const char *begin, size_t len, char **longest)
 {
@@ -35,8 +38,8 @@ consider_run(const char *begin, size_t len, char **longest)
 
 /*
  * smf_fragment_of_text
- *		The longest run of characters that the service takes, palloc'ed; NULL when the
- *		text has none.
+ *		The longest run of characters that the service accepts, palloc'ed; NULL if
+ *		there is none.
  */
 char *
 smf_fragment_of_text(const char *text)
@@ -57,7 +60,7 @@ smf_fragment_of_text(const char *text)
 
 /*
  * smf_fragment_of_like
- *		The same, of the literal parts of a LIKE pattern.
+ *		The same for the literal parts of a LIKE pattern.
  */
 char *
 smf_fragment_of_like(const char *pattern)
@@ -68,7 +71,7 @@ smf_fragment_of_like(const char *pattern)
 	for (const char *from = pattern; *from; from++)
 	{
 		if (*from == '%' || *from == '_')
-			*to++ = ' ';		/* no character that the service takes */
+			*to++ = ' ';		/* a character that the service does not accept */
 		else if (*from == '\\' && from[1] != '\0')
 			*to++ = *++from;
 		else
@@ -80,8 +83,8 @@ smf_fragment_of_like(const char *pattern)
 
 /*
  * smf_text_of_like
- *		The only text that meets a LIKE pattern, palloc'ed; NULL when others may, or when the
- *		pattern ends with an escape, which is an error.
+ *		The only text that matches a LIKE pattern, palloc'ed; NULL if others may match,
+ *		or if the pattern ends with an escape, which is an error.
  */
 char *
 smf_text_of_like(const char *pattern)
@@ -103,8 +106,9 @@ smf_text_of_like(const char *pattern)
 
 /*
  * smf_fragment_of_regex
- *		What a regular expression begins with, palloc'ed: letters, digits and hyphens
- *		behind "^" that stand for themselves.  NULL when that is not clear.
+ *		What a text must begin with to match a regular expression, palloc'ed: letters,
+ *		digits and hyphens after "^" that represent themselves.  NULL if that is not
+ *		clear.
  */
 char *
 smf_fragment_of_regex(const char *pattern)
@@ -116,7 +120,7 @@ smf_fragment_of_regex(const char *pattern)
 		return NULL;
 	while (is_fragment_char(*end))
 		end++;
-	/* a quantifier may want none of the last one, behind a comment, too */
+	/* a quantifier may make the last character optional, even after a comment */
 	if (end > begin && (*end == '*' || *end == '?' || *end == '{' || *end == '+' ||
 						strncmp(end, "(?#", 3) == 0))
 		end--;

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * fragment.h
- *		What every text that meets a pattern holds, in characters that the service's
- *		NameContains and Contains take.
+ *		A string that every text matching a pattern contains, of characters that the
+ *		service's NameContains and Contains accept.
  *
  *-------------------------------------------------------------------------
  */

@@ -50,7 +50,7 @@ raise_no_name(const char *job_name)
 
 /*
  * sagemaker_describe_training_job(server name, training_job_name text)
- *		A job's document, as the service sent it; NULL when there is no such job.
+ *		A job's document, as the service sent it; NULL if there is no such job.
  */
 Datum
 sagemaker_describe_training_job(PG_FUNCTION_ARGS)
@@ -66,19 +66,19 @@ sagemaker_describe_training_job(PG_FUNCTION_ARGS)
 	int64		attempts[SMF_JOB_OPERATIONS] = {0};
 	Jsonb	   *document = NULL;
 
-	/* What can be said without a call. */
+	/* Check what can be checked without a call. */
 	server = smf_role_server(server_name, userid);
 	if (!smf_training_job_name_valid(job_name))
 		raise_no_name(job_name);
 
-	/* Call; the client goes with its context, on an error too. */
+	/* Call; the client is freed with its context, also after an error. */
 	context = AllocSetContextCreate(caller, "sagemaker_fdw function", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
 	client = smf_role_client(smf_settings_resolve(server, NULL), userid);
 	call = smf_start_describe(client, job_name, attempts);
 	smf_call_wait(call);
 
-	/* The document is the caller's; that there is no such job is no error. */
+	/* The document belongs to the caller; a job that does not exist is not an error. */
 	MemoryContextSwitchTo(caller);
 	if (!smf_call_failed(call))
 	{
@@ -96,11 +96,11 @@ sagemaker_describe_training_job(PG_FUNCTION_ARGS)
 
 /*
  * sagemaker_fdw_disconnect(server name DEFAULT NULL)
- *		Close the session's kept connections, and forget the credentials cached
- *		for the server, or for all servers.
+ *		Close the session's kept connections, and drop the credentials cached for the
+ *		server, or for all servers.
  *
- * Connections are not kept apart by server, so all of them are closed: the next
- * call opens its own.
+ * Connections are not kept per server, so all of them are closed: the next call opens a
+ * new one.
  */
 Datum
 sagemaker_fdw_disconnect(PG_FUNCTION_ARGS)
@@ -117,7 +117,7 @@ sagemaker_fdw_disconnect(PG_FUNCTION_ARGS)
 /*
  * sagemaker_fdw_account_id(server name, region text DEFAULT NULL)
  *		The AWS account that the current role's credentials for the server belong to.
- *		A region is needed where the server has none of its own.
+ *		A region is needed if the server does not have one.
  */
 Datum
 sagemaker_fdw_account_id(PG_FUNCTION_ARGS)
@@ -148,7 +148,7 @@ sagemaker_fdw_account_id(PG_FUNCTION_ARGS)
 
 /*
  * sagemaker_fdw_session_calls()
- *		How many calls of SageMaker's API the session has made so far.
+ *		The number of API calls that the session has made so far, retries included.
  */
 Datum
 sagemaker_fdw_session_calls(PG_FUNCTION_ARGS)

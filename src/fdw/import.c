@@ -4,14 +4,14 @@
  *		IMPORT FOREIGN SCHEMA: the one remote schema, "sagemaker", and its one
  *		table, "training_jobs".
  *
- * The statement is made of the catalogue alone: no call to AWS is made and no
- * user mapping is needed.  Columns are named as in the catalogue, so none of them
- * needs the option "attribute".
+ * The statement is built only from the catalogue: no call to AWS is made and no user
+ * mapping is needed.  Columns are named as in the catalogue, so none of them needs the
+ * option "attribute".
  *
  * sagemaker_fdw_columns returns the same columns as rows.
  *
- * LIMIT TO and EXCEPT are respected here, and core filters once more.  A table that does
- * not exist is warned of in LIMIT TO, and not missed in EXCEPT.
+ * LIMIT TO and EXCEPT are respected here, and core filters once more.  There is a warning
+ * for a table in LIMIT TO that does not exist, but not for one in EXCEPT.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,10 +39,10 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_columns);
 #define REMOTE_TABLE	"training_jobs"
 
 /*
- * The schema that holds the extension's types, for use in SQL.
+ * The schema of the extension's types, for use in SQL.
  *
- * Taken from the wrapper's handler, which the extension created beside its types;
- * so it is right for a wrapper that somebody made by hand, too.
+ * It is taken from the wrapper's handler, which the extension created next to its types.
+ * So it is also right for a wrapper that somebody created by hand.
  */
 static const char *
 types_schema(const ForeignServer *server)
@@ -71,7 +71,7 @@ append_type(StringInfo sql, const SmfAttribute *attribute, const char *schema,
 		case SMF_KIND_LONG:
 		case SMF_KIND_FLOAT:
 		case SMF_KIND_BOOLEAN:
-			/* keywords of the grammar, which take no schema and mean these types always */
+			/* grammar keywords, which take no schema and always mean these types */
 			appendStringInfoString(sql, attribute->type_name);
 			break;
 		default:

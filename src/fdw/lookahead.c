@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * lookahead.c
- *		The node above the outer side of a join, which has jobs fetched ahead.
+ *		The node above the outer side of a join, which fetches jobs ahead.
  *
  * It reads rows of the outer side in batches, computes for each row which jobs the inner
- * side will look up, just as the inner scan does when it is started for that row, and has
- * all of them fetched at once into the cache of look-ups.  Then it hands the rows on, in
- * order.  Nobody relies on it: what is not in the cache is looked up as without it.
+ * side will look up, just as the inner scan would for that row, and fetches all of them
+ * at once into the look-up cache.  Then it passes the rows on, in order.  Nothing depends
+ * on it: a job that is not in the cache is looked up as usual.
  *
- * A batch's jobs stay in the cache until its rows have been handed on, so that no call is
+ * A batch's jobs stay in the cache until its rows have been passed on, so that no call is
  * made twice, whatever work_mem is.
  *
- * Not accounted for: the look-up of a row that the query never reaches may fail, and the
- * query with it, though a nested loop alone would have ended before.
+ * Not accounted for: the look-up for a row that the query would never reach may fail, and
+ * the query with it, although a plain nested loop would have ended before.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,41 +29,46 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* Rows in a batch, and jobs from which on it takes no more rows: all of them are in memory at once. */
+/*
+ * Most rows in a batch, and the number of jobs at which it takes no more rows, because
+ * all of them are in memory at once.
+ */
 #define BATCH_ROWS 64
 #define BATCH_JOBS 256
 
 /* A scan of the inner side. */
 typedef struct AheadScan
 {
-	JobScan    *scan;			/* looks jobs up, one row after another */
-	JobStreamSpec spec;			/* what is fetched ahead for it */
-	EarlyChecks *checks;		/* conditions that hold for every row; NULL: none are checked */
+	JobScan    *scan;			/* looks up jobs, for one row after another */
+	JobStreamSpec spec;			/* what to fetch ahead for it */
+	EarlyChecks *checks;		/* conditions that are the same for every row; NULL: none are
+								 * checked */
 	List	   *wanted;			/* WantedJob *: the batch's jobs */
-	JobStream  *stream;			/* fetches them; NULL: it has nothing (more) to fetch */
+	JobStream  *stream;			/* fetches them; NULL: nothing (more) to fetch */
 } AheadScan;
 
 /* The node. */
 typedef struct LookAheadState
 {
 	CustomScanState css;		/* must be first */
-	bool		ramp;			/* may the query end early?  Then the first batches are small */
-	NestLoop   *join;			/* whose outer side this is; NULL: not known, nothing is
-								 * fetched ahead */
-	bool		searched;		/* was it looked for? */
-	List	   *scans;			/* AheadScan *: of its inner side */
+	bool		ramp;			/* may the query end early?  Then the first batches are
+								 * small */
+	NestLoop   *join;			/* the join whose outer side this is; NULL: unknown, so
+								 * nothing is fetched ahead */
+	bool		searched;		/* has the join been looked for? */
+	List	   *scans;			/* AheadScan *: those on the inner side */
 
 	/* the batch */
-	MemoryContext context;		/* its rows and its jobs; reset with each */
-	MinimalTuple rows[BATCH_ROWS];	/* of the plan below */
+	MemoryContext context;		/* holds its rows and its jobs; reset for each batch */
+	MinimalTuple rows[BATCH_ROWS];	/* from the plan below */
 	int			nrows;
-	int			next;			/* the next to hand on */
-	int			size;			/* rows that it may have */
+	int			next;			/* index of the next row to pass on */
+	int			size;			/* most rows it may have */
 	bool		ended;			/* the plan below has no more rows */
 
 	/* for EXPLAIN, over all loops */
-	int64		nbatches;		/* that had jobs to fetch */
-	int64		njobs;			/* jobs in them, each once in a batch */
+	int64		nbatches;		/* batches with jobs to fetch */
+	int64		njobs;			/* jobs in them, each counted once per batch */
 } LookAheadState;
 
 /* ----- the join ----- */
@@ -80,7 +85,7 @@ join_above(const PlanState *node)
 	return (NestLoop *) parent;
 }
 
-/* Give the join's parameters the values that they will have for the row. */
+/* Set the join's parameters to the values for this row. */
 static void
 set_parameters(LookAheadState *state, TupleTableSlot *row)
 {
@@ -99,10 +104,11 @@ set_parameters(LookAheadState *state, TupleTableSlot *row)
 /* ----- the inner side ----- */
 
 /*
- * Say what may be fetched ahead for a scan: nothing that the scan itself would not ask for.
+ * Decide what may be fetched ahead for a scan: nothing that the scan itself would not
+ * request.
  *
- * Conditions on the document decide whether tags are asked for.  Where one depends on the
- * row, tags are left to the scan.
+ * Conditions on the document decide whether tags are listed.  If one of them depends on
+ * the row, tags are left to the scan.
  */
 static void
 init_ahead(AheadScan *ahead)
@@ -131,14 +137,15 @@ add_scan(LookAheadState *state, JobScan *scan)
 
 	ahead->scan = scan;
 	init_ahead(ahead);
-	/* its jobs are counted when they are fetched */
+	/* its jobs are counted when they are fetched ahead */
 	scan->spec.counted = true;
 	state->scans = lappend(state->scans, ahead);
 }
 
 /*
- * Fetch ahead for the scans of a part of the inner side.  It is one of those that look_ups_of
- * (lookahead_plan.c) has met, or stands below one; others are left alone.
+ * Fetch ahead for the scans in a part of the inner side.  This node has been seen by
+ * look_ups_of (lookahead_plan.c), or is below one that has; other kinds of nodes are left
+ * alone.
  */
 static void
 add_scans(LookAheadState *state, Plan *inner)
@@ -150,13 +157,13 @@ add_scans(LookAheadState *state, Plan *inner)
 	{
 			/* The scans themselves. */
 		case T_ForeignScan:
-			/* a partition that was excluded when the query began has none */
+			/* a partition that was excluded at the start of the query has none */
 			scan = smf_scan_of_look_ups(state->css.ss.ps.state, inner);
 			if (scan != NULL)
 				add_scan(state, scan);
 			break;
 
-			/* What may stand above them, where it runs all that is below it. */
+			/* Nodes that may be above them, if they run everything below them. */
 		case T_Append:
 			foreach(lc, ((Append *) inner)->appendplans)
 				add_scans(state, lfirst(lc));
@@ -183,7 +190,10 @@ add_scans(LookAheadState *state, Plan *inner)
 	}
 }
 
-/* Find the join whose outer side this is, and the scans of its inner side, all begun by now. */
+/*
+ * Find the join whose outer side this is, and the scans on its inner side, which have all
+ * been initialized by now.
+ */
 static void
 find_scans(LookAheadState *state)
 {
@@ -196,7 +206,10 @@ find_scans(LookAheadState *state)
 	MemoryContextSwitchTo(old);
 }
 
-/* Note which jobs the scans would look up with the parameters as they are now; how many. */
+/*
+ * Note which jobs the scans would look up with the current parameters; returns their
+ * number.
+ */
 static int
 note_row(LookAheadState *state)
 {
@@ -220,7 +233,7 @@ note_row(LookAheadState *state)
 
 /* ----- fetching ----- */
 
-/* Begin to fetch the batch's jobs. */
+/* Start to fetch the batch's jobs. */
 static void
 begin_streams(LookAheadState *state)
 {
@@ -243,7 +256,7 @@ begin_streams(LookAheadState *state)
 	state->nbatches += njobs > 0;
 }
 
-/* Take what has come, which goes to the cache; false when all is there. */
+/* Take the jobs that have arrived, which puts them into the cache; false when all have. */
 static bool
 advance_streams(LookAheadState *state, AwsClient **client)
 {
@@ -294,7 +307,10 @@ fetch_jobs(LookAheadState *state)
 
 /* ----- batches ----- */
 
-/* Forget the batch, and let go of its jobs: what scans find or add from now on is the next one's. */
+/*
+ * Discard the batch and unpin its jobs: what scans find or add from now on belongs to the
+ * next one.
+ */
 static void
 forget_batch(LookAheadState *state)
 {
@@ -314,7 +330,10 @@ forget_batch(LookAheadState *state)
 	state->next = 0;
 }
 
-/* The row as the node gives it: its slot is filled, since those above rely on its kind. */
+/*
+ * The row in the form that the node returns; its slot is filled, because nodes above rely
+ * on the kind of slot.
+ */
 static TupleTableSlot *
 give(LookAheadState *state)
 {
@@ -327,7 +346,7 @@ give(LookAheadState *state)
 	return ExecProject(node->ps_ProjInfo);
 }
 
-/* Give a row of the plan below, of which nothing is copied. */
+/* Return a row from the plan below, without copying it. */
 static TupleTableSlot *
 pass_through(LookAheadState *state)
 {
@@ -345,7 +364,7 @@ pass_through(LookAheadState *state)
 	return give(state);
 }
 
-/* Put a row of the batch into the slot; it is the batch's. */
+/* Put a row of the batch into the slot; it still belongs to the batch. */
 static TupleTableSlot *
 give_row(LookAheadState *state, int row)
 {
@@ -353,7 +372,7 @@ give_row(LookAheadState *state, int row)
 	return give(state);
 }
 
-/* Read the next batch of rows, no more than work_mem holds, and fetch their jobs. */
+/* Read the next batch of rows, limited by work_mem, and fetch their jobs. */
 static void
 read_batch(LookAheadState *state)
 {
@@ -363,10 +382,13 @@ read_batch(LookAheadState *state)
 
 	forget_batch(state);
 
-	/* Read rows, and note the jobs of each, until the batch is full or there are no more. */
+	/*
+	 * Read rows, and note the jobs for each, until the batch is full or there are no more
+	 * rows.
+	 */
 	while (state->nrows < state->size && bytes <= work_mem * (size_t) 1024 && njobs < BATCH_JOBS)
 	{
-		/* what the plan below allocates is its own */
+		/* the plan below allocates in its own context */
 		TupleTableSlot *row = ExecProcNode(linitial(state->css.custom_ps));
 		MinimalTuple tuple;
 
@@ -389,7 +411,7 @@ read_batch(LookAheadState *state)
 	fetch_jobs(state);
 	MemoryContextSwitchTo(old);
 
-	/* The further the query reads, the more likely it is to read on. */
+	/* The more rows the query has read, the more likely it is to read on. */
 	state->size = Min(2 * state->size, BATCH_ROWS);
 }
 
@@ -401,7 +423,7 @@ exec_lookahead(CustomScanState *node)
 	if (!state->searched)
 		find_scans(state);
 
-	/* a row that has changed is checked again: it is one row, and no job is fetched for that */
+	/* when a changed row is checked again, it is one row, and no job is fetched for it */
 	if (state->join == NULL || node->ss.ps.state->es_epq_active != NULL)
 		return pass_through(state);
 	if (state->next >= state->nrows && !state->ended)
@@ -411,9 +433,9 @@ exec_lookahead(CustomScanState *node)
 	return give_row(state, state->next++);
 }
 
-/* ----- beginning and end ----- */
+/* ----- start and end ----- */
 
-/* Begin a batch of the first size. */
+/* Start with a batch of the initial size. */
 static void
 start_over(LookAheadState *state)
 {

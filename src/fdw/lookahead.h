@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * lookahead.h
- *		The node above the outer side of a join, which has jobs fetched ahead.
+ *		The node above the outer side of a join, which fetches jobs ahead.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,7 +10,10 @@
 
 #include "nodes/extensible.h"
 
-/* How the plan node becomes a state node.  Its private list has a Boolean: may the query end early? */
+/*
+ * Creates the state node from the plan node, whose private list has a Boolean: may the
+ * query end early?
+ */
 extern const CustomScanMethods smf_lookahead_scan_methods;
 
 #endif							/* SMF_LOOKAHEAD_H */

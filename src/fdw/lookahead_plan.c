@@ -1,20 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * lookahead_plan.c
- *		Paths and plans of joins that look up many rows' jobs at once.
+ *		Paths and plans of joins that look up the jobs of many rows at once.
  *
  * A nested loop whose inner side looks up the jobs that its outer side names makes one
- * call after another.  For each such join there is one more path: the same nested loop,
- * with a node above its outer side that reads rows in batches and has the inner side
- * fetch the jobs of a whole batch (lookahead.c).  It costs what the calls cost when they
- * overlap, and add_path decides.
+ * call after another.  For each such join another path is added: the same nested loop,
+ * with a node above its outer side that reads rows in batches and makes the inner side
+ * fetch the jobs for a whole batch (lookahead.c).  Its cost is that of overlapping calls,
+ * and add_path decides.
  *
  *		Nested Loop
  *		  ->  Custom Scan (Job Look-ahead)
  *				->  the outer side
  *		  ->  Foreign Scan, for each row of the outer side
  *
- * The node changes nothing but when calls are made: join semantics stay Postgres's.
+ * The node only changes when calls are made: join semantics are still Postgres's.
  *
  * Not accounted for: an inner side that is itself a join, and joins of one partition with
  * one partition (enable_partitionwise_join), whose look-ups are parameterised by the whole
@@ -37,7 +37,7 @@
 #include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 
-/* A share of a cost that add_path takes for less. */
+/* A cost lower by this factor is accepted as lower by add_path. */
 #define SLIGHTLY_LESS 0.95
 
 bool		smf_enable_lookahead = true;
@@ -60,7 +60,7 @@ any_of_array(List *conditions)
 	return false;
 }
 
-/* Is it a scan of ours that looks up no more than one job when it is run? */
+/* Is it one of our scans, and does it look up at most one job per run? */
 static bool
 is_one_look_up(Path *path)
 {
@@ -71,8 +71,8 @@ is_one_look_up(Path *path)
 }
 
 /*
- * The look-ups that the path makes whenever it is run: ForeignPath *, appended to the
- * list.  A path that may do without them has none.
+ * Append the look-ups that the path makes whenever it is run, ForeignPath *, to the list.
+ * A path that may run without its look-ups adds none.
  */
 static List *
 look_ups_of(PlannerInfo *root, Path *path, List *look_ups)
@@ -90,7 +90,7 @@ look_ups_of(PlannerInfo *root, Path *path, List *look_ups)
 				look_ups = look_ups_of(root, lfirst(lc), look_ups);
 			break;
 
-			/* a sub-select that is LATERAL, and what may stand in it above the scan */
+			/* a LATERAL sub-select, and nodes that may be above the scan in it */
 		case T_SubqueryScanPath:
 			return look_ups_of(path->parent->subroot, ((SubqueryScanPath *) path)->subpath, look_ups);
 		case T_ProjectionPath:
@@ -111,7 +111,7 @@ look_ups_of(PlannerInfo *root, Path *path, List *look_ups)
 	return look_ups;
 }
 
-/* May the relation be one whose paths look jobs up?  Told by no more than its kind. */
+/* Can the relation have paths that look up jobs?  This only considers its kind. */
 static bool
 may_look_up(const RelOptInfo *rel)
 {
@@ -123,7 +123,7 @@ may_look_up(const RelOptInfo *rel)
 		(rel->fdwroutine != NULL ? smf_is_our_table(rel) : rel->nparts > 0);
 }
 
-/* What the calls of the look-ups cost in one loop, where each waits for the one before. */
+/* The cost of the calls of the look-ups in one loop, if each waits for the previous one. */
 static Cost
 calls_cost(List *look_ups)
 {
@@ -139,7 +139,10 @@ calls_cost(List *look_ups)
 	return cost;
 }
 
-/* The same path, whose look-ups, all of which are in the list, cost "share" of what they did. */
+/*
+ * The same path with its look-ups, which must all be in the list, at "share" of their
+ * cost.
+ */
 static Path *
 cheaper_copy(Path *path, List *look_ups, double share)
 {
@@ -147,7 +150,10 @@ cheaper_copy(Path *path, List *look_ups, double share)
 	Cost		saved = 0;
 	ListCell   *lc;
 
-	/* Copy the path down to its look-ups, and add up what they save; one without any stays as it is. */
+	/*
+	 * Copy the path down to its look-ups, and add up what they save; a path without
+	 * look-ups is returned as it is.
+	 */
 	switch (nodeTag(path))
 	{
 		case T_ForeignPath:
@@ -176,11 +182,11 @@ cheaper_copy(Path *path, List *look_ups, double share)
 			saved = (1 - share) * calls_cost(look_ups);
 			break;
 		default:
-			/* a partition of another kind is no dearer and no cheaper */
+			/* a partition of another kind costs the same as before */
 			return path;
 	}
 
-	/* What is saved counts in both costs. */
+	/* Subtract the savings from both costs. */
 	copy->startup_cost -= Min(saved, copy->startup_cost);
 	copy->total_cost -= Min(saved, copy->total_cost);
 	return copy;
@@ -188,7 +194,10 @@ cheaper_copy(Path *path, List *look_ups, double share)
 
 /* ----- the outer side ----- */
 
-/* How many different jobs "rows" rows of the outer side name, for each look-up of one. */
+/*
+ * How many different jobs "rows" rows of the outer side name, for look-ups of one job
+ * each.
+ */
 static double
 distinct_rows(PlannerInfo *root, RelOptInfo *outerrel, Path *inner, double rows)
 {
@@ -226,7 +235,10 @@ calls_of(List *paths)
 	return calls;
 }
 
-/* The scans of ours that the path consists of, ForeignPath *; NIL where it is anything else, too. */
+/*
+ * The scans of ours that the path consists of, ForeignPath *; NIL if it contains anything
+ * else.
+ */
 static List *
 scans_of(Path *path)
 {
@@ -276,12 +288,12 @@ lookahead_path(PlannerInfo *root, Path *outer)
 }
 
 /*
- * What the look-ups of "distinct" rows cost, as a share of what as many rows cost when one
- * call follows the other.
+ * The cost of the look-ups for "distinct" rows, as a share of the cost when one call
+ * follows the other.
  *
- * Calls are what is scarce, and time comes second: that calls overlap counts where a scan
- * without the outer side would make no fewer of them.  Else it counts just enough to
- * prefer this to the same nested loop alone.
+ * The number of calls comes first, and time second.  So that calls overlap counts only if
+ * a scan without the outer side would not make fewer calls.  Otherwise it counts just
+ * enough to prefer this to the same nested loop alone.
  */
 static double
 cost_share(RelOptInfo *innerrel, List *look_ups, double distinct)
@@ -289,7 +301,10 @@ cost_share(RelOptInfo *innerrel, List *look_ups, double distinct)
 	List	   *scans = scans_of(innerrel->cheapest_total_path);
 	double		usable = smf_usable_concurrency(((ForeignPath *) linitial(look_ups))->path.parent);
 
-	/* where the rate is lower than what one call after the other takes, they cost that already */
+	/*
+	 * if the rate allows less than one call after the other, sequential calls cost that
+	 * already
+	 */
 	double		overlap = Max(Min(usable, distinct), 1);
 
 	if (scans != NIL && calls_of(scans) < distinct * calls_of(look_ups))
@@ -318,9 +333,9 @@ has_effect(Node *node, void *context)
 }
 
 /*
- * May somebody see that rows of the outer side were read early: since that computes what is
- * volatile, or locks them?  What the query itself computes and locks of a row of the join comes
- * after it.
+ * Can anybody notice that rows of the outer side are read early, because reading them
+ * computes something volatile, or locks rows?  What the query itself computes and locks
+ * for a row of the join comes later.
  */
 static bool
 reading_has_effects(PlannerInfo *root)
@@ -331,7 +346,7 @@ reading_has_effects(PlannerInfo *root)
 		has_effect((Node *) query->jointree, NULL) || has_effect((Node *) query->cteList, NULL);
 }
 
-/* Does one of the look-ups, ForeignPath *, name any number of jobs for a row? */
+/* Can one of the look-ups, ForeignPath *, name more than one job for a row? */
 static bool
 names_several(List *look_ups)
 {
@@ -345,7 +360,7 @@ names_several(List *look_ups)
 	return false;
 }
 
-/* Add a nested loop of an outer path with look-ups, which are made ahead. */
+/* Add a nested loop of an outer path with look-ups that are made ahead. */
 static void
 add_lookahead_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 				   RelOptInfo *innerrel, Path *outer, Path *inner, List *look_ups,
@@ -354,7 +369,7 @@ add_lookahead_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 	double		rows = Max(outer->rows, 1);
 	double		distinct;
 
-	/* reading rows earlier is to make no difference */
+	/* reading rows earlier must make no difference */
 	if (contain_volatile_functions((Node *) outer->pathtarget->exprs))
 		return;
 	distinct = distinct_rows(root, outerrel, inner, rows);
@@ -364,7 +379,7 @@ add_lookahead_path(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
 
 /*
  * set_join_pathlist_hook: for each way to look up on the inner side what the outer side
- * names, offer to look it up ahead.
+ * names, add a path that looks it up ahead.
  */
 static void
 add_lookahead_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
@@ -376,7 +391,7 @@ add_lookahead_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel
 	if (previous_hook != NULL)
 		previous_hook(root, joinrel, outerrel, innerrel, jointype, extra);
 
-	/* Leave all joins alone whose inner side is not ours. */
+	/* Ignore joins whose inner side is not ours. */
 	if (!smf_enable_lookahead || !may_look_up(innerrel))
 		return;
 	if (jointype != JOIN_INNER && jointype != JOIN_LEFT && jointype != JOIN_SEMI &&
@@ -393,17 +408,17 @@ add_lookahead_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel
 		List	   *look_ups;
 		ListCell   *lc2;
 
-		/* Take those that need nothing but the outer side. */
+		/* Consider those that need only the outer side. */
 		if (needed == NULL || !bms_is_subset(needed, outerrel->relids) ||
 			smf_dangerous_placeholder(root, outerrel->relids, needed))
 			continue;
 		look_ups = look_ups_of(root, inner, NIL);
-		/* of several names for a row, the first may be all that is asked for */
+		/* if there are several names for a row, the first may be all that is needed */
 		if (look_ups == NIL ||
 			(names_several(look_ups) && (may_end || jointype == JOIN_SEMI || jointype == JOIN_ANTI)))
 			continue;
 
-		/* Of the outer side, take the cheapest path, and those that give an order. */
+		/* For the outer side, consider the cheapest path, and those that are ordered. */
 		if (jointype == JOIN_UNIQUE_OUTER)
 		{
 			Path	   *outer = outerrel->cheapest_total_path;
@@ -427,7 +442,7 @@ add_lookahead_paths(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel
 
 /* ----- the plan ----- */
 
-/* CustomPathMethods: the plan node, whose rows are those of the plan below it. */
+/* CustomPathMethods: create the plan node, whose rows are those of the plan below it. */
 static Plan *
 plan_lookahead(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses,
 			   List *custom_plans)
@@ -438,7 +453,7 @@ plan_lookahead(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist
 	scan->scan.scanrelid = 0;
 	scan->flags = path->flags;
 	scan->custom_plans = custom_plans;
-	/* what the plan below gives may be more than what is wanted from here */
+	/* the plan below may return more than is needed from here */
 	scan->custom_scan_tlist = copyObject(((Plan *) linitial(custom_plans))->targetlist);
 	scan->custom_private = path->custom_private;
 	scan->methods = &smf_lookahead_scan_methods;
@@ -447,7 +462,7 @@ plan_lookahead(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist
 
 /*
  * smf_lookahead_install
- *		Take part in the planning of joins.  Called once, when the library is loaded.
+ *		Hook into the planning of joins.  Called once, when the library is loaded.
  */
 void
 smf_lookahead_install(void)

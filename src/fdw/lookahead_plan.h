@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * lookahead_plan.h
- *		Paths and plans of joins that look up many rows' jobs at once.
+ *		Paths and plans of joins that look up the jobs of many rows at once.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,16 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * may_raise.c
- *		May a condition raise an error?
+ *		Whether a condition may raise an error.
  *
- * A condition that may, as a cast may, has to wait for those that stand before it, which
- * may guard it.  Postgres does not promise to keep the order of conditions, but does, and
- * whoever casts behind a condition counts on that.
+ * A condition that may, such as a cast, has to wait for those before it, because they may
+ * guard it.  Postgres does not promise to keep the order of conditions, but it does, and
+ * people who put a cast after a condition rely on that.
  *
- * The answer is no only where it is certain, for a given list of functions and nodes.
- * What reads no column counts for nothing: its error, if any, is the same for all jobs.
+ * The answer is no only if that is certain, for a fixed list of functions and nodes.
+ * Expressions that read no column are ignored: their error, if any, is the same for all
+ * jobs.
  *
- * Not accounted for: errors of resources, such as a lack of memory.
+ * Not accounted for: errors about resources, such as a lack of memory.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,7 +28,7 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
-/* A pattern of LIKE that is not refused: the character behind a backslash is there. */
+/* Is it a valid LIKE pattern, that is, does a character follow each backslash? */
 static bool
 is_whole_pattern(Node *pattern)
 {
@@ -44,7 +45,7 @@ is_whole_pattern(Node *pattern)
 	return true;
 }
 
-/* A regular expression of which every character is harmless. */
+/* Is it a regular expression that consists only of harmless characters? */
 static bool
 is_plain_regex(Node *pattern)
 {
@@ -57,7 +58,7 @@ is_plain_regex(Node *pattern)
 	return at[strspn(at, "^$.-_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")] == '\0';
 }
 
-/* A field of a time that extract knows, and date_trunc. */
+/* Is it the name of a field that both extract and date_trunc support? */
 static bool
 is_plain_field(Node *field)
 {
@@ -76,7 +77,10 @@ is_plain_field(Node *field)
 	return false;
 }
 
-/* Functions that raise no error, whatever they are given, though not marked as such. */
+/*
+ * Does the function never raise an error, whatever its arguments?  Some of these are not
+ * marked as such.
+ */
 static bool
 is_harmless(Oid function)
 {
@@ -96,7 +100,7 @@ is_harmless(Oid function)
 	return get_func_leakproof(function);
 }
 
-/* Does the expression compare values by an operator that sorts a built-in type? */
+/* Does the expression compare values with a sort operator of a built-in type? */
 static bool
 is_comparison(Node *node)
 {
@@ -131,14 +135,14 @@ function_may_raise(Oid function, void *context)
 		case F_DATE_PART_TEXT_TIMESTAMPTZ:
 		case F_EXTRACT_TEXT_TIMESTAMPTZ:
 		case F_DATE_TRUNC_TEXT_TIMESTAMPTZ:
-			/* when a job's year begins is a time that there is */
+			/* the start of a job's year is always a valid time */
 			return list_length(args) != 2 || !is_plain_field(linitial(args));
 		default:
 			return !is_harmless(function);
 	}
 }
 
-/* The arguments of a function or an operator; NIL of others. */
+/* The arguments of a function or an operator; NIL for other nodes. */
 static List *
 arguments_of(Node *node)
 {
@@ -149,25 +153,25 @@ arguments_of(Node *node)
 	return NIL;
 }
 
-/* What the walker may_raise has to know. */
+/* The context of the walker may_raise. */
 typedef struct RaiseContext
 {
-	List	   *subplans;		/* Plan *, those of the statement */
-	bool		in_subplan;		/* parameters stand for columns */
+	List	   *subplans;		/* Plan *, all of the statement */
+	bool		in_subplan;		/* are parameters used in place of columns? */
 } RaiseContext;
 
 static bool may_raise(Node *node, void *context);
 
 /*
- * May the plan of a sub-select raise an error, by the parameters that it is given?  Plain
- * scans of tables can be looked through.
+ * May the plan of a sub-select raise an error, depending on its parameters?  Only plain
+ * scans of tables are examined.
  */
 static bool
 plan_may_raise(Plan *plan, RaiseContext *context)
 {
 	List	   *more = NIL;
 
-	/* Find the conditions that a scan of its kind has besides its qual. */
+	/* Find the conditions that this kind of scan has besides its qual. */
 	if (plan == NULL)
 		return false;
 	switch (nodeTag(plan))
@@ -191,42 +195,42 @@ plan_may_raise(Plan *plan, RaiseContext *context)
 			more = ((BitmapHeapScan *) plan)->bitmapqualorig;
 			break;
 		default:
-			/* whatever is not listed may */
+			/* any other node may */
 			return true;
 	}
 
-	/* Look at its own expressions, and at what is below it. */
+	/* Examine its own expressions, and the nodes below it. */
 	return plan->initPlan != NIL || may_raise((Node *) plan->targetlist, context) ||
 		may_raise((Node *) plan->qual, context) || may_raise((Node *) more, context) ||
 		plan_may_raise(plan->lefttree, context) || plan_may_raise(plan->righttree, context);
 }
 
-/* May the sub-select raise an error, by the columns that it is given? */
+/* May the sub-select raise an error, depending on the columns that it uses? */
 static bool
 subplan_may_raise(SubPlan *subplan, RaiseContext *context)
 {
 	RaiseContext inner = {context->subplans, true};
 	SubLinkType type = subplan->subLinkType;
 
-	/* more rows than one are an error of the others */
+	/* the other types raise an error for more than one row */
 	if (type != EXISTS_SUBLINK && type != ANY_SUBLINK && type != ARRAY_SUBLINK)
 		return true;
-	/* without parameters it is the same for all jobs */
+	/* without parameters its result is the same for all jobs */
 	return subplan->args != NIL &&
 		plan_may_raise(list_nth(context->subplans, subplan->plan_id - 1), &inner);
 }
 
-/* A walker: may the expression raise an error, by what it is given? */
+/* A walker: may the expression raise an error, depending on its input? */
 static bool
 may_raise(Node *node, void *context)
 {
 	RaiseContext *raise = context;
 
-	/* what reads no column is the same for all jobs, whatever guards it */
+	/* an expression without columns is the same for all jobs, whatever guards it */
 	if (node == NULL || !(raise->in_subplan || contain_var_clause(node)))
 		return false;
 
-	/* Does the node itself raise one? */
+	/* Does the node itself raise an error? */
 	switch (nodeTag(node))
 	{
 		case T_SubPlan:
@@ -234,7 +238,7 @@ may_raise(Node *node, void *context)
 				return true;
 			break;
 		case T_CoerceViaIO:
-			/* anything has a text */
+			/* everything can be converted to text */
 			if (((CoerceViaIO *) node)->resulttype != TEXTOID)
 				return true;
 			return may_raise((Node *) ((CoerceViaIO *) node)->arg, context);
@@ -266,22 +270,22 @@ may_raise(Node *node, void *context)
 		case T_SQLValueFunction:
 		case T_AlternativeSubPlan:
 		case T_PlaceHolderVar:
-			/* these raise errors only by the functions that they call, if any */
+			/* these raise errors only in functions that they call, if any */
 			if (check_functions_in_node(node, function_may_raise, arguments_of(node)))
 				return true;
 			break;
 		default:
-			/* whatever is not listed may */
+			/* any other node may */
 			return true;
 	}
 
-	/* Or what is below it? */
+	/* Or does anything below it? */
 	return expression_tree_walker(node, may_raise, context);
 }
 
 /*
  * smf_may_raise
- *		May the clause raise an error, by the columns that it reads?
+ *		May the clause raise an error, depending on the columns that it reads?
  *
  * "subplans" are the statement's plans of sub-selects.
  */

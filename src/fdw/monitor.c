@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * monitor.c
- *		SQL functions below the views that show what calls cost and how far scans are.
+ *		SQL functions for the views that show what calls cost and the progress of
+ *		scans.
  *
  * Those below the views are sagemaker_fdw_internal.stats_figures and .progress_scans.
  *
@@ -38,7 +39,7 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_progress_scans);
 /* Columns of sagemaker_fdw_progress_scans. */
 #define PROGRESS_COLUMNS 9
 
-/* May the current role see what is the role's? */
+/* May the current role see what belongs to this role? */
 static bool
 may_see(Oid roleid)
 {
@@ -82,7 +83,7 @@ sagemaker_fdw_stats_figures(PG_FUNCTION_ARGS)
 
 /*
  * sagemaker_fdw_stats_reset()
- *		Set the figures of this database back to nothing.
+ *		Reset the figures of this database.
  */
 Datum
 sagemaker_fdw_stats_reset(PG_FUNCTION_ARGS)
@@ -94,7 +95,7 @@ sagemaker_fdw_stats_reset(PG_FUNCTION_ARGS)
 
 /*
  * sagemaker_fdw_progress_scans()
- *		How far the scans are that run now: a row for each.
+ *		The progress of the scans that are running: a row for each.
  */
 Datum
 sagemaker_fdw_progress_scans(PG_FUNCTION_ARGS)
@@ -112,21 +113,21 @@ sagemaker_fdw_progress_scans(PG_FUNCTION_ARGS)
 		Datum		values[PROGRESS_COLUMNS] = {0};
 		bool		isnull[PROGRESS_COLUMNS] = {false};
 
-		/* Whose scan it is, and of what. */
+		/* Whose scan it is, and of which server. */
 		if (!may_see(row->userid))
 			continue;
 		values[0] = Int32GetDatum(row->pid);
 		values[1] = ObjectIdGetDatum(row->serverid);
 		values[2] = CStringGetTextDatum(smf_operation_name(row->operation));
 
-		/* How far it is; an estimate is not always known. */
+		/* Its progress; an estimate is not always known. */
 		values[3] = Int64GetDatum(row->counts[SMF_PROGRESS_PAGES]);
 		values[4] = Int64GetDatum(row->counts[SMF_PROGRESS_SEEN]);
 		values[5] = Int64GetDatum(row->counts[SMF_PROGRESS_DESCRIBED]);
 		values[6] = Int64GetDatum(row->estimated);
 		isnull[6] = row->estimated < 0;
 
-		/* Since when, and what it waits for now, if anything. */
+		/* When it started, and what it is waiting for, if anything. */
 		values[7] = TimestampTzGetDatum(row->started_at);
 		isnull[8] = row->waiting_on == NULL;
 		if (row->waiting_on != NULL)

@@ -3,13 +3,15 @@
  * plan.c
  *		Sizes, paths and plans of foreign scans.
  *
- * Planning makes no call.  Jobs come from one of four sources: names that a
- * condition or another table gives, the children of a tuning job, Search, or the
- * list.  Where conditions name jobs or a tuning job, the walk over all is offered, too: many
- * names of few jobs are dearer to look up.  Who decides which condition clauses.c says, and
- * what a scan costs cost.c; what was recognised of conditions goes with the plan (scan_plan.c).
+ * Planning makes no call.  Jobs come from one of four sources: names from a condition or
+ * another table, the children of a tuning job, Search, or the list.  If conditions name
+ * jobs or a tuning job, there is also a path that walks over all jobs: many names cost
+ * more to look up than a walk over few jobs.  clauses.c says where each condition is
+ * decided, and cost.c what a scan costs; the recognized conditions go with the plan
+ * (scan_plan.c).
  *
- * Not accounted for: a sub-select, among the outer tables, of a table that nobody has counted.
+ * Not accounted for: a sub-select, among the outer tables, from a table without
+ * statistics.
  *
  *-------------------------------------------------------------------------
  */
@@ -35,17 +37,17 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
-/* Rows of a table that nobody has estimated. */
+/* Assumed rows of a table without statistics. */
 #define DEFAULT_JOBS 1000
 
 /*
- * Jobs of such a table that a walk is taken to go over.  Histories are long, and a walk over
- * one is dearer by far than look-ups that are bounded by what names the jobs: where nothing
- * is known, that is what to guard against.
+ * Assumed number of jobs in a walk over such a table.  Histories are long, and a walk
+ * over one costs far more than look-ups, whose number is limited by what names the jobs:
+ * if nothing is known, avoid the walk.
  */
 #define LONG_HISTORY 100000
 
-/* Describes that scan_api 'auto' would save: fewer are not worth a hint. */
+/* How many Describes scan_api 'auto' must save to be worth a hint. */
 #define WORTH_A_HINT 1000
 
 /* ForeignPath.fdw_private, by position. */
@@ -59,7 +61,7 @@ typedef enum PathPrivateIndex
 
 /*
  * sagemakerGetForeignRelSize
- *		Estimate the rows; raises HV005 when a column is no attribute.
+ *		Estimate the rows; raises HV005 if a column is not an attribute.
  */
 void
 sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
@@ -70,7 +72,7 @@ sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 
 	info->settings = smf_settings_resolve(GetForeignServer(table->serverid), table);
 	info->table = smf_table_ref(relation, rel->relid, info->settings);
-	/* an empty table is one that was analyzed, too */
+	/* an empty table may have been analyzed, too */
 	info->has_statistics = relation->rd_rel->reltuples >= 0;
 	if (info->has_statistics)
 		rel->tuples = relation->rd_rel->reltuples;
@@ -95,9 +97,9 @@ sagemakerGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 /* ----- paths ----- */
 
 /*
- * Add a path.  At most "overlap" of its calls overlap, "nested" are the conditions that
- * tables of required_outer give besides the table's own, and "times" is how much more often
- * than is estimated the path may be run.
+ * Add a path.  At most "overlap" of its calls overlap, "nested" are the conditions from
+ * tables in required_outer besides the table's own, and "times" is the factor by which
+ * the path may be run more often than estimated.
  */
 static void
 add_scan_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, const CallEstimate *estimate,
@@ -111,14 +113,14 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, const CallEs
 	Cost		total_cost;
 	bool		in_turn;
 
-	/* Cost the calls: those that the first row takes, and all. */
+	/* Cost the calls: those for the first row, and all of them. */
 	first.pages = Min(estimate->pages, 1);
 	first.describes = Min(estimate->describes, 1);
 	first.tag_lists = Min(estimate->tag_lists, 1);
 	startup_cost = smf_calls_cost(rel, source, &first, 1) * times;
 	total_cost = Max(smf_calls_cost(rel, source, estimate, overlap) * times, startup_cost);
 
-	/* Add what is computed. */
+	/* Add the cost of computation. */
 	total_cost += cpu_tuple_cost * Max(estimate->jobs, rows);
 	smf_add_condition_costs(root, rel, source, list_concat_copy(rel->baserestrictinfo, nested), estimate,
 							&startup_cost, &total_cost);
@@ -137,8 +139,8 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, const CallEs
 }
 
 /*
- * The query's first sort key, if that is the table's column of creation times: the
- * source can give that order, either way.  NIL if it is not.
+ * The query's first sort key, if it is the table's column of creation times: the source
+ * can provide that order in either direction.  Otherwise NIL.
  */
 static List *
 order_offered(PlannerInfo *root, RelOptInfo *rel, bool *oldest_first)
@@ -147,7 +149,7 @@ order_offered(PlannerInfo *root, RelOptInfo *rel, bool *oldest_first)
 	PathKey    *wanted;
 	TypeCacheEntry *type = lookup_type_cache(TIMESTAMPTZOID, TYPECACHE_LT_OPR);
 
-	/* Take the first key alone: an incremental sort does the rest. */
+	/* Only the first key: an incremental sort does the rest. */
 	if (root->query_pathkeys == NIL)
 		return NIL;
 	wanted = linitial_node(PathKey, root->query_pathkeys);
@@ -165,7 +167,7 @@ order_offered(PlannerInfo *root, RelOptInfo *rel, bool *oldest_first)
 		if (!smf_is_column_of((Node *) var, &info->table, "CreationTime"))
 			continue;
 		pathkeys = smf_expression_pathkey(root, (Expr *) var, type->lt_opr, rel->relids);
-		/* every job has a creation time: where NULLs go makes no difference */
+		/* every job has a creation time: the order of NULLs makes no difference */
 		if (pathkeys != NIL && linitial_node(PathKey, pathkeys)->pk_eclass == wanted->pk_eclass &&
 			linitial_node(PathKey, pathkeys)->pk_opfamily == wanted->pk_opfamily)
 		{
@@ -176,7 +178,10 @@ order_offered(PlannerInfo *root, RelOptInfo *rel, bool *oldest_first)
 	return NIL;
 }
 
-/* generate_implied_equalities_for_column's callback: is it a column to look up by? */
+/*
+ * generate_implied_equalities_for_column's callback: is it a column that jobs can be
+ * looked up by?
+ */
 static bool
 ec_member_is_lookup(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 					EquivalenceMember *em, void *arg)
@@ -186,10 +191,7 @@ ec_member_is_lookup(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
 	return smf_is_column_of((Node *) em->em_expr, &info->table, arg);
 }
 
-/*
- * Do rows come from one of the tables, or of their partitions, whose jobs are ours and that
- * nobody has counted?
- */
+/* Is one of "tables", or a partition of one, a table of ours without statistics? */
 static bool
 any_uncounted(PlannerInfo *root, Relids tables)
 {
@@ -206,12 +208,12 @@ any_uncounted(PlannerInfo *root, Relids tables)
 	return false;
 }
 
-/* How columns of other tables may say which jobs a scan reads. */
+/* A way in which columns of other tables can determine the jobs that a scan reads. */
 typedef struct JoinWay
 {
-	JobSource	source;			/* where jobs come from then */
-	ConditionUse use;			/* that it makes of such a condition */
-	const char *attributes[2];	/* of the columns that are compared; NULL: no more */
+	JobSource	source;			/* where jobs then come from */
+	ConditionUse use;			/* how it uses such a condition */
+	const char *attributes[2];	/* of the compared columns; NULL: no more */
 } JoinWay;
 
 static const JoinWay join_ways[] = {
@@ -220,8 +222,8 @@ static const JoinWay join_ways[] = {
 };
 
 /*
- * Conditions that columns of other tables may turn into one on the table alone: join clauses,
- * and equivalence classes of one of the way's attributes.
+ * Clauses that columns of other tables may turn into conditions on this table alone: join
+ * clauses, and equivalence classes of the way's attributes.
  */
 static List *
 movable_clauses(PlannerInfo *root, RelOptInfo *rel, const JoinWay *way)
@@ -245,8 +247,9 @@ movable_clauses(PlannerInfo *root, RelOptInfo *rel, const JoinWay *way)
 }
 
 /*
- * Paths that are run for each row of other tables: they look up the jobs, or list the children
- * of the tuning job, that the row names, by join clauses or by equivalence classes.
+ * Add paths that are run for each row of other tables.  They look up the jobs, or list
+ * the children of the tuning job, that the row names, through join clauses or equivalence
+ * classes.
  */
 static void
 add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, const JoinWay *way, List *attnums)
@@ -270,16 +273,16 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, const JoinWay *way, 
 		required_outer = bms_del_member(required_outer, rel->relid);
 		if (bms_is_empty(required_outer))
 			continue;
-		/* clauses that need the same tables make the same path */
+		/* clauses that need the same tables lead to the same path */
 		info = get_baserel_parampathinfo(root, rel, required_outer);
 		if (list_member_ptr(done, info))
 			continue;
 		done = lappend(done, info);
 
 		/*
-		 * In a nested loop one look-up follows the other; the calls for the children of one
-		 * tuning job overlap.  Where a long history is walked to name the jobs, there are as
-		 * many rows.
+		 * In a nested loop one look-up follows the other; the calls for the children of
+		 * one tuning job overlap.  If the jobs are named by a walk over a long history,
+		 * there are that many rows.
 		 */
 		estimate = smf_estimate_calls(root, rel, way->source, rel->tuples, false, attnums,
 									  named ? list_make1(clause) :
@@ -291,7 +294,10 @@ add_parameterized_paths(PlannerInfo *root, RelOptInfo *rel, const JoinWay *way, 
 	}
 }
 
-/* May records of Search stand for documents, whatever scan_api says?  If so, for what is *read. */
+/*
+ * May Search records replace documents, regardless of scan_api?  If so, *read is the set
+ * of attributes that are read.
+ */
 static bool
 may_prove(RelOptInfo *rel, JobSource source, List *attnums, AttributeSet *read)
 {
@@ -303,8 +309,8 @@ may_prove(RelOptInfo *rel, JobSource source, List *attnums, AttributeSet *read)
 }
 
 /*
- * Add the path of a source that other tables do not parameterise.  Sources that walk over
- * all jobs are taken to walk far where nobody has counted them.
+ * Add the path for a source that is not parameterized by other tables.  Sources that walk
+ * over all jobs are assumed to walk far if there are no statistics.
  */
 static void
 add_source_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attnums)
@@ -330,7 +336,7 @@ add_source_path(PlannerInfo *root, RelOptInfo *rel, JobSource source, List *attn
 
 /*
  * sagemakerGetForeignPaths
- *		Offer all ways to scan the table.
+ *		Add all possible paths for the table.
  */
 void
 sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
@@ -339,17 +345,20 @@ sagemakerGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	List	   *attnums = smf_demand_columns(root, rel, &info->table, rel->baserestrictinfo);
 	bool		named = smf_any_clause_used(rel, SMF_FROM_NAMES, USE_LOOKUP);
 
-	/* Look up what the conditions name.  First: of paths that cost the same, it is bounded. */
+	/*
+	 * Look up the jobs that conditions name.  This comes first, because among paths of
+	 * the same cost it is the one with a limit.
+	 */
 	if (named)
 	{
-		/* there are no more rows than names, whatever path gives them */
+		/* there are no more rows than names, whichever path returns them */
 		rel->rows = Max(Min(rel->rows, smf_names_looked_up(root, rel, rel->baserestrictinfo)), 1);
 		add_source_path(root, rel, SMF_FROM_NAMES, attnums);
 	}
 	if (smf_any_clause_used(rel, SMF_FROM_TUNING_JOB, USE_TUNING_JOB))
 		add_source_path(root, rel, SMF_FROM_TUNING_JOB, attnums);
 
-	/* Walk over all jobs, or look up those that other tables name. */
+	/* Walk over all jobs, or look up the jobs that other tables name. */
 	add_source_path(root, rel, info->settings->scan_api == SMF_SCAN_SEARCH ? SMF_FROM_SEARCH : SMF_FROM_LIST,
 					attnums);
 	for (int i = 0; !named && i < lengthof(join_ways); i++)
@@ -366,7 +375,7 @@ smf_is_our_table(const RelOptInfo *rel)
 	return rel->fdwroutine != NULL && rel->fdwroutine->GetForeignPaths == sagemakerGetForeignPaths;
 }
 
-/* A walker: is there a value that only running the query gives? */
+/* A walker: is there a value that is known only when the query runs? */
 static bool
 takes_parameter(Node *node, void *context)
 {
@@ -378,8 +387,8 @@ takes_parameter(Node *node, void *context)
 }
 
 /*
- * May Postgres leave the partition out for one row and not for another, where the scan
- * itself, if it was started, would make calls?
+ * Can Postgres leave out the partition for one row and not for another, although the scan
+ * would make calls if it were started?
  */
 static bool
 may_be_pruned(PlannerInfo *root, const ForeignPath *path)
@@ -399,7 +408,7 @@ may_be_pruned(PlannerInfo *root, const ForeignPath *path)
 		Bitmapset  *read = NULL;
 
 		pull_varattnos((Node *) clause->clause, rel->relid, &read);
-		/* the scan decides for itself what is known before any call */
+		/* the scan itself decides what is known before any call */
 		if (bms_overlap(read, keys) &&
 			(!bms_is_subset(clause->clause_relids, rel->relids) || takes_parameter((Node *) clause->clause, NULL)) &&
 			smf_early_tier((Node *) clause->clause, &info->table, SMF_FROM_NAMES) != EARLY_AT_START)
@@ -410,8 +419,7 @@ may_be_pruned(PlannerInfo *root, const ForeignPath *path)
 
 /*
  * smf_path_looks_up
- *		Does the path look up the jobs that something names, and does it whenever a join runs
- *		it?
+ *		Does the path look up jobs that something else names, whenever a join runs it?
  */
 bool
 smf_path_looks_up(PlannerInfo *root, const ForeignPath *path)
@@ -423,7 +431,7 @@ smf_path_looks_up(PlannerInfo *root, const ForeignPath *path)
 
 /*
  * smf_path_calls
- *		The calls of one scan by the path, which is ours.
+ *		The calls of one scan with the path, which must be ours.
  */
 double
 smf_path_calls(const ForeignPath *path)
@@ -433,8 +441,8 @@ smf_path_calls(const ForeignPath *path)
 
 /*
  * smf_usable_concurrency
- *		How many look-ups of the table, which is ours, may overlap; less than 1 where the
- *		rate of calls is that low.  Valid once its size is estimated.
+ *		How many look-ups of the table, which must be ours, may overlap; less than 1 if
+ *		the rate of calls is that low.  Valid once the table's size has been estimated.
  */
 double
 smf_usable_concurrency(const RelOptInfo *rel)
@@ -444,7 +452,7 @@ smf_usable_concurrency(const RelOptInfo *rel)
 
 /*
  * sagemakerIsForeignPathAsyncCapable
- *		May the path be run beside others of an Append?
+ *		May the path be run alongside others below an Append?
  */
 bool
 sagemakerIsForeignPathAsyncCapable(ForeignPath *path)
@@ -459,7 +467,7 @@ sagemakerIsForeignPathAsyncCapable(ForeignPath *path)
 
 /*
  * sagemakerGetForeignPlan
- *		The plan for the path that was chosen.
+ *		Create the plan for the chosen path.
  */
 ForeignScan *
 sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
@@ -476,7 +484,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	List	   *exprs;
 	List	   *private;
 
-	/* Say who decides which condition. */
+	/* Set where each condition is decided. */
 	smf_sort_clauses(root, rel, scan_clauses, source, &sorted);
 	plan.source = source;
 	plan.read = 0;
@@ -488,7 +496,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	plan.early = sorted.early;
 	plan.early_conditions = sorted.early_conditions;
 
-	/* Say how much the query reads, and in which order. */
+	/* Set how much the query reads, and in which order. */
 	plan.ordered = best_path->path.pathkeys != NIL;
 	plan.oldest_first = boolVal(list_nth(best_path->fdw_private, PATH_PRIVATE_OLDEST_FIRST));
 	plan.narrowed = sorted.filters != NIL || sorted.known != NIL;
@@ -498,7 +506,7 @@ sagemakerGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
 	plan.from_parent = smf_demand_from_parent(root, rel, &info->table, best_path, plan.in_turn);
 	plan.parameterized = best_path->path.param_info != NULL;
 
-	/* Estimate it again: the path knew nothing of a LIMIT. */
+	/* Estimate again: the path did not know about a LIMIT. */
 	estimate = smf_estimate_calls(root, rel, source, rel->tuples, plan.prove, attnums, scan_clauses, plan.bound);
 	plan.has_statistics = info->has_statistics || source == SMF_FROM_NAMES;
 	plan.estimated_jobs = estimate.jobs;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * plan_tree.c
- *		Where a plan stands among a statement's plans.
+ *		Where a plan is among a statement's plans.
  *
  * Not accounted for: plans below other extensions' nodes that are not among their
  * custom_plans.
@@ -12,7 +12,7 @@
 
 #include "fdw/plan_tree.h"
 
-/* The plans that stand directly below one, in the current memory context: Plan *. */
+/* The plans directly below one, in the current memory context: Plan *. */
 static List *
 children(const Plan *plan)
 {
@@ -23,7 +23,7 @@ children(const Plan *plan)
 	if (innerPlan(plan) != NULL)
 		below = lappend(below, innerPlan(plan));
 
-	/* Some have their plans elsewhere. */
+	/* Some keep their plans elsewhere. */
 	switch (nodeTag(plan))
 	{
 		case T_Append:
@@ -40,8 +40,8 @@ children(const Plan *plan)
 }
 
 /*
- * The way from the plan down to the wanted one, both included, from the bottom up: Plan *.
- * NIL if that is not below it.
+ * The path from the plan down to the wanted one, including both, from the bottom up: Plan
+ * *.  NIL if the wanted one is not below it.
  */
 static List *
 way_up(Plan *plan, const Plan *wanted)
@@ -62,8 +62,9 @@ way_up(Plan *plan, const Plan *wanted)
 
 /*
  * smf_plans_above
- *		A plan of the statement, and those above it up to the top of the statement or of a
- *		sub-select: Plan *, from the bottom up; NIL if it is none of the statement's.
+ *		A plan of the statement, followed by those above it, up to the top of the
+ *		statement or of a sub-select: Plan *, from the bottom up; NIL if it is not one
+ *		of the statement's.
  */
 List *
 smf_plans_above(const PlannedStmt *statement, const Plan *wanted)
@@ -73,14 +74,14 @@ smf_plans_above(const PlannedStmt *statement, const Plan *wanted)
 
 	foreach(lc, statement->subplans)
 	{
-		/* one that the planner has found to be unused is NULL */
+		/* an entry that the planner found to be unused is NULL */
 		if (way == NIL && lfirst(lc) != NULL)
 			way = way_up(lfirst(lc), wanted);
 	}
 	return way;
 }
 
-/* Does the plan keep its rows, so that what is below it runs once, however often it runs itself? */
+/* Does the plan keep its rows, so that everything below it runs only once? */
 static bool
 keeps_rows(const Plan *plan)
 {
@@ -89,8 +90,8 @@ keeps_rows(const Plan *plan)
 
 /*
  * smf_runs_again
- *		Is the plan below the side of a join, or of a recursive query, that runs for each row
- *		or each step of the other?
+ *		Is the plan below the side of a join, or of a recursive query, that runs once
+ *		for each row or step of the other side?
  */
 bool
 smf_runs_again(const PlannedStmt *statement, const Plan *wanted)
@@ -113,7 +114,7 @@ smf_runs_again(const PlannedStmt *statement, const Plan *wanted)
 
 /*
  * smf_limit_takes_one
- *		Is it certain that a LIMIT takes the first row of what is below it?
+ *		Is it certain that a LIMIT takes the first row from below it?
  */
 bool
 smf_limit_takes_one(const Node *count, const Node *offset)

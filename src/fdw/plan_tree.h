@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * plan_tree.h
- *		Where a plan stands among a statement's plans.
+ *		Where a plan is among a statement's plans.
  *
  *-------------------------------------------------------------------------
  */

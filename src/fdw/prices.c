@@ -1,13 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * prices.c
- *		sagemaker_training_prices: what AWS charges for training jobs, by its own price list.
+ *		sagemaker_training_prices: what AWS charges for training jobs, according to its
+ *		price list.
  *
- * Regions are walked side by side, at most max_concurrency at a time, and rows are given out
- * when all of them have come to their end: a price that is missing would look like one that
- * AWS does not have.
+ * Several regions are walked at the same time, at most max_concurrency of them, and rows
+ * are returned only when all walks have ended: a missing price would look as if AWS did
+ * not have it.
  *
- * Not accounted for: what jobs cost by these prices, which views in SQL say.
+ * Not accounted for: what jobs cost at these prices; SQL views show that.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,15 +35,15 @@ extern PGDLLEXPORT Datum sagemaker_training_prices(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(sagemaker_training_prices);
 
-/* A region that is asked for. */
+/* A region whose prices are requested. */
 typedef struct PricedRegion
 {
 	const char *name;
-	PriceWalk  *walk;			/* NULL: not begun */
+	PriceWalk  *walk;			/* NULL: not started */
 	bool		done;
 } PricedRegion;
 
-/* Raise 22023 for what is no region. */
+/* Raise 22023 if it is not a region. */
 static const char *
 checked_region(const char *name)
 {
@@ -54,7 +55,7 @@ checked_region(const char *name)
 	return name;
 }
 
-/* The regions of an array, each once, palloc'ed; raises 22023 for what is none. */
+/* The regions in an array, without duplicates, palloc'ed; raises 22023 for anything else. */
 static PricedRegion *
 take_regions(ArrayType *array, int *nregions)
 {
@@ -84,13 +85,13 @@ take_regions(ArrayType *array, int *nregions)
 	return regions;
 }
 
-/* The server's own region, palloc'ed; raises 22023 where it has none. */
+/* The server's own region, palloc'ed; raises 22023 if it has none. */
 static PricedRegion *
 own_region(SmfSettings *settings, Oid userid)
 {
 	PricedRegion *region = palloc0(sizeof(PricedRegion));
 
-	/* what no option says, the database server's own configuration may */
+	/* the database server's own AWS configuration may set it */
 	if (settings->region == NULL)
 		(void) smf_role_probe(settings, userid);
 	if (settings->region == NULL)
@@ -102,7 +103,7 @@ own_region(SmfSettings *settings, Oid userid)
 	return region;
 }
 
-/* Walk all regions to their end. */
+/* Walk the prices of all regions to the end. */
 static void
 walk_regions(AwsClient *client, PricedRegion *regions, int nregions, int most)
 {
@@ -127,7 +128,7 @@ walk_regions(AwsClient *client, PricedRegion *regions, int nregions, int most)
 	}
 }
 
-/* A text, or NULL. */
+/* Store a text, or NULL. */
 static void
 put_text(Datum *values, bool *nulls, int column, const char *text)
 {
@@ -159,7 +160,7 @@ put_rate(ReturnSetInfo *result, const char *region, const PriceRate *rate)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* Give out a region's rates, and say where there are none. */
+/* Return a region's rates, and warn if there are none. */
 static void
 put_region(ReturnSetInfo *result, const PricedRegion *region)
 {
@@ -179,8 +180,8 @@ put_region(ReturnSetInfo *result, const PricedRegion *region)
 
 /*
  * sagemaker_training_prices(server name, regions text[] DEFAULT NULL)
- *		AWS's prices of training jobs now, a row for each rate; of the server's region where
- *		none is named.
+ *		AWS's current prices for training jobs, a row for each rate; for the server's
+ *		region if none is given.
  */
 Datum
 sagemaker_training_prices(PG_FUNCTION_ARGS)
@@ -203,14 +204,17 @@ sagemaker_training_prices(PG_FUNCTION_ARGS)
 				 errmsg("the server must not be NULL")));
 	server = smf_role_server(NameStr(*PG_GETARG_NAME(0)), userid);
 
-	/* Which regions, and who asks: the client goes with its context, on an error too. */
+	/*
+	 * Find out the regions, and create the client, which is freed with its context, also
+	 * after an error.
+	 */
 	context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw prices", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	settings = smf_settings_resolve(server, NULL);
 	regions = PG_ARGISNULL(1) ? own_region(settings, userid) : take_regions(PG_GETARG_ARRAYTYPE_P(1), &nregions);
 	client = smf_role_price_client(settings, regions[0].name, userid, false);
 
-	/* Rows when all is there. */
+	/* Return rows once everything has arrived. */
 	walk_regions(client, regions, nregions, settings->max_concurrency);
 	for (int i = 0; i < nregions; i++)
 		put_region(result, &regions[i]);

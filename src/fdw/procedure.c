@@ -1,19 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * procedure.c
- *		What the procedures in PL/pgSQL need beyond SQL: errors without the context of
- *		statements that the user has not written, a check of the caller's rights on a
- *		target, and locks that only a refresh takes.
+ *		Functions that the PL/pgSQL procedures need beyond SQL: errors without the
+ *		context of statements that the user did not write, a check of the caller's
+ *		privileges on a target, and locks that only a refresh takes.
  *
  * A function that calls another finds it by name: the body of "f" is "f_body" with the
  * same arguments, in the same schema.  Both are in sagemaker_fdw_internal, as are the
  * functions of this file, which have no prefix there: refresh_lock, lock_table.
  *
- * A function with its owner's rights (SECURITY DEFINER) cannot tell who called it, and a
- * GRANT on all functions of a schema lets anybody call it.  So whether a role may write a
- * target is decided here, with the caller's rights, and only then is the body called with
- * the owner's.  The body itself is no such function: called directly, it has the rights of
- * whoever calls it.
+ * A function with its owner's privileges (SECURITY DEFINER) cannot tell who called it,
+ * and a GRANT on all functions of a schema lets anybody call it.  So the caller's
+ * privileges on the target are checked here, and only then is the body called with the
+ * owner's privileges.  The body itself is not SECURITY DEFINER: called directly, it has
+ * only its caller's privileges.
  *
  *-------------------------------------------------------------------------
  */
@@ -58,23 +58,23 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_hold);
 PG_FUNCTION_INFO_V1(sagemaker_fdw_refresh_resume);
 
 /*
- * Classes of advisory locks.  SQL's own functions take those of classes 1 and 2 only;
- * the view sagemaker_fdw_refresh_status looks for class 3.
+ * Classes of advisory locks.  SQL's own functions use only classes 1 and 2; the view
+ * sagemaker_fdw_refresh_status looks for class 3.
  */
 typedef enum RefreshLockClass
 {
-	/* of a target, and a number for server and region */
+	/* on a target, with a number for server and region */
 	REFRESH_LOCK_PARTITION = 3,
-	/* of a schema, and a number for a table's name */
+	/* on a schema, with a number for a table's name */
 	REFRESH_LOCK_NAME
 } RefreshLockClass;
 
-/* The locks of the session's refresh; in TopMemoryContext. */
+/* The locks of the session's current refresh; in TopMemoryContext. */
 static LOCKTAG *locks = NULL;
 static int	nlocks = 0;
 static int	max_locks = 0;
 
-/* Are they the session's, between two transactions? */
+/* Are they held by the session, between two transactions? */
 static bool locks_held = false;
 
 /*
@@ -127,8 +127,8 @@ body_of(FunctionCallInfo fcinfo)
  * Call the body with the same arguments.
  *
  * Errors are raised again without their context and without the statement in which they
- * were found: both show functions and statements that the user has not written, and are
- * pages long.  For whoever looks for the cause, the context is logged at level DEBUG1, and
+ * were found: both show functions and statements that the user did not write, and are
+ * pages long.  To help find the cause, the context is logged at level DEBUG1, and
  * internal errors keep it.
  */
 static Datum
@@ -150,7 +150,7 @@ call_body(FunctionCallInfo fcinfo)
 	{
 		ErrorData  *error;
 
-		/* Take the context from the error, and raise it again. */
+		/* Remove the context from the error, and raise it again. */
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
 		FlushErrorState();
@@ -171,7 +171,7 @@ call_body(FunctionCallInfo fcinfo)
 
 /*
  * sagemaker_fdw_call(...)
- *		Call the body of the SQL function that this one stands for; its errors have no
+ *		Call the body of the SQL function that this one implements; its errors have no
  *		context.
  */
 Datum
@@ -180,7 +180,7 @@ sagemaker_fdw_call(PG_FUNCTION_ARGS)
 	return call_body(fcinfo);
 }
 
-/* Raise 42501 unless the current role may insert and update a table's rows. */
+/* Raise 42501 unless the current role may insert into and update the table. */
 static void
 check_target(Oid target)
 {
@@ -213,8 +213,8 @@ owner_of_function(Oid function)
 
 /*
  * sagemaker_fdw_call_for_target(target regclass, ...)
- *		The same, where the current role may write the target, and with the rights of
- *		this function's owner: those of the extension.
+ *		The same, if the current role may write the target, and with the privileges of
+ *		this function's owner, that is, of the extension.
  */
 Datum
 sagemaker_fdw_call_for_target(PG_FUNCTION_ARGS)
@@ -238,8 +238,8 @@ sagemaker_fdw_call_for_target(PG_FUNCTION_ARGS)
 
 /*
  * sagemaker_fdw_refuse_transaction(command text)
- *		Raise 25001 where the procedure that calls this cannot commit: within a
- *		transaction block, and within a function.
+ *		Raise 25001 if the procedure that calls this cannot commit, because it is in a
+ *		transaction block or in a function.
  */
 Datum
 sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS)
@@ -249,7 +249,11 @@ sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS)
 
 	if (!in_block && SPI_inside_nonatomic_context())
 		PG_RETURN_VOID();
-	/* the context would be the procedure's own, or the function that the message speaks of */
+
+	/*
+	 * the context would show the procedure itself, or the function that the message
+	 * mentions
+	 */
 	error_context_stack = NULL;
 	if (in_block)
 		ereport(ERROR,
@@ -265,9 +269,9 @@ sagemaker_fdw_refuse_transaction(PG_FUNCTION_ARGS)
 }
 
 /*
- * At the end of a transaction: a commit without sagemaker_fdw_refresh_hold is the end of a
- * run, whose locks are gone with it.  An abort releases the transaction's locks only, so
- * the session's are released here.
+ * At the end of a transaction: a commit without sagemaker_fdw_refresh_hold ends the run,
+ * and its locks are released with it.  An abort releases only the transaction's locks, so
+ * the session's locks are released here.
  */
 static void
 end_of_transaction(XactEvent event, void *arg)
@@ -285,7 +289,7 @@ end_of_transaction(XactEvent event, void *arg)
 	locks_held = false;
 }
 
-/* Take a lock for the transaction unless another session has it. */
+/* Take a lock for the transaction, unless another session holds it. */
 static bool
 take_lock(Oid object, uint32 number, RefreshLockClass class)
 {
@@ -316,9 +320,9 @@ take_lock(Oid object, uint32 number, RefreshLockClass class)
 
 /*
  * sagemaker_fdw_refresh_lock(target regclass, number oid)
- *		Take the lock of a target's partition for the transaction; false where another
- *		session has it.  The current role must be one that may write the target, or
- *		anybody could keep others from refreshing it.
+ *		Take the lock on a target's partition for the transaction; false if another
+ *		session holds it.  The current role must be allowed to write the target;
+ *		otherwise anybody could prevent others from refreshing it.
  */
 Datum
 sagemaker_fdw_refresh_lock(PG_FUNCTION_ARGS)
@@ -329,8 +333,9 @@ sagemaker_fdw_refresh_lock(PG_FUNCTION_ARGS)
 
 /*
  * sagemaker_fdw_refresh_lock_name(schema_name name, table_name name)
- *		Take the lock of a table that is to be made; false where another session has it.
- *		A role that may not make it gets none, and no error: that comes with the table.
+ *		Take the lock on the name of a table that is to be created; false if another
+ *		session holds it.  A role that may not create it gets no lock, and no error
+ *		yet: creating the table will raise that.
  */
 Datum
 sagemaker_fdw_refresh_lock_name(PG_FUNCTION_ARGS)
@@ -345,7 +350,7 @@ sagemaker_fdw_refresh_lock_name(PG_FUNCTION_ARGS)
 							 REFRESH_LOCK_NAME));
 }
 
-/* Lock a table by its OID until the transaction ends; raise 42P01 where it is gone. */
+/* Lock a table by its OID until the transaction ends; raise 42P01 if it no longer exists. */
 static void
 lock_table(Oid table, LOCKMODE mode)
 {
@@ -358,9 +363,9 @@ lock_table(Oid table, LOCKMODE mode)
 
 /*
  * sagemaker_fdw_refresh_lock_tables(target regclass, leaf regclass)
- *		Lock both as statements that write the one and read the other do, for a role that
- *		may do so.  These statements find them by name later: by then they need not wait,
- *		and neither table can be dropped, renamed or altered.
+ *		Lock both tables as statements do that write the target and read the leaf, for
+ *		a role that may do so.  Such statements find the tables by name later: by then
+ *		they need not wait, and neither table can be dropped, renamed or altered.
  */
 Datum
 sagemaker_fdw_refresh_lock_tables(PG_FUNCTION_ARGS)
@@ -379,10 +384,11 @@ sagemaker_fdw_refresh_lock_tables(PG_FUNCTION_ARGS)
 
 /*
  * sagemaker_fdw_lock_table(target regclass)
- *		Lock a table by its OID until the transaction ends, so that one transaction at a time
- *		changes it, for a role that may write it.  Whoever locks by name and waits may get
- *		another table, which has taken that name meanwhile.  What its name is, and whose it is,
- *		is to be asked afterwards.
+ *		Lock a table by its OID until the transaction ends, so that only one
+ *		transaction at a time changes it, for a role that may write it.  Locking by
+ *		name is not safe: after waiting, the lock may be on another table that has
+ *		taken that name in the meantime.  Look up the table's name and owner only after
+ *		locking it.
  */
 Datum
 sagemaker_fdw_lock_table(PG_FUNCTION_ARGS)
@@ -394,8 +400,8 @@ sagemaker_fdw_lock_table(PG_FUNCTION_ARGS)
 
 /*
  * sagemaker_fdw_refresh_hold()
- *		Hold the run's locks beyond the end of the transaction, if that is a commit,
- *		until sagemaker_fdw_refresh_resume makes them the next one's.
+ *		Keep the run's locks past the end of the transaction, if that is a commit,
+ *		until sagemaker_fdw_refresh_resume transfers them to the next one.
  */
 Datum
 sagemaker_fdw_refresh_hold(PG_FUNCTION_ARGS)
@@ -408,7 +414,10 @@ sagemaker_fdw_refresh_hold(PG_FUNCTION_ARGS)
 				 errhint("This function is part of sagemaker_fdw_refresh: call that instead.")));
 	for (int i = 0; i < nlocks; i++)
 	{
-		/* drop a lock that a rollback to a savepoint released and another session took */
+		/*
+		 * drop a lock that was released by a rollback to a savepoint and taken by another
+		 * session
+		 */
 		if (LockAcquire(&locks[i], ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 			locks[i--] = locks[--nlocks];
 	}
@@ -418,7 +427,7 @@ sagemaker_fdw_refresh_hold(PG_FUNCTION_ARGS)
 
 /*
  * sagemaker_fdw_refresh_resume()
- *		Make the locks that are held the current transaction's.
+ *		Transfer the locks that are held to the current transaction.
  */
 Datum
 sagemaker_fdw_refresh_resume(PG_FUNCTION_ARGS)

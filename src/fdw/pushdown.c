@@ -1,21 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * pushdown.c
- *		What a condition says of one attribute, if the service can be asked that.
+ *		What a condition says about one attribute, if the service can evaluate that.
  *
- * The planner matches each condition once, and keeps what was found: it sorts the
- * conditions by it, and the plan carries it to the executor, which computes the values.
+ * The planner matches each condition once and keeps the result: it sorts the conditions
+ * by it, and the plan passes it to the executor, which computes the values.
  *
- * Every condition that the service is asked for is checked again on the row, so
- * that asking only ever narrows what is fetched.  It must not narrow too much:
- * operators count that compare the attribute's own type as the service does, and
- * collations under which equal means equal bytes.  Of types with a modifier these
- * are times, timestamptz(0) for instance: the column's value is the attribute's,
- * rounded, so that bounds are widened by what it may be rounded by; so are those of times
- * that the clause cuts to a day or another unit.
+ * Every condition that is sent to the service is checked again on the row, so it only has
+ * to narrow what is fetched.  It must not narrow too much.  So only operators are used
+ * that compare the attribute's own type as the service does, and only collations in which
+ * equal means equal bytes.  Of the types with a modifier only times are used, for example
+ * timestamptz(0): there the column's value is the attribute's, rounded, so bounds are
+ * widened by the possible rounding.  Bounds are also widened for times that the clause
+ * truncates to a day or another unit.
  *
- * Not accounted for: conditions on columns of other types than IMPORT gives them,
- * and on members of structures other than hyperparameters and tags.
+ * Not accounted for: conditions on columns with other types than IMPORT gives them, and
+ * on members of structures other than hyperparameters and tags.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,16 +38,16 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-/* Built-in operators that have no name in Postgres's headers. */
+/* Built-in operators without a name in Postgres's headers. */
 #define TEXT_PREFIX_OPERATOR		3877	/* text ^@ text */
 #define JSONB_FIELD_TEXT_OPERATOR	3477	/* jsonb ->> text */
 #define INT4_GREATER_OPERATOR		521 /* integer > integer */
 
-/* What date_trunc cuts times to. */
+/* Units to which date_trunc truncates times. */
 static const struct
 {
-	int			unit;			/* as DecodeUnits names it */
-	int64		us;				/* the longest that it can be */
+	int			unit;			/* DecodeUnits' code for it */
+	int64		us;				/* longest possible duration */
 }			units[] = {
 	{DTK_MICROSEC, 1},
 	{DTK_MILLISEC, 1000},
@@ -64,11 +64,11 @@ static const struct
 	{DTK_MILLENNIUM, 1000 * 366 * USECS_PER_DAY}
 };
 
-/* What the walker find_varno has to know. */
+/* Context of the walker find_varno. */
 typedef struct VarnoContext
 {
 	Index		varno;			/* a table's range table index */
-	bool		found;			/* whether the expression reads that table */
+	bool		found;			/* does the expression read that table? */
 } VarnoContext;
 
 /* A walker: does it read the table? */
@@ -98,7 +98,7 @@ is_value(Node *node, const TableRef *table)
 	return !context.found && !contain_volatile_functions(node) && !contain_subplans(node);
 }
 
-/* The column that the node is, or NULL. */
+/* The column that the node refers to, or NULL. */
 static const SmfColumn *
 column_of(Node *node, const TableRef *table)
 {
@@ -111,7 +111,7 @@ column_of(Node *node, const TableRef *table)
 	return column->attribute != NULL ? column : NULL;
 }
 
-/* Is the type the one in which the attribute's values are themselves? */
+/* Is this the type in which the attribute's values are represented directly? */
 static bool
 own_type(const SmfAttribute *attribute, Oid type)
 {
@@ -136,8 +136,8 @@ own_type(const SmfAttribute *attribute, Oid type)
 
 /*
  * smf_column_rounded_us
- *		How far a column of times may be from its attribute's value, in microseconds:
- *		half of what timestamptz(n) rounds to.
+ *		How far a column of times may differ from its attribute's value, in
+ *		microseconds: half the unit to which timestamptz(n) rounds.
  */
 int64
 smf_column_rounded_us(const SmfColumn *column)
@@ -151,7 +151,7 @@ smf_column_rounded_us(const SmfColumn *column)
 	return unit / 2;
 }
 
-/* The node without what only gives a text another collation. */
+/* The node without relabelling that only changes a text's collation. */
 static Node *
 without_collation(Node *node)
 {
@@ -163,8 +163,8 @@ without_collation(Node *node)
 
 /*
  * smf_is_column_of
- *		Is the node the table's column for the attribute, of the attribute's type?  In any
- *		collation.
+ *		Is the node the table's column for the attribute, with the attribute's own
+ *		type?  The collation may be any.
  */
 bool
 smf_is_column_of(Node *node, const TableRef *table, const char *attribute)
@@ -177,7 +177,8 @@ smf_is_column_of(Node *node, const TableRef *table, const char *attribute)
 
 /*
  * smf_constant_text
- *		The text that the node always is, palloc'ed; NULL if it may be another, or NULL.
+ *		The text in a constant node, palloc'ed; NULL if it is not a constant text, or
+ *		is NULL.
  */
 char *
 smf_constant_text(Node *node)
@@ -188,7 +189,7 @@ smf_constant_text(Node *node)
 		TextDatumGetCString(constant->constvalue) : NULL;
 }
 
-/* What a condition is on: a column, or a key below one.  False if it is on neither. */
+/* Find the subject of a condition: a column, or a key below one.  False if it is neither. */
 static bool
 match_subject(Node *node, const TableRef *table, Condition *condition)
 {
@@ -215,15 +216,15 @@ match_subject(Node *node, const TableRef *table, Condition *condition)
 		return false;
 	condition->column = column;
 	condition->key = key;
-	/* the empty key has no name of its own */
+	/* Search has no name for the empty key */
 	return condition->key[0] != '\0';
 }
 
 /*
  * smf_unit_us
- *		How much later the times may be that date_trunc cuts to the same one, in microseconds
- *		of their time zone's clock: the longest that the unit, DTK_DAY and so on, can be.
- *		Negative if there is no such unit.
+ *		How much later a time may be than another one that date_trunc truncates to the
+ *		same result, in microseconds of their time zone's clock: the longest duration
+ *		of the unit (DTK_DAY and so on).  Negative if there is no such unit.
  */
 int64
 smf_unit_us(int unit)
@@ -236,7 +237,7 @@ smf_unit_us(int unit)
 	return -1;
 }
 
-/* A unit that date_trunc knows, written as a constant; false if it is none. */
+/* A constant unit that date_trunc knows; false if it is not one. */
 static bool
 match_unit(Node *node, int *unit)
 {
@@ -247,7 +248,10 @@ match_unit(Node *node, int *unit)
 		smf_unit_us(*unit) >= 0;
 }
 
-/* A time that is cut before it is compared: time::date, date_trunc(unit, time, zone) */
+/*
+ * Match a time that is truncated before it is compared: time::date, date_trunc(unit,
+ * time, zone).
+ */
 static bool
 match_cut_time(FuncExpr *function, const TableRef *table, Condition *condition)
 {
@@ -280,7 +284,7 @@ match_cut_time(FuncExpr *function, const TableRef *table, Condition *condition)
 		condition->column->attribute->kind == SMF_KIND_TIMESTAMP;
 }
 
-/* What is compared: a subject, or a time that is cut. */
+/* Match what is compared: a subject, or a truncated time. */
 static bool
 match_compared(Node *node, const TableRef *table, Condition *condition)
 {
@@ -302,7 +306,10 @@ deterministic(Oid collation)
 	return !OidIsValid(collation) || get_collation_isdeterministic(collation);
 }
 
-/* How the B-tree family of the subject's type knows the operator; 0 if not. */
+/*
+ * The operator's strategy number in the B-tree family of the subject's type; 0 if it has
+ * none.
+ */
 static StrategyNumber
 strategy_of(Oid operator, Oid subject_type, Oid *value_type)
 {
@@ -334,7 +341,7 @@ strategy_of(Oid operator, Oid subject_type, Oid *value_type)
 	}
 }
 
-/* subject < <= = >= > value, either way round */
+/* Match subject < <= = >= > value, in either direction. */
 static bool
 match_comparison(Node *left, Node *right, Oid operator, Oid collation, const TableRef *table,
 				 Condition *condition)
@@ -353,7 +360,7 @@ match_comparison(Node *left, Node *right, Oid operator, Oid collation, const Tab
 	condition->strategy = strategy_of(operator, exprType(subject), &condition->value_type);
 	if (condition->strategy == 0 || !deterministic(collation) || !is_value(value, table))
 		return false;
-	/* which of two texts or labels comes first is for Postgres to say */
+	/* only Postgres can decide which of two texts or labels comes first */
 	if (condition->strategy != BTEqualStrategyNumber && exprType(subject) != TIMESTAMPTZOID &&
 		exprType(subject) != DATEOID && exprType(subject) != INT4OID && exprType(subject) != INT8OID)
 		return false;
@@ -362,7 +369,7 @@ match_comparison(Node *left, Node *right, Oid operator, Oid collation, const Tab
 	return true;
 }
 
-/* Text that the subject, a text column, is to hold in one way or another. */
+/* Match a text column as subject, and a text that it must contain in some way. */
 static bool
 match_text(Node *subject, Node *value, ConditionKind kind, Oid collation,
 		   const TableRef *table, Condition *condition)
@@ -377,7 +384,7 @@ match_text(Node *subject, Node *value, ConditionKind kind, Oid collation,
 	return true;
 }
 
-/* subject LIKE value: an equality, if the value is known and has no wildcard */
+/* Match subject LIKE value: it is an equality if the pattern is known and has no wildcard. */
 static bool
 match_like(Node *subject, Node *value, Oid collation, const TableRef *table, Condition *condition)
 {
@@ -401,13 +408,13 @@ match_operator(OpExpr *op, const TableRef *table, Condition *condition)
 	Node	   *left;
 	Node	   *right;
 
-	/* Prefix operators say nothing that could be asked. */
+	/* Prefix operators cannot be sent. */
 	if (list_length(op->args) != 2)
 		return false;
 	left = linitial(op->args);
 	right = lsecond(op->args);
 
-	/* Know patterns by their operator; any other may be a comparison. */
+	/* Patterns are recognized by their operator; any other may be a comparison. */
 	switch (op->opno)
 	{
 		case OID_TEXT_LIKE_OP:
@@ -434,7 +441,7 @@ match_operator(OpExpr *op, const TableRef *table, Condition *condition)
 	}
 }
 
-/* subject = ANY (array) */
+/* Match subject = ANY (array). */
 static bool
 match_any(ScalarArrayOpExpr *op, const TableRef *table, Condition *condition)
 {
@@ -451,7 +458,7 @@ match_any(ScalarArrayOpExpr *op, const TableRef *table, Condition *condition)
 	return true;
 }
 
-/* A boolean column, or its negation. */
+/* Match a boolean column, or its negation. */
 static bool
 match_boolean(Node *subject, bool wanted, const TableRef *table, Condition *condition)
 {
@@ -465,8 +472,8 @@ match_boolean(Node *subject, bool wanted, const TableRef *table, Condition *cond
 }
 
 /*
- * A boolean column IS TRUE, IS FALSE, IS UNKNOWN, IS NOT UNKNOWN.  The others are met by NULL
- * and one value, which no single filter is.
+ * Match a boolean column with IS TRUE, IS FALSE, IS UNKNOWN or IS NOT UNKNOWN.  The other
+ * tests are true for NULL and one value, which no single filter can express.
  */
 static bool
 match_boolean_test(BooleanTest *test, const TableRef *table, Condition *condition)
@@ -490,8 +497,8 @@ match_boolean_test(BooleanTest *test, const TableRef *table, Condition *conditio
 }
 
 /*
- * subject IS NOT DISTINCT FROM value, as an equality: of names, which no job lacks, or where
- * the value is known not to be NULL.
+ * Match subject IS NOT DISTINCT FROM value as an equality: for names, which every job
+ * has, or if the value is known not to be NULL.
  */
 static bool
 match_not_distinct(DistinctExpr *distinct, const TableRef *table, Condition *condition)
@@ -506,8 +513,8 @@ match_not_distinct(DistinctExpr *distinct, const TableRef *table, Condition *con
 }
 
 /*
- * (subject, ...) < (value, ...): what the rows' first columns say, which may be equal.  NULL
- * there meets nothing, as in other comparisons.
+ * Match (subject, ...) < (value, ...) by the first columns, which may also be equal.
+ * NULL there never matches, as in other comparisons.
  */
 static bool
 match_row_comparison(RowCompareExpr *rows, const TableRef *table, Condition *condition)
@@ -522,7 +529,7 @@ match_row_comparison(RowCompareExpr *rows, const TableRef *table, Condition *con
 	return true;
 }
 
-/* Is the clause a condition on one attribute, and which? */
+/* Is the clause a condition on one attribute?  If so, describe it. */
 static bool
 match_condition(Expr *clause, const TableRef *table, Condition *condition)
 {
@@ -548,7 +555,7 @@ match_condition(Expr *clause, const TableRef *table, Condition *condition)
 			{
 				NullTest   *test = (NullTest *) clause;
 
-				/* attribute IS NULL, IS NOT NULL; of a row it would be about its fields */
+				/* attribute IS NULL, IS NOT NULL; for a row this would test its fields */
 				condition->kind = test->nulltesttype == IS_NULL ? CONDITION_NULL : CONDITION_NOT_NULL;
 				return !test->argisrow && IsA(test->arg, Var) &&
 					match_subject((Node *) test->arg, table, condition);
@@ -560,7 +567,10 @@ match_condition(Expr *clause, const TableRef *table, Condition *condition)
 			{
 				BoolExpr   *boolean = (BoolExpr *) clause;
 
-				/* or NOT one; IS NOT DISTINCT FROM is the negation, too */
+				/*
+				 * NOT a boolean attribute; IS NOT DISTINCT FROM is also represented as a
+				 * negation
+				 */
 				if (boolean->boolop != NOT_EXPR)
 					return false;
 				if (IsA(linitial(boolean->args), DistinctExpr))
@@ -568,7 +578,7 @@ match_condition(Expr *clause, const TableRef *table, Condition *condition)
 				return match_boolean(linitial(boolean->args), false, table, condition);
 			}
 		case T_BooleanTest:
-			/* a boolean attribute and NULL */
+			/* a boolean attribute compared with TRUE, FALSE or UNKNOWN */
 			return match_boolean_test((BooleanTest *) clause, table, condition);
 		case T_RowCompareExpr:
 			/* a comparison of rows */
@@ -591,7 +601,7 @@ is_equality(const Condition *condition)
 	return condition->kind == CONDITION_COMPARE && condition->strategy == BTEqualStrategyNumber;
 }
 
-/* Does it leave a range of the time? */
+/* Does it limit the time to a range? */
 static bool
 is_bound_of(const Condition *condition, const char *attribute)
 {
@@ -630,12 +640,12 @@ use_in_search(const Condition *condition)
 
 	if (!attribute->in_search)
 		return USE_NONE;
-	/* which strings are equal is clear, which come before others or hold what is not */
+	/* equality of strings is well defined, but not the order, or what "contains" means */
 	if (condition->key != NULL)
 		return is_equality(condition) ? USE_FILTER : USE_NONE;
 	if (is_bound_of(condition, "CreationTime"))
 		return USE_CREATED;
-	/* a label that the type lacks is there, and read as NULL */
+	/* a label that the enum type lacks exists in Search, but is read as NULL */
 	if ((condition->kind == CONDITION_NULL || condition->kind == CONDITION_NOT_NULL) &&
 		attribute->kind == SMF_KIND_ENUM)
 		return USE_NONE;
@@ -644,7 +654,7 @@ use_in_search(const Condition *condition)
 
 /*
  * smf_condition_use
- *		What the service can do with a condition when jobs come from the source.
+ *		What the service can do with a condition if jobs come from the source.
  */
 ConditionUse
 smf_condition_use(const Condition *condition, JobSource source)
@@ -668,8 +678,8 @@ smf_condition_use(const Condition *condition, JobSource source)
 /* ----- clauses ----- */
 
 /*
- * Conditions of which one holds for every row that meets the clause, each a look-up: those of
- * each arm of an OR, or of one of ANDed terms.  NIL: there are none.
+ * Look-ups of which at least one holds for every row that meets the clause: from each
+ * argument of an OR, or from one argument of an AND.  NIL: there are none.
  */
 static List *
 match_lookups(Expr *clause, const TableRef *table)
@@ -700,7 +710,7 @@ match_lookups(Expr *clause, const TableRef *table)
 	return boolean->boolop == OR_EXPR ? all : fewest;
 }
 
-/* The terms of an AND, or the clause alone. */
+/* The arguments of an AND, or the clause itself. */
 static List *
 terms_of(Expr *clause)
 {
@@ -708,7 +718,8 @@ terms_of(Expr *clause)
 }
 
 /*
- * Conditions that leave a range of the time in each arm of an OR.  NIL: one arm does not.
+ * Conditions that limit the time to a range in each argument of an OR.  NIL if one
+ * argument has none.
  */
 static List *
 match_bounds(BoolExpr *or, const TableRef *table, const char *attribute)
@@ -741,12 +752,13 @@ match_bounds(BoolExpr *or, const TableRef *table, const char *attribute)
 
 /*
  * smf_clause_match
- *		What does the clause say of the table's attributes?
+ *		What the clause says about the table's attributes.
  *
- * A list of Condition *: a single one, which holds for every row that meets the clause; or,
- * of an OR, look-ups by name or ARN of which one holds; or bounds of one time, of which those
- * of one arm hold.  NIL if it says nothing that the service could be asked.  What the clause
- * reads besides columns of "table" may be columns of other tables.
+ * Returns a list of Condition *: a single one, which holds for every row that meets the
+ * clause; or, for an OR, look-ups by name or ARN of which one holds; or bounds of one
+ * time, of which those of one argument hold.  NIL if it says nothing that could be sent
+ * to the service.  Besides columns of "table" the clause may read columns of other
+ * tables.
  */
 List *
 smf_clause_match(Expr *clause, const TableRef *table)
@@ -769,15 +781,19 @@ smf_clause_match(Expr *clause, const TableRef *table)
 
 /*
  * smf_clause_use
- *		What the service can do with a clause when jobs come from the source; the
- *		conditions are what smf_clause_match has found in it.
+ *		What the service can do with a clause if jobs come from the source; the
+ *		conditions are the result of smf_clause_match.
  */
 ConditionUse
 smf_clause_use(List *conditions, JobSource source)
 {
 	if (conditions == NIL)
 		return USE_NONE;
-	/* several are all look-ups, or all bounds of one time: together they leave no job out */
+
+	/*
+	 * several are all look-ups, or all bounds of one time: together they exclude no
+	 * matching job
+	 */
 	if (list_length(conditions) > 1 && source != SMF_FROM_NAMES &&
 		smf_condition_use(linitial(conditions), SMF_FROM_NAMES) == USE_LOOKUP)
 		return USE_NONE;

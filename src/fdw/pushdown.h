@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * pushdown.h
- *		What a condition says of one attribute, if the service can be asked that.
+ *		What a condition says about one attribute, if the service can evaluate that.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,7 +21,7 @@ typedef enum ConditionKind
 	CONDITION_LIKE,				/* attribute LIKE value */
 	CONDITION_REGEX,			/* attribute ~ value */
 	CONDITION_PREFIX,			/* attribute starts with value */
-	CONDITION_HOLDS,			/* attribute holds value */
+	CONDITION_HOLDS,			/* attribute contains value */
 	CONDITION_NULL,				/* attribute IS NULL */
 	CONDITION_NOT_NULL			/* attribute IS NOT NULL */
 } ConditionKind;
@@ -30,29 +30,30 @@ typedef enum ConditionKind
 typedef struct Condition
 {
 	ConditionKind kind;
-	const SmfColumn *column;	/* which has an attribute */
-	const char *key;			/* of hyperparameters or tags: the condition is on
-								 * its value; NULL: on the column itself */
-	StrategyNumber strategy;	/* CONDITION_COMPARE: as B-trees number them */
-	Expr	   *value;			/* without columns of the table; NULL for tests of NULL */
-	Oid			value_type;		/* of it, or of its elements */
-	int			arm;			/* of an OR of ANDs: the conditions of an arm all hold, or
-								 * those of another arm do */
-	int			unit;			/* a time: DTK_DAY and so on, what it is cut to before it is
-								 * compared; 0: it is not */
-	const char *zone;			/* unit: the time zone in which it is cut; NULL: the session's */
-	int64		rounded_us;		/* a time: how far the column's value may be from the
+	const SmfColumn *column;	/* has an attribute */
+	const char *key;			/* of hyperparameters or tags, for a condition on its value;
+								 * NULL: the condition is on the column itself */
+	StrategyNumber strategy;	/* for CONDITION_COMPARE: the B-tree strategy number */
+	Expr	   *value;			/* reads no columns of the table; NULL for tests of NULL */
+	Oid			value_type;		/* of the value, or of its elements */
+	int			arm;			/* in an OR of ANDs: number of the argument; either all
+								 * conditions of an argument hold, or those of another */
+	int			unit;			/* for a time: DTK_DAY and so on, the unit to which it is
+								 * truncated before the comparison; 0: not truncated */
+	const char *zone;			/* with unit: the time zone for truncating; NULL: the
+								 * session's */
+	int64		rounded_us;		/* for a time: how far the column's value may differ from the
 								 * attribute's */
 } Condition;
 
-/* What the service does with a condition. */
+/* How the service uses a condition. */
 typedef enum ConditionUse
 {
-	USE_NONE,					/* it cannot be asked */
-	USE_LOOKUP,					/* it says which jobs to look up */
-	USE_TUNING_JOB,				/* it says whose children to list */
-	USE_CREATED,				/* it cuts the walk over the pages */
-	USE_FILTER					/* it thins the pages out */
+	USE_NONE,					/* it cannot be sent */
+	USE_LOOKUP,					/* it determines which jobs to look up */
+	USE_TUNING_JOB,				/* it determines whose children to list */
+	USE_CREATED,				/* it shortens the walk over the pages */
+	USE_FILTER					/* it filters the pages */
 } ConditionUse;
 
 extern List *smf_clause_match(Expr *clause, const TableRef *table);

@@ -1,15 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * request.c
- *		What a scan asks the service for: its conditions with their current values.
+ *		What a scan requests from the service: its conditions with their current
+ *		values.
  *
  * Values are computed when the scan starts, and again at every rescan: they may be
- * parameters, results of sub-selects, now().  What cannot be asked in the service's
- * terms is left out, since Postgres checks every row; conditions that no job can meet
- * together are found here, and then no call is made.
+ * parameters, results of sub-selects, now().  Anything that the service cannot express is
+ * left out, because Postgres checks every row.  If no job can meet all conditions, this
+ * is detected here, and no call is made.
  *
- * Not accounted for: whether the service's bounds of time, in whole seconds, are
- * inclusive, which is not documented.  They are sent a second wider than what is wanted.
+ * Not accounted for: it is not documented whether the service's time bounds, in whole
+ * seconds, are inclusive.  They are sent a second wider than needed.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,54 +33,54 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-/* Later than this clocks change as they did before: 2100-01-01, epoch seconds. */
+/* Clock changes later than this repeat earlier ones: 2100-01-01, epoch seconds. */
 #define LAST_CLOCK_CHANGE_S INT64CONST(4102444800)
 
 /* A condition whose value can be computed. */
 typedef struct BoundCondition
 {
-	Condition	condition;		/* as it was recognised */
+	Condition	condition;		/* as it was recognized */
 	ExprState  *value;			/* NULL for tests of NULL */
 } BoundCondition;
 
 struct ScanRequest
 {
-	JobSource	source;			/* which call names the jobs */
+	JobSource	source;			/* which call lists the jobs */
 	const char *region;			/* of the jobs */
 	const char *account_id;		/* of the jobs; NULL: any */
-	List	   *lookups;		/* of List of BoundCondition *: of each list, one
+	List	   *lookups;		/* List of List of BoundCondition *: in each list, one
 								 * condition holds for every job */
-	List	   *bounds;			/* of List of BoundCondition *: bounds of one time in the
-								 * arms of an OR; of each list, one arm holds */
-	List	   *conditions;		/* of BoundCondition *: all of them hold */
+	List	   *bounds;			/* List of List of BoundCondition *: bounds of one time in the
+								 * arguments of an OR; in each list, one argument holds */
+	List	   *conditions;		/* List of BoundCondition *: all of them hold */
 };
 
-/* What the conditions on one attribute leave of its values. */
+/* The values of one attribute that the conditions allow. */
 typedef struct Range
 {
-	const SmfAttribute *attribute;	/* a time, or an integer */
-	int64		low;			/* the smallest; times in microseconds as Postgres counts */
+	const SmfAttribute *attribute;	/* of a time, or an integer */
+	int64		low;			/* the smallest; for times, microseconds as in Postgres */
 	int64		high;			/* the largest */
 } Range;
 
-/* The state of evaluating a request. */
+/* State while a request is evaluated. */
 typedef struct Evaluation
 {
-	ScanRequest *request;		/* what is evaluated */
-	JobStreamSpec *spec;		/* what is to be asked for */
-	List	   *ranges;			/* of Range *, one for each attribute */
+	ScanRequest *request;		/* the request being evaluated */
+	JobStreamSpec *spec;		/* receives the result */
+	List	   *ranges;			/* Range *, one per attribute */
 	bool		impossible;		/* no job can meet the conditions */
-	const Condition *contains;	/* the condition that "fragment" is of */
-	const char *fragment;		/* longest text that an attribute must hold; NULL: none */
+	const Condition *contains;	/* the condition that "fragment" comes from */
+	const char *fragment;		/* longest text that an attribute must contain; NULL: none */
 } Evaluation;
 
 /*
  * smf_request_create
- *		Prepare to ask for what meets the conditions, as far as the source can be asked.
+ *		Prepare to request what meets the conditions, as far as the source supports
+ *		them.
  *
- * "conditions" has a list of Condition * for each clause, as smf_clause_match makes it.
- * Lives in the current memory context; the conditions and the table's settings must
- * outlive it.
+ * "conditions" has a list of Condition * for each clause, from smf_clause_match.  Lives
+ * in the current memory context; the conditions and the table's settings must outlive it.
  */
 ScanRequest *
 smf_request_create(List *conditions, JobSource source, const SmfSettings *settings,
@@ -109,7 +110,7 @@ smf_request_create(List *conditions, JobSource source, const SmfSettings *settin
 			one->value = ExecInitExpr(one->condition.value, parent);
 			bound = lappend(bound, one);
 		}
-		/* of a look-up one is enough, of bounds one arm; the others all hold */
+		/* one look-up, or one argument's bounds, must hold; of the others, all must */
 		if (use == USE_LOOKUP)
 			request->lookups = lappend(request->lookups, bound);
 		else if (list_length(bound) > 1)
@@ -145,7 +146,7 @@ elements_of(Datum value, Oid element_type)
 	return elements;
 }
 
-/* A time as timestamptz; what is beyond that type's range becomes infinite. */
+/* A time as timestamptz; a time outside that type's range becomes infinite. */
 static TimestampTz
 as_timestamptz(Datum value, Oid type)
 {
@@ -211,7 +212,7 @@ wanted_by(Evaluation *evaluation, List *bounds, ExprContext *econtext)
 	return smf_wanted_distinct(wanted);
 }
 
-/* Which jobs to look up: those that all clauses allow, or the fewest that one does. */
+/* Find the jobs to look up: those that all clauses allow, or the shortest of their lists. */
 static void
 evaluate_lookups(Evaluation *evaluation, ExprContext *econtext)
 {
@@ -268,14 +269,14 @@ moved_time(int64 time, int64 by_us)
 }
 
 /*
- * How much a time zone's clock has been put back or forward in all, in microseconds.
- * Postgres's clocks are within a week of UTC; what is not known as a zone may be the name of
- * an offset, or of several.
+ * The total range over which a time zone's clock has been changed, in microseconds.
+ * Postgres's clocks are within a week of UTC; a name that is not a known zone may stand
+ * for an offset, or for several.
  */
 static int64
 zone_range_us(const pg_tz *zone)
 {
-	pg_time_t	time = 0;		/* no job is from before 1970 */
+	pg_time_t	time = 0;		/* no job is older than 1970 */
 	long		least = 0;
 	long		most = 0;
 	bool		first = true;
@@ -305,10 +306,12 @@ zone_range_us(const pg_tz *zone)
 }
 
 /*
- * By how much the attribute's time may be before and after what is compared in its place:
- * because the column's type rounds it, or because it is cut to a unit by a clock.
+ * By how much the attribute's time may be before and after the value that is compared
+ * instead, because the column's type rounds it, or because it is truncated to a unit by a
+ * clock.
  *
- * A clock that is put forward or back while a unit lasts makes it as much shorter or longer.
+ * If the clock is put forward or back during a unit, that unit becomes shorter or longer
+ * by as much.
  */
 static void
 moves_of(const Condition *condition, int64 *before_us, int64 *after_us)
@@ -318,7 +321,7 @@ moves_of(const Condition *condition, int64 *before_us, int64 *after_us)
 	*before_us = *after_us = condition->rounded_us;
 	if (condition->unit == 0)
 		return;
-	/* where a zone is named, its name may be known from the session's zone */
+	/* even a named zone may get its offset from the session's zone */
 	clock_us = zone_range_us(session_timezone);
 	if (condition->zone != NULL)
 		clock_us = Max(clock_us, zone_range_us(pg_tzset(condition->zone)));
@@ -327,9 +330,9 @@ moves_of(const Condition *condition, int64 *before_us, int64 *after_us)
 }
 
 /*
- * Cut from the range what the comparison excludes.  Returns whether anything is left.
+ * Remove from the range what the comparison excludes.  Returns whether anything is left.
  *
- * Where the attribute's time is not what is compared, the bound is moved outward.
+ * If the value compared is not exactly the attribute's time, the bound is moved outward.
  */
 static bool
 narrow_range(Range *range, const Condition *condition, int64 value, int64 before_us, int64 after_us)
@@ -338,7 +341,7 @@ narrow_range(Range *range, const Condition *condition, int64 value, int64 before
 	int64		high = moved_time(value, after_us);
 	bool		exact = condition->unit == 0;
 
-	/* Values are whole, so that "less than" is "at most" the one before. */
+	/* Values are integers, so "less than" means "at most" the one before. */
 	switch (condition->strategy)
 	{
 		case BTLessStrategyNumber:
@@ -365,14 +368,14 @@ narrow_range(Range *range, const Condition *condition, int64 value, int64 before
 			break;
 	}
 
-	/* No value is left, or none that a job can have: no job has an infinite time. */
+	/* Is nothing left, or nothing that a job can have?  No job has an infinite time. */
 	if (condition->column->attribute->kind == SMF_KIND_TIMESTAMP &&
 		(range->low == DT_NOEND || range->high == DT_NOBEGIN))
 		return false;
 	return range->low <= range->high;
 }
 
-/* A value of a time or a number as ranges have it. */
+/* The value of a time or a number in the form that ranges use. */
 static int64
 as_range_value(const Condition *condition, Datum value)
 {
@@ -380,7 +383,7 @@ as_range_value(const Condition *condition, Datum value)
 		as_timestamptz(value, condition->value_type) : as_integer(value, condition->value_type);
 }
 
-/* Extend a range, at first empty, to one that holds another one, too. */
+/* Extend a range, which may be empty, so that it includes another one. */
 static void
 extend_range(Range *range, const Range *other)
 {
@@ -388,7 +391,7 @@ extend_range(Range *range, const Range *other)
 	range->high = Max(range->high, other->high);
 }
 
-/* Cut from the range what the condition excludes.  Returns whether anything is left. */
+/* Remove from the range what the condition excludes.  Returns whether anything is left. */
 static bool
 narrow_by_condition(Range *range, const Condition *condition, Datum value)
 {
@@ -400,7 +403,7 @@ narrow_by_condition(Range *range, const Condition *condition, Datum value)
 	moves_of(condition, &before_us, &after_us);
 	if (condition->kind == CONDITION_COMPARE)
 		return narrow_range(range, condition, as_range_value(condition, value), before_us, after_us);
-	/* of a list, what is between the least and the greatest is left */
+	/* for a list, everything between the smallest and the largest is left */
 	foreach(lc, elements_of(value, condition->value_type))
 	{
 		Range		one = *range;
@@ -413,7 +416,10 @@ narrow_by_condition(Range *range, const Condition *condition, Datum value)
 	return range->low <= range->high;
 }
 
-/* One arm of the bounds holds: what is between the earliest and the latest of all is left. */
+/*
+ * One argument of the bounds holds: everything between the earliest and the latest of all
+ * is left.
+ */
 static void
 evaluate_bounds(Evaluation *evaluation, List *bounds, ExprContext *econtext)
 {
@@ -425,7 +431,7 @@ evaluate_bounds(Evaluation *evaluation, List *bounds, ExprContext *econtext)
 	int			arm = -1;
 	ListCell   *lc;
 
-	/* Of each arm, all conditions hold. */
+	/* Within an argument, all conditions hold. */
 	foreach(lc, bounds)
 	{
 		BoundCondition *bound = lfirst(lc);
@@ -446,7 +452,7 @@ evaluate_bounds(Evaluation *evaluation, List *bounds, ExprContext *econtext)
 	if (possible)
 		extend_range(&widest, &one);
 
-	/* Cut from the attribute's range what no arm allows. */
+	/* Remove from the attribute's range what no argument allows. */
 	range->low = Max(range->low, widest.low);
 	range->high = Min(range->high, widest.high);
 	if (range->low > range->high)
@@ -467,7 +473,7 @@ widened_seconds(TimestampTz time, bool later)
 	return seconds + SMF_POSTGRES_EPOCH_S + (later ? 1 : -1);
 }
 
-/* A range of times as bounds for the service; SMF_NO_BOUND where none is needed. */
+/* A range of times as bounds for the service; SMF_NO_BOUND if there is none. */
 static void
 time_bounds(const Range *range, int64 *after, int64 *before)
 {
@@ -476,7 +482,7 @@ time_bounds(const Range *range, int64 *after, int64 *before)
 		*after = widened_seconds(range->low, false);
 	if (range->high != DT_NOEND)
 		*before = widened_seconds(range->high, true);
-	/* no job is from before 1970 or after 9999, and the service may not take such times */
+	/* no job is from before 1970 or after 9999, and the service may reject such times */
 	if (*after < 0)
 		*after = SMF_NO_BOUND;
 	if (*after > SMF_LAST_SECOND)
@@ -490,11 +496,11 @@ time_bounds(const Range *range, int64 *after, int64 *before)
 	}
 }
 
-/* ----- filters of Search ----- */
+/* ----- filters for Search ----- */
 
 /*
- * Add a filter, if Search takes one more, and one like it.  Some jobs have another member
- * in place of the attribute, and lack the attribute: they are asked for as well.
+ * Add a filter, if Search accepts another one, and this one.  Some jobs lack the
+ * attribute because they have another member instead: the filter includes them.
  */
 static void
 add_filter(Evaluation *evaluation, const SmfAttribute *attribute, const char *name,
@@ -505,7 +511,7 @@ add_filter(Evaluation *evaluation, const SmfAttribute *attribute, const char *na
 	int			elements = 0;
 	ListCell   *lc;
 
-	/* Leave out what Search refuses: it is checked on the rows all the same. */
+	/* Leave out what Search rejects: the rows are checked anyway. */
 	foreach(lc, query->filters)
 		elements += ((SearchFilter *) lfirst(lc))->or_absent ? 3 : 1;
 	if (elements + (attribute->replaced ? 3 : 1) > SMF_SEARCH_FILTERS_MAX ||
@@ -521,7 +527,7 @@ add_filter(Evaluation *evaluation, const SmfAttribute *attribute, const char *na
 	query->filters = lappend(query->filters, filter);
 }
 
-/* Does a filter require another value of the same name already? */
+/* Does another filter already require a different value for the same name? */
 static bool
 equals_another(const JobQuery *query, const char *name, const char *value)
 {
@@ -538,7 +544,7 @@ equals_another(const JobQuery *query, const char *name, const char *value)
 	return false;
 }
 
-/* Turn the ranges into bounds of time and filters. */
+/* Turn the ranges into time bounds and filters. */
 static void
 send_ranges(Evaluation *evaluation)
 {
@@ -552,12 +558,12 @@ send_ranges(Evaluation *evaluation)
 		int64		after;
 		int64		before;
 
-		/* Two times have bounds of their own in all operations that list jobs. */
+		/* Two of the times have their own bounds in all operations that list jobs. */
 		if (strcmp(name, "CreationTime") == 0)
 			time_bounds(range, &query->created_after, &query->created_before);
 		else if (strcmp(name, "LastModifiedTime") == 0)
 			time_bounds(range, &query->modified_after, &query->modified_before);
-		/* Other times, and numbers, are filters of Search. */
+		/* Other times, and numbers, become filters for Search. */
 		else if (range->attribute->kind == SMF_KIND_TIMESTAMP)
 		{
 			time_bounds(range, &after, &before);
@@ -578,7 +584,7 @@ send_ranges(Evaluation *evaluation)
 
 /* ----- single conditions ----- */
 
-/* The text that the attribute must hold by the condition; NULL: none is known. */
+/* The text that the attribute must contain because of the condition; NULL: none known. */
 static char *
 fragment_of(const Condition *condition, char *string)
 {
@@ -593,7 +599,7 @@ fragment_of(const Condition *condition, char *string)
 	}
 }
 
-/* The attribute of a condition, or the key below it, as Search names it. */
+/* The attribute of a condition, or the key below it, by its name in Search. */
 static char *
 filter_name(const Condition *condition)
 {
@@ -603,8 +609,8 @@ filter_name(const Condition *condition)
 }
 
 /*
- * Is the text as the service has it?  Not if it may be a document's, in which this character
- * replaced one that the database cannot store.
+ * Is the text certainly identical to the service's?  Not if it contains the character
+ * that replaces those that the database cannot store.
  */
 static bool
 is_verbatim(const char *string)
@@ -612,7 +618,7 @@ is_verbatim(const char *string)
 	return strstr(string, GetDatabaseEncoding() == PG_UTF8 ? "\xef\xbf\xbd" : "?") == NULL;
 }
 
-/* A value as the service writes it; NULL when it cannot be written so. */
+/* A value as the service writes it; NULL if that is impossible. */
 static char *
 filter_value(const Condition *condition, Datum value)
 {
@@ -641,7 +647,7 @@ filter_value(const Condition *condition, Datum value)
 	}
 }
 
-/* Children of one tuning job are wanted, which its ARN names. */
+/* Request the children of the tuning job with this ARN. */
 static void
 ask_for_tuning_job(Evaluation *evaluation, char *arn)
 {
@@ -654,7 +660,10 @@ ask_for_tuning_job(Evaluation *evaluation, char *arn)
 	query->tuning_job_arn = arn;
 }
 
-/* Jobs with one value are wanted: by a filter of Search, or by the list's only one, the status. */
+/*
+ * Request jobs with one value: with a filter for Search, or the list's only one, the
+ * status.
+ */
 static void
 ask_for_value(Evaluation *evaluation, const Condition *condition, const char *value)
 {
@@ -691,7 +700,7 @@ evaluate_comparison(Evaluation *evaluation, const Condition *condition, Datum va
 	}
 }
 
-/* The service takes one fragment: keep the longest, which leaves the fewest jobs. */
+/* The service accepts one fragment: keep the longest, which matches the fewest jobs. */
 static void
 evaluate_pattern(Evaluation *evaluation, const Condition *condition, Datum value)
 {
@@ -704,7 +713,7 @@ evaluate_pattern(Evaluation *evaluation, const Condition *condition, Datum value
 	evaluation->fragment = fragment;
 }
 
-/* A list of values for Search: separated by commas, so that none may hold one. */
+/* A list of values for Search is separated by commas, so no value may contain one. */
 static void
 evaluate_any(Evaluation *evaluation, const Condition *condition, Datum value)
 {
@@ -738,7 +747,7 @@ evaluate_condition(Evaluation *evaluation, BoundCondition *bound, ExprContext *e
 	Datum		value = (Datum) 0;
 	bool		isnull = false;
 
-	/* With NULL no job meets the condition: all of its operators are strict. */
+	/* All operators are strict: with NULL no job meets the condition. */
 	if (bound->value != NULL)
 		value = ExecEvalExprSwitchContext(bound->value, econtext, &isnull);
 	if (isnull)
@@ -747,7 +756,7 @@ evaluate_condition(Evaluation *evaluation, BoundCondition *bound, ExprContext *e
 		return;
 	}
 
-	/* Ask for the value in the way that the service has for the condition's form. */
+	/* Request the value in the way that the service supports for this kind of condition. */
 	switch (condition->kind)
 	{
 		case CONDITION_COMPARE:
@@ -776,10 +785,10 @@ evaluate_condition(Evaluation *evaluation, BoundCondition *bound, ExprContext *e
 
 /*
  * smf_request_evaluate
- *		Compute what to ask for, into spec->wanted or spec->query.
+ *		Compute what to request, into spec->wanted or spec->query.
  *
- * False when no job can meet the conditions.  What it makes lives in the current
- * memory context.
+ * False if no job can meet the conditions.  Results are allocated in the current memory
+ * context.
  */
 bool
 smf_request_evaluate(ScanRequest *request, ExprContext *econtext, JobStreamSpec *spec)

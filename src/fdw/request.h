@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * request.h
- *		What a scan asks the service for: its conditions with their current values.
+ *		What a scan requests from the service: its conditions with their current
+ *		values.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * role.c
- *		Which role a query's calls are made for, and the client that makes them.
+ *		The role that a query's calls are made for, and the client that makes them.
  *
- * Not decided here: whether the role may use the database server's own credentials, the
- * ambient ones.  That follows from its user mapping (aws/mapping.c), which is looked up
- * each time a client is made, before anything kept is used.
+ * This file does not decide whether the role may use the database server's own
+ * credentials, the ambient ones.  That depends on its user mapping (aws/mapping.c), which
+ * is looked up each time a client is created, before anything that was kept is used.
  *
  *-------------------------------------------------------------------------
  */
@@ -57,9 +57,10 @@ make_client(SmfSettings *settings, Oid userid, bool may_be_unusable)
  * smf_role_client
  *		A client for calls on behalf of a role, in the current memory context.
  *
- * "userid" is the role that the scan runs as, fixed when it starts: a cursor may
- * begin as one role and go on as another.  A region that no option gives is filled
- * into the settings.  Raises 28000 when the role has no credentials for the server.
+ * "userid" is the role that the scan runs as.  It is fixed when the scan starts, because
+ * a cursor may begin under one role and continue under another.  If no option sets the
+ * region, it is filled into the settings.  Raises 28000 when the role has no credentials
+ * for the server.
  */
 AwsClient *
 smf_role_client(SmfSettings *settings, Oid userid)
@@ -69,8 +70,8 @@ smf_role_client(SmfSettings *settings, Oid userid)
 
 /*
  * smf_role_probe
- *		The same, but where no region or no endpoint is to be found, the client is made
- *		all the same, for its credentials: smf_client_problem says so.
+ *		The same, but the client is created even if there is no region or no endpoint,
+ *		for its credentials: smf_client_problem then says what is missing.
  */
 AwsClient *
 smf_role_probe(SmfSettings *settings, Oid userid)
@@ -80,12 +81,12 @@ smf_role_probe(SmfSettings *settings, Oid userid)
 
 /*
  * smf_role_price_client
- *		A client for calls to the Price List API on behalf of a role, in the current memory
- *		context.
+ *		A client for calls to the Price List API on behalf of a role, in the current
+ *		memory context.
  *
- * Without a region of its own, the server's partition is that of "region".  Raises what
- * smf_role_client does; 22023 where the partition has no such API, unless the client may
- * be unusable.
+ * If the server has no region, its partition is that of "region".  Raises what
+ * smf_role_client raises, and 22023 if the partition has no such API, unless the client
+ * may be unusable.
  */
 AwsClient *
 smf_role_price_client(const SmfSettings *settings, const char *region, Oid userid, bool may_be_unusable)
@@ -97,14 +98,15 @@ smf_role_price_client(const SmfSettings *settings, const char *region, Oid useri
 	config.may_be_unusable = may_be_unusable;
 	config.service = &smf_price_list;
 	config.topic = &smf_price_topic;
-	/* the account that is meant is that of the jobs: prices are nobody's */
+	/* the expected account is the one of the jobs: prices do not belong to any */
 	config.account_id = NULL;
 	return smf_client_create(CurrentMemoryContext, &config, GetForeignServer(settings->serverid), userid);
 }
 
 /*
  * smf_role_endpoint
- *		URL that calls on behalf of a role would go to, palloc'ed, or why there is none.
+ *		The URL that calls on behalf of a role would go to, palloc'ed, or why there is
+ *		none.
  */
 char *
 smf_role_endpoint(const SmfSettings *settings, Oid userid)
@@ -128,8 +130,8 @@ smf_role_of_scan(ForeignScanState *node)
 
 /*
  * smf_role_server
- *		A server given to a function by name: one of this wrapper's, and the
- *		role has USAGE on it.
+ *		Look up a server that was given to a function by name: it must belong to this
+ *		wrapper, and the role must have USAGE on it.
  */
 ForeignServer *
 smf_role_server(const char *server_name, Oid userid)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * role.h
- *		Which role a query's calls are made for, and the client that makes them.
+ *		The role that a query's calls are made for, and the client that makes them.
  *
  *-------------------------------------------------------------------------
  */

@@ -3,8 +3,8 @@
  * row.c
  *		Training job documents as rows.
  *
- * Only the columns that the query reads are decoded: each column's value is found in
- * the job, and read by the reader of its type (value.c), which is chosen once, when the
+ * Only the columns that the query reads are decoded: each column's value is looked up in
+ * the job, and read by the reader for its type (value.c), which is chosen once, when the
  * scan starts.  Every error names the column, the attribute and the job.
  *
  *-------------------------------------------------------------------------
@@ -20,22 +20,22 @@
 #include "optimizer/optimizer.h"
 #include "utils/jsonb.h"
 
-/* Most digits of a list's index in a path. */
+/* Most digits of a list index in a path. */
 #define INDEX_DIGITS_MAX 6
 
-/* Columns from which on the members of a document are listed first. */
+/* From this many columns on, the members of a document are listed first. */
 #define COLUMNS_MANY 8
 
 /*
- * The members of an object in their order, that of jsonb: by the length of the key, then
- * by its bytes.  To find one in jsonb takes a walk over many lengths.
+ * The members of an object in jsonb's order: by the length of the key, then by its bytes.
+ * Searching in jsonb itself would have to add up many lengths.
  */
 typedef struct Members
 {
 	const JsonbContainer *of;	/* the object; NULL: none is listed */
-	int			n;				/* how many it has */
-	int			size;			/* pairs that there is room for */
-	JsonbPair  *pairs;			/* keys and values, which point into the object */
+	int			n;				/* number of members */
+	int			size;			/* number of pairs allocated */
+	JsonbPair  *pairs;			/* keys and values; these point into the object */
 } Members;
 
 /* One column that the query reads. */
@@ -43,29 +43,29 @@ typedef struct ColumnReader
 {
 	const SmfColumn *column;	/* what it stands for */
 	ValueReader *value;			/* reads values of its type */
-	ExprState  *generated;		/* computes it from the others; NULL: it is read */
+	ExprState  *generated;		/* computes it from other columns; NULL: it is read */
 } ColumnReader;
 
 struct RowReader
 {
 	const char *region;			/* value of the column region */
-	const char *account_id;		/* value of the column account_id; NULL: as the ARN says */
+	const char *account_id;		/* value of the column account_id; NULL: take it from the
+								 * ARN */
 	int			natts;			/* attributes of the table */
-	int			ncolumns;		/* columns that are read */
+	int			ncolumns;		/* number of columns that are read */
 	ColumnReader *columns;		/* one for each of these */
-	TupleTableSlot *slot;		/* what generated columns are computed from; NULL
-								 * without any */
-	ExprContext *econtext;		/* of these expressions; NULL without any */
-	Members		members;		/* of the document that is being read */
+	TupleTableSlot *slot;		/* input for generated columns; NULL if there are none */
+	ExprContext *econtext;		/* for their expressions; NULL if there are none */
+	Members		members;		/* of the document being read */
 
-	/* what is being read, for error messages */
+	/* for error messages: what is being read */
 	const Job  *job;			/* the job */
 	const ColumnReader *current;	/* the column; NULL: none */
 };
 
 /* ----- finding a value ----- */
 
-/* The value's container if it is an object or a list, else NULL. */
+/* The value's container if it is an object or a list, otherwise NULL. */
 static JsonbContainer *
 container_of(JsonbValue *value)
 {
@@ -96,7 +96,7 @@ list_members(Members *members, JsonbContainer *object)
 	}
 }
 
-/* Find a member of the object that was listed. */
+/* Find a member in the object that was listed. */
 static bool
 find_member(const Members *members, const char *key, int len, JsonbValue *value)
 {
@@ -149,8 +149,8 @@ step(const Members *members, JsonbContainer *container, const char *key, int len
 }
 
 /*
- * Follow a dotted path.  A key may hold dots itself (hyperparameters do), so
- * the longest key that is there wins.
+ * Follow a dotted path.  A key may contain dots itself (as hyperparameters do), so the
+ * longest existing key wins.
  */
 static bool
 follow(const Members *members, JsonbContainer *container, const char *path, JsonbValue *value)
@@ -172,7 +172,7 @@ follow(const Members *members, JsonbContainer *container, const char *path, Json
 	return false;
 }
 
-/* The column's value in the job's document or summary; false when absent or null. */
+/* The column's value in the job's document or summary; false if it is absent or null. */
 static bool
 find_in_document(const Members *members, const SmfColumn *column, Jsonb *document, JsonbValue *value)
 {
@@ -197,7 +197,7 @@ find_in_document(const Members *members, const SmfColumn *column, Jsonb *documen
 			return follow(members, &converted->root, path + len + 1, value) && value->type != jbvNull;
 		}
 	}
-	/* what the service selected among the job's preferences comes first */
+	/* what the service selected from the job's preferences takes precedence */
 	if (column->attribute != NULL && column->attribute->selected != NULL &&
 		follow(members, &document->root, column->attribute->selected, value) && value->type != jbvNull)
 		return true;
@@ -221,21 +221,21 @@ find_account_id(const Members *members, Jsonb *document, JsonbValue *value)
 	return true;
 }
 
-/* The most that is known of the job. */
+/* The document or, if it is not known, whatever else is known about the job. */
 static Jsonb *
 document_of(const Job *job)
 {
 	return job->document ? job->document : job->record ? job->record : job->summary;
 }
 
-/* The column's value, as JSON; false when it is NULL. */
+/* The column's value, as JSON; false if it is NULL. */
 static bool
 find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValue *value)
 {
 	Jsonb	   *document = document_of(job);
 	SmfKind		kind = column->attribute ? column->attribute->kind : SMF_KIND_STRUCTURE;
 
-	/* Tags are no part of the document: they come by a call of their own. */
+	/* Tags are not part of the document: they come from a separate call. */
 	if (smf_column_is_tags(column))
 	{
 		if (job->tags == NULL)
@@ -245,7 +245,7 @@ find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValu
 			follow(&reader->members, &job->tags->root, strchr(column->path, '.') + 1, value);
 	}
 
-	/* Some columns are none of the document's members; all others have a path in it. */
+	/* Some columns are not members of the document; all others have a path in it. */
 	switch (kind)
 	{
 		case SMF_KIND_REGION:
@@ -254,11 +254,11 @@ find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValu
 		case SMF_KIND_ACCOUNT_ID:
 			if (reader->account_id == NULL)
 				return find_account_id(&reader->members, document, value);
-			/* the account of every job was compared with it */
+			/* every job's account was compared with it */
 			smf_value_set_string(value, reader->account_id, strlen(reader->account_id));
 			return true;
 		case SMF_KIND_RAW_RESPONSE:
-			/* Search's record, even of a job that was described as well */
+			/* Search's record, even for a job that was also described */
 			smf_value_set_jsonb(value, job->record ? job->record : document);
 			return true;
 		default:
@@ -266,7 +266,7 @@ find_value(RowReader *reader, const SmfColumn *column, const Job *job, JsonbValu
 	}
 }
 
-/* The column's datum; false when it is NULL. */
+/* The column's datum; false if it is NULL. */
 static bool
 read_column(RowReader *row, ColumnReader *reader, const Job *job, Datum *result)
 {
@@ -279,7 +279,7 @@ read_column(RowReader *row, ColumnReader *reader, const Job *job, Datum *result)
 
 /* ----- the reader ----- */
 
-/* The column is computed from others of the row. */
+/* Prepare a column that is computed from others in the row. */
 static void
 prepare_generated(RowReader *row, ColumnReader *reader, Oid relid, TupleDesc tupdesc)
 {
@@ -293,7 +293,7 @@ prepare_generated(RowReader *row, ColumnReader *reader, Oid relid, TupleDesc tup
 	reader->generated = ExecInitExpr(expression_planner((Expr *) reader->column->expression), NULL);
 }
 
-/* Compute the generated columns of "only" from the values that were read. */
+/* Compute the generated columns in "only" from the values that were read. */
 static void
 compute_generated(RowReader *row, const Bitmapset *only, Datum *values, bool *isnull)
 {
@@ -320,8 +320,8 @@ compute_generated(RowReader *row, const Bitmapset *only, Datum *values, bool *is
  * smf_row_reader_create
  *		Prepare to read the columns "attnums" of a foreign table's rows.
  *
- * The reader and all it keeps live in the current memory context.  The settings
- * must outlive it.  Raises HV005 as smf_table_columns does.
+ * The reader and everything it keeps live in the current memory context.  The settings
+ * must outlive it.  Raises HV005 like smf_table_columns.
  */
 RowReader *
 smf_row_reader_create(Oid relid, TupleDesc tupdesc, List *attnums,
@@ -371,10 +371,10 @@ row_error_context(void *arg)
  * smf_row_read
  *		Fill a row's values from a job.
  *
- * "values" and "isnull" have an element for every attribute of the table;
- * those of columns that are not read become NULL.  "only" is the set of attribute
- * numbers to read, NULL for all that the reader was made for.  Values are allocated
- * in the current memory context, or point into the job.
+ * "values" and "isnull" have an element for every attribute of the table; those of
+ * columns that are not read become NULL.  "only" is the set of attribute numbers to read,
+ * NULL for all that the reader was created for.  Values are allocated in the current
+ * memory context, or point into the job.
  */
 void
 smf_row_read(RowReader *row, const Job *job, const Bitmapset *only, Datum *values, bool *isnull)
@@ -392,7 +392,7 @@ smf_row_read(RowReader *row, const Job *job, const Bitmapset *only, Datum *value
 	if ((only ? bms_num_members(only) : row->ncolumns) >= COLUMNS_MANY && document_of(job) != NULL)
 		list_members(&row->members, &document_of(job)->root);
 
-	/* The columns, and then those that are computed from them. */
+	/* Read the columns, then compute those that depend on them. */
 	memset(isnull, true, row->natts * sizeof(bool));
 	for (int i = 0; i < row->ncolumns; i++)
 	{
@@ -431,7 +431,7 @@ same_value(RowReader *row, const SmfColumn *column, const Job *job, const Job *o
 
 /*
  * smf_row_same
- *		Are the values of the columns "only" the same in both jobs?
+ *		Do both jobs have the same values in the columns "only"?
  */
 bool
 smf_row_same(RowReader *row, const Job *job, const Job *other, const Bitmapset *only)
@@ -443,7 +443,7 @@ smf_row_same(RowReader *row, const Job *job, const Job *other, const Bitmapset *
 	{
 		const SmfColumn *column = row->columns[i].column;
 
-		/* of a generated column those that it is computed from are in the set */
+		/* the columns that a generated one is computed from are in the set themselves */
 		if (column->expression == NULL && bms_is_member(column->attnum, only) &&
 			!same_value(row, column, job, other))
 			return false;

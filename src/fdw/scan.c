@@ -3,18 +3,17 @@
  * scan.c
  *		Begin, iterate, rescan and end a foreign scan.
  *
- * The role is fixed, and its right to the server's credentials checked, when
- * the scan begins.  No call is made, not even for credentials, before the first row is
- * wanted: a scan may never be executed.
+ * The role is fixed, and its right to the server's credentials checked, when the scan
+ * begins.  No call is made, not even for credentials, before the first row is requested:
+ * a scan may never be executed.
  *
- * A scan that is started again remembers what it looked up, within work_mem.
+ * A scan that may be restarted remembers what it looked up, within work_mem.
  *
- * Below an asynchronous Append a scan never waits: it says that it has no row yet, and
- * the Append sleeps on copies of the session's descriptor, one for each such scan.
- * Whichever of them wakes up moves the calls of all.
+ * Below an asynchronous Append a scan never waits: it reports that it has no row yet, and
+ * the Append sleeps on copies of the session's descriptor, one for each such scan.  The
+ * one that wakes up moves the calls of all of them.
  *
- * Not accounted for: a walk over a list that is started again asks for all of it
- * again.
+ * Not accounted for: a walk over a list that is restarted requests the whole list again.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,12 +38,12 @@ int			smf_progress_interval_ms = 30000;
 bool		smf_check_each_scan = false;
 
 /*
- * Scans that start when the first of them does, of all queries that run.  A scan
- * takes itself out when it has started, and when it ends in whatever way.
+ * Scans that start together with the first of them, in all running queries.  A scan
+ * removes itself when it has started, and when it ends for any reason.
  */
 static dlist_head siblings = DLIST_STATIC_INIT(siblings);
 
-/* Scans that look jobs up once for each row of something else, of all queries that run. */
+/* Scans that look up jobs once for each row of something else, in all running queries. */
 static dlist_head loops = DLIST_STATIC_INIT(loops);
 
 static void
@@ -55,11 +54,11 @@ leave_siblings(JobScan *state)
 	state->with_siblings = false;
 }
 
-/* A descriptor to wait on; without one the scan waits as any other does. */
+/* Open a descriptor to wait on; if there is none, the scan waits like any other. */
 static void
 open_wait_descriptor(JobScan *state)
 {
-	/* may raise an error, so that nothing is counted before it */
+	/* may raise an error, so do it before anything is counted */
 	int			session_fd = smf_http_descriptor();
 
 	if (!smf_http_acquire_descriptor())
@@ -79,7 +78,7 @@ close_wait_descriptor(JobScan *state)
 	state->wait_fd = -1;
 }
 
-/* A memory context callback: let go of all that is not memory. */
+/* A memory context callback: release everything that is not memory. */
 static void
 release_scan(void *arg)
 {
@@ -103,8 +102,9 @@ release_scan_with_memory(JobScan *state)
 }
 
 /*
- * Prepare to read from the source, once: a loop that falls back to it may be followed by
- * others.  "conditions" are what it may be asked for: a list of Condition * for each clause.
+ * Prepare to read from the source.  This is done once, because a loop that falls back to
+ * it may be followed by others.  "conditions" are those that may be sent to it: a list of
+ * Condition * for each clause.
  */
 static void
 prepare_source(JobScan *state, JobSource source, List *conditions)
@@ -131,7 +131,7 @@ prepare_source(JobScan *state, JobSource source, List *conditions)
 	MemoryContextSwitchTo(old);
 }
 
-/* Read from the source from now on: the plan's, or one to fall back to. */
+/* From now on, read from this source: the planned one, or one to fall back to. */
 static void
 use_source(JobScan *state, JobSource source, List *conditions)
 {
@@ -145,7 +145,7 @@ use_source(JobScan *state, JobSource source, List *conditions)
 	state->checks = prepared->checks;
 }
 
-/* Tell the stream what does not depend on the source. */
+/* Set everything in the spec that does not depend on the source. */
 static void
 init_spec(JobScan *state, Relation relation)
 {
@@ -168,7 +168,7 @@ init_spec(JobScan *state, Relation relation)
 
 /*
  * sagemakerBeginForeignScan
- *		Prepare the scan; raises 28000 when its role has no right to any credentials.
+ *		Prepare the scan; raises 28000 if its role has no right to any credentials.
  */
 void
 sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
@@ -178,11 +178,11 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	ForeignTable *table;
 	JobScan    *state;
 
-	/* EXPLAIN alone needs no right to the data */
+	/* plain EXPLAIN needs no right to the data */
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 
-	/* Look up what the table is, and how it was planned. */
+	/* Look up the table and the plan. */
 	state = palloc0(sizeof(JobScan));
 	state->node = node;
 	table = GetForeignTable(RelationGetRelid(relation));
@@ -193,14 +193,14 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	/* Fix the role, and check its rights. */
 	state->client = smf_role_client(state->settings, smf_role_of_scan(node));
 
-	/* Say what to ask for.  A scan that may be started again remembers what it looked up. */
+	/* Set what to request.  A scan that may be restarted remembers what it looked up. */
 	init_spec(state, relation);
 	if (state->plan.source == SMF_FROM_NAMES &&
 		((eflags & EXEC_FLAG_REWIND) || !bms_is_empty(plan->scan.plan.allParam)))
 		state->cache = smf_cache_create(work_mem * INT64CONST(1024));
 	state->spec.cache = state->cache;
 
-	/* Prepare to make rows of jobs, in a context of their own. */
+	/* Prepare to turn jobs into rows, in a separate context. */
 	state->reader = smf_row_reader_create(RelationGetRelid(relation),
 										  RelationGetDescr(relation),
 										  state->plan.attnums, state->settings);
@@ -209,10 +209,10 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	state->request_context = AllocSetContextCreate(CurrentMemoryContext, "sagemaker_fdw request",
 												   ALLOCSET_DEFAULT_SIZES);
 
-	/* Prepare to ask the planned source. */
+	/* Prepare to use the planned source. */
 	use_source(state, state->plan.source, state->plan.api_conditions);
 
-	/* Last, take what is not memory: a place in lists, a descriptor to wait on. */
+	/* Last, acquire what is not memory: a place in lists, a descriptor to wait on. */
 	state->wait_fd = -1;
 	release_scan_with_memory(state);
 	if (state->cache != NULL)
@@ -231,14 +231,14 @@ sagemakerBeginForeignScan(ForeignScanState *node, int eflags)
 	node->fdw_state = state;
 }
 
-/* The calls that the scan makes whatever its conditions refuse, as far as that is known. */
+/* The calls that the scan makes regardless of its conditions, as far as known. */
 static double
 certain_calls(const JobScan *state)
 {
-	/* the query may end before it has read all */
+	/* the query may end before it has read all rows */
 	if (state->spec.ramp)
 		return 0;
-	/* what was looked up in another loop may be at hand */
+	/* jobs looked up in another loop may be in the cache */
 	if (state->spec.source == SMF_FROM_NAMES)
 		return state->attempts[SMF_OP_DESCRIBE_TRAINING_JOB] == 0 ? list_length(state->spec.wanted) : 0;
 	if (state->spec.source != state->plan.source)
@@ -246,7 +246,7 @@ certain_calls(const JobScan *state)
 	return state->plan.certain_calls;
 }
 
-/* Is the scan certain to make more calls than it may? */
+/* Raise an error if the scan is certain to make more calls than it may. */
 static void
 check_limit(JobScan *state)
 {
@@ -263,7 +263,7 @@ check_limit(JobScan *state)
 
 /*
  * smf_scan_show_progress
- *		From now on, and for all loops, others see how far the scan is.
+ *		From now on, over all loops, show others the progress of the scan.
  */
 void
 smf_scan_show_progress(JobScan *state)
@@ -282,7 +282,7 @@ start_stream(JobScan *state)
 {
 	MemoryContext old;
 
-	/* those that begin in turn do so in each loop */
+	/* those that start in turn do so in each loop */
 	if (!state->plan.in_turn)
 		leave_siblings(state);
 	if (state->stream != NULL || state->exhausted)
@@ -310,14 +310,14 @@ begin(JobScan *state)
 		smf_stream_start(state->stream);
 }
 
-/* Do both scans read children of one table, in one query? */
+/* Do both scans read children of the same table, in the same query? */
 static bool
 is_sibling(const JobScan *state, const JobScan *other)
 {
 	return other->node->ss.ps.state == state->node->ss.ps.state && other->parent == state->parent;
 }
 
-/* Has the scan begun in this loop? */
+/* Has the scan started in this loop? */
 static bool
 has_begun(const JobScan *state)
 {
@@ -325,11 +325,13 @@ has_begun(const JobScan *state)
 }
 
 /*
- * Start the scans that are to be asked for rows with this one.  They are certain to be if
- * they are merged.  Those of an Append that may end early begin in turn, and this one's turn
- * has come because those before it have no more rows: it begins, and as many with it as have
- * begun before, so that the last of n partitions does not wait for n - 1 others.  All others
- * of the query may depend on parameters that are not computed yet.
+ * Start the scans that will be asked for rows together with this one.
+ *
+ * That is certain if they are merged.  The scans of an Append that may end early start in
+ * turn.  This one's turn has come because those before it have no more rows: it starts,
+ * and with it as many others as have started before, so that the last of n partitions
+ * does not wait for n - 1 others.  All other scans of the query may depend on parameters
+ * that are not computed yet.
  */
 static void
 start_with_siblings(JobScan *state)
@@ -342,7 +344,7 @@ start_with_siblings(JobScan *state)
 	if (has_begun(state))
 		return;
 
-	/* See how many are to begin. */
+	/* Find out how many to start. */
 	if (state->plan.in_turn)
 	{
 		dlist_foreach(counted, &siblings)
@@ -354,7 +356,7 @@ start_with_siblings(JobScan *state)
 		nmore = nbegun;
 	}
 
-	/* Start this one first, and then, in the order of the plan, the others. */
+	/* Start this one first, and then the others in the order of the plan. */
 	begin(state);
 	dlist_foreach_modify(iter, &siblings)
 	{
@@ -366,7 +368,10 @@ start_with_siblings(JobScan *state)
 			continue;
 		if (sibling->node->ss.ps.chgParam != NULL)
 		{
-			/* it will be started again, with other parameters, when it is asked for its first row */
+			/*
+			 * it will be restarted, with other parameters, when it is asked for its first
+			 * row
+			 */
 			if (!state->plan.in_turn)
 				continue;
 			ExecReScan(&sibling->node->ss.ps);
@@ -377,8 +382,8 @@ start_with_siblings(JobScan *state)
 }
 
 /*
- * Forget what was planned for another source: how many jobs it names and, if conditions
- * are decided later now, how many a LIMIT lets the scan read.
+ * Discard what was planned for another source: the number of jobs and, if conditions are
+ * now decided later, the number of jobs to which a LIMIT restricts the scan.
  */
 static void
 forget_plan(JobScan *state, JobSource source)
@@ -399,7 +404,7 @@ forget_plan(JobScan *state, JobSource source)
 	}
 }
 
-/* The source is refused before it gave a job: ask another one. */
+/* The source was refused before it returned a job: use another one. */
 static void
 change_source(JobScan *state, JobStreamResult refused)
 {
@@ -415,21 +420,22 @@ change_source(JobScan *state, JobStreamResult refused)
 				 errhint("Allow sagemaker:%s in the IAM policy.", smf_operation_name(denied))));
 	else
 	{
-		/* a tuning job that was deleted leaves its children, and Search knows them */
+		/* the children of a deleted tuning job still exist, and Search knows them */
 		source = SMF_FROM_SEARCH;
 		state->fall_back = true;
 	}
 	forget_plan(state, source);
 	smf_stream_end(state->stream);
 	state->stream = NULL;
-	/* what it can be asked for was not planned: it is among what is decided early */
+	/* conditions that can be sent to it are among those that are decided early */
 	use_source(state, source, state->plan.early_conditions);
 	start_stream(state);
 }
 
 /*
  * smf_scan_of_look_ups
- *		The scan that runs the plan for the query, if it looks jobs up in a loop; else NULL.
+ *		The scan that runs the plan for the query, if it looks up jobs in a loop;
+ *		otherwise NULL.
  */
 JobScan *
 smf_scan_of_look_ups(const EState *query, const Plan *plan)
@@ -448,7 +454,7 @@ smf_scan_of_look_ups(const EState *query, const Plan *plan)
 
 /*
  * sagemakerIterateForeignScan
- *		The next row, or an empty slot at the end; in an asynchronous scan also when
+ *		The next row, or an empty slot at the end; for an asynchronous scan, also when
  *		it would have to wait for the row.
  */
 TupleTableSlot *
@@ -457,7 +463,7 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 	JobScan    *state = node->fdw_state;
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 
-	/* Start asking, unless that was done for an earlier row. */
+	/* Start requesting jobs, unless that was done for an earlier row. */
 	ExecClearTuple(slot);
 	state->blocked = false;
 	if (state->with_siblings)
@@ -476,7 +482,7 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 			smf_stream_try_next(state->stream, &job);
 		if (result == SMF_STREAM_WAIT)
 		{
-			/* Any news from here on will wake the Append. */
+			/* Any event from here on will wake up the Append. */
 			state->blocked = true;
 			state->events = smf_http_events();
 			break;
@@ -492,7 +498,7 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 			break;
 		}
 
-		/* Make the job a row; conditions with a sub-plan may still refuse it. */
+		/* Turn the job into a row; conditions with a sub-plan may still reject it. */
 		ExecClearTuple(slot);
 		old = MemoryContextSwitchTo(state->row_context);
 		smf_row_read(state->reader, &job, NULL, slot->tts_values, slot->tts_isnull);
@@ -506,10 +512,11 @@ sagemakerIterateForeignScan(ForeignScanState *node)
 
 /*
  * sagemakerRecheckForeignScan
- *		A row of the table is checked again, since one that it is joined with has changed.
+ *		Check a row of the table again, because a row that it is joined with has
+ *		changed.
  *
- * It is what the query has read, but for the table that it is of.  Postgres checks the
- * conditions.
+ * The row has what the query has read, except for the OID of its table.  Postgres checks
+ * the conditions.
  */
 bool
 sagemakerRecheckForeignScan(ForeignScanState *node, TupleTableSlot *slot)
@@ -520,7 +527,7 @@ sagemakerRecheckForeignScan(ForeignScanState *node, TupleTableSlot *slot)
 
 /*
  * sagemakerReScanForeignScan
- *		Start again, maybe with other parameters.
+ *		Restart, possibly with other parameters.
  */
 void
 sagemakerReScanForeignScan(ForeignScanState *node)
@@ -532,7 +539,7 @@ sagemakerReScanForeignScan(ForeignScanState *node)
 	state->stream = NULL;
 	state->exhausted = false;
 
-	/* that one tuning job is gone says nothing of the next one; a denial is for all */
+	/* a missing tuning job says nothing about the next one; a denial applies to all */
 	if (state->fall_back)
 	{
 		state->fall_back = false;
@@ -542,7 +549,7 @@ sagemakerReScanForeignScan(ForeignScanState *node)
 
 /*
  * sagemakerEndForeignScan
- *		Break off what is in flight.  The rest goes with the query's memory.
+ *		Abort calls in flight.  The rest is freed with the query's memory.
  */
 void
 sagemakerEndForeignScan(ForeignScanState *node)
@@ -562,7 +569,7 @@ sagemakerEndForeignScan(ForeignScanState *node)
 
 /*
  * sagemakerForeignAsyncRequest
- *		Give the Append a row, or that there is none, or that it must wait.
+ *		Return a row to the Append, or that there is none, or that it must wait.
  */
 void
 sagemakerForeignAsyncRequest(AsyncRequest *areq)
@@ -571,7 +578,7 @@ sagemakerForeignAsyncRequest(AsyncRequest *areq)
 	JobScan    *state = node->fdw_state;
 	TupleTableSlot *slot;
 
-	/* the instrumented function would count what the executor counts already */
+	/* the instrumented function would count what the executor already counts */
 	slot = node->ss.ps.ExecProcNodeReal(&node->ss.ps);
 	if (TupIsNull(slot) && state->blocked)
 		ExecAsyncRequestPending(areq);
@@ -589,7 +596,7 @@ sagemakerForeignAsyncConfigureWait(AsyncRequest *areq)
 	JobScan    *state = ((ForeignScanState *) areq->requestee)->fdw_state;
 	AppendState *append = (AppendState *) areq->requestor;
 
-	/* what came while other scans had their turn wakes nobody up any more */
+	/* events that occurred while other scans were running no longer wake anybody up */
 	smf_http_arm(state->events);
 	state->waiting_since_us = smf_http_now();
 	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, state->wait_fd, NULL, areq);
@@ -597,7 +604,7 @@ sagemakerForeignAsyncConfigureWait(AsyncRequest *areq)
 
 /*
  * sagemakerForeignAsyncNotify
- *		The Append has woken up: maybe there is a row.
+ *		The Append has woken up: there may be a row.
  */
 void
 sagemakerForeignAsyncNotify(AsyncRequest *areq)

@@ -21,11 +21,11 @@ extern int	smf_progress_interval_ms;
 /* Setting sagemaker_fdw.check_each_scan. */
 extern bool smf_check_each_scan;
 
-/* What is prepared to read from a source. */
+/* What was prepared for reading from a source. */
 typedef struct SourceState
 {
-	JobStreamSpec spec;			/* but for what a loop puts there */
-	ScanRequest *request;		/* NULL: nothing is prepared yet */
+	JobStreamSpec spec;			/* except for what a loop sets in it */
+	ScanRequest *request;		/* NULL: not prepared yet */
 	EarlyChecks *checks;		/* the same */
 } SourceState;
 
@@ -35,40 +35,41 @@ typedef struct JobScan
 	ForeignScanState *node;		/* whose fdw_state this is */
 	SmfSettings *settings;		/* the table's */
 	TableRef	table;			/* its columns */
-	ScanPlan	plan;			/* as it was planned, whatever has become of that */
+	ScanPlan	plan;			/* as planned, even if the scan now does something else */
 	AwsClient  *client;			/* makes the calls, as the scan's role */
-	RowReader  *reader;			/* makes a job a row */
-	JobCache   *cache;			/* of look-ups; NULL when they are made once */
+	RowReader  *reader;			/* turns a job into a row */
+	JobCache   *cache;			/* for look-ups; NULL if they are made only once */
 	Progress   *progress;		/* what others see; NULL before the scan starts */
 
-	JobStreamSpec spec;			/* as the plan has it, or as it is after a fall-back */
-	ScanRequest *request;		/* what the source is asked for */
+	JobStreamSpec spec;			/* as planned, or as changed by a fallback */
+	ScanRequest *request;		/* what to request from the source */
 	EarlyChecks *checks;		/* conditions that are decided early */
-	SourceState sources[SMF_SOURCES];	/* by JobSource: the plan's, and those fallen back to */
+	SourceState sources[SMF_SOURCES];	/* by JobSource: the planned one, and those used as a
+										 * fallback */
 
-	MemoryContext row_context;	/* the values in the slot; reset for each row */
-	MemoryContext request_context;	/* what the stream is asked for; reset when it
-									 * is started again */
-	JobStream  *stream;			/* NULL until the first row is asked for, and
-								 * after a rescan */
+	MemoryContext row_context;	/* holds the values in the slot; reset for each row */
+	MemoryContext request_context;	/* holds what the stream requests; reset when it is
+									 * restarted */
+	JobStream  *stream;			/* NULL until the first row is requested, and after a
+								 * rescan */
 	bool		exhausted;		/* there is nothing (more) to read */
-	bool		fall_back;		/* this loop asks Search for what the plan's source does not
-								 * know; to the list, where that is denied */
-	bool		with_siblings;	/* is in the list of those that start together */
-	dlist_node	sibling;		/* in it */
-	Index		parent;			/* these are children of one table in one plan: its
-								 * range table index */
-	bool		in_loop;		/* is in the list of those that look up in a loop */
-	dlist_node	loop;			/* in it */
-	int64		attempts[SMF_JOB_OPERATIONS];	/* requests, by operation, all loops */
+	bool		fall_back;		/* this loop asks Search about something that the plan's
+								 * source does not know; if that is denied, the list */
+	bool		with_siblings;	/* is it in the list of scans that start together? */
+	dlist_node	sibling;		/* in that list */
+	Index		parent;			/* siblings have the same parent: its range table index */
+	bool		in_loop;		/* is it in the list of scans that look up in a loop? */
+	dlist_node	loop;			/* in that list */
+	int64		attempts[SMF_JOB_OPERATIONS];	/* requests sent, by operation, over all
+												 * loops */
 	ProgressNotices notices;	/* over all loops */
-	JobDocuments documents;		/* where they came from, all loops */
+	JobDocuments documents;		/* their sources, over all loops */
 
-	/* for an asynchronous Append, which waits for several scans at a time */
-	int			wait_fd;		/* copy of the session's descriptor, counted; -1: the
-								 * scan does its own waiting */
-	bool		blocked;		/* there is no row before there is news */
-	uint64		events;			/* smf_http_events() then */
+	/* for an asynchronous Append, which waits for several scans at once */
+	int			wait_fd;		/* copy of the session's descriptor, counted; -1: the scan
+								 * waits by itself */
+	bool		blocked;		/* there is no row until the next event */
+	uint64		events;			/* smf_http_events() at that time */
 	int64		waiting_since_us;	/* when the Append went to sleep */
 } JobScan;
 

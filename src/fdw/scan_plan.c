@@ -3,13 +3,13 @@
  * scan_plan.c
  *		What a plan tells the executor about a scan, packed into nodes and unpacked.
  *
- * Plans are cached, copied and printed, so that a ForeignScan holds nothing but nodes.
- * Expressions go to its fdw_exprs: Postgres adapts them there to the executor, as it does
- * those of its own nodes.  All else goes to fdw_private, in the order of one table that
- * both directions follow: whoever adds a member adds a line to it.
+ * Plans are cached, copied and printed, so a ForeignScan contains only nodes.
+ * Expressions go into fdw_exprs, where Postgres adapts them to the executor, as it does
+ * for its own nodes.  Everything else goes into fdw_private, in the order of one table
+ * that both directions follow: to add a member, add a line to it.
  *
- * A condition that was recognised goes to both, its value as an expression.  The value is
- * a part of its clause, too, but after planning nobody could tell which.
+ * A recognized condition goes into both, with its value as an expression.  The value is
+ * also a part of its clause, but after planning nobody could tell which part.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,27 +19,27 @@
 #include "fdw/scan_plan.h"
 #include "nodes/value.h"
 
-/* What fdw_exprs holds, by position: lists of expressions. */
+/* The contents of fdw_exprs, by position: lists of expressions. */
 typedef enum ScanExprIndex
 {
 	SCAN_EXPR_API,				/* the clauses */
 	SCAN_EXPR_EARLY,
-	SCAN_EXPR_API_VALUES,		/* of their conditions, one after another; NULL of
-								 * those that have none */
+	SCAN_EXPR_API_VALUES,		/* of their conditions, one after another; NULL for those
+								 * without a value */
 	SCAN_EXPR_EARLY_VALUES
 } ScanExprIndex;
 
-/* The node that a member becomes. */
+/* The node that represents a member. */
 typedef enum MemberKind
 {
 	MEMBER_BOOL,				/* Boolean */
 	MEMBER_INT,					/* Integer */
-	MEMBER_DOUBLE,				/* Float, a whole number */
-	MEMBER_SET,					/* String, of an AttributeSet as a number */
+	MEMBER_DOUBLE,				/* Float with a whole number */
+	MEMBER_SET,					/* String with an AttributeSet as a number */
 	MEMBER_LIST					/* List */
 } MemberKind;
 
-/* What fdw_private holds, by position; behind it the conditions, but for their values. */
+/* The contents of fdw_private, by position; the conditions follow, without their values. */
 static const struct
 {
 	MemberKind	kind;
@@ -115,8 +115,8 @@ string_or_null(const char *string)
 }
 
 /*
- * What clauses say, a list of Condition * for each, as nodes; the values are appended to
- * *values.
+ * The conditions of clauses, a list of Condition * for each, as nodes; their values are
+ * appended to *values.
  */
 static List *
 pack_conditions(List *clauses, List **values)
@@ -166,7 +166,7 @@ unpack_conditions(List *packed, List *values, const SmfColumn *columns)
 			String	   *key = lsecond(lfirst(lc2));
 			String	   *zone = lthird(lfirst(lc2));
 
-			/* the numbers, in pack_conditions' order */
+			/* the numbers, in the order of pack_conditions */
 			condition->kind = linitial_int(numbers);
 			condition->column = &columns[lsecond_int(numbers) - 1];
 			condition->strategy = lthird_int(numbers);
@@ -174,7 +174,7 @@ unpack_conditions(List *packed, List *values, const SmfColumn *columns)
 			condition->arm = list_nth_int(numbers, 4);
 			condition->unit = list_nth_int(numbers, 5);
 
-			/* what else there is, and what the column says again */
+			/* the strings, and what can be derived from the column */
 			condition->key = key ? strVal(key) : NULL;
 			condition->zone = zone ? strVal(zone) : NULL;
 			condition->rounded_us = smf_column_rounded_us(condition->column);
@@ -189,9 +189,9 @@ unpack_conditions(List *packed, List *values, const SmfColumn *columns)
 
 /*
  * smf_scan_plan_pack
- *		Make the lists that ForeignScan.fdw_exprs and fdw_private are to be.
+ *		Create the lists for ForeignScan.fdw_exprs and fdw_private.
  *
- * Made in the current memory context; they take over the plan's own lists.
+ * They are created in the current memory context, and take over the plan's own lists.
  */
 void
 smf_scan_plan_pack(const ScanPlan *plan, List **exprs, List **private)
@@ -210,11 +210,11 @@ smf_scan_plan_pack(const ScanPlan *plan, List **exprs, List **private)
 
 /*
  * smf_scan_plan_unpack
- *		What smf_scan_plan_pack has packed, as it is after planning: the expressions are
- *		the executor's.
+ *		Unpack what smf_scan_plan_pack has packed, in its state after planning: the
+ *		expressions are now the executor's.
  *
- * The columns are the table's, by attribute number less one.  Conditions are made in the
- * current memory context; other lists are those of the scan node.
+ * The columns are the table's, indexed by attribute number less one.  Conditions are
+ * created in the current memory context; other lists belong to the scan node.
  */
 ScanPlan
 smf_scan_plan_unpack(const ForeignScan *scan, const SmfColumn *columns)

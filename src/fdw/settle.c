@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * settle.c
- *		Which conditions the table's settings decide, before any call.
+ *		Conditions that the table's settings decide before any call.
  *
  * Not accounted for: conditions on anything but the region and the account.
  *
@@ -18,14 +18,14 @@
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 
-/* What settle_columns knows. */
+/* Context of settle_columns. */
 typedef struct SettleContext
 {
 	const TableRef *table;		/* whose columns are replaced */
-	const SmfSettings *settings;	/* which say their values */
+	const SmfSettings *settings;	/* provide the columns' values */
 } SettleContext;
 
-/* The value that the settings give a column that is settled; NULL if they give none. */
+/* The value of a column that the settings determine; NULL if they do not. */
 static const char *
 settled_value(const SmfColumn *column, const SmfSettings *settings)
 {
@@ -38,7 +38,7 @@ settled_value(const SmfColumn *column, const SmfSettings *settings)
 	return NULL;
 }
 
-/* The expression, with the columns replaced whose values the settings say. */
+/* The expression, with the columns that the settings determine replaced by their values. */
 static Node *
 settle_columns(Node *node, void *context)
 {
@@ -66,10 +66,10 @@ settle_columns(Node *node, void *context)
  * smf_settle_clause
  *		Do the table's settings decide the condition, which may be decided early?
  *
- * They do where it compares nothing but the region or the account with what is constant
- * while planning: the scan decides it before any call, in the same way.  A stable function
- * may give another value then, so this is no more than an estimate.  A condition that may
- * raise an error is left alone, since planning is not the time for that.
+ * They do if it only compares the region or the account with values that are constant
+ * during planning: the scan decides it before any call, in the same way.  A stable
+ * function may return another value then, so this is only an estimate.  A condition that
+ * may raise an error is left alone, because planning must not raise it.
  */
 SettledClause
 smf_settle_clause(PlannerInfo *root, Node *clause, const TableRef *table,

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * settle.h
- *		Which conditions the table's settings decide, before any call.
+ *		Conditions that the table's settings decide before any call.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,12 +11,12 @@
 #include "fdw/column.h"
 #include "nodes/pathnodes.h"
 
-/* What the table's settings say of a condition. */
+/* What the table's settings say about a condition. */
 typedef enum SettledClause
 {
 	CLAUSE_OPEN,				/* nothing */
 	CLAUSE_ALWAYS,				/* every job meets it */
-	CLAUSE_NEVER				/* none does */
+	CLAUSE_NEVER				/* no job meets it */
 } SettledClause;
 
 extern SettledClause smf_settle_clause(PlannerInfo *root, Node *clause, const TableRef *table,

@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * value.c
- *		Single JSON values as datums of a column's type.
+ *		Converts single JSON values to datums of a column's type.
  *
- * How a value is read is settled once, from the type: exactly, for the types that
- * IMPORT FOREIGN SCHEMA gives, and through the type's own input function for any
- * other; a domain takes what the type below it takes.
+ * The type decides once how values are read: exactly, for the types that IMPORT FOREIGN
+ * SCHEMA uses, and with the type's own input function for any other.  A domain accepts
+ * what its base type accepts.
  *
- * Not accounted for: members below an attribute have no documented type here, so
- * they are taken as they are.
+ * Not accounted for: the types of members below an attribute are not known here, so their
+ * values are used as they are.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,50 +27,50 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-/* Room for a timestamp as RFC 3339: years have six digits at most. */
+/* Room for a timestamp in RFC 3339 format: years have at most six digits. */
 #define RFC3339_SIZE sizeof("294276-12-31T23:59:59.999999Z")
 
-/* How a JSON value becomes a datum of the type. */
+/* How a JSON value is converted to the type. */
 typedef enum ValueMode
 {
 	MODE_TEXT,					/* text without a length: the string itself */
 	MODE_JSONB,					/* jsonb: the value, whatever it is */
 	MODE_JSON,					/* the input function of json, or of a domain over json or
-								 * jsonb, from the JSON text */
+								 * jsonb, applied to the JSON text */
 	MODE_TIMESTAMPTZ,			/* from epoch seconds, exactly */
 	MODE_BOOLEAN,
 	MODE_ENUM,					/* by label */
 	MODE_INPUT					/* any other type's input function */
 } ValueMode;
 
-/* A label that was looked up before, or warned of. */
+/* A label that was looked up or warned of before. */
 typedef struct KnownLabel
 {
 	int			len;			/* of the label, in bytes */
 	const char *label;			/* not NUL-terminated */
 	bool		unknown;		/* the type lacks it */
-	Datum		value;			/* of the enum type, unless unknown */
+	Datum		value;			/* in the enum type, unless unknown */
 } KnownLabel;
 
 /* How values of one type are read. */
 struct ValueReader
 {
-	MemoryContext context;		/* the reader's own lifetime */
-	ValueMode	mode;			/* how, by the type */
+	MemoryContext context;		/* lives as long as the reader */
+	ValueMode	mode;			/* depends on the type */
 	Oid			type_id;		/* the type */
 	int32		typmod;			/* its modifier, -1 if it has none */
-	Oid			base_type;		/* the type below a domain, or the type itself */
-	bool		numeric_category;	/* the type is a kind of number */
-	bool		domain;			/* a domain, which may refuse NULL */
+	Oid			base_type;		/* the base type of a domain, or the type itself */
+	bool		numeric_category;	/* is the type numeric? */
+	bool		domain;			/* a domain, which may reject NULL */
 	FmgrInfo	input;			/* the type's input function */
 	Oid			input_param;	/* its second argument */
-	SmfUnknownEnum unknown_enum;	/* what a label that the type lacks becomes */
+	SmfUnknownEnum unknown_enum;	/* what to do with a label that the type lacks */
 	List	   *labels;			/* KnownLabel, in the reader's context */
 };
 
 /*
  * smf_value_set_string
- *		Make a JSON string of a text, which is not copied.
+ *		Make a JSON string from a text, without copying it.
  */
 void
 smf_value_set_string(JsonbValue *value, const char *text, int len)
@@ -82,7 +82,7 @@ smf_value_set_string(JsonbValue *value, const char *text, int len)
 
 /*
  * smf_value_set_jsonb
- *		Make a JSON value of a whole jsonb, which is not copied.
+ *		Make a JSON value from a whole jsonb, without copying it.
  */
 void
 smf_value_set_jsonb(JsonbValue *value, Jsonb *jsonb)
@@ -94,7 +94,7 @@ smf_value_set_jsonb(JsonbValue *value, Jsonb *jsonb)
 
 /* ----- timestamps ----- */
 
-/* A timestamp from epoch seconds, written as a decimal. */
+/* The timestamp for epoch seconds written as a decimal number. */
 static TimestampTz
 timestamp_from_decimal(const char *text)
 {
@@ -113,7 +113,10 @@ numeric_text(Numeric number)
 	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
 }
 
-/* Append a number of at least so many digits, and what comes behind it; returns the end. */
+/*
+ * Append a number with at least this many digits, and a character after it; returns the
+ * new end.
+ */
 static char *
 append_field(char *end, int number, int digits, char behind)
 {
@@ -123,8 +126,8 @@ append_field(char *end, int number, int digits, char behind)
 }
 
 /*
- * A timestamp as RFC 3339 in UTC: no fraction for whole seconds, three digits
- * where milliseconds suffice, else six.
+ * A timestamp in RFC 3339 format and UTC: without a fraction for whole seconds, with
+ * three digits if milliseconds suffice, otherwise with six.
  */
 static char *
 rfc3339(TimestampTz timestamp)
@@ -150,7 +153,7 @@ rfc3339(TimestampTz timestamp)
 	return text;
 }
 
-/* Turn a JSON number that is epoch seconds into a JSON string. */
+/* Replace epoch seconds, a JSON number, by a JSON string in RFC 3339 format. */
 static void
 number_to_rfc3339(JsonbValue *value)
 {
@@ -161,8 +164,8 @@ number_to_rfc3339(JsonbValue *value)
 
 /*
  * smf_value_with_timestamps
- *		A copy of a list of objects whose members of the given names, NULL behind the
- *		last, are RFC 3339 strings where they were numbers.
+ *		A copy of a list of objects, in which the members with the given names (NULL
+ *		after the last) are RFC 3339 strings where they were numbers.
  */
 Jsonb *
 smf_value_with_timestamps(JsonbContainer *list, const char *const *members)
@@ -189,9 +192,9 @@ smf_value_with_timestamps(JsonbContainer *list, const char *const *members)
 	return JsonbValueToJsonb(copy.result);
 }
 
-/* ----- checking it ----- */
+/* ----- checking a value ----- */
 
-/* What a JSON value is, in words. */
+/* The kind of a JSON value, in words. */
 static const char *
 shape_of(const JsonbValue *value)
 {
@@ -210,7 +213,7 @@ shape_of(const JsonbValue *value)
 	}
 }
 
-/* What JSON value the kind is sent as, in words. */
+/* The kind of JSON value that is sent for an attribute of this kind, in words. */
 static const char *
 shape_for(SmfKind kind)
 {
@@ -239,7 +242,7 @@ shape_for(SmfKind kind)
 	return "a string";
 }
 
-/* Floats that JSON has no number for are sent as one of these strings. */
+/* Is it one of the strings that are sent for floats that JSON cannot represent? */
 static bool
 is_float_word(const JsonbValue *value)
 {
@@ -248,7 +251,7 @@ is_float_word(const JsonbValue *value)
 	return smf_jsonb_is_one_of(value, words);
 }
 
-/* Raise 08P01 when an attribute's value is not of the documented kind. */
+/* Raise 08P01 if an attribute's value is not of the documented kind. */
 static void
 check_shape(const SmfAttribute *attribute, const JsonbValue *value)
 {
@@ -263,7 +266,7 @@ check_shape(const SmfAttribute *attribute, const JsonbValue *value)
 			 errmsg("the service sent %s where %s was expected", shape_of(value), expected)));
 }
 
-/* ----- turning it into a datum ----- */
+/* ----- converting a value ----- */
 
 /* The value as text for an input function. */
 static char *
@@ -280,7 +283,7 @@ value_text(JsonbValue *value)
 			return pstrdup(value->val.boolean ? "true" : "false");
 		case jbvNumeric:
 			text = numeric_text(value->val.numeric);
-			/* 3600.0 is as good an integer as 3600 */
+			/* an integer may be written as 3600.0 */
 			if (strchr(text, '.') != NULL)
 			{
 				char	   *end = text + strlen(text);
@@ -304,23 +307,23 @@ read_by_input(ValueReader *reader, char *text)
 	return InputFunctionCall(&reader->input, text, reader->input_param, reader->typmod);
 }
 
-/* The value as the type's input function takes it. */
+/* The value in the form that the type's input function accepts. */
 static char *
 input_text(const ValueReader *reader, JsonbValue *value)
 {
 	if (value->type == jbvNumeric)
 	{
-		/* below an attribute a time is a number of seconds, too */
+		/* nested times are also numbers of seconds */
 		if (reader->base_type == TIMESTAMPTZOID)
 			number_to_rfc3339(value);
-		/* a bare number is of the last field of "interval hour" */
+		/* "interval hour", for example, would take a bare number as hours */
 		else if (reader->base_type == INTERVALOID)
 			return psprintf("%s seconds", value_text(value));
 	}
 	return value_text(value);
 }
 
-/* What is known of a label; NULL when it has not been read before. */
+/* What is known about a label; NULL if it was not read before. */
 static const KnownLabel *
 find_label(const ValueReader *reader, const JsonbValue *value)
 {
@@ -346,7 +349,7 @@ has_label(const ValueReader *reader, const char *label)
 							  CStringGetDatum(label));
 }
 
-/* The label is not looked up again. */
+/* Remember a label, so that it is not looked up again. */
 static void
 remember_label(ValueReader *reader, const char *label, bool unknown, Datum value)
 {
@@ -362,8 +365,8 @@ remember_label(ValueReader *reader, const char *label, bool unknown, Datum value
 }
 
 /*
- * A label as a value of the enum type; false, after one warning for the reader
- * and label, when the type lacks it and that means NULL.
+ * Convert a label to the enum type; false, after one warning per reader and label, if the
+ * type lacks it and such labels are read as NULL.
  */
 static bool
 read_enum(ValueReader *reader, JsonbValue *value, Datum *result)
@@ -372,14 +375,17 @@ read_enum(ValueReader *reader, JsonbValue *value, Datum *result)
 	char	   *label;
 	bool		unknown;
 
-	/* Most labels have been read before. */
+	/* Usually the label has been read before. */
 	if (known != NULL)
 	{
 		*result = known->value;
 		return !known->unknown;
 	}
 
-	/* A label that the type lacks becomes NULL with a warning, or its input function raises. */
+	/*
+	 * A label that the type lacks becomes NULL with a warning, or the input function
+	 * raises an error.
+	 */
 	label = value_text(value);
 	unknown = !has_label(reader, label);
 	if (unknown && reader->unknown_enum == SMF_UNKNOWN_ENUM_NULL)
@@ -394,7 +400,7 @@ read_enum(ValueReader *reader, JsonbValue *value, Datum *result)
 	else
 	{
 		*result = read_by_input(reader, label);
-		/* a domain's checks may answer otherwise next time */
+		/* a domain's checks may have another result next time */
 		if (reader->base_type != reader->type_id)
 			return true;
 	}
@@ -404,18 +410,21 @@ read_enum(ValueReader *reader, JsonbValue *value, Datum *result)
 
 /*
  * smf_value_read
- *		The datum of a JSON value, which may be changed; false when it is NULL.
+ *		Convert a JSON value, which may be changed, to a datum; false if that is NULL.
  *
- * "attribute" is what the value is sent as; NULL when that is not documented.  Raises
- * 08P01 when the value is not of the attribute's kind, and what the type's input function
- * raises.  The datum is allocated in the current memory context, or points into the value.
+ * "attribute" describes the value; NULL if that is not documented.  Raises 08P01 if the
+ * value is not of the attribute's kind, and the errors of the type's input function.  The
+ * datum is allocated in the current memory context, or points into the value.
  */
 bool
 smf_value_read(ValueReader *reader, const SmfAttribute *attribute, JsonbValue *value, Datum *result)
 {
 	Jsonb	   *jsonb;
 
-	/* What is documented must be of its kind; a time is a number for a number's type only. */
+	/*
+	 * A documented value must be of its kind.  A time stays a number only for numeric
+	 * types.
+	 */
 	if (attribute != NULL)
 	{
 		check_shape(attribute, value);
@@ -424,7 +433,10 @@ smf_value_read(ValueReader *reader, const SmfAttribute *attribute, JsonbValue *v
 			number_to_rfc3339(value);
 	}
 
-	/* Take it exactly where the type can, else as text for the type's input function. */
+	/*
+	 * Convert it exactly if the type allows that, otherwise with the type's input
+	 * function.
+	 */
 	switch (reader->mode)
 	{
 		case MODE_TEXT:
@@ -464,7 +476,7 @@ smf_value_read(ValueReader *reader, const SmfAttribute *attribute, JsonbValue *v
 
 /*
  * smf_value_read_null
- *		There is no value: raise an error when the type is a domain that refuses NULL.
+ *		There is no value: raise an error if the type is a domain that rejects NULL.
  */
 void
 smf_value_read_null(ValueReader *reader)
@@ -487,7 +499,7 @@ mode_for(Oid type_id, int32 typmod)
 		case JSONOID:
 			return MODE_JSON;
 		case TIMESTAMPTZOID:
-			/* timestamptz(n) rounds, which its input function does */
+			/* timestamptz(n) rounds; the input function does that */
 			return typmod == -1 ? MODE_TIMESTAMPTZ : MODE_INPUT;
 		case BOOLOID:
 			return MODE_BOOLEAN;
@@ -503,7 +515,7 @@ mode_for(Oid type_id, int32 typmod)
  * smf_value_reader_create
  *		Prepare to read values of a type.
  *
- * The reader and all it keeps live in the current memory context.
+ * The reader and everything it keeps live in the current memory context.
  */
 ValueReader *
 smf_value_reader_create(Oid type_id, int32 typmod, SmfUnknownEnum unknown_enum)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * value.h
- *		Single JSON values as datums of a column's type.
+ *		Converts single JSON values to datums of a column's type.
  *
  *-------------------------------------------------------------------------
  */

@@ -3,8 +3,8 @@
  * wanted.c
  *		Sets of jobs to look up, by name or by ARN.
  *
- * A name and an ARN are never compared: the name in an ARN may be spelled in another case
- * than the job's own.
+ * A name and an ARN are never compared, because the name in an ARN may differ in case
+ * from the job's own name.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,10 +15,11 @@
 
 /*
  * smf_wanted_add
- *		Add the job that an attribute, name or ARN, makes of a value, which is kept.
+ *		Add the job that a value, which is kept, identifies through an attribute: name
+ *		or ARN.
  *
- * Unless no job of the region and the account, NULL for any, can have it.  Returns the list
- * (of WantedJob *).
+ * Does nothing if no job in the region and the account (NULL: any) can have it.  Returns
+ * the list (of WantedJob *).
  */
 List *
 smf_wanted_add(List *wanted, const SmfAttribute *attribute, char *value, const char *region,
@@ -42,13 +43,13 @@ compare_wanted(const ListCell *a, const ListCell *b)
 	const WantedJob *job = lfirst(a);
 	const WantedJob *other = lfirst(b);
 
-	/* an ARN has a colon, a name has none: they are never the same */
+	/* an ARN contains colons and a name does not, so they are never equal */
 	return strcmp(job->arn ? job->arn : job->name, other->arn ? other->arn : other->name);
 }
 
 /*
  * smf_wanted_distinct
- *		The list, sorted, with each job once.
+ *		The list, sorted and without duplicates.
  */
 List *
 smf_wanted_distinct(List *wanted)
@@ -67,7 +68,7 @@ smf_wanted_distinct(List *wanted)
 	return distinct;
 }
 
-/* The jobs that are in both lists, which are sorted. */
+/* The jobs that are in both lists, which must be sorted. */
 static List *
 common_wanted(List *some, List *others)
 {
@@ -89,7 +90,7 @@ common_wanted(List *some, List *others)
 	return common;
 }
 
-/* Are both lists of names alone, or both of ARNs alone? */
+/* Do both lists contain only names, or only ARNs? */
 static bool
 same_kind(List *some, List *others)
 {
@@ -109,10 +110,10 @@ same_kind(List *some, List *others)
 
 /*
  * smf_wanted_by_both
- *		The jobs that are in both lists, which are distinct.
+ *		The jobs that are in both lists, which must not contain duplicates.
  *
- * Where one has names and the other ARNs that cannot be told before the jobs are looked up:
- * then it is the shorter one.
+ * If one list has names and the other ARNs, this cannot be decided before the jobs are
+ * looked up: then the result is the shorter list.
  */
 List *
 smf_wanted_by_both(List *some, List *others)
