@@ -1,22 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * option.c
- *		The option table, the validator that reads it, and the settings of a
- *		scan, resolved from it.
+ *		The option table, the validator that reads it, and the settings of a scan,
+ *		resolved from it.
  *
- * One table says of every option where it may stand, what its value may be, its
- * default and who may set it; the validator, IMPORT FOREIGN SCHEMA and the
- * resolution of settings all read that table through one parser, so that what
- * CREATE accepts is what a scan can use.  What a value of a type looks like is
- * option_check.c's.
+ * One table says for every option where it may be set, which values it accepts, its
+ * default and who may set it.  The validator, IMPORT FOREIGN SCHEMA and the resolution of
+ * settings all read that table through one parser, so that a scan can use whatever CREATE
+ * accepts. option_check.c checks the format of values.
  *
- * The validator opens no file and no connection: a CA file that does not exist
- * or an endpoint that nobody serves is found when it is used.  It sees the list
- * that an object will have, not what a command changes, so options for
- * superusers are checked against that whole list; and an owner who drops such
- * an option cannot be stopped.  It cannot see a table's server, nor a server's
- * user mappings, so conflicts between objects are not its business; options
- * given twice are core's.
+ * The validator opens no file and no connection: a CA file that does not exist, or an
+ * endpoint without a service, is noticed when it is used.  It sees all the options that
+ * an object will have, not what a command changes.  So options for superusers are checked
+ * against that whole list, and an owner cannot be prevented from dropping such an option.
+ * It cannot see a table's server, or a server's user mappings, so it does not check for
+ * conflicts between objects; core checks for options given twice.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,18 +41,18 @@
 #include "utils/formatting.h"
 #include "utils/varlena.h"
 
-/* Postgres 15 declares entry points without the visibility that they need. */
+/* Postgres 15 declares entry points without the required visibility. */
 extern PGDLLEXPORT Datum sagemaker_fdw_validator(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(sagemaker_fdw_validator);
 
-/* Farthest that a name may be from what was typed to be offered as a hint. */
+/* Largest edit distance at which a name is suggested in a hint. */
 #define MAX_EDITS	4
 
-/* Longest name that Postgres measures the distance of. */
+/* Longest name for which Postgres computes an edit distance. */
 #define MAX_EDIT_LENGTH 255
 
-/* Where an option may stand; a bitmask. */
+/* Where an option may be set; a bitmask. */
 typedef enum OptionContext
 {
 	ON_WRAPPER = 1,
@@ -65,7 +63,7 @@ typedef enum OptionContext
 	ON_IMPORT = 32
 } OptionContext;
 
-/* How an option's value is read, and what it becomes where it is resolved. */
+/* How an option's value is parsed, and the type that it is stored as. */
 typedef enum OptionType
 {
 	OPTION_BOOLEAN,				/* bool */
@@ -91,26 +89,27 @@ typedef enum OptionPrivilege
 {
 	FOR_OWNER,
 	FOR_SUPERUSER,				/* only a superuser */
-	FOR_SUPERUSER_IF_TRUE		/* a value other than false: only a superuser */
+	FOR_SUPERUSER_IF_TRUE		/* only a superuser may set a value other than false */
 } OptionPrivilege;
 
 /* One option.  All strings are constants. */
 typedef struct SmfOption
 {
 	const char *name;
-	int			contexts;		/* where it may stand, OR of OptionContext */
+	int			contexts;		/* where it may be set, an OR of OptionContext */
 	OptionType	type;
 	double		min;			/* smallest value, or length of a word */
 	double		max;			/* largest value, or length of a word */
-	const char *const *labels;	/* of OPTION_LABEL, NULL at the end */
-	const char *punctuation;	/* of OPTION_WORD: characters besides letters, digits and _ */
+	const char *const *labels;	/* for OPTION_LABEL; NULL at the end */
+	const char *punctuation;	/* for OPTION_WORD: allowed characters besides letters, digits
+								 * and _ */
 	OptionPrivilege privilege;
 	bool		secret;			/* its value is never shown */
 	const char *preset;			/* default, as a user would write it; NULL: none */
 
 	/*
-	 * Where the value goes: in SmfSettings, in SmfImportOptions for an option
-	 * of IMPORT, or NOWHERE when others read it from the list.
+	 * Where the value is stored: in SmfSettings, in SmfImportOptions for an option of
+	 * IMPORT, or NOWHERE if other code reads it from the list.
 	 */
 	int			offset;
 } SmfOption;
@@ -251,7 +250,7 @@ static const SmfOption option_table[] = {
 		.offset = IMPORTED(attributes)}
 };
 
-/* How messages call the place of an option, and the command that sets it there. */
+/* How messages refer to the place of an option, and the command that sets it there. */
 static const struct
 {
 	OptionContext context;
@@ -266,7 +265,7 @@ static const struct
 	{ON_IMPORT, "IMPORT FOREIGN SCHEMA", "IMPORT FOREIGN SCHEMA"}
 };
 
-/* A name that contains one of these is taken for a secret's. */
+/* A name that contains one of these is assumed to be that of a secret. */
 static const char *const secret_words[] = {
 	"secret", "passw", "token", "access_key", "accesskey", "private_key", "credential"
 };
@@ -282,7 +281,7 @@ place_noun(OptionContext context)
 	pg_unreachable();
 }
 
-/* The option's entry, or NULL when there is no such option in any of "contexts". */
+/* The option's entry, or NULL if there is no such option in any of "contexts". */
 static const SmfOption *
 find_option(const char *name, int contexts)
 {
@@ -296,8 +295,8 @@ find_option(const char *name, int contexts)
 }
 
 /*
- * The one of "nnames" names that "given" most likely means, or NULL when none is near.
- * The same measure and limits as core's for its own hints.
+ * The one of "nnames" names that "given" most likely means, or NULL if none is close.
+ * Uses the same measure and limits as core does for its own hints.
  */
 static const char *
 closest_name(const char *given, const char *const *names, int nnames)
@@ -329,9 +328,9 @@ closest_name(const char *given, const char *const *names, int nnames)
 
 /*
  * smf_closest_column
- *		The catalogue's column that "given" most likely means, or NULL.
+ *		The catalogue column that "given" most likely means, or NULL.
  *
- * "given" may be an attribute's name in the API or a misspelled column.
+ * "given" may be an attribute's API name or a misspelled column.
  */
 const char *
 smf_closest_column(const char *given)
@@ -347,9 +346,7 @@ smf_closest_column(const char *given)
 	return closest_name(given, names, smf_nattributes);
 }
 
-/*
- * Is an option of this name, which is none of ours, meant to hold a secret?
- */
+/* Is an option with this name, which is not one of ours, meant for a secret? */
 static bool
 looks_like_secret(const char *name)
 {
@@ -363,10 +360,7 @@ looks_like_secret(const char *name)
 	return false;
 }
 
-/*
- * The hint for an option that is unknown in a context; the message is being
- * built already.
- */
+/* The hint for an option that is unknown in a context; to be called in ereport. */
 static int
 unknown_option_hint(const char *name, OptionContext context)
 {
@@ -376,7 +370,7 @@ unknown_option_hint(const char *name, OptionContext context)
 	const char *closest;
 	StringInfoData list;
 
-	/* A secret that would be visible where it was put. */
+	/* A secret that everybody could read where it was set. */
 	if (context != ON_MAPPING && elsewhere != NULL && elsewhere->secret)
 		return errhint("Set option \"%s\" in CREATE USER MAPPING: options of other objects can be read by every user.", name);
 	if (context != ON_MAPPING && elsewhere == NULL && looks_like_secret(name))
@@ -389,7 +383,7 @@ unknown_option_hint(const char *name, OptionContext context)
 	}
 	closest = closest_name(name, names, nnames);
 
-	/* An option of another kind of object, unless it is nearly one of this. */
+	/* An option for another kind of object, unless the name is close to one for this kind. */
 	initStringInfo(&list);
 	if (elsewhere != NULL && closest == NULL)
 	{
@@ -401,7 +395,7 @@ unknown_option_hint(const char *name, OptionContext context)
 		return errhint("Set option \"%s\" in %s.", name, list.data);
 	}
 
-	/* A name that is nearly right; if none is, all that there are. */
+	/* A name that is almost right; if there is none, list all of them. */
 	if (nnames == 0)
 		return errhint("There are no valid options of %s.", place_noun(context));
 	if (closest != NULL)
@@ -411,9 +405,7 @@ unknown_option_hint(const char *name, OptionContext context)
 	return errhint("Valid options of %s are: %s.", place_noun(context), list.data);
 }
 
-/*
- * The option's entry; raises HV00D when there is no such option in the context.
- */
+/* The option's entry; raises HV00D if there is no such option in the context. */
 static const SmfOption *
 known_option(const char *name, OptionContext context)
 {
@@ -494,7 +486,7 @@ accepted_hint(const SmfOption *option, const char *value)
 		case OPTION_PROXY:
 			return errhint("Use http:// or https:// and a host, with an optional port, but no user name or password.");
 
-			/* whose calls they are, and what is read */
+			/* whose calls they are, and what they read */
 		case OPTION_PATH:
 			return errhint("Use the absolute path of a file on the database server.");
 		case OPTION_WORD:
@@ -513,8 +505,8 @@ accepted_hint(const SmfOption *option, const char *value)
 }
 
 /*
- * May a message repeat the value?  A URL with a user name and a password in it
- * holds a secret as well, and control characters have no place in a log.
+ * May a message repeat the value?  A URL with a user name and a password contains a
+ * secret, too, and control characters must not get into a log.
  */
 static bool
 may_show_value(const SmfOption *option, const char *value)
@@ -526,9 +518,7 @@ may_show_value(const SmfOption *option, const char *value)
 	return true;
 }
 
-/*
- * Raise 22023 for a value, and say what the option accepts.
- */
+/* Raise 22023 for a value, and say what the option accepts. */
 static void
 refuse_value(const SmfOption *option, const char *value)
 {
@@ -546,7 +536,7 @@ in_range(const SmfOption *option, double number)
 	return number >= option->min && number <= option->max;
 }
 
-/* Is the value of a type that is stored as text of the type's form? */
+/* Does the value have the format of its type?  Only for types that are stored as text. */
 static bool
 is_valid_text(const SmfOption *option, const char *value)
 {
@@ -562,7 +552,7 @@ is_valid_text(const SmfOption *option, const char *value)
 		case OPTION_PROXY:
 			return smf_is_proxy_url(value);
 
-			/* whose calls they are, and what is read */
+			/* whose calls they are, and what they read */
 		case OPTION_PATH:
 			return smf_is_file_path(value);
 		case OPTION_WORD:
@@ -576,7 +566,7 @@ is_valid_text(const SmfOption *option, const char *value)
 		case OPTION_ATTRIBUTE:
 			return smf_is_attribute_path(value);
 
-			/* these become numbers and the like */
+			/* these are not stored as text */
 		case OPTION_BOOLEAN:
 		case OPTION_LABEL:
 		case OPTION_INTEGER:
@@ -589,11 +579,10 @@ is_valid_text(const SmfOption *option, const char *value)
 }
 
 /*
- * Check an option's value, and store it when "into" is not NULL.
+ * Check an option's value, and store it unless "into" is NULL.
  *
- * "into" is the struct that the option's offset is of.  Strings are copied into
- * the current memory context.  Raises 22023 for a value that the option does
- * not accept.
+ * "into" is the struct that the option's offset refers to.  Strings are copied into the
+ * current memory context.  Raises 22023 for a value that the option does not accept.
  */
 static void
 read_value(const SmfOption *option, const char *value, void *into)
@@ -648,14 +637,12 @@ read_value(const SmfOption *option, const char *value, void *into)
 			break;
 	}
 
-	/* Whatever the type, one message says what it accepts. */
+	/* For all types, one message says what is accepted. */
 	if (!valid)
 		refuse_value(option, value);
 }
 
-/*
- * Raise 42501 when the option is for superusers and the current user is none.
- */
+/* Raise 42501 if the option is for superusers and the current user is not one. */
 static void
 check_privilege(const SmfOption *option, const char *value)
 {
@@ -675,9 +662,7 @@ check_privilege(const SmfOption *option, const char *value)
 			 errhint("Let a superuser run the command, or leave the option out.")));
 }
 
-/*
- * Raise 22023 when "name" is given without "needed".
- */
+/* Raise 22023 if "name" is given without "needed". */
 static void
 check_needs(List *options, const char *name, const char *needed)
 {
@@ -688,9 +673,7 @@ check_needs(List *options, const char *name, const char *needed)
 				 errhint("Set \"%s\" in the same command, or leave \"%s\" out.", needed, name)));
 }
 
-/*
- * Raise 22023 for an endpoint together with a variant of the default endpoint.
- */
+/* Raise 22023 for endpoint_url together with a variant of the default endpoint. */
 static void
 check_server(List *options)
 {
@@ -753,9 +736,8 @@ check_mapping(List *options)
  * sagemaker_fdw_validator
  *		Check the options that an object will have.
  *
- * Raises HV00D for an option that the kind of object does not have, 22023 for a
- * value or a combination that makes no sense, 42501 for an option that only
- * superusers may set.
+ * Raises HV00D for an option that this kind of object does not have, 22023 for a value or
+ * a combination that is not valid, and 42501 for an option that only superusers may set.
  */
 Datum
 sagemaker_fdw_validator(PG_FUNCTION_ARGS)
@@ -765,7 +747,7 @@ sagemaker_fdw_validator(PG_FUNCTION_ARGS)
 	OptionContext context;
 	ListCell   *lc;
 
-	/* What kind of object it is. */
+	/* Find out which kind of object it is. */
 	switch (catalog)
 	{
 		case ForeignServerRelationId:
@@ -785,7 +767,7 @@ sagemaker_fdw_validator(PG_FUNCTION_ARGS)
 			break;
 	}
 
-	/* Each option by itself. */
+	/* Check each option by itself. */
 	foreach(lc, options)
 	{
 		DefElem    *def = lfirst_node(DefElem, lc);
@@ -796,7 +778,7 @@ sagemaker_fdw_validator(PG_FUNCTION_ARGS)
 		check_privilege(option, value);
 	}
 
-	/* And all of them together. */
+	/* Check all of them together. */
 	if (context == ON_SERVER)
 		check_server(options);
 	else if (context == ON_MAPPING)
@@ -834,11 +816,10 @@ read_options(List *options, OptionContext context, void *into)
 
 /*
  * smf_settings_resolve
- *		The settings of a scan of "table", or of "server" alone when "table" is
- *		NULL.
+ *		The settings for a scan of "table", or for "server" alone if "table" is NULL.
  *
- * Palloc'ed, strings included.  Raises what the validator raises when an option
- * got into the catalogs past it.
+ * Palloc'ed, including strings.  Raises what the validator raises, if an option got into
+ * the catalogs without it.
  */
 SmfSettings *
 smf_settings_resolve(const ForeignServer *server, const ForeignTable *table)
@@ -857,10 +838,10 @@ smf_settings_resolve(const ForeignServer *server, const ForeignTable *table)
 
 /*
  * smf_import_options_resolve
- *		The options of IMPORT FOREIGN SCHEMA, checked, since core shows them to
- *		no validator.
+ *		The options of IMPORT FOREIGN SCHEMA.  They are checked here because core does
+ *		not pass them to the validator.
  *
- * Raises HV00D and 22023 as the validator does.
+ * Raises HV00D and 22023 like the validator.
  */
 SmfImportOptions
 smf_import_options_resolve(List *options)

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * option.h
- *		What users may set on servers, tables, columns and user mappings, and
- *		the one struct in which a scan finds all of it resolved.
+ *		What users can set on servers, tables, columns and user mappings, and the
+ *		struct with the resolved settings for a scan.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,14 +12,14 @@
 #include "aws/network.h"
 #include "foreign/foreign.h"
 
-/* How failed calls are tried again (option retry_mode). */
+/* How failed calls are retried (option retry_mode). */
 typedef enum SmfRetryMode
 {
 	SMF_RETRY_STANDARD,
 	SMF_RETRY_ADAPTIVE
 } SmfRetryMode;
 
-/* Which API a scan walks (option scan_api). */
+/* Which APIs a scan uses (option scan_api). */
 typedef enum SmfScanApi
 {
 	SMF_SCAN_DESCRIBE,
@@ -27,7 +27,7 @@ typedef enum SmfScanApi
 	SMF_SCAN_AUTO
 } SmfScanApi;
 
-/* What a label that the enum type lacks becomes (option unknown_enum). */
+/* How to read a label that the enum type lacks (option unknown_enum). */
 typedef enum SmfUnknownEnum
 {
 	SMF_UNKNOWN_ENUM_NULL,
@@ -35,19 +35,19 @@ typedef enum SmfUnknownEnum
 } SmfUnknownEnum;
 
 /*
- * Server and table options, defaults filled in and the table's values laid
- * over the server's.  Strings belong to the memory context that was current
- * in smf_settings_resolve.
+ * Server and table options, with defaults filled in; the table's values replace the
+ * server's.  Strings belong to the memory context that was current in
+ * smf_settings_resolve.
  */
 typedef struct SmfSettings
 {
 	Oid			serverid;		/* the foreign server */
 	const char *server_name;	/* its name, for messages */
-	const char *region;			/* AWS region; NULL when no option gives one */
-	const char *account_id;		/* the AWS account that is meant, 12 digits; NULL: any */
+	const char *region;			/* AWS region; NULL if no option sets it */
+	const char *account_id;		/* the expected AWS account, 12 digits; NULL: any */
 	AwsNetwork	network;		/* how AWS is reached */
-	int			max_attempts;	/* total attempts of one call */
-	int			throttle_timeout_ms;	/* without one success */
+	int			max_attempts;	/* most attempts of one call */
+	int			throttle_timeout_ms;	/* without a success */
 	SmfRetryMode retry_mode;	/* is the rate of calls learnt? */
 	double		max_calls_per_second;	/* 0: no ceiling */
 	size_t		max_response_size;	/* bytes of one body */
@@ -55,7 +55,7 @@ typedef struct SmfSettings
 	int			fetch_size;		/* MaxResults of a page */
 	SmfScanApi	scan_api;		/* which API lists the jobs */
 	bool		async_capable;	/* may scans run below an asynchronous Append? */
-	SmfUnknownEnum unknown_enum;	/* what a label that its type lacks becomes */
+	SmfUnknownEnum unknown_enum;	/* how to read a label that its type lacks */
 	double		estimated_jobs; /* rows of the table; negative: not given */
 } SmfSettings;
 
@@ -66,10 +66,10 @@ typedef enum SmfImportAttributes
 	SMF_IMPORT_SEARCH			/* only what Search returns */
 } SmfImportAttributes;
 
-/* Options of IMPORT FOREIGN SCHEMA, defaults filled in. */
+/* Options of IMPORT FOREIGN SCHEMA, with defaults filled in. */
 typedef struct SmfImportOptions
 {
-	bool		enums;			/* columns of enum types; text when false */
+	bool		enums;			/* use enum types; text if false */
 	SmfImportAttributes attributes; /* which columns */
 } SmfImportOptions;
 

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * option_check.c
- *		What the values of options look like.
+ *		The format of option values.
  *
- * Not accounted for: what a value names.  Whether there is such a file, role or host is
- * found when it is used.
+ * Not accounted for: what a value refers to.  Whether such a file, role or host exists is
+ * noticed when it is used.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +23,8 @@
 
 /*
  * smf_has_control_characters
- *		Does it hold line breaks or the like, which have no place in a log?
+ *		Does it contain line breaks or similar characters, which must not get into a
+ *		log?
  */
 bool
 smf_has_control_characters(const char *value)
@@ -38,9 +39,9 @@ smf_has_control_characters(const char *value)
 
 /*
  * smf_parse_decimal
- *		Read a whole number or a plain decimal ("10", "0.5"); false for anything else.
+ *		Parse an integer or a plain decimal ("10", "0.5"); false for anything else.
  *
- * No sign, no exponent, no blanks, nothing that strtod would take besides.
+ * No sign, exponent or blanks are accepted, nor anything else that strtod would accept.
  */
 bool
 smf_parse_decimal(const char *value, bool whole, double *result)
@@ -65,7 +66,7 @@ smf_parse_decimal(const char *value, bool whole, double *result)
 
 /*
  * smf_parse_size
- *		Read a size in bytes, with or without one of Postgres's units.
+ *		Parse a size in bytes, with or without one of Postgres's units.
  */
 bool
 smf_parse_size(const char *value, double *result)
@@ -80,7 +81,8 @@ smf_parse_size(const char *value, double *result)
 
 /*
  * smf_is_word
- *		"min" to "max" letters, digits, underscores and characters of "punctuation"?
+ *		Does it consist of "min" to "max" letters, digits, underscores and characters
+ *		in "punctuation"?
  */
 bool
 smf_is_word(const char *value, double min, double max, const char *punctuation)
@@ -99,7 +101,7 @@ smf_is_word(const char *value, double min, double max, const char *punctuation)
 
 /*
  * smf_is_secret
- *		Can it go into a line of an HTTP header?
+ *		Can it be part of an HTTP header line?
  */
 bool
 smf_is_secret(const char *value)
@@ -155,7 +157,7 @@ smf_is_account(const char *value)
 
 /*
  * smf_is_role_arn
- *		arn:<partition>:iam::<12 digits>:role/<path and name>?
+ *		Does it have the form arn:<partition>:iam::<12 digits>:role/<path and name>?
  */
 bool
 smf_is_role_arn(const char *value)
@@ -194,7 +196,7 @@ smf_is_file_path(const char *value)
 
 /*
  * smf_is_endpoint_url
- *		https to anywhere, or http to this machine?
+ *		Is it an https URL, or an http URL for this machine?
  */
 bool
 smf_is_endpoint_url(const char *value)
@@ -204,7 +206,7 @@ smf_is_endpoint_url(const char *value)
 	return smf_endpoint_parse_url(value, &endpoint) == SMF_ENDPOINT_OK;
 }
 
-/* Length of the host that a URL's authority begins with; 0 when it begins with none. */
+/* Length of the host at the start of a URL's authority; 0 if there is none. */
 static size_t
 host_length(const char *authority)
 {
@@ -223,14 +225,15 @@ host_length(const char *authority)
 
 /*
  * smf_is_proxy_url
- *		http:// or https://, a host and perhaps a port?  A slash may follow.
+ *		Is it http:// or https:// with a host and optionally a port?  A slash may
+ *		follow.
  */
 bool
 smf_is_proxy_url(const char *value)
 {
 	size_t		length;
 
-	/* The scheme, in either case. */
+	/* The scheme, in upper or lower case. */
 	if (pg_strncasecmp(value, "http://", 7) == 0)
 		value += 7;
 	else if (pg_strncasecmp(value, "https://", 8) == 0)
@@ -244,7 +247,7 @@ smf_is_proxy_url(const char *value)
 		return false;
 	value += length;
 
-	/* A port, and nothing behind it. */
+	/* A port, and nothing after it. */
 	if (*value == ':')
 	{
 		int			port = atoi(value + 1);
@@ -259,9 +262,9 @@ smf_is_proxy_url(const char *value)
 
 /*
  * smf_is_attribute_path
- *		An attribute's name, and behind a dot the rest of a path?
+ *		Is it an attribute's name, optionally followed by a dot and the rest of a path?
  *
- * The name may be one that this version does not know; the rest may be a user's key, of
+ * The name may be one that this version does not know; the rest may be a user's key, with
  * any characters.
  */
 bool

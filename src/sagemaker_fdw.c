@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sagemaker_fdw.c
- *		The front door: module magic, settings, and the wrapper's callbacks.
+ *		The entry point: module magic, settings, and the wrapper's callbacks.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,7 +39,7 @@ PG_FUNCTION_INFO_V1(sagemaker_fdw_handler);
 void
 _PG_init(void)
 {
-	/* Settings: each variable is of the file that uses it. */
+	/* Settings: each variable belongs to the file that uses it. */
 	DefineCustomRealVariable("sagemaker_fdw.call_cost",
 							 "Sets the planner's estimate of the cost of one AWS call.",
 							 NULL,
@@ -105,10 +105,10 @@ _PG_init(void)
 							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("sagemaker_fdw");
 
-	/* A part in the planning of joins. */
+	/* Hook into the planning of joins. */
 	smf_lookahead_install();
 
-	/* Room in shared memory, where the library is preloaded. */
+	/* Request shared memory, if the library is preloaded. */
 	smf_stats_reserve();
 	smf_progress_reserve();
 	smf_pacer_reserve();
