@@ -11,12 +11,13 @@
 
 /*
  * cost.sql
- *		What jobs cost, from what Describe says of them.
+ *		The resources that jobs are billed for, according to Describe.
  *
- *		Of instance preferences, what was selected is billed.  What an hour costs is no part of it.
+ *		If a job has instance preferences, the selected one is billed.  The price of an hour is not
+ *		considered here.
  */
 
--- Not STRICT, so that it can be inlined, and that a join with it loses no job.
+-- Not STRICT, so that it can be inlined, and so that a join with it keeps every job.
 CREATE OR REPLACE FUNCTION sagemaker_instance_groups(resource_config jsonb)
 RETURNS TABLE (group_name text, instance_type text, instance_count integer)
 LANGUAGE SQL IMMUTABLE PARALLEL SAFE ROWS 1
@@ -62,28 +63,29 @@ COMMENT ON FUNCTION sagemaker_spot_savings_percent(integer, integer) IS
 	'percent of the training time that was not billed';
 /*
  * cost_views.sql
- *		sagemaker_fdw_create_cost_views: what jobs cost by AWS's prices, as two views.
+ *		sagemaker_fdw_create_cost_views: what jobs cost at AWS's prices, as two views.
  *
- *		Procedure and views need nothing of the extension, so that they stand in a database that a copy of the two
- *		tables has come to: sql/portable.sql has them, too.
+ *		The procedure and the views need nothing from the extension, so they also work in a database
+ *		that only has copies of the two tables: sql/portable.sql contains them, too.
  */
 
--- How job_charges is made of jobs (%1$s) and prices (%2$s):
+-- How job_charges is computed from jobs (%1$s) and prices (%2$s):
 --
 --		prices --of each moment--> in force --by region, charge, type and start--+
 --		jobs --groups--> parts --charges--> amounts ---------------------------- +--> a row each
 --
--- A meter is what is measured in a region: a charge, of an instance type.  Its prices become stretches of time that do
--- not overlap, so that a charge meets one of them at most: with a price, or with several that differ.  A price is in
--- force from its effective date until the same SKU has a later one, or until another took its place in the list: from
--- that one's effective date if it is later, else from when it was first seen.
+-- A meter measures one thing in a region: a charge, for an instance type.  Its prices are turned into
+-- periods of time that do not overlap, so that a charge falls into at most one of them: with one price,
+-- or with several that differ.  A price is in force from its effective date until the same SKU has a
+-- later one, or until another price replaced it in the list: from the effective date of that price if
+-- it is later, otherwise from when it was first seen.
 --
--- Amounts are products of whole numbers and decimals; the division comes last.  A volume is paid by the month, and
--- months differ in length: of a charge that lies in several, each has the part of its seconds that its time has, as
--- a whole number of 1 / (377580 * 86400) of a month for each second, where 377580 = lcm(28, 29, 30, 31).
+-- Amounts are products of integers and decimals; the division comes last.  A volume is paid per month,
+-- and months differ in length: a charge over several months is split by the seconds in each, in integer
+-- multiples of 1 / (377580 * 86400) of a month per second, where 377580 = lcm(28, 29, 30, 31).
 --
--- How fast this is depends on what the planner expects: one column to join by rather than three, functions that it
--- takes for cheap, and no aggregate for each charge.
+-- The speed depends on the planner's expectations: hence one column to join by rather than three,
+-- functions that it considers cheap, and no aggregate per charge.
 CREATE OR REPLACE PROCEDURE sagemaker_fdw_create_cost_views(schema text, jobs regclass, prices regclass)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -96,7 +98,7 @@ DECLARE
 	missing text;
 	obstacle record;
 BEGIN
-	-- what the views are to be made of, and where
+	-- check what the views will be based on, and where they will be
 	IF schema IS NULL OR jobs IS NULL OR prices IS NULL THEN
 		RAISE EXCEPTION 'schema, jobs and prices must not be NULL' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
@@ -131,7 +133,7 @@ BEGIN
 			HINT = 'Name a table that sagemaker_fdw_refresh_prices keeps.';
 	END IF;
 
-	-- the views read both tables with the rights of their owner
+	-- the views read both tables with the privileges of their owner
 	SELECT string_agg(DISTINCT format('%s', attrelid::regclass), ', ') INTO missing
 	  FROM pg_attribute
 	 WHERE (attrelid = jobs AND attname = ANY (job_columns) OR attrelid = prices AND attname = ANY (price_columns))
@@ -142,7 +144,7 @@ BEGIN
 			HINT = format('GRANT SELECT ON %s TO %I;', missing, current_user);
 	END IF;
 
-	-- what has their names already
+	-- check what already has their names
 	SELECT format('%I.%I', schema, c.relname) AS name, c.relkind = 'v' AS is_view, pg_get_userbyid(c.relowner) AS owner INTO obstacle
 	  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 	 WHERE n.nspname = schema AND c.relname IN ('job_charges', 'job_costs') AND (c.relkind <> 'v' OR NOT pg_has_role(c.relowner, 'USAGE'))
@@ -169,7 +171,7 @@ WITH rate AS (
 	  FROM (SELECT rate.meter, NULL AS borrowed, effective_date, first_seen_at, withdrawn_at, price, currency,
 				unit, usage_type, operation, sku, rate_code FROM rate
 			UNION ALL
-			-- a charge without a rate of its own borrows one
+			-- a charge without its own rate borrows one
 			SELECT wanted.meter, rate.charge || ' rate', effective_date, first_seen_at, withdrawn_at, price, currency,
 				unit, usage_type, operation, sku, rate_code
 			  FROM rate
@@ -188,7 +190,7 @@ WITH rate AS (
 	WINDOW same AS (PARTITION BY meter ORDER BY at)
 ), begun AS (
 	SELECT l.*, m.valid_from, m.valid_until, m.is_first,
-		-- what was withdrawn counts only where nothing else was listed then
+		-- a withdrawn price counts only if nothing else was listed at the time
 		rank() OVER (PARTITION BY meter, m.valid_from
 			ORDER BY CASE WHEN l.withdrawn_at <= m.valid_from THEN l.withdrawn_at ELSE 'infinity' END DESC) = 1 AS counts
 	  FROM moments AS m
@@ -201,7 +203,7 @@ WITH rate AS (
 		borrowed, effective_date, price, currency, unit, usage_type, operation, sku, rate_code
 	  FROM begun AS l
 	 WHERE counts AND NOT EXISTS (
-			-- a later one takes its place, or it will take the place of one that is not withdrawn yet
+			-- a later price has replaced it, or it will replace one that has not been withdrawn yet
 			SELECT FROM begun AS other
 			 WHERE other.meter = l.meter AND other.valid_from = l.valid_from AND other.counts
 				AND (other.effective_date > l.effective_date AND (other.sku = l.sku OR other.first_seen_at >= l.withdrawn_at)
@@ -210,7 +212,7 @@ WITH rate AS (
 	WINDOW same AS (PARTITION BY meter, valid_from)
 	 ORDER BY meter, valid_from, effective_date DESC, rate_code
 ), with_disks AS (
-	-- a type whose price says that it has disks of its own gets no volume
+	-- a type whose price says that it has its own disks gets no volume
 	SELECT region, instance_type FROM rate WHERE instance_type IS NOT NULL GROUP BY 1, 2 HAVING bool_or(storage !~* '^EBS')
 ), job AS (
 	SELECT j.training_job_arn, j.training_job_name, j.creation_time, j.training_job_status::text AS status, j.account_id, j.region, j.tags,
@@ -230,7 +232,7 @@ WITH rate AS (
 ), part AS (
 	SELECT job.*, groups.group_name, groups.type,
 		groups.count,
-		-- a plan stands in the configuration, or in the preference that was selected
+		-- a plan is in the configuration, or in the selected preference
 		job.config->>'TrainingPlanArn' IS NOT NULL AS has_plan,
 		job.config @? ('$.InstancePreferences[*] ? (@.InstanceType == $.SelectedInstanceType && (!exists(@.InstanceCount)'
 			' || @.InstanceCount == $.SelectedInstanceCount) && exists(@.TrainingPlanArns[*] ? (@ != null)))')::jsonpath AS preferred_with_plan,
@@ -247,7 +249,7 @@ WITH rate AS (
 				CASE WHEN jsonb_typeof(job.config->'InstanceGroups') = 'array' AND job.config->'InstanceGroups' <> '[]'
 					 THEN job.config->'InstanceGroups'
 					 ELSE '[]'::jsonb || coalesce(job.config, '{}') END) AS g
-			 -- true of each; without it the planner would expect a hundred
+			 -- always true; without it the planner would expect a hundred rows
 			 WHERE jsonb_typeof(g) = 'object') AS groups
 ), charge AS (
 	SELECT part.*, c.is_storage, c.is_pool,
@@ -263,7 +265,7 @@ WITH rate AS (
 	SELECT charge.*, f.price, f.ambiguous, f.currency, f.effective_date, f.usage_type, f.operation, f.sku, f.rate_code,
 		coalesce(f.unit, CASE WHEN is_storage THEN 'GB-Mo' ELSE 'Hrs' END) AS unit,
 		coalesce(f.borrowed, CASE WHEN priced_at < f.begun_at THEN 'earliest known' ELSE 'in force' END) AS basis,
-		-- what there is, divided by: hours, or months by the length of each
+		-- the amount, to be divided by the divisor: in hours, or in months by the length of each
 		CASE WHEN NOT is_storage THEN seconds * count
 			 WHEN until_month <= since_month THEN volume_gb * count * seconds
 			 ELSE volume_gb * count * seconds *
@@ -335,7 +337,7 @@ SELECT resource_id,
 	region_id,
 	training_job_name,
 	training_job_status,
-	-- sums are of one currency
+	-- add up only amounts in one currency
 	CASE WHEN min(billing_currency) = max(billing_currency) THEN min(billing_currency) END AS billing_currency,
 	CASE WHEN min(billing_currency) IS NOT DISTINCT FROM max(billing_currency) THEN sum(list_cost) END AS list_cost,
 	CASE WHEN min(billing_currency) IS NOT DISTINCT FROM max(billing_currency) THEN sum(list_cost) FILTER (WHERE charge IN ('training', 'spot')) END AS training_list_cost,
@@ -350,10 +352,10 @@ SELECT resource_id,
 	tags,
 	creation_time
   FROM %1$I.job_charges
- -- a name, and so an ARN, can be used again
+ -- a name, and therefore an ARN, can be reused
  GROUP BY resource_id, creation_time, sub_account_id, region_id, training_job_name, training_job_status, tags$view$, schema);
 	EXCEPTION WHEN invalid_table_definition THEN
-		-- a view is replaced only by one that has its columns
+		-- a view can only be replaced by one with the same columns
 		RAISE EXCEPTION 'views in schema "%" have other columns', schema USING ERRCODE = 'invalid_table_definition',
 			DETAIL = format('%s.', SQLERRM),
 			HINT = format('DROP VIEW IF EXISTS %1$I.job_costs, %1$I.job_charges; and call again. Grants on them are lost.', schema);

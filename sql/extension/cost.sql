@@ -1,11 +1,12 @@
 /*
  * cost.sql
- *		What jobs cost, from what Describe says of them.
+ *		The resources that jobs are billed for, according to Describe.
  *
- *		Of instance preferences, what was selected is billed.  What an hour costs is no part of it.
+ *		If a job has instance preferences, the selected one is billed.  The price of an hour is not
+ *		considered here.
  */
 
--- Not STRICT, so that it can be inlined, and that a join with it loses no job.
+-- Not STRICT, so that it can be inlined, and so that a join with it keeps every job.
 CREATE FUNCTION @extschema@.sagemaker_instance_groups(resource_config jsonb)
 RETURNS TABLE (group_name text, instance_type text, instance_count integer)
 LANGUAGE SQL IMMUTABLE PARALLEL SAFE ROWS 1

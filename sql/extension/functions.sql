@@ -1,13 +1,14 @@
 /*
  * functions.sql
- *		What users call beside the tables: one job's document, the check of a server, and others.
+ *		Functions for users besides the tables: one job's document, the check of a server, and others.
  *
- *		Not what is called for costs (cost.sql), figures (monitor.sql) and kept tables (refresh.sql).
+ *		The functions for costs (cost.sql), figures (monitor.sql) and refreshes (refresh.sql) are
+ *		elsewhere.
  */
 
--- Volatile: a stable function would be called, and so ask AWS, during planning.  A call costs what
--- sagemaker_fdw.call_cost is by default, 100, in units of cpu_operator_cost: conditions that make
--- no call come first.
+-- Volatile: a stable function would be called during planning, and so call AWS.  The cost of a call is
+-- the default of sagemaker_fdw.call_cost, 100, in units of cpu_operator_cost, so that conditions
+-- without a call are evaluated first.
 CREATE FUNCTION @extschema@.sagemaker_describe_training_job(server name, training_job_name text)
 RETURNS jsonb
 AS 'MODULE_PATHNAME'
@@ -18,7 +19,7 @@ REVOKE EXECUTE ON FUNCTION @extschema@.sagemaker_describe_training_job(name, tex
 COMMENT ON FUNCTION @extschema@.sagemaker_describe_training_job(name, text) IS
 	'document of one training job, NULL when there is no such job';
 
--- A check that fails is undone with its subtransaction, which a parallel query cannot begin.
+-- A check that fails is rolled back with its subtransaction, which a parallel query cannot start.
 CREATE FUNCTION @extschema@.sagemaker_fdw_check_server(server name,
 	OUT check_name text, OUT ok boolean, OUT detail text)
 RETURNS SETOF record
@@ -30,7 +31,7 @@ REVOKE EXECUTE ON FUNCTION @extschema@.sagemaker_fdw_check_server(name) FROM PUB
 COMMENT ON FUNCTION @extschema@.sagemaker_fdw_check_server(name) IS
 	'what works for a server and the current role, and what is missing: a row for each check';
 
--- 45 calls for 20 jobs; not STRICT, since no rows would look like no differences.
+-- 45 calls for 20 jobs.  Not STRICT, because returning no rows would look as if there were no differences.
 CREATE FUNCTION @extschema@.sagemaker_fdw_check_search(server name, jobs integer DEFAULT 20,
 	OUT attribute text, OUT compared integer, OUT same integer, OUT differs integer,
 	OUT only_describe integer, OUT only_search integer)

@@ -1,9 +1,9 @@
 /*
  * monitor.sql
- *		What calls have cost, and how far the scans are that run now.
+ *		What calls have cost, and the progress of running scans.
  */
 
--- What calls have cost.  The function tells each role what it may know.
+-- What calls have cost.  The function shows each role only what it may see.
 
 CREATE FUNCTION sagemaker_fdw_internal.stats_figures(OUT serverid oid, OUT region text, OUT operation text,
 	OUT calls bigint, OUT rows bigint, OUT retries bigint, OUT throttles bigint, OUT errors bigint,
@@ -50,7 +50,7 @@ REVOKE EXECUTE ON FUNCTION @extschema@.sagemaker_fdw_stats_reset() FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.sagemaker_fdw_stats_reset() IS
 	'forgets what sagemaker_fdw_stats has of the current database';
 
--- How far the scans are that run now.
+-- The progress of running scans.
 
 CREATE FUNCTION sagemaker_fdw_internal.progress_scans(OUT pid integer, OUT serverid oid, OUT operation text,
 	OUT pages bigint, OUT jobs_seen bigint, OUT jobs_described bigint, OUT jobs_estimated bigint,

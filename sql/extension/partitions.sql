@@ -62,7 +62,7 @@ DECLARE
 	middle regclass;
 	added integer := 0;
 BEGIN
-	-- partitions stand beside their table, wherever search_path has found that
+	-- partitions are in the same schema as their table, wherever search_path has found that
 	IF existing IS NOT NULL THEN
 		PERFORM sagemaker_fdw_internal.check_partitioned(existing);
 		SELECT ARRAY[nspname, relname] INTO name_parts
@@ -79,7 +79,7 @@ BEGIN
 			HINT = 'Name AWS regions: regions => ARRAY[''us-east-1'', ''eu-west-1'']; if they are omitted, each server''s own region is read.';
 	END IF;
 
-	-- which regions each server reads, and of which account
+	-- the regions that each server reads, and its account
 	FOREACH server IN ARRAY servers LOOP
 		IF NOT has_server_privilege(server, 'USAGE') THEN
 			RAISE EXCEPTION 'permission denied for foreign server %', server USING ERRCODE = 'insufficient_privilege',
@@ -98,7 +98,7 @@ BEGIN
 		part_accounts := part_accounts || array_fill(account, ARRAY[cardinality(server_regions)]);
 	END LOOP;
 
-	-- an account and region that two read would have each of its jobs twice
+	-- if two servers read the same account and region, each of its jobs would occur twice
 	SELECT a, r, array_agg(s ORDER BY n) AS servers INTO part
 	  FROM unnest(part_servers, part_regions, part_accounts) WITH ORDINALITY AS parts(s, r, a, n)
 	 GROUP BY a, r HAVING count(*) > 1 ORDER BY min(n) LIMIT 1;
@@ -109,7 +109,7 @@ BEGIN
 				HINT = 'Name each account and each region once.';
 	END IF;
 
-	-- a table of accounts, of regions, of foreign tables
+	-- a table partitioned by account, then by region, into foreign tables
 	IF existing IS NULL THEN
 		EXECUTE format('CREATE TABLE %I.%I (%s) PARTITION BY LIST (account_id)', schema_name, table_name,
 			(SELECT string_agg(format('%I %s', column_name, column_type), ', ') FROM @extschema@.sagemaker_fdw_columns()));
@@ -137,7 +137,7 @@ BEGIN
 			middle := format('%I.%I', schema_name, part.middle)::regclass;
 		END IF;
 
-		-- the region, unless the table has it
+		-- the region, unless the table already has it
 		server := (SELECT srvname FROM pg_foreign_table JOIN pg_foreign_server AS s ON s.oid = ftserver
 			WHERE ftrelid = sagemaker_fdw_internal.partition_of(middle, part.r));
 		IF server <> part.s THEN

@@ -1,9 +1,11 @@
 /*
  * prices.sql
- *		What AWS charges: its price list as rows, and a table that keeps them, sagemaker_fdw_refresh_prices.
+ *		AWS's prices: its price list as rows, and sagemaker_fdw_refresh_prices, which keeps them in a
+ *		table.
  */
 
--- Not STRICT, since no rows would look like no prices.  40 pages a region, a call each.
+-- Not STRICT, because returning no rows would look as if there were no prices.  About 40 pages per
+-- region, with one call each.
 CREATE FUNCTION @extschema@.sagemaker_training_prices(server name, regions text[] DEFAULT NULL,
 	OUT region text, OUT charge text, OUT instance_type text, OUT usage_type text, OUT operation text,
 	OUT price numeric, OUT currency text, OUT unit text, OUT effective_date timestamptz, OUT sku text,
@@ -125,14 +127,15 @@ BEGIN
 	PERFORM sagemaker_fdw_internal.refresh_check_target(target, any_owner);
 	PERFORM sagemaker_fdw_internal.check_price_table(target);
 
-	-- what is listed and not kept is new; what is kept and no longer listed, in a region that is, was withdrawn
+	-- prices listed but not in the table are new; prices in the table but no longer listed, in a region
+	-- that is listed, were withdrawn
 	EXECUTE format($sql$
 		WITH listed AS MATERIALIZED (
 			SELECT DISTINCT ON (rate_code, effective_date, price, currency) *
 			  FROM @extschema@.sagemaker_training_prices($1, $2)
 			 ORDER BY rate_code, effective_date, price, currency, region
 		), known AS (
-			-- as it was before this statement
+			-- in the state before this statement
 			SELECT t.rate_code IS NULL AS is_new, t.withdrawn_at IS NOT NULL AS is_back
 			  FROM listed LEFT JOIN %1$s AS t USING (rate_code, effective_date, price, currency)
 		), written AS (

@@ -1,7 +1,7 @@
 /*
  * procedures.sql
- *		What the procedures of partitions.sql and refresh.sql share: what they ask C for, how they
- *		call, and what the name of a table stands for.
+ *		What the procedures in partitions.sql and refresh.sql share: functions in C, how they are
+ *		called, and how a table's name is resolved.
  */
 
 CREATE FUNCTION @extschema@.sagemaker_fdw_columns(OUT column_name name, OUT column_type text, OUT attribute text, OUT description text)
@@ -48,10 +48,10 @@ COMMENT ON FUNCTION sagemaker_fdw_internal.refuse_transaction(text) IS
 -- functions that search nothing but pg_catalog.  Those are called by way of two functions in C, which
 -- call the function of their own schema, name and arguments with "_body" behind it:
 --
--- sagemaker_fdw_call lets its errors pass without the lines of CONTEXT that tell of these functions;
--- sagemaker_fdw_call_for_target does so only where the role may write the target, its first argument, and
--- with the rights of the function's owner.  The bodies themselves have their caller's rights: whoever
--- is granted EXECUTE on all functions gets nothing by them.
+-- sagemaker_fdw_call raises the body's errors without the CONTEXT lines that mention these functions.
+-- sagemaker_fdw_call_for_target does the same, but only if the role may write the target, its first
+-- argument, and with the privileges of the function's owner.  The bodies themselves run with their
+-- caller's privileges: a role that is granted EXECUTE on all functions gains nothing from them.
 
 -- What a name that a procedure is given stands for, on its caller's search_path.
 CREATE FUNCTION sagemaker_fdw_internal.resolve_name(name text, OUT name_parts text[], OUT existing regclass, OUT default_schema name)
@@ -63,7 +63,7 @@ LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
 	name_parts := pg_catalog.parse_ident(name);
-	-- a name of too many parts is refused later
+	-- a name with too many parts is rejected later
 	IF pg_catalog.cardinality(name_parts) OPERATOR(pg_catalog.<=) 2 THEN
 		IF pg_catalog.cardinality(name_parts) OPERATOR(pg_catalog.=) 2 AND pg_catalog.to_regnamespace(pg_catalog.quote_ident(name_parts[1])) IS NOT NULL
 			AND NOT pg_catalog.has_schema_privilege(name_parts[1], 'USAGE') THEN

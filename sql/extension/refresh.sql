@@ -1,10 +1,11 @@
 /*
  * refresh.sql
- *		sagemaker_fdw_refresh: how a kept table is made, filled with its history, and compared with the list.
+ *		sagemaker_fdw_refresh: how it creates a table, fills it with the history of jobs, and compares
+ *		it with the list.
  *
- *		A run is begun once, and goes on in steps of a transaction each, partition by partition: a step reads a
- *		window of the history, or compares a stretch of the list.  What it knows goes from one function to the next as
- *		a row of sagemaker_fdw_refresh_state, and is saved at the step's end.
+ *		A run continues in steps, each in its own transaction, partition by partition: a step reads a
+ *		window of the history, or compares a part of the list.  The state is passed from one function to
+ *		the next as a row of sagemaker_fdw_refresh_state, and saved at the end of the step.
  */
 
 -- A target's columns: those of the source but the two where users keep secrets, whatever they are called; a status
@@ -17,7 +18,7 @@ BEGIN ATOMIC
 	SELECT a.attname,
 		CASE WHEN label THEN 'text' ELSE format_type(a.atttypid, a.atttypmod) END,
 		CASE WHEN label AND path = 'ProfilingStatus'
-				-- the one status that what Search sends lacks
+				-- the only status that Search does not send
 				THEN format('coalesce(s.raw_response #>> %L, s.%I::text)', string_to_array(path, '.'), a.attname)
 			WHEN label THEN format('s.raw_response #>> %L', string_to_array(path, '.'))
 			ELSE format('s.%I', a.attname) END
@@ -73,7 +74,7 @@ BEGIN
 			UNION ALL
 			SELECT relid, row_number() OVER () FROM pg_partition_tree(source) WHERE isleaf) AS tree;
 
-	-- each must be ours, and readable
+	-- each must belong to this wrapper, and be readable
 	SELECT leaf INTO other FROM unnest(leaves) AS leaf
 	 WHERE NOT EXISTS (SELECT FROM pg_foreign_table JOIN pg_foreign_server AS s ON s.oid = ftserver
 			JOIN pg_foreign_data_wrapper AS w ON w.oid = srvfdw
@@ -103,7 +104,7 @@ BEGIN
 	END IF;
 	PERFORM sagemaker_fdw_internal.refresh_check_source(leaf, any_owner) FROM unnest(leaves) AS leaf;
 
-	-- what every step reads and compares
+	-- the columns that every step reads and compares
 	SELECT string_agg(format('%I %s', wanted, type), ', ' ORDER BY n) INTO missing
 	  FROM unnest(ARRAY['training_job_name', 'training_job_arn', 'creation_time', 'last_modified_time', 'training_job_status', 'raw_response'],
 			ARRAY['text', 'text', 'timestamp with time zone', 'timestamp with time zone', NULL, 'jsonb']) WITH ORDINALITY AS c(wanted, type, n)
@@ -188,7 +189,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	-- five pages, with room for what bounds in whole seconds repeat
+	-- five pages, less a few jobs that are read twice because bounds are in whole seconds
 	largest CONSTANT integer := 495;
 	other record;
 	servers name[];
@@ -309,7 +310,7 @@ DECLARE
 BEGIN
 	EXECUTE format('SELECT training_job_arn FROM %s ORDER BY creation_time DESC LIMIT 1', leaf) INTO arn;
 	IF arn IS NULL AND state.arn_prefix IS NOT NULL THEN
-		-- no job is left, or the account is another one
+		-- no jobs are left, or the account has changed
 		arn := regexp_replace(state.arn_prefix, '[^:]*:$',
 			@extschema@.sagemaker_fdw_account_id(state.server, nullif(state.region, '')) || ':');
 	END IF;
@@ -339,7 +340,8 @@ BEGIN
 				  WHERE t.training_job_arn = s.training_job_arn AND t.creation_time = s.creation_time AND t.deleted_at IS NULL),
 				'-infinity')$sql$, state.target),
 		format('ORDER BY s.creation_time DESC LIMIT %s', state.batch));
-	-- what is not trusted any more may not be what is read, or be tags alone, so that Search is asked again
+	-- the attributes no longer trusted may be others than those read, or only tags, in which case
+	-- Search is used again
 	LOOP
 		BEGIN
 			differences := @extschema@.sagemaker_fdw_session_differences();
@@ -347,7 +349,7 @@ BEGIN
 			EXIT WHEN @extschema@.sagemaker_fdw_session_differences() = differences;
 			RAISE EXCEPTION 'Search differs' USING ERRCODE = 'SMF01';
 		EXCEPTION WHEN SQLSTATE 'SMF01' THEN
-			-- a trigger of the target may raise anything
+			-- a trigger of the target may raise the same error
 			IF @extschema@.sagemaker_fdw_session_differences() = differences THEN
 				RAISE;
 			END IF;
@@ -357,7 +359,7 @@ BEGIN
 	state.updated := state.updated + got.updated;
 	state.arn_prefix := sagemaker_fdw_internal.refresh_prefix(state, got.arns);
 	IF got.jobs = state.batch THEN
-		-- too large: there may be more, created at the same moment too
+		-- too large: there may be more jobs, possibly created at the same moment
 		window_from := least(got.oldest + '1 microsecond', state.filled_from);
 		state.window_width := state.filled_from - window_from;
 	END IF;
@@ -389,10 +391,10 @@ BEGIN
 		   INTO listed USING state.pass_from, state.pass_to;
 		pass_to := state.pass_from;
 		EXIT WHEN listed.jobs < most;
-		-- there may be more of the oldest moment: it is left for the next time
+		-- there may be more jobs of the oldest moment: leave it for the next time
 		pass_to := listed.oldest + '1 microsecond';
 		EXIT WHEN pass_to < state.pass_to;
-		-- all are of one moment
+		-- all have the same creation time
 		most := most * 2;
 	END LOOP;
 	names := listed.names;
@@ -424,7 +426,7 @@ BEGIN
 	END LOOP;
 	state.arn_prefix := sagemaker_fdw_internal.refresh_prefix(state, arns);
 
-	-- a name may be another job's by now: ARN and time tell which one is gone
+	-- the name may now belong to another job: ARN and time show which one is gone
 	EXECUTE format($sql$
 		WITH gone AS (
 			UPDATE %s SET deleted_at = clock_timestamp()
@@ -451,7 +453,7 @@ DECLARE
 	listed record;
 	asked record;
 BEGIN
-	-- a pass begins at the newest job
+	-- a pass begins with the newest job
 	IF state.pass_from IS NULL THEN
 		state.pass_from := CASE WHEN whole THEN state.filled_from ELSE greatest(state.filled_from, state.compared_at - longest) END;
 		state.pass_to := 'infinity';
@@ -465,7 +467,7 @@ BEGIN
 		state.arn_prefix := sagemaker_fdw_internal.refresh_prefix(state, listed.arns);
 	END IF;
 
-	-- which differ or are new, which are no longer listed, and, once in a pass, which had not ended
+	-- jobs that differ or are new, jobs no longer listed, and, once per pass, jobs that had not ended
 	EXECUTE format($sql$
 		WITH listed AS (
 			SELECT * FROM unnest($1, $2, $3, $4) AS l(name, arn, created, modified) WHERE created >= $6
@@ -492,7 +494,7 @@ BEGIN
 
 	state.pass_to := listed.pass_to;
 	IF state.pass_to = state.pass_from THEN
-		-- of the jobs that were compared those that no step of this run has written, each of them once
+		-- count the compared jobs that no step of this run has written, each of them once
 		EXECUTE format($sql$
 			SELECT count(*) FROM %s
 			 WHERE starts_with(training_job_arn, $1) AND refreshed_at < $2 AND deleted_at IS NULL
@@ -554,11 +556,11 @@ BEGIN
 	END IF;
 	EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM %s WHERE creation_time >= %L AND creation_time < %L', leaf, since, until) INTO plan;
 	jobs := plan #>> '{0,Plan,Plan Rows}';
-	-- the planner estimates one row where there is none
+	-- the planner estimates one row if there is none
 	RETURN CASE WHEN jobs > 1 THEN jobs ELSE 0 END;
 EXCEPTION
 	WHEN OTHERS THEN
-		-- an estimate is not worth a refresh
+		-- a failed estimate must not fail the refresh
 		RETURN NULL;
 END;
 $$;
@@ -631,7 +633,7 @@ BEGIN
 		code := 'undefined_table';
 		RETURN;
 	END IF;
-	-- there were no training jobs before
+	-- there were no training jobs before this date
 	since := greatest(since, '2017-11-01 00:00:00+00');
 	before := state;
 
@@ -647,7 +649,7 @@ BEGIN
 			state.filled_from := state.run_started_at;
 			before := state;
 		END IF;
-		-- a window without jobs is taken for one that has none: whose it is must be known first
+		-- first make sure whose jobs are read: otherwise a window without jobs would be taken to be empty
 		unsure := state.calls = 0 AND state.filled_from > since AND state.arn_prefix IS NOT NULL;
 		IF unsure THEN
 			state := sagemaker_fdw_internal.refresh_identify(state, leaf);
@@ -660,7 +662,7 @@ BEGIN
 	EXCEPTION
 	WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, code = RETURNED_SQLSTATE;
-		-- what was written is undone
+		-- everything that was written has been rolled back
 		state := before;
 		IF (SELECT count(*) FROM pg_class WHERE oid IN (leaf, target)) < 2 THEN
 			more := false;
@@ -669,7 +671,7 @@ BEGIN
 			RETURN;
 		END IF;
 		IF code = '42501' AND NOT checked THEN
-			-- no other partition may be written either
+			-- the other partitions cannot be written either
 			RAISE;
 		END IF;
 		IF code = '54000' AND state.batch > 1 AND NOT unsure THEN
@@ -679,13 +681,13 @@ BEGIN
 		ELSE
 			failure := format('Server "%s", region "%s": %s.', state.server, state.region, message) ||
 				concat(' ' || nullif(detail, ''), ' ' || nullif(hint, ''));
-			-- roles that may not see every job may read the state: no value of a job
+			-- roles that may not see every job may read the state, so it must not contain a job's values
 			state.error := CASE WHEN code LIKE '22%' AND code <> '22023' THEN format('a value does not fit its column (%s)', code)
 				ELSE message END;
 		END IF;
 	END;
 
-	-- a run ends with its last stretch, or with a failure
+	-- a run ends with its last part, or with a failure
 	state.calls := state.calls + @extschema@.sagemaker_fdw_session_calls() - calls;
 	more := failure IS NULL AND (state.pass_to IS NULL OR state.pass_to > state.pass_from);
 	IF NOT more THEN
@@ -737,13 +739,13 @@ BEGIN
 END;
 $$;
 
--- "any_owner" has the target, its triggers and the source belong to whom they may.
+-- With "any_owner", the target, its triggers and the source may belong to anybody.
 CREATE PROCEDURE @extschema@.sagemaker_fdw_refresh(target text, source regclass, since timestamptz,
 	step interval DEFAULT '1 day', "full" boolean DEFAULT false, any_owner boolean DEFAULT false)
 LANGUAGE plpgsql
 AS $$
 DECLARE
-	-- qualified, as all names here: they are looked up by the caller's search_path
+	-- qualified like all names here, because they are looked up in the caller's search_path
 	kept pg_catalog.regclass;
 	called pg_catalog.text;
 	leaves pg_catalog.regclass[];
@@ -771,7 +773,7 @@ BEGIN
 			COMMIT;
 			PERFORM sagemaker_fdw_internal.refresh_resume();
 			IF news IS NOT NULL THEN
-				-- of what is committed now
+				-- about work that is now committed
 				RAISE NOTICE '%', news;
 				told_at := pg_catalog.clock_timestamp();
 			END IF;

@@ -1,6 +1,7 @@
 /*
  * refresh_rights.sql
- *		What a refresh asks before it runs with the caller's rights: are the tables theirs who may have code run so?
+ *		Checks made before a refresh runs with the caller's privileges: may the owners of the tables
+ *		have their code run with them?
  */
 
 -- May code of this role run with the caller's rights?
@@ -72,7 +73,7 @@ BEGIN
 END;
 $$;
 
--- The same for a partition of the source: reading it runs the checks of its columns' domains, and computes
+-- The same for a partition of the source: reading it evaluates the checks of its columns' domains, and
 -- its generated columns.
 CREATE FUNCTION sagemaker_fdw_internal.refresh_check_source(leaf regclass, any_owner boolean)
 RETURNS void

@@ -1,40 +1,41 @@
 /*
  * refresh_state.sql
- *		Where kept tables stand: the rows, who may write them, the locks of a run, and what users see of it.
+ *		The state of tables that sagemaker_fdw_refresh manages: its rows, who may write them, the locks
+ *		of a run, and what users see of it.
  *
- *		What a row says is decided in refresh.sql.
+ *		refresh.sql decides what the rows contain.
  */
 
--- Where each partition of a kept table stands is a row here.  No role has rights on this
--- table, not even to lock it: sagemaker_fdw_refresh_status shows it, functions write it.
+-- A row for each partition of a managed table.  No role has privileges on this table, not even to lock
+-- it: sagemaker_fdw_refresh_status shows it, and functions write it.
 
 CREATE TABLE @extschema@.sagemaker_fdw_refresh_state (
 	target regclass,
 	server name,
-	region text,					-- of the partition; empty: the server's own configuration says
-	arn_prefix text,				-- what the ARNs of its jobs begin with; NULL: none was seen yet
-	filled_from timestamptz NOT NULL,	-- the target has what was created from here on
-	window_width interval NOT NULL,	-- how much earlier the next window begins
-	batch integer NOT NULL,			-- most jobs that a window may have
-	compared_at timestamptz NOT NULL,	-- when the last run began that compared everything; at first, the first run
-	pass_from timestamptz,			-- of the comparison under way: how far back it goes
-	pass_to timestamptz,			-- ... and what is left of it is older than this
+	region text,					-- of the partition; empty: set in the server's own configuration
+	arn_prefix text,				-- common prefix of the ARNs of its jobs; NULL: no job seen yet
+	filled_from timestamptz NOT NULL,	-- the target has the jobs created since this time
+	window_width interval NOT NULL,	-- length of the next window, which ends at filled_from
+	batch integer NOT NULL,			-- most jobs in a window
+	compared_at timestamptz NOT NULL,	-- start of the last run that compared everything; initially of the first run
+	pass_from timestamptz,			-- for the comparison under way: how far back it goes
+	pass_to timestamptz,			-- ... and only jobs older than this remain
 	run_started_at timestamptz,
-	run_ended_at timestamptz,		-- NULL: it is under way, or was stopped
-	last_success_at timestamptz,	-- when the last run ended that did not fail; NULL: none has
-	inserted bigint NOT NULL DEFAULT 0,	-- by the last run, as are the next ones
+	run_ended_at timestamptz,		-- NULL: under way, or aborted
+	last_success_at timestamptz,	-- end of the last run that succeeded; NULL: none has
+	inserted bigint NOT NULL DEFAULT 0,	-- in the last run, like the next four
 	updated bigint NOT NULL DEFAULT 0,
 	unchanged bigint NOT NULL DEFAULT 0,
 	deleted bigint NOT NULL DEFAULT 0,
 	calls bigint NOT NULL DEFAULT 0,
-	error text,						-- why it failed; NULL: it did not
+	error text,						-- why it failed; NULL: it did not fail
 	PRIMARY KEY (target, server, region)
 );
 
 COMMENT ON TABLE @extschema@.sagemaker_fdw_refresh_state IS
 	'where the tables that sagemaker_fdw_refresh keeps stand, by partition';
 
--- default privileges may have granted some
+-- default privileges may have granted something
 DO $$
 DECLARE
 	role oid;
@@ -47,7 +48,7 @@ BEGIN
 END;
 $$;
 
--- not of a target that is gone: its number may be another table's after a restore
+-- not for a target that was dropped: after a restore its OID may belong to another table
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.sagemaker_fdw_refresh_state', 'WHERE target IN (SELECT oid FROM pg_catalog.pg_class)');
 
 -- A run holds a lock of its target and a number of the partition.  It is an advisory one in a class
@@ -80,7 +81,7 @@ RETURNS void
 AS 'MODULE_PATHNAME', 'sagemaker_fdw_refresh_resume'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
--- Conditions are the role's, the table is read with the owner's rights.
+-- Conditions use the role's privileges; the table is read with the owner's.
 CREATE VIEW @extschema@.sagemaker_fdw_refresh_status WITH (security_barrier) AS
 	SELECT s.target, s.server, s.region, s.filled_from, s.last_success_at,
 		CASE WHEN s.run_ended_at IS NULL AND l.held THEN s.run_started_at END AS running_since,
@@ -120,7 +121,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	-- a row that somebody else is about to remove is not waited for
+	-- do not wait for a row that somebody else is about to remove
 	DELETE FROM @extschema@.sagemaker_fdw_refresh_state AS s
 	 USING (SELECT g.ctid AS place FROM @extschema@.sagemaker_fdw_refresh_state AS g
 			 WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = g.target)
@@ -170,7 +171,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	-- the target is the one that was checked, whatever the state says
+	-- use the target that was checked, whatever the state says
 	UPDATE @extschema@.sagemaker_fdw_refresh_state AS s
 	   SET (arn_prefix, filled_from, window_width, batch, compared_at, pass_from, pass_to, run_ended_at, last_success_at,
 			inserted, updated, unchanged, deleted, calls, error)

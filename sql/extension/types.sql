@@ -1,9 +1,9 @@
 /*
  * types.sql
- *		Types of the columns that have labels.
+ *		Enum types for the columns with labels.
  *
- *		A label's place is its sort order and can never change; labels that the API no longer sends
- *		occur in old jobs.
+ *		The position of a label determines its sort order and can never change; old jobs may have labels
+ *		that the API no longer sends.
  */
 
 CREATE TYPE @extschema@.sagemaker_training_job_status AS ENUM (

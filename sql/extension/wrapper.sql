@@ -2,20 +2,20 @@
  * wrapper.sql
  *		The beginning of the install script, the schema of what users do not call, and the foreign data wrapper.
  *
- *		make joins the parts in the order of SCRIPT_PARTS in the Makefile: what is set here holds for
+ *		make joins the parts in the order of SCRIPT_PARTS in the Makefile: settings made here apply to
  *		all of them.
  */
 
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION sagemaker_fdw" to load this file. \quit
 
--- A view and a parsed body keep for ever the operators and functions that are found here and now,
--- and those that fit best are found, in whatever schema of the path they are.  So the extension's
--- own schema, where others may have put theirs before, is not searched: every name of this script
--- is of pg_catalog, or is written with the extension's schema.
+-- Views and parsed function bodies are bound for good to the operators and functions that are found
+-- when this script runs, and the best match is used, in whichever schema of the path it is.  So the
+-- extension's own schema, where others may have created objects before, is not searched: every name in
+-- this script is in pg_catalog, or is written with the extension's schema.
 --
--- What runs later finds names by its caller's path.  It sets search_path, or, where that would
--- keep it from being inlined or from committing, qualifies all names and operators.
+-- Code that runs later looks up names in its caller's path.  It either sets search_path or, where that
+-- would prevent it from being inlined or from committing, qualifies all names and operators.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- What users do not call has a schema of its own, so that the extension's shows them what they do call.
