@@ -1,4 +1,4 @@
-"""Several partitions at once: an asynchronous Append reads them side by side.
+"""Several partitions at once: an asynchronous Append reads them concurrently.
 
 Run below test/with-service --bulk 400.
 """
@@ -47,7 +47,7 @@ def test_rows(session, tap):
         answers.append((sorted(session.run(query)), control("calls").strip()))
     session.run("RESET enable_async_append")
     tap.equal(len(answers[0][0]), ROWS, "they have all rows")
-    tap.equal(answers[0], answers[1], "the rows and the calls are those of one scan after another")
+    tap.equal(answers[0], answers[1], "the rows and the calls are those of scanning one partition after another")
     tap.equal(session.run("SELECT count(*), count(DISTINCT training_job_arn) FROM aws.jobs WHERE role_arn LIKE '%a%'"),
               session.run("SELECT count(*), count(DISTINCT training_job_arn) FROM "
                           "(SELECT * FROM aws.one UNION ALL SELECT * FROM aws.two UNION ALL SELECT * FROM aws.three) AS t "
@@ -77,23 +77,23 @@ def test_concurrency(session, tap):
     session.run("RESET sagemaker_fdw.max_session_connections")
     scans = explained(session, "SELECT role_arn FROM aws.jobs", "ANALYZE, ")["Plans"]
     tap.equal(sorted(scan["Actual Rows"] for scan in scans), [40, 300, 400], "EXPLAIN ANALYZE has each partition's rows")
-    tap.ok(all(scan["API Wait Time"] > 0 for scan in scans), "and the time that each was waited for", scans)
+    tap.ok(all(scan["API Wait Time"] > 0 for scan in scans), "and the time spent waiting for it", scans)
     control("config", {"latency_ms": 0})
 
 
 def test_merged(session, tap):
-    """Partitions that are merged start together, but not with those of another scan of the table."""
+    """Merged partitions start together, but not with those of another scan of the table."""
     merged = "SELECT i.training_job_name FROM aws.jobs AS i WHERE %s ORDER BY i.creation_time DESC LIMIT 1"
     query = "SELECT o.training_job_name, (%s) FROM aws.jobs AS o ORDER BY o.creation_time DESC LIMIT 5"
     newest = ["bulk-%06d" % number for number in range(1, 7)]
     before = query % merged % "i.creation_time < o.creation_time"
-    tap.equal(plan(session, before).count("Merge Append"), 2, "partitions are merged, and for each row once more")
+    tap.equal(plan(session, before).count("Merge Append"), 2, "partitions are merged once for each row of another table")
     control("calls")
     tap.equal((session.run(before), control("calls").strip()),
               (["%s|%s" % pair for pair in zip(newest, newest[1:])], "ListTrainingJobs=18"),
-              "... which waits for the row")
+              "... waiting for that row")
     same = query % merged % "i.training_job_name ^@ o.training_job_name"
-    tap.equal(plan(session, same).count("Merge Append"), 2, "the row's value may be anything")
+    tap.equal(plan(session, same).count("Merge Append"), 2, "the row's value may be of any kind")
     tap.equal(session.ask(same), (["%s|%s" % (name, name) for name in newest[:5]], "00000"), "... and is not used before it is there")
     control("reset", b"")
     control("config", {"latency_ms": 100})
@@ -122,7 +122,7 @@ def asked(session, query):
 
 
 def test_pruning_at_run_time(session, tap):
-    """A partition that a sub-select or another table's row excludes is not asked, in any kind of plan."""
+    """No calls are made for a partition that a sub-select or another table's row excludes, whatever the plan."""
     newest = "SELECT training_job_name FROM aws.jobs WHERE %s ORDER BY creation_time DESC LIMIT 1"
     count = "SELECT count(*) FROM aws.jobs WHERE %s"
     rows = {ONE: 300, TWO: 40, THREE: 400}
@@ -144,7 +144,7 @@ def test_pruning_at_run_time(session, tap):
         newest_of = sorted(partitions, key=times.get)[-1:]
         tap.equal(asked(session, newest % condition),
                   ([names[partition] for partition in newest_of], {partition: 1 for partition in partitions}),
-                  "merged, %s asks %d of the partitions" % (condition, len(partitions)))
+                  "merged, %s reads %d of the partitions" % (condition, len(partitions)))
     for setting, scan in (("on", "Async Foreign Scan"), ("off", "Foreign Scan")):
         session.run("SET enable_async_append = %s" % setting)
         tap.equal(re.findall(".*(Append|->  .*Foreign Scan)", plan(session, count % conditions[0][0])),
@@ -153,7 +153,7 @@ def test_pruning_at_run_time(session, tap):
             tap.equal(asked(session, count % condition),
                       (["%d" % sum(rows[partition] for partition in partitions)],
                        {partition: -(-rows[partition] // 100) for partition in partitions}),
-                      "... %s asks %d of the partitions" % (condition, len(partitions)))
+                      "... %s reads %d of the partitions" % (condition, len(partitions)))
     session.run("RESET enable_async_append")
 
     session.run("CREATE TABLE wanted AS SELECT * FROM (VALUES ('%s', '%s', '%s'), ('%s', '%s', '%s')) "
@@ -165,12 +165,12 @@ def test_pruning_at_run_time(session, tap):
         session.run("SET enable_async_append = %s" % setting)
         tap.equal(re.findall("Nested Loop|Append", plan(session, query)), ["Nested Loop", "Append"],
                   "a nested loop over partitions, enable_async_append = %s" % setting)
-        tap.equal(asked(session, query), expected, "... asks the partition of each row")
+        tap.equal(asked(session, query), expected, "... reads the partition of each row")
     session.run("RESET enable_async_append; SET enable_sort = off")
     query = "SELECT (%s) FROM wanted AS w" % newest % "region = w.region AND account_id = w.account_id"
     tap.equal("Append" in plan(session, query), True, "a sub-select for each row")
     answer, calls = asked(session, query)
-    tap.equal((sorted(answer), calls), expected, "... asks the partition of each row")
+    tap.equal((sorted(answer), calls), expected, "... reads the partition of each row")
     session.run("RESET enable_sort; DROP TABLE wanted")
 
     session.run("CREATE TABLE aws.places (LIKE history.training_jobs) PARTITION BY LIST ((account_id || region)); "
@@ -186,12 +186,12 @@ def test_pruning_at_run_time(session, tap):
                 "CREATE FOREIGN TABLE aws.old PARTITION OF aws.ages FOR VALUES FROM (MINVALUE) TO ('2020-01-01') SERVER history; "
                 "CREATE FOREIGN TABLE aws.new PARTITION OF aws.ages FOR VALUES FROM ('2020-01-01') TO (MAXVALUE) SERVER bulk")
     tap.equal(asked(session, "SELECT training_job_name FROM aws.ages ORDER BY creation_time DESC LIMIT 1"),
-              ([names[THREE]], {THREE: 1}), "a partition of older jobs is not asked before the newer ones have no more")
+              ([names[THREE]], {THREE: 1}), "a partition of older jobs is not read before the newer ones are exhausted")
     session.run("DROP TABLE aws.ages")
 
 
 def test_starting_together(session, tap):
-    """First pages are asked for at once where nothing can exclude a partition any more."""
+    """First pages are requested at once where nothing can exclude a partition any more."""
     newest = "SELECT training_job_name FROM aws.jobs WHERE %s ORDER BY creation_time DESC LIMIT 1"
     session.run("SET plan_cache_mode = force_generic_plan; PREPARE of_account AS " + newest % "account_id = $1")
     session.run("EXECUTE of_account ('123456789012')")
@@ -220,14 +220,14 @@ def test_failures(session, tap):
     rows = ["%d" % ROWS]
     query = "SELECT count(role_arn) FROM aws.jobs"
     fault(**denied(operation="DescribeTrainingJob", status=403, skip=100, times=1))
-    tap.equal(session.ask(query)[1], "42501", "an error of one partition is the query's")
+    tap.equal(session.ask(query)[1], "42501", "an error in one partition fails the query")
     control("clear", b"")
-    tap.equal(session.run(query), rows, "and the next one works")
+    tap.equal(session.run(query), rows, "and the next query works")
     fault(**broken(probability=0.1))
-    tap.equal(session.run(query), rows, "failures in passing lose nothing")
+    tap.equal(session.run(query), rows, "transient failures lose no rows")
     control("clear", b"")
     fault(**throttled(times=20))
-    tap.equal(session.run(query), rows, "nor do throttles")
+    tap.equal(session.run(query), rows, "nor do throttled calls")
     control("clear", b"")
 
     other = another_session()
@@ -240,13 +240,13 @@ def test_failures(session, tap):
     tap.equal(session.ask(query)[1], "57014", "so does a timeout")
     session.run("RESET statement_timeout")
     control("clear", b"")
-    tap.equal(session.run(query), rows, "and the session goes on")
+    tap.equal(session.run(query), rows, "and the session remains usable")
     other.close()
 
     before = session.descriptors()
     for _ in range(20):
         session.ask("SELECT 1 / (count(*) - count(*)) FROM (SELECT role_arn FROM aws.jobs LIMIT 20) AS t")
-    tap.equal(session.descriptors(), before, "no descriptor is left behind")
+    tap.equal(session.descriptors(), before, "no descriptor is leaked")
 
 
 def test(session, tap):

@@ -1,7 +1,7 @@
-"""scan_api 'auto': what its scans of every kind cost, whatever stands in Search's way, and that their rows are those of 'describe'.
+"""scan_api 'auto': what each kind of scan costs, how it handles a Search that fails, and that its rows are those of 'describe'.
 
-What Search may answer, test/t/auto_answers.py has.  Each case has a session, a server and keys of its own, to which nothing
-is known of Search.
+test/t/auto_answers.py covers what Search may answer.  Each case has its own session, server and keys, so nothing is known about
+Search yet.
 
 Run below test/with-service --bulk 10000.
 """
@@ -18,7 +18,7 @@ from named_faults import broken, denied, late, throttled
 # ----- calls -----
 
 def test_history(session, tap, expected):
-    """10,000 jobs, of which all have ended, or 5 % are in progress."""
+    """10,000 jobs: all have ended, or 5 % are in progress."""
     columns = session.run("SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = '%s'::regclass "
                           "AND attnum > 0 AND NOT attisdropped AND attname <> 'tags'" % expected.cases[BULK].table)[0]
     for percent in (0, 5):
@@ -32,21 +32,21 @@ def test_history(session, tap, expected):
         described = 100 * percent + checks(made["Search"])
         if percent == 0:
             tap.equal(made, {"ListTrainingJobs": 100, "Search": 100, "DescribeTrainingJob": described},
-                      "10,000 ended jobs are 100 pages, 100 Searches, and a check with the first 20 of them, then with ever fewer")
+                      "10,000 ended jobs cost 100 pages, 100 Searches, and checks: one for each of the first 20 Searches, then fewer and fewer")
             tap.ok(sum(made.values()) <= 240, "... at most 240 calls", made)
         else:
             tap.equal(made, {"ListTrainingJobs": 100, "Search": made["Search"], "DescribeTrainingJob": described},
-                      "of 10,000 jobs the 5 % that are in progress are described, beside the checks")
-            tap.ok(95 <= made["Search"] <= 100, "... and asked for are the others, across pages", made)
+                      "of 10,000 jobs the 5 % that are in progress are described, besides the checks")
+            tap.ok(95 <= made["Search"] <= 100, "... and Search is asked for the others, across pages", made)
         case.session.run("CREATE TEMPORARY TABLE described AS SELECT %s FROM %s" % (columns, expected.cases[BULK].table))
-        tap.equal(case.session.run("SELECT count(*), count(DISTINCT training_job_name) FROM by_auto"), ["10000|10000"], "... each is a row")
+        tap.equal(case.session.run("SELECT count(*), count(DISTINCT training_job_name) FROM by_auto"), ["10000|10000"], "... each job is returned once")
         tap.equal(case.session.run("SELECT count(*) FROM ((TABLE by_auto EXCEPT ALL TABLE described) UNION ALL "
-                                   "(TABLE described EXCEPT ALL TABLE by_auto)) AS d"), ["0"], "... as describe gives it")
+                                   "(TABLE described EXCEPT ALL TABLE by_auto)) AS d"), ["0"], "... with the values that describe returns")
         case.close()
 
 
 def test_limits(session, tap, expected):
-    """A LIMIT asks for as much as it needs."""
+    """A LIMIT makes only the calls that it needs."""
     restore(expected)
     control("config", {"bulk_running": 0})
     for limit, made in ((1, "ListTrainingJobs=1 DescribeTrainingJob=1"), (4, "ListTrainingJobs=1 DescribeTrainingJob=4"),
@@ -57,16 +57,16 @@ def test_limits(session, tap, expected):
         for order in ("", " ORDER BY creation_time DESC", " ORDER BY creation_time"):
             case = Case(BULK)
             read, _ = case.ask("SELECT role_arn, training_job_name FROM {t}%s LIMIT %d" % (order, limit))
-            tap.equal(read.calls, Read([], made, []).calls, "LIMIT %d%s is %s" % (limit, order, made))
+            tap.equal(read.calls, Read([], made, []).calls, "LIMIT %d%s makes the calls %s" % (limit, order, made))
             first = 1 if order != " ORDER BY creation_time" else 10000 - limit + 1
-            tap.equal(sorted(row.split("|")[1] for row in read.rows), bulk(first, first + limit - 1), "... of the jobs that it means")
+            tap.equal(sorted(row.split("|")[1] for row in read.rows), bulk(first, first + limit - 1), "... and returns the right jobs")
             tap.ok(all(set(names) <= set(bulk(first, first + limit - 1)) for names in read.asked),
-                   "... and no other is asked for", read.asked)
+                   "... without asking Search for any other", read.asked)
             case.close()
 
 
 def test_question(session, tap, expected):
-    """What Search is asked: names of jobs that the summary's conditions want, and nothing else."""
+    """Search is asked for the names of the jobs that pass the conditions on the summary, and for nothing else."""
     restore(expected)
     names, not_asked, not_proved = expected.names(HISTORY), expected.not_asked(HISTORY), expected.not_asked(HISTORY)
     for where, wanted in (
@@ -78,11 +78,11 @@ def test_question(session, tap, expected):
         chosen = {row["training_job_name"] for row in map(json.loads, expected.rows(HISTORY, "true", summary)) if wanted(row)}
         case = Case()
         read = case.read(where)
-        equal_rows(tap, read, expected.rows(HISTORY, where), "conditions on the summary are decided before Search is asked: %s" % where)
-        tap.equal(sorted(itertools.chain(*read.asked)), sorted(chosen - not_asked), "... so it is asked for these, each once")
+        equal_rows(tap, read, expected.rows(HISTORY, where), "conditions on the summary are evaluated before Search is asked: %s" % where)
+        tap.equal(sorted(itertools.chain(*read.asked)), sorted(chosen - not_asked), "... which is asked for each of those jobs once")
         checked = [name for name in read.described if name not in not_proved]
         tap.ok(chosen & not_proved <= set(read.described) <= chosen and len(checked) <= len(read.batches),
-               "... and the others are described, beside the checks", (chosen & not_proved, read.described))
+               "... and the others are described, besides the checks", (chosen & not_proved, read.described))
         case.close()
 
     where = ("billable_time_in_seconds > 1000 AND role_arn LIKE '%ads' AND hyper_parameters->>'max_depth' IN ('3', '4', '5', '6') "
@@ -90,8 +90,8 @@ def test_question(session, tap, expected):
     for more in ("", " AND tags->>'team' = 'ads'"):
         case = Case()
         read = case.read(where + more)
-        equal_rows(tap, read, expected.rows(HISTORY, where + more), "conditions on documents hold%s" % (more and ", and on tags"))
-        tap.ok(0 < len(read.rows) < 60, "... for a few jobs", len(read.rows))
+        equal_rows(tap, read, expected.rows(HISTORY, where + more), "conditions on documents are applied%s" % (more and ", and on tags"))
+        tap.ok(0 < len(read.rows) < 60, "... and few jobs pass", len(read.rows))
         tap.equal(sorted(itertools.chain(*read.asked)), sorted(set(names) - not_asked), "... and Search is asked for all that have ended")
         known = {"Resource", "SearchExpression", "MaxResults", "SortBy", "SortOrder", "NextToken"}
         tap.equal([body for body in read.bodies["Search"] if set(body) - known or body["SearchExpression"].get("SubExpressions")], [],
@@ -103,17 +103,17 @@ def test_question(session, tap, expected):
     control("config", {"bulk_running": 0})
     case = Case(BULK)
     read = case.read(newest(1000), "role_arn")
-    tap.equal(len(read.batches), 10, "a question is about 100 jobs")
-    tap.equal({len(names) for names in read.asked}, {MOST}, "... whose names it says")
+    tap.equal(len(read.batches), 10, "a Search asks for 100 jobs")
+    tap.equal({len(names) for names in read.asked}, {MOST}, "... by their names")
     tap.ok(all(len(filters) <= MOST_FILTERS and all(len(each["Value"]) <= LONGEST_VALUE for each in filters) for filters in read.filters),
-           "... in filters as long as the service allows")
-    tap.equal(sorted(itertools.chain(*read.asked)), bulk(1, 1000), "... each once")
-    tap.ok(all(len(set(names) & set(read.described)) == 1 for names in read.asked), "... and describes one of them")
+           "... in filters within the service's limits")
+    tap.equal(sorted(itertools.chain(*read.asked)), bulk(1, 1000), "... each job once")
+    tap.ok(all(len(set(names) & set(read.described)) == 1 for names in read.asked), "... and one job of each Search is described")
     case.close()
 
 
 def test_described(session, tap, expected):
-    """What Search is not asked for."""
+    """What is not read from Search."""
     restore(expected)
     case = Case()
     described = case.server("describe", attributes="all")
@@ -130,7 +130,7 @@ def test_described(session, tap, expected):
         tap.equal(read.made("ListTrainingJobs", "DescribeTrainingJob"), {"ListTrainingJobs": 3, "DescribeTrainingJob": 49},
                   "a query that reads %s, which Search lacks, describes its jobs" % column)
         case.table = described
-        tap.equal(read.rows, case.read("training_job_status = 'Failed'", columns).rows, "... as describe does")
+        tap.equal(read.rows, case.read("training_job_status = 'Failed'", columns).rows, "... and returns the rows of describe")
     for scan_api in ("auto", "describe"):
         case.session.run("CREATE FOREIGN TABLE {0}.computed_{1} (training_job_name text, raw_response jsonb, "
                          "lower text GENERATED ALWAYS AS (lower(training_job_name)) STORED, "
@@ -139,17 +139,17 @@ def test_described(session, tap, expected):
     case.table = case.name + ".computed_auto"
     read = case.read("true", columns)
     tap.equal(read.made("ListTrainingJobs", "DescribeTrainingJob"), {"ListTrainingJobs": 3, "DescribeTrainingJob": 300},
-              "what is computed from raw_response is described")
+              "jobs are described for a column computed from raw_response")
     case.table = case.name + ".computed_describe"
-    tap.equal(read.rows, case.read("true", columns).rows, "... as describe does")
+    tap.equal(read.rows, case.read("true", columns).rows, "... with the rows of describe")
     case.table = case.name + ".odd"
     for columns in ("unknown", "below, unknown", "lower"):
         tap.equal(case.read("true", columns).made("ListTrainingJobs", "DescribeTrainingJob"),
                   {"ListTrainingJobs": 3, "DescribeTrainingJob": 300},
-                  "an attribute that is not known to be Search's is described: %s" % columns)
+                  "jobs are described for an attribute that Search is not known to have: %s" % columns)
     read = case.read("true", "below")
     tap.ok(read.calls["Search"] > 0 and read.calls["DescribeTrainingJob"] <= len(expected.not_asked(HISTORY)) + len(read.batches),
-           "... but not one that lies below an attribute of Search", read.calls)
+           "... but not for one below an attribute that Search has", read.calls)
     case.table = case.name + ".auto"
     names = expected.names(HISTORY)[:10]
     for where, made in (("training_job_name IN ('%s')" % "', '".join(names), {"DescribeTrainingJob": 10}),
@@ -158,8 +158,8 @@ def test_described(session, tap, expected):
         tap.equal(read.made(*made), made, "look-ups are described: %.40s" % where)
     tuning = "tuning_job_arn = '%shyper-parameter-tuning-job/tune-ads'" % ARN.replace("training-job/", "")
     read = case.read(tuning)
-    equal_rows(tap, read, expected.rows(HISTORY, tuning), "jobs of a tuning job are rows")
-    tap.equal((read.calls["Search"], read.calls["DescribeTrainingJob"]), (0, len(read.rows)), "... that are described")
+    equal_rows(tap, read, expected.rows(HISTORY, tuning), "the jobs of a tuning job are returned")
+    tap.equal((read.calls["Search"], read.calls["DescribeTrainingJob"]), (0, len(read.rows)), "... and described")
     case.close()
 
     # those that have ended less than an hour ago; a margin covers what the test lasts
@@ -174,16 +174,16 @@ def test_described(session, tap, expected):
     case = Case()
     where = "creation_time > to_timestamp(%d)" % (now - 9001)
     read = case.read(where)
-    equal_rows(tap, read, expected.rows(HISTORY, where), "jobs that have just ended are rows as describe gives them")
+    equal_rows(tap, read, expected.rows(HISTORY, where), "jobs that have just ended are returned as describe returns them")
     tap.equal(sorted(itertools.chain(*read.asked)), sorted({"end-old", "no-end"} | {name for name in ages if name.startswith("filler")}),
-              "... and Search is asked for those whose last change and end were an hour ago")
+              "... and Search is asked for those that last changed, and ended, more than an hour ago")
     case.close()
 
 
 # ----- Search in the way -----
 
 def test_let_go(session, tap, expected):
-    """Search fails while the job that is checked has one of its two answers: nothing is left undecided."""
+    """Search fails while the job that is checked has only one of its two answers: no row is left undecided."""
     restore(expected)
     control("config", {"bulk_running": 0})
     columns = "training_job_name, role_arn, tags"
@@ -200,7 +200,7 @@ def test_let_go(session, tap, expected):
         read = case.read(where, columns)
         control("clear", b"")
         control("config", {"latency_ms": 0})
-        equal_rows(tap, read, rows, "a check that is given up leaves rows right, %s" % title)
+        equal_rows(tap, read, rows, "abandoning a check leaves the rows right, %s" % title)
         case.close()
 
 
@@ -213,23 +213,23 @@ def test_denied(session, tap, expected):
         case = Case(BULK)
         fault(**{**spec, "operation": "Search"})
         read = case.read(newest(500), "training_job_name, role_arn")
-        equal_rows(tap, read, rows, "Search that is %s takes no row" % title)
-        tap.equal(read.calls["DescribeTrainingJob"], 500, "... all are described")
+        equal_rows(tap, read, rows, "no row is lost when Search is %s" % title)
+        tap.equal(read.calls["DescribeTrainingJob"], 500, "... all jobs are described")
         # two questions may be under way; one that is refused may be put otherwise
-        tap.ok(1 <= read.calls["Search"] <= 4, "... it is asked at once, and no more", read.calls)
-        tap.equal(read.messages_about("Search", "NOTICE"), 1, "... a NOTICE says so")
+        tap.ok(1 <= read.calls["Search"] <= 4, "... Search is tried at the start, and not again", read.calls)
+        tap.equal(read.messages_about("Search", "NOTICE"), 1, "... one NOTICE says so")
         again = case.read(newest(500), "training_job_name, role_arn")
-        equal_rows(tap, again, rows, "... the next query has all rows")
-        tap.equal((again.calls["Search"], again.messages), (0, ""), "... without a question or a NOTICE")
+        equal_rows(tap, again, rows, "... the next query returns all rows")
+        tap.equal((again.calls["Search"], again.messages), (0, ""), "... without calling Search and without a NOTICE")
         case.other_keys()
         read = case.read(newest(500), "training_job_name, role_arn")
-        equal_rows(tap, read, rows, "... nor is a row lost with other credentials")
-        tap.ok(read.calls["Search"] >= 1 and read.messages == "", "... which are tried, without another NOTICE", (read.calls, read.messages))
+        equal_rows(tap, read, rows, "... with other credentials no row is lost either")
+        tap.ok(read.calls["Search"] >= 1 and read.messages == "", "... and Search is tried with them, without another NOTICE", (read.calls, read.messages))
         control("clear", b"")
         case.other_keys()
         read = case.read(newest(500), "training_job_name, role_arn")
-        equal_rows(tap, read, rows, "... where they are allowed to, rows are right")
-        tap.equal(len(read.batches), 5, "... and Search's")
+        equal_rows(tap, read, rows, "... with credentials that may use Search the rows are right")
+        tap.equal(len(read.batches), 5, "... and come from Search")
         case.close()
 
     restore(expected)
@@ -240,40 +240,40 @@ def test_denied(session, tap, expected):
     read, state = case.ask("SELECT role_arn FROM {t} WHERE %s" % newest(500))
     tap.equal(state, "54000", "max_calls ends a query whose Search is denied")
     tap.ok(re.search("HINT: .*Search.*denie[ds]|HINT: .*denie[ds].*Search", read.messages),
-           "... and the hint says that it is", read.messages)
+           "... and the hint says that Search is denied", read.messages)
     control("clear", b"")
     case.close()
     case = Case(BULK)
     case.session.run("SET sagemaker_fdw.max_calls = 50")
     read, state = case.ask("SELECT count(*), count(role_arn) FROM {t} WHERE %s" % newest(500))
-    tap.equal((read.rows, state), (["500|500"], "00000"), "where it is not denied, 50 calls are enough for 500 jobs")
+    tap.equal((read.rows, state), (["500|500"], "00000"), "50 calls are enough for 500 jobs where Search is not denied")
     case.close()
 
 
 def test_span(session, tap, expected):
-    """The operator In is not known: jobs are asked for by the times of the first and the last."""
+    """Where Search does not know the operator In, it is asked for the time span of the batch's jobs."""
     restore(expected)
     control("config", {"bulk_running": 0})
     rows = expected.rows(BULK, newest(500))
     case = Case(BULK)
     control("config", {"search_in": False})
     read = case.read(newest(500))
-    equal_rows(tap, read, rows, "a Search that does not know In has right answers")
+    equal_rows(tap, read, rows, "rows are right from a Search that does not know In")
     spans = [filters for filters, names in zip(read.filters, read.asked) if names is None]
-    tap.ok(1 <= len(read.asked) - len(spans) <= 2, "... it is asked by names once, or twice at once", read.asked)
-    tap.equal({each["Name"] for filters in spans for each in filters}, {"CreationTime"}, "... and then by times")
+    tap.ok(1 <= len(read.asked) - len(spans) <= 2, "... which is asked by name once, or twice concurrently", read.asked)
+    tap.equal({each["Name"] for filters in spans for each in filters}, {"CreationTime"}, "... and then by creation time")
     tap.equal(all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", each["Value"]) for filters in spans for each in filters), True,
-              "... as the service has them")
-    tap.ok(read.calls["DescribeTrainingJob"] <= 200 + len(spans), "... which gives documents", read.calls)
+              "... in whole seconds")
+    tap.ok(read.calls["DescribeTrainingJob"] <= 200 + len(spans), "... and returns documents", read.calls)
     again = case.read(newest(500))
-    equal_rows(tap, again, rows, "... the next query has right rows")
-    tap.equal([names for names in again.asked if names is not None and len(names) > 1], [], "... and asks by times at once")
-    tap.ok(again.calls["DescribeTrainingJob"] <= 5, "... for all", again.calls)
+    equal_rows(tap, again, rows, "... the next query's rows are right")
+    tap.equal([names for names in again.asked if names is not None and len(names) > 1], [], "... it asks by time from the start")
+    tap.ok(again.calls["DescribeTrainingJob"] <= 5, "... for all jobs", again.calls)
     case.close()
 
 
 def test_failing(session, tap, expected):
-    """Two attempts, five seconds, then the batch is described."""
+    """After two attempts or five seconds the batch is described."""
     where, columns = newest(100), "training_job_name, role_arn"
     restore(expected)
     control("config", {"bulk_running": 0})
@@ -286,18 +286,18 @@ def test_failing(session, tap, expected):
         fault(**spec)
         read = case.read(where, columns)
         control("clear", b"")
-        equal_rows(tap, read, rows, "Search that %s takes no row" % title)
+        equal_rows(tap, read, rows, "no row is lost when Search %s" % title)
         # a kept connection that closes is no attempt
         tap.ok(read.calls["DescribeTrainingJob"] == 100 and 1 <= read.calls["Search"] <= (4 if "close" in title else 2),
-               "... after two attempts all are described", read.calls)
+               "... after two attempts all jobs are described", read.calls)
         case.close()
     for title, spec in (("fails", broken(operation="Search", times=1)), ("is throttled", throttled(operation="Search", times=1))):
         case = Case(BULK)
         fault(**spec)
         read = case.read(where, columns)
-        equal_rows(tap, read, rows, "a second attempt of Search that %s once gives the rows" % title)
+        equal_rows(tap, read, rows, "when Search %s once, a second attempt returns the rows" % title)
         tap.equal(read.made("ListTrainingJobs", "Search", "DescribeTrainingJob"),
-                  {"ListTrainingJobs": 1, "Search": 2, "DescribeTrainingJob": 1}, "... and no job more is described")
+                  {"ListTrainingJobs": 1, "Search": 2, "DescribeTrainingJob": 1}, "... and only the job that is checked is described")
         case.close()
     case = Case(BULK)
     fault(**late(20000, operation="Search"))
@@ -305,9 +305,9 @@ def test_failing(session, tap, expected):
     read = case.read(where, columns)
     took = time.monotonic() - began
     control("clear", b"")
-    equal_rows(tap, read, rows, "Search that takes 20 seconds takes no row")
-    tap.equal(read.calls["DescribeTrainingJob"], 100, "... all are described")
-    tap.ok(took < 15, "... and it is not waited for", took)
+    equal_rows(tap, read, rows, "no row is lost when Search takes 20 seconds")
+    tap.equal(read.calls["DescribeTrainingJob"], 100, "... all jobs are described")
+    tap.ok(took < 15, "... without waiting for Search", took)
     case.close()
     # of 300 jobs two batches are on their way at first: the third one's answer comes while nobody looks
     where = newest(300)
@@ -317,14 +317,14 @@ def test_failing(session, tap, expected):
     read, _ = case.ask("BEGIN; SET LOCAL cursor_tuple_fraction = 1; DECLARE c CURSOR FOR %s; FETCH 110 FROM c; DO 'BEGIN PERFORM pg_sleep(7); END'; "
                        "FETCH ALL FROM c; COMMIT" % select("{t}", where, columns))
     control("config", {"latency_ms": 0})
-    equal_rows(tap, read, rows, "a cursor that is left open for 7 seconds gives the rows")
+    equal_rows(tap, read, rows, "a cursor that is left open for 7 seconds returns the rows")
     tap.equal(read.made("ListTrainingJobs", "Search", "DescribeTrainingJob"),
-              {"ListTrainingJobs": 3, "Search": 3, "DescribeTrainingJob": 3}, "... and takes the answer that came meanwhile")
+              {"ListTrainingJobs": 3, "Search": 3, "DescribeTrainingJob": 3}, "... and uses the answer that arrived meanwhile")
     case.close()
 
 
 def test_large(session, tap, expected):
-    """Documents of 2 MB, of which few fit into an answer."""
+    """Documents of 2 MB: few fit into one answer."""
     restore(expected)
     control("config", {"bulk_running": 0})
     where, columns = newest(100), "training_job_name, role_arn"
@@ -332,14 +332,14 @@ def test_large(session, tap, expected):
     case = Case(BULK)
     control("config", {"search_records": [{"kind": "large", "bytes": 2000000}]})
     read = case.read(where, columns)
-    equal_rows(tap, read, rows, "100 documents of 2 MB are rows")
+    equal_rows(tap, read, rows, "100 documents of 2 MB are returned")
     sizes = [len(names) for names in read.asked]
-    tap.ok(sizes[:1] == [100] and 50 in sizes and min(sizes) >= 2, "... of which half as many are asked for when they are too many", sizes)
+    tap.ok(sizes[:1] == [100] and 50 in sizes and min(sizes) >= 2, "... by asking for half as many when the answer is too large", sizes)
     case.close()
 
 
 def test_rest(session, tap, expected):
-    """Search that proves little is not asked for a while."""
+    """Search is not asked for a while when little of what it returns can be used."""
     restore(expected)
     control("config", {"bulk_running": 0})
     where, columns = newest(4000), "training_job_name, role_arn"
@@ -347,15 +347,15 @@ def test_rest(session, tap, expected):
     case = Case(BULK)
     control("config", {"search_records": [{"kind": "missing"}]})
     read = case.read(where, columns)
-    equal_rows(tap, read, rows, "Search that has no record takes no row")
-    tap.equal(read.calls["DescribeTrainingJob"], 4000, "... all are described")
+    equal_rows(tap, read, rows, "no row is lost when Search has no record")
+    tap.equal(read.calls["DescribeTrainingJob"], 4000, "... all jobs are described")
     # of 40 batches three are asked for, 8 rest, then 16; those under way when it rests count, too
-    tap.ok(3 <= read.calls["Search"] <= 12, "... and of 40 batches few are asked for", read.calls)
+    tap.ok(3 <= read.calls["Search"] <= 12, "... and Search is asked for few of the 40 batches", read.calls)
     case.close()
 
 
 def test_one_call(session, tap, expected):
-    """max_concurrency holds for a Search that is asked again, and for one in another form."""
+    """max_concurrency limits Searches that are repeated, and those in another form."""
     where, columns = newest(200), "training_job_name, role_arn"
     for title, settings in (("a check differs", {"search_records": [{"kind": "other", "members": {"RoleArn": "other"}}]}),
                             ("Search takes no names", {"search_in": False})):
@@ -368,8 +368,8 @@ def test_one_call(session, tap, expected):
         read = case.read(where, columns)
         most = counters()["most_in_flight"]
         control("config", {"latency_ms": 0, **AS_IT_IS})
-        equal_rows(tap, read, rows, "rows are right when %s, one call at a time" % title)
-        tap.equal(most, 1, "... and there was one at a time")
+        equal_rows(tap, read, rows, "rows are right when %s, with one call at a time" % title)
+        tap.equal(most, 1, "... and there was never more than one in flight")
         case.close()
 
 
@@ -385,21 +385,21 @@ def test_scans(session, tap, expected):
     case = Case(BULK)
     read, _ = case.ask("BEGIN; DECLARE c CURSOR FOR %s; FETCH 7 FROM c; FETCH 130 FROM c; FETCH ALL FROM c; COMMIT"
                        % select("{t}", where, columns))
-    equal_rows(tap, read, rows, "a cursor gives the rows")
+    equal_rows(tap, read, rows, "a cursor returns the rows")
     # it begins with few jobs at a time, of which the first are described
     tap.ok(read.calls["ListTrainingJobs"] == 3 and 3 <= read.calls["Search"] <= 10 and read.calls["DescribeTrainingJob"] <= 100,
-           "... for few calls", read.calls)
+           "... with few calls", read.calls)
     read, _ = case.ask("BEGIN; DECLARE c CURSOR FOR %s; FETCH 7 FROM c; COMMIT" % select("{t}", where, columns))
-    tap.equal((len(read.rows), set(read.rows) <= set(rows)), (7, True), "a cursor may be left")
+    tap.equal((len(read.rows), set(read.rows) <= set(rows)), (7, True), "a cursor may be closed early")
     read, _ = case.ask("SELECT to_jsonb(j) FROM generate_series(1, 2) AS i, LATERAL (SELECT %s FROM {t} WHERE %s "
                        "AND coalesce(instance_count, 1) >= i - 3 OFFSET 0) AS j" % (columns, where))
-    equal_rows(tap, read, 2 * rows, "a rescan gives the rows again")
+    equal_rows(tap, read, 2 * rows, "a rescan returns the rows again")
     read, _ = case.ask("SELECT to_jsonb(j) FROM (SELECT %s FROM {t} WHERE %s ORDER BY creation_time DESC) AS j" % (columns, where))
-    equal_rows(tap, read, rows, "ORDER BY creation_time gives the rows")
+    equal_rows(tap, read, rows, "ORDER BY creation_time returns the rows")
     for order, first in (("DESC", 1), ("ASC", 10000)):
         names = case.session.run("SELECT training_job_name FROM %s WHERE role_arn <> '' ORDER BY creation_time %s LIMIT 250"
                                  % (case.table, order))
-        tap.equal(names, bulk(1, 250) if first == 1 else bulk(9751, 10000)[::-1], "... in its order, %s" % order)
+        tap.equal(names, bulk(1, 250) if first == 1 else bulk(9751, 10000)[::-1], "... in order, %s" % order)
     tap.equal(case.session.run("SELECT count(*) FROM {0} AS a JOIN {0} AS b USING (training_job_name) "
                                "WHERE a.role_arn = b.role_arn AND a.{1} AND b.{1}".format(case.table, where)), ["300"],
               "two scans run in one query")
@@ -412,7 +412,7 @@ def test_scans(session, tap, expected):
 
 
 def test_partitions(session, tap, expected):
-    """Partitions side by side, asynchronously and one after another."""
+    """Several partitions, read concurrently and one after another."""
     restore(expected)
     regions = ("us-east-1", "eu-west-1")
     case = Case()
@@ -428,14 +428,14 @@ def test_partitions(session, tap, expected):
     for setting in ("on", "off"):
         case.session.run("SET enable_async_append = %s" % setting)
         plan = "\n".join(case.session.run("EXPLAIN (COSTS OFF) SELECT role_arn FROM %s" % case.table))
-        tap.equal("Async Foreign Scan" in plan, setting == "on", "partitions are scanned, enable_async_append %s" % setting)
+        tap.equal("Async Foreign Scan" in plan, setting == "on", "partitions are scanned with enable_async_append %s" % setting)
         read = case.read()
-        equal_rows(tap, read, rows, "... and give the rows")
+        equal_rows(tap, read, rows, "... and return the rows")
         tap.ok(read.calls["DescribeTrainingJob"] < len(rows) // 2 and read.calls["Search"] > 1, "... from Search", read.calls)
     read, _ = case.ask("SELECT to_jsonb(j) FROM (SELECT * FROM {t} ORDER BY creation_time DESC LIMIT 200) AS j")
     case.table = case.name + ".parts_describe"
     other, _ = case.ask("SELECT to_jsonb(j) FROM (SELECT * FROM {t} ORDER BY creation_time DESC LIMIT 200) AS j")
-    equal_rows(tap, read, other.rows, "they can be merged in order")
+    equal_rows(tap, read, other.rows, "partitions can be merged in order")
     case.close()
 
 
@@ -449,14 +449,14 @@ def test_analyze(session, tap, expected):
     tap.equal(read.made("ListTrainingJobs", "Search", "DescribeTrainingJob", "ListTags"),
               {"ListTrainingJobs": 100, "Search": 1, "DescribeTrainingJob": 1, "ListTags": 1}, "... and asks Search for its sample")
     tap.equal(case.session.run("SELECT reltuples FROM pg_class WHERE oid = '%s'::regclass" % case.table), ["10000"],
-              "... and counts the jobs")
+              "... counts the jobs")
     tap.equal(case.session.run("SELECT null_frac FROM pg_stats WHERE schemaname = '%s' AND attname = 'role_arn'" % case.name), ["0"],
-              "... and knows the columns")
+              "... and collects statistics of the columns")
     case.close()
 
 
 def test_refresh(session, tap, expected):
-    """A kept table of what auto reads."""
+    """A refreshed table whose source is a foreign table with scan_api 'auto'."""
     columns = "training_job_name, role_arn, billable_time_in_seconds, hyper_parameters, secondary_status_transitions"
     for title, rules in (("right", []), ("of older versions", [{"kind": "older", "every": 2}]),
                          ("without an attribute", [{"kind": "other", "members": {"RoleArn": "x"}}])):
@@ -466,17 +466,17 @@ def test_refresh(session, tap, expected):
         control("config", {"search_records": rules})
         case.session.run("IMPORT FOREIGN SCHEMA sagemaker FROM SERVER {0}_auto INTO {0} OPTIONS (attributes 'search')".format(case.name))
         read, state = case.ask("CALL sagemaker_fdw_refresh('{0}.kept', '{0}.training_jobs', since => '2017-11-01')".format(case.name))
-        tap.equal(state, "00000", "a refresh reads by auto, where records are %s" % title)
-        tap.ok(read.calls["Search"] >= 1, "... asking Search", read.calls)
+        tap.equal(state, "00000", "a refresh reads through 'auto' when records are %s" % title)
+        tap.ok(read.calls["Search"] >= 1, "... which asks Search", read.calls)
         case.table = case.name + ".kept"
         control("config", {"search_records": []})
         kept = case.read("true", columns)
-        equal_rows(tap, kept, rows, "... and keeps what describe gives")
+        equal_rows(tap, kept, rows, "... and stores what describe returns")
         case.close()
 
 
 def test_shared(session, tap, expected):
-    """Sessions that share what is known of Search."""
+    """Sessions share what they learn about Search."""
     restore(expected)
     control("config", {"bulk_running": 0})
     where, columns = newest(300), "training_job_name, role_arn"
@@ -492,9 +492,9 @@ def test_shared(session, tap, expected):
         case.read(where, columns)
         case.session = Session()
         read = case.read(where, columns)
-        equal_rows(tap, read, rows, "what a session has found of an attribute holds for the next one")
+        equal_rows(tap, read, rows, "what one session learns about an attribute applies to the next session")
         tap.equal(read.made("ListTrainingJobs", "DescribeTrainingJob"), {"ListTrainingJobs": 3, "DescribeTrainingJob": 300},
-                  "... which describes at once")
+                  "... which describes from the start")
         case.close()
         control("config", {"search_records": []})
         case = Case(BULK, one)
@@ -502,8 +502,8 @@ def test_shared(session, tap, expected):
         case.read(where, columns)
         case.session = Session()
         read = case.read(where, columns)
-        equal_rows(tap, read, rows, "a denied Search takes no row of another session")
-        tap.ok(read.calls["Search"] <= 2 and read.messages_about("Search", "NOTICE") == 1, "... which says so itself", read.messages)
+        equal_rows(tap, read, rows, "a denied Search loses no rows in another session")
+        tap.ok(read.calls["Search"] <= 2 and read.messages_about("Search", "NOTICE") == 1, "... which raises the NOTICE itself", read.messages)
         case.close()
 
         # records that wait for a check are no documents yet
@@ -515,9 +515,9 @@ def test_shared(session, tap, expected):
         case.session.send("SELECT role_arn FROM %s WHERE %s" % (case.table, newest(100)))
         look = "SELECT %s FROM sagemaker_fdw_progress"
         wait_for(lambda: one.run(look % "waiting_on") == ["DescribeTrainingJob"], "Search has answered")
-        tap.equal(one.run(look % "jobs_seen, jobs_described"), ["100|0"], "progress tells of no document while records wait for a check")
+        tap.equal(one.run(look % "jobs_seen, jobs_described"), ["100|0"], "progress counts no document while records wait for a check")
         one.run("SELECT pg_cancel_backend(%d)" % case.session.pid)
-        tap.equal(case.session.receive()[1], "57014", "... which is cancelled")
+        tap.equal(case.session.receive()[1], "57014", "... and the query can be cancelled")
         case.close()
         one.close()
     finally:

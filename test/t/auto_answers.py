@@ -1,7 +1,7 @@
 """scan_api 'auto': its rows are those of 'describe', whatever Search answers.
 
-A record that differs from its document is seen through by the proof, or by a check that describes the job.  Each case has a
-session, a server and keys of its own, to which nothing is known of Search.
+The proof, or a check that describes the job, detects a record that differs from its document.  Each case has its own session,
+server and keys, so nothing is known about Search yet.
 
 Run below test/with-service --bulk 10000.
 """
@@ -28,7 +28,7 @@ def ruled(*kinds, **more):
 
 
 def answers(tap, expected, title, settings, not_proved=None, of=BULK, jobs=300, columns="*", where=None):
-    """Rows are those of describe under the settings, and what is not proved is described.
+    """Check that the rows are those of describe under the settings, and that unproved jobs are described.
 
     not_proved: names, or None for all that Search is asked for.
     """
@@ -41,16 +41,16 @@ def answers(tap, expected, title, settings, not_proved=None, of=BULK, jobs=300, 
     equal_rows(tap, read, rows, "rows are right when %s" % title)
     needed = names if not_proved is None else expected.not_asked(of, where) | (not_proved & names)
     extra = collections.Counter(read.described) - collections.Counter(needed)
-    tap.equal(sorted(needed - set(read.described)), [], "... what is not proved is described")
+    tap.equal(sorted(needed - set(read.described)), [], "... jobs that are not proved are described")
     tap.ok(all(sum(extra[name] for name in batch or extra) <= 1 for batch in read.batches) and
-           sum(extra.values()) <= len(read.batches), "... and else one job with each Search", (extra, read.asked))
-    tap.equal([names for names in read.asked if names is not None and len(names) == 1], [], "... and no check differs")
+           sum(extra.values()) <= len(read.batches), "... plus at most one job for each Search", (extra, read.asked))
+    tap.equal([names for names in read.asked if names is not None and len(names) == 1], [], "... and no check fails")
     case.close()
     return read
 
 
 def test_answers(session, tap, expected):
-    """What Search may answer that can be seen."""
+    """Answers of Search whose flaws the proof detects."""
     restore(expected)
     control("config", {"bulk_running": 0})
     names = set(bulk(1, 300))
@@ -83,21 +83,21 @@ def test_answers(session, tap, expected):
     # whether the token is followed is no matter of rows
     case = Case(BULK)
     control("config", {"search_page": 30})
-    equal_rows(tap, case.read(newest(300)), expected.rows(BULK, newest(300)), "rows are right when pages are shorter than asked")
+    equal_rows(tap, case.read(newest(300)), expected.rows(BULK, newest(300)), "rows are right when pages are shorter than requested")
     case.close()
     # the history has jobs of all kinds
     restore(expected)
     not_asked = expected.not_asked(HISTORY)
     tap.ok(10 < len(not_asked) < 60, "some jobs of the history are running, or keep a warm pool", not_asked)
     read = answers(tap, expected, "there are jobs of all kinds", {}, set(), HISTORY)
-    tap.equal(set(itertools.chain(*read.asked)) & not_asked, set(), "... for those in progress Search is not asked")
+    tap.equal(set(itertools.chain(*read.asked)) & not_asked, set(), "... Search is not asked for jobs in progress")
     answers(tap, expected, "there are jobs of all kinds, and nothing is proved", ruled("older"), None, HISTORY)
     answers(tap, expected, "there are jobs of all kinds, and 2 of 3 are proved", ruled("missing", every=3),
             one_in(3, expected.names(HISTORY)), HISTORY)
 
 
 def test_random(session, tap, expected):
-    """Everything at once, at random."""
+    """All kinds of answers at once, at random."""
     draw = random.Random(17)
     keep = ["LastModifiedTime", "TrainingJobStatus", "SecondaryStatus", "TrainingEndTime"]
     kinds = [dict(kind="missing"), dict(kind="older"), dict(kind="older", keep=keep), dict(kind="twice"), dict(kind="twice", newer_first=True),
@@ -128,11 +128,11 @@ def test_random(session, tap, expected):
         control("config", AS_IT_IS)
         case.close()
     tap.equal(wrong, [], "rows are right whatever Search answers, in %d sessions" % ROUNDS)
-    tap.ok(made["Search"] > 3 * ROUNDS and made["DescribeTrainingJob"] < made["Search"] * 60, "... of which many are Search's", made)
+    tap.ok(made["Search"] > 3 * ROUNDS and made["DescribeTrainingJob"] < made["Search"] * 60, "... and many of them come from Search", made)
 
 
 def full_documents(expected):
-    """Jobs with each member that a record must have: full-0 to full-7, of 2022."""
+    """Jobs with each member that a record must have: full-0 to full-7, created in 2021."""
     names = sorted(set(expected.names(HISTORY)) - expected.not_asked(HISTORY))
     documents = [json.loads(control("document?name=" + name)) for name in names]
     base = next(d for d in documents if d["TrainingJobStatus"] == "Completed" and "FinalMetricDataList" in d)
@@ -161,7 +161,7 @@ def full_documents(expected):
 
 
 def test_members(session, tap, expected):
-    """Members that a record must have, or must have as the summary has them."""
+    """Members that a record must have, or that must agree with the summary."""
     restore(expected)
     names = set(full_documents(expected))
     completed, failed = ({"Full-%d" % number for number in range(begin, 8, 2)} for begin in (0, 1))
@@ -205,7 +205,7 @@ def test_members(session, tap, expected):
 
 
 def test_changes(session, tap, expected):
-    """Jobs that change between the list and Search."""
+    """Jobs that change between the list call and the Search."""
     for title, document in (("deleted", None), ("made again", {"CreationTime": 1751280000.5}),
                             ("changed", {"LastModifiedTime": 1751280000.5, "FailureReason": "changed"})):
         restore(expected)
@@ -220,7 +220,7 @@ def test_changes(session, tap, expected):
         expected.forget()
         after = expected.rows(HISTORY)
         tap.equal(sum((collections.Counter(before) - collections.Counter(after)).values()), 7, "jobs are %s when Search is asked" % title)
-        equal_rows(tap, read, after, "... and give the rows that describe gives then")
+        equal_rows(tap, read, after, "... and the rows are those that describe returns then")
         case.close()
 
     # a job that is gone, of which Search has a record
@@ -232,7 +232,7 @@ def test_changes(session, tap, expected):
     read = case.read(newest(50))
     lost = collections.Counter(rows) - collections.Counter(read.rows)
     tap.ok(set(read.rows) <= set(rows) and sum(lost.values()) == ("bulk-000007" in read.described),
-           "a job that was deleted since the list is a row, unless it was described", (lost, read.described))
+           "a job that was deleted after it was listed is returned, unless it was described", (lost, read.described))
     case.close()
 
     # Describe is denied for jobs
@@ -240,14 +240,14 @@ def test_changes(session, tap, expected):
     control("config", {"bulk_running": 0})
     case = Case(BULK)
     fault(**denied(operation="DescribeTrainingJob", job="bulk-000007"))
-    equal_rows(tap, case.read(newest(50)), rows, "a job that is denied to Describe alone is a row")
+    equal_rows(tap, case.read(newest(50)), rows, "a job that only Describe is denied for is returned")
     control("clear", b"")
     case.close()
     case = Case(BULK)
     fault(**denied(operation="DescribeTrainingJob"))
     read, state = case.ask(select("{t}", newest(50)))
-    tap.equal(state, "00000", "where Describe is denied altogether, a check is none, and no error")
-    equal_rows(tap, read, rows, "... and all are rows")
+    tap.equal(state, "00000", "where Describe is denied altogether, checks are skipped without an error")
+    equal_rows(tap, read, rows, "... and all rows are returned")
     control("clear", b"")
     case.close()
 
@@ -255,7 +255,7 @@ def test_changes(session, tap, expected):
 # ----- answers that only a check sees through -----
 
 def test_checks(session, tap, expected):
-    """The same version with other contents."""
+    """Records of the same version with other contents."""
     for title, rule, column in (
             ("another value", {"kind": "other", "members": {"RoleArn": "arn:aws:iam::345678901234:role/other"}}, "role_arn"),
             ("no value", {"kind": "without", "attributes": ["EnableNetworkIsolation"]}, "enable_network_isolation"),
@@ -270,36 +270,36 @@ def test_checks(session, tap, expected):
         control("config", {"search_records": [rule]})
         read = case.read(where, columns)
         wrong = differences(read, rows)
-        tap.ok(len(read.batches) <= 2, "%s in all records: at most two Searches are asked before a check has ended" % title, read.calls)
+        tap.ok(len(read.batches) <= 2, "%s in all records: at most two Searches are made before a check has ended" % title, read.calls)
         repeated = [names for names in read.asked if len(names) == 1]
         tap.ok(1 <= len(repeated) <= len(read.batches) and all(names[0] in read.described for names in repeated),
-               "... which a second Search of its job repeats", read.asked)
-        tap.equal(read.calls["DescribeTrainingJob"], 600, "... all jobs are described")
+               "... a second Search repeats each check's job", read.asked)
+        tap.equal(read.calls["DescribeTrainingJob"], 600, "... no row is wrong, so no WARNING is needed")
         tap.equal((wrong, read.messages), (0, ""), "... so that no row is wrong, and no WARNING needed")
         read = case.read(where, columns)
         equal_rows(tap, read, rows, "... the next query's rows are right")
         tap.equal(read.made("ListTrainingJobs", "DescribeTrainingJob"), {"ListTrainingJobs": 6, "DescribeTrainingJob": 600},
-                  "... and Search is not asked")
-        tap.equal(read.messages, "", "... nor is there another WARNING")
+                  "... Search is not asked")
+        tap.equal(read.messages, "", "... and there is no other WARNING")
         read = case.read(where, "training_job_name, model_artifacts")
-        equal_rows(tap, read, others, "... a query that does not read it has the right rows, too")
-        tap.equal(len(read.batches), 6, "... from Search")
+        equal_rows(tap, read, others, "... a query that does not read the attribute is right, too")
+        tap.equal(len(read.batches), 6, "... and reads from Search")
         case.close()
 
 
 def test_single_differences(session, tap, expected):
-    """What a second Search does not repeat, and what few records have."""
+    """Differences that a second Search does not repeat, or that few records have."""
     restore(expected)
     control("config", {"bulk_running": 0})
     rows = expected.rows(BULK, newest(300), "training_job_name, role_arn")
     case = Case(BULK)
     control("config", {"search_records": [{"kind": "other", "members": {"RoleArn": "x"}, "times": 100}]})
     read = case.read(newest(100), "training_job_name, role_arn")
-    tap.equal([len(names) for names in read.asked], [100, 1], "a check that differs is repeated by a second Search of that job")
-    tap.equal(read.messages, "", "... when that one agrees, there is no WARNING")
+    tap.equal([len(names) for names in read.asked], [100, 1], "when a check differs, a second Search repeats the question for that job")
+    tap.equal(read.messages, "", "... when its answer agrees, there is no WARNING")
     read = case.read(newest(300), "training_job_name, role_arn")
-    equal_rows(tap, read, rows, "... and the attribute is trusted")
-    tap.equal(len(read.batches), 3, "... and taken from Search")
+    equal_rows(tap, read, rows, "... and the attribute is still trusted")
+    tap.equal(len(read.batches), 3, "... and read from Search")
     case.close()
 
     case = Case(BULK)
@@ -312,7 +312,7 @@ def test_single_differences(session, tap, expected):
 
 
 def test_heard(session, tap, expected):
-    """What one scan finds out counts for those under way."""
+    """What one scan finds out applies to scans under way."""
     restore(expected)
     control("config", {"bulk_running": 0})
     lie = [{"kind": "other", "members": {"RoleArn": "x"}}]
@@ -325,7 +325,7 @@ def test_heard(session, tap, expected):
     rows += case.session.run("FETCH ALL FROM c")
     tap.equal((len([row for row in rows if row.startswith("arn:")]), rows.count("x")), (1000, 0),
               "... and a cursor that was open describes what it has not read yet")
-    tap.ok([row for row in rows if row.startswith("WARNING:  Search on server")], "... with a WARNING for what it has read", rows)
+    tap.ok([row for row in rows if row.startswith("WARNING:  Search on server")], "... with a WARNING for the rows it has already returned", rows)
     case.session.run("COMMIT")
     case.close()
 
@@ -335,20 +335,20 @@ def test_heard(session, tap, expected):
     half = "SELECT role_arn FROM %s WHERE creation_time %s to_timestamp(%d)"
     rows = case.session.run("SET client_min_messages = error; %s AND %s UNION ALL %s" % (
         half % (case.table, "<", ANCHOR - 60 * 700), newest(1400), half % (case.table, ">=", ANCHOR - 60 * 700)))
-    tap.ok(rows.count("x") <= 200, "of two scans side by side one heeds what the other has found", rows.count("x"))
-    tap.equal(len(rows), 1400, "... and all rows are there")
+    tap.ok(rows.count("x") <= 200, "of two concurrent scans, one uses what the other has found", rows.count("x"))
+    tap.equal(len(rows), 1400, "... and all rows are returned")
     case.close()
 
 
 def test_void_checks(session, tap, expected):
-    """A check that has nothing to compare is none."""
+    """A check that could compare nothing does not count."""
     restore(expected)
     control("config", {"bulk_running": 0, "search_page": 10, "search_order": "shuffled",
                        "search_records": [{"kind": "other", "members": {"RoleArn": "x"}}]})
     for _ in range(5):
         case = Case(BULK)
         tap.equal(case.session.run("SELECT count(*), count(*) FILTER (WHERE role_arn = 'x') FROM %s WHERE %s" % (case.table, newest(300))), ["300|0"],
-                  "records that differ are found out though Search leaves out nine jobs in ten")
+                  "different records are detected although Search leaves out nine jobs in ten")
         case.close()
 
 
@@ -360,18 +360,18 @@ def test_warning(session, tap, expected):
     rows = expected.rows(BULK, where, columns)
     case = Case(BULK)
     read = case.read(where, columns)
-    equal_rows(tap, read, rows, "records that agree are rows")
+    equal_rows(tap, read, rows, "records that agree are returned")
     tap.equal(read.messages, "", "... without a message")
     control("config", ruled("other", members={"RoleArn": "x"}))
     read = case.read(where, columns)
-    equal_rows(tap, read, rows, "... a check finds when they do no more, before any row")
+    equal_rows(tap, read, rows, "... when they stop agreeing, a check detects it before any row is returned")
     told = re.findall("^WARNING:  (.*)\nDETAIL:  (.*)", read.messages, re.M)
     tap.ok(len(told) == 1 and "RoleArn" in told[0][0] and "297 rows" in told[0][1],
-           "... a WARNING names the attribute, and how many rows there were from Search, all but three", read.messages)
+           "... a WARNING names the attribute and the number of earlier rows from Search, all but three", read.messages)
     control("config", ruled("other", members={"OutputDataConfig": {"S3OutputPath": "x"}}))
     read = case.read(where, "training_job_name, output_data_config")
-    equal_rows(tap, read, expected.rows(BULK, where, "training_job_name, output_data_config"), "another attribute that differs is found, too")
-    tap.ok(read.calls["Search"] > 0 and read.messages_about("differs", "WARNING") == 0, "... there is one WARNING a session", read.messages)
+    equal_rows(tap, read, expected.rows(BULK, where, "training_job_name, output_data_config"), "a difference in another attribute is detected, too")
+    tap.ok(read.calls["Search"] > 0 and read.messages_about("differs", "WARNING") == 0, "... there is one WARNING per session", read.messages)
     case.close()
 
 
@@ -383,12 +383,12 @@ def test_folded_keys(session, tap, expected):
     case = Case()
     control("config", {"search_records": [{"kind": "lower_case_keys"}]})
     case.read(where, columns)
-    equal_rows(tap, case.read(where, columns), rows, "keys of hyperparameters that Search folds are seen by the first check")
+    equal_rows(tap, case.read(where, columns), rows, "the first check detects hyperparameter keys that Search has folded to lower case")
     case.close()
 
 
 def test_tags(session, tap, expected):
-    """Tags are no attribute of Describe."""
+    """Describe does not return tags, so a check calls ListTags."""
     restore(expected)
     control("config", {"bulk_running": 0})
     where = newest(300)
@@ -396,26 +396,26 @@ def test_tags(session, tap, expected):
     rows, others = expected.rows(BULK, where, columns), expected.rows(BULK, where, untagged)
     case = Case(BULK)
     read = case.read(where, columns)
-    equal_rows(tap, read, rows, "tags are Search's")
+    equal_rows(tap, read, rows, "tags are read from Search")
     tap.equal(read.made("ListTrainingJobs", "Search", "DescribeTrainingJob", "ListTags"),
-              {"ListTrainingJobs": 3, "Search": 3, "DescribeTrainingJob": 3, "ListTags": 3}, "... where a check asks for them, too")
+              {"ListTrainingJobs": 3, "Search": 3, "DescribeTrainingJob": 3, "ListTags": 3}, "... and a check asks for them, too")
     operations = re.findall("API Operations: (.*)", "\n".join(case.session.run("EXPLAIN SELECT training_job_name, tags FROM " + case.table)))
     tap.equal(operations, ["ListTrainingJobs, Search, DescribeTrainingJob, ListTags"], "EXPLAIN says so where nothing but tags is read")
     control("config", {"search_records": [{"kind": "other", "members": {"Tags": [{"Key": "team", "Value": "other"}]}}]})
     read = case.read(where, untagged)
-    equal_rows(tap, read, others, "tags that differ are no matter where they are not read")
-    tap.equal(read.calls["ListTags"], 0, "... and not asked for")
+    equal_rows(tap, read, others, "tags that differ do not matter where they are not read")
+    tap.equal(read.calls["ListTags"], 0, "... and a check does not ask for them")
     read = case.read(where, columns)
     wrong = differences(read, rows)
-    tap.ok(wrong <= 2 * MOST, "tags that differ in all records are seen by the first check", wrong)
+    tap.ok(wrong <= 2 * MOST, "the first check detects tags that differ in all records", wrong)
     read = case.read(where, columns)
-    equal_rows(tap, read, rows, "... from then on they are right")
-    tap.equal((read.calls["ListTags"], len(read.batches)), (300, 3), "... from ListTags, and the rest from Search")
+    equal_rows(tap, read, rows, "... afterwards they are right")
+    tap.equal((read.calls["ListTags"], len(read.batches)), (300, 3), "... they come from ListTags, and the rest from Search")
     case.close()
 
 
 def test_doubted(session, tap, expected):
-    """A check differs when records of another batch were taken, but have not left: what was decided on them is open again.
+    """A check differs when records of another batch were accepted but not yet returned: what was decided about them is reopened.
 
     A session's 21st Search comes without a check, the 22nd with one; the first job, which is described, holds all up.
     """
@@ -437,15 +437,15 @@ def test_doubted(session, tap, expected):
         read = case.read(where, columns)
         control("clear", b"")
         control("config", AS_IT_IS)
-        equal_rows(tap, read, rows, "rows that have not left are right when %s" % title)
+        equal_rows(tap, read, rows, "rows not yet returned are right when %s" % title)
         tap.equal(len(read.batches), 2, "... of two batches")
         if made is not None:
-            tap.equal(read.made(*made), made, "... for no call more than that takes")
+            tap.equal(read.made(*made), made, "... and no call is made beyond those needed")
         case.close()
 
 
 def test_progress(session, tap, expected):
-    """A job whose document has come is counted once, from wherever it came."""
+    """A job whose document has arrived is counted once, wherever it came from."""
     where = newest(200)
     look = "SELECT jobs_seen, jobs_described FROM sagemaker_fdw_progress"
     for title, searches, rules, made in (
@@ -467,20 +467,20 @@ def test_progress(session, tap, expected):
         case.session.run("BEGIN; SET LOCAL cursor_tuple_fraction = 1; DECLARE c CURSOR FOR SELECT role_arn FROM %s WHERE %s; MOVE ALL FROM c"
                          % (case.table, where))
         calls = Read([], control("calls"), [])
-        tap.equal(case.session.run(look), ["200|200"], "progress tells of all jobs whose documents have come %s" % title)
+        tap.equal(case.session.run(look), ["200|200"], "progress counts all jobs whose documents have arrived %s" % title)
         if searches or not rules:
-            tap.equal(calls.made(*made), made, "... for these calls")
+            tap.equal(calls.made(*made), made, "... with these calls")
         else:
             # one that is checked may be any
             tap.ok(made["DescribeTrainingJob"] <= calls.made("DescribeTrainingJob")["DescribeTrainingJob"] <= made["DescribeTrainingJob"] + 2,
-                   "... for these calls", calls.calls)
+                   "... with these calls", calls.calls)
         case.session.run("COMMIT")
         case.close()
         control("clear", b"")
 
 
 def test_followed(session, tap, expected):
-    """A check differs while jobs behind its batch are described: those before them need calls again, and these still go on."""
+    """A check differs while jobs after its batch are described: the batch's jobs need calls again, and the later ones go on."""
     restore(expected)
     control("config", {"bulk_running": 0})
     where, columns = newest(200), "training_job_name, role_arn, tags"
@@ -491,11 +491,11 @@ def test_followed(session, tap, expected):
         *({"kind": "missing", "job": name} for name in bulk(101, 200))]})
     read = case.read(where, columns)
     control("config", {"latency_ms": 0, **AS_IT_IS})
-    equal_rows(tap, read, rows, "jobs whose tags are in doubt have their own")
+    equal_rows(tap, read, rows, "jobs whose tags are in doubt get their own")
     made = [body.get("TrainingJobName") or body["ResourceArn"].rsplit("/")[-1] for body in read.calls_for_jobs]
     apart = {name: len(made) - 1 - made[::-1].index(name) - made.index(name) for name in bulk(101, 200)}
     # all jobs before them would be some eighty
-    tap.ok(max(apart.values()) <= 16, "... and no call that has ended counts as one in flight until they have left", apart)
+    tap.ok(max(apart.values()) <= 16, "... and ended calls do not count as in flight until their rows are returned", apart)
     case.close()
 
 

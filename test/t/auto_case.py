@@ -1,4 +1,4 @@
-"""What the suites of scan_api 'auto' share: a session and keys of which nothing is known, what a query gave, and what it should have.
+"""What the suites of scan_api 'auto' share: a session and keys without any history, a query's results, and the expected results.
 
 The local endpoint's records differ from its documents as the setting search_records says (test/service/README.md).
 """
@@ -25,7 +25,7 @@ MESSAGE = re.compile("(NOTICE|WARNING|ERROR|DETAIL|HINT|CONTEXT):  ")
 
 
 def newest(jobs):
-    """The condition for so many of the newest bulk jobs, which the list is told."""
+    """The condition that selects so many of the newest bulk jobs, and that the list can apply."""
     return "creation_time >= to_timestamp(%d)" % (ANCHOR - 60 * jobs)
 
 
@@ -39,7 +39,7 @@ def one_in(every, names):
 
 
 def checks(searches):
-    """How many of a session's Searches come with a check: the first 20, then at distance 2, 4, 8, and 16 for ever."""
+    """How many of a session's Searches come with a check: the first 20, then one after 2, 4 and 8 more, then every 16th."""
     count, last, distance = min(searches, 20), 20, 2
     while last + distance <= searches:
         count, last, distance = count + 1, last + distance, min(2 * distance, 16)
@@ -47,11 +47,11 @@ def checks(searches):
 
 
 class Failed(Exception):
-    """A query that must succeed does not."""
+    """A query that must succeed has failed."""
 
 
 class Read:
-    """What a query gave: rows, messages, calls by operation, and its requests (the last 1,000)."""
+    """The results of a query: rows, messages, calls by operation, and its requests (the last 1,000)."""
 
     def __init__(self, lines, calls, requests):
         messages = [line for line in lines if MESSAGE.match(line)]
@@ -72,13 +72,13 @@ class Read:
 
     @property
     def asked(self):
-        """The names that each Search asks for, in its order; None when it asks otherwise."""
+        """The names that each Search asks for, in its order; None for one that does not ask by name."""
         return [[name for each in filters for name in each["Value"].split(",")]
                 if filters and all(each["Name"] == "TrainingJobName" for each in filters) else None for filters in self.filters]
 
     @property
     def batches(self):
-        """Those that ask for several jobs; a single one is asked for when a check differs."""
+        """The Searches for several jobs; one for a single job is made when a check differs."""
         return [names for names in self.asked if names is None or len(names) > 1]
 
     @property
@@ -86,7 +86,7 @@ class Read:
         return [body["TrainingJobName"] for body in self.bodies["DescribeTrainingJob"]]
 
     def made(self, *operations):
-        """The calls of the operations; of all others there must be none."""
+        """The calls of these operations, and of any others that were made, which there must not be."""
         return {name: self.calls[name] for name in {*operations, *self.calls}}
 
     def messages_about(self, word, kind):
@@ -94,7 +94,7 @@ class Read:
 
 
 class Case:
-    """A session that knows nothing, and tables of keys that nothing is known of: NAME.training_jobs by the scan_api."""
+    """A session that knows nothing yet, and foreign tables NAME.SCAN_API with keys that nothing is known about yet."""
 
     def __init__(self, of=HISTORY, session=None, **options):
         self.of, self.name = of, "auto_%d" % next(NUMBERS)
@@ -110,13 +110,13 @@ class Case:
                          "account": ACCOUNTS[self.of]})
 
     def other_keys(self):
-        """From now on the server of auto has other keys of the account."""
+        """Give the server of auto other keys of the account."""
         self.keys = ("AKIDAUTO%012d" % next(NUMBERS), self.keys[1])
         self.add_keys()
         self.session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER %s_auto OPTIONS (SET aws_access_key_id '%s')" % (self.name, self.keys[0]))
 
     def server(self, scan_api, attributes="search", **options):
-        """The table NAME.SCAN_API of a server of its own, with the columns that Search has, or all.
+        """Make the table NAME.SCAN_API on a server of its own, with all columns or those that Search has.
 
         Of the former, raw_response is none: it is what Describe answers.
         """
@@ -159,7 +159,7 @@ def select(table, where="true", columns="*"):
 
 
 class Expected:
-    """The rows that describe gives, kept until documents change."""
+    """The rows that describe returns, kept until documents change."""
 
     def __init__(self, session):
         self.session, self.kept, self.cases = session, {}, {}
@@ -177,7 +177,7 @@ class Expected:
         return [json.loads(row)["n"] for row in self.rows(of, where, "training_job_name AS n")]
 
     def not_asked(self, of, where="true"):
-        """The names of jobs of which nothing can be proved: they have not ended, or their warm pools have not."""
+        """The names of jobs for which nothing can be proved: they have not ended, or their warm pools have not."""
         rows = map(json.loads, self.rows(of, where, "training_job_name, training_job_status, warm_pool_status AS pool"))
         return {row["training_job_name"] for row in rows if row["training_job_status"] not in ENDED or
                 row["pool"] and row["pool"]["Status"] not in ("Terminated", "Reused")}
@@ -187,13 +187,13 @@ class Expected:
 
 
 def restore(expected):
-    """Documents and settings as they were at the start."""
+    """Restore the documents and settings of the start."""
     control("reset", b"")
     expected.forget()
 
 
 def equal_rows(tap, read, expected, title):
-    """The rows are those expected; of others, the first ones are shown."""
+    """Check that the rows are the expected ones; show the first that are not."""
     wrong, lost = [list((collections.Counter(a) - collections.Counter(b)).elements())
                     for a, b in ((read.rows, expected), (expected, read.rows))]
     return tap.ok(not wrong and not lost, title, "%d rows, expected %d; %d are wrong, %d are lost: %.700s\nin place of %.700s" % (
@@ -205,12 +205,12 @@ def differences(read, expected):
 
 
 def put(document):
-    """The endpoint has this document from now on, without the members that are None."""
+    """Give the endpoint this document, without the members that are None."""
     control("document?name=%s" % document["TrainingJobName"], json.dumps({k: v for k, v in document.items() if v is not None}).encode())
 
 
 def run_all(session, tap, tests):
-    """Run the tests, of which each begins with the documents and settings of the start."""
+    """Run the tests; each restores the documents and settings of the start."""
     expected = Expected(session)
     for test in tests:
         try:

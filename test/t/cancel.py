@@ -1,4 +1,4 @@
-"""A query that waits ends at once when it is told to, whatever it waits for.
+"""A query that waits ends at once on request, whatever it waits for.
 
 Told by a cancel, by statement_timeout, by pg_terminate_backend or by the death of
 the postmaster, in each state that a scan can wait in; in single-user mode, which has no
@@ -72,7 +72,7 @@ def backend_waits(observer, pid):
 
 
 def start(session, observer, state):
-    """Let the session wait in that state."""
+    """Bring the session into that waiting state."""
     _title, specs, query = state
     control("reset", b"")
     control("config", {"latency_ms": 5})
@@ -132,7 +132,7 @@ def test_queries(tap, session, observer):
             tap.equal({outcome[1] for outcome in outcomes}, {"57014"},
                       "%s: %s is 57014" % (state[0], how))
             report(tap, state[0], how, [outcome[0] for outcome in outcomes])
-            tap.ok(works_on(session), "... and the session works on")
+            tap.ok(works_on(session), "... and the session remains usable")
 
 
 def test_resolver(tap, session):
@@ -153,13 +153,13 @@ def test_resolver(tap, session):
     states = {session.ask(ONE % "resolver")[1] for _ in range(50)}
     session.run("SET statement_timeout = '30s'")
     tap.equal(states, {"57014"}, "statements that wait for a silent resolver are cancelled")
-    tap.ok(session.threads() - threads > 20, "... and leave threads that wait", session.threads())
-    tap.equal(session.ask(ONE % "unknown")[1], "08001", "... and another name is looked up at once")
+    tap.ok(session.threads() - threads > 20, "... and leave threads that are still waiting", session.threads())
+    tap.equal(session.ask(ONE % "unknown")[1], "08001", "... and another name resolves at once")
     session.run("RESET statement_timeout")
 
 
 def gone(pid):
-    """No such process, or a dead one that its parent has yet to bury."""
+    """There is no such process, or it is dead and its parent has not reaped it yet."""
     try:
         with open("/proc/%d/stat" % pid, encoding="utf-8") as file:
             return file.read().rpartition(")")[2].split()[0] in "ZX"
@@ -195,7 +195,7 @@ def test_ends(tap, cluster):
                 if order is by_terminate:
                     lines = session.receive_end()
                     tap.ok("terminating connection due to administrator command" in lines[0],
-                           "%s: %s is an administrator's command" % (state[0], how), lines)
+                           "%s: %s is treated as an administrator's command" % (state[0], how), lines)
                 session.close()
                 observer.close()
             report(tap, state[0], how, figures)
@@ -219,7 +219,7 @@ def test_without_postmaster(tap, cluster):
 
 
 def make_home(directory):
-    """The files of the database server's home."""
+    """The files in the database server's home."""
     cache = directory + "/.aws/sso/cache"
     os.makedirs(cache)
     with open("%s/%s.json" % (cache, hashlib.sha1(START_URL.encode()).hexdigest()), "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""What is altered under an open cursor: the cursor goes on as it began, the next statement does not.
+"""Alterations under an open cursor: the cursor goes on as it began, and the next statement sees the change.
 
 Run below test/with-service --bulk 400.
 """
@@ -16,11 +16,11 @@ def opened(session, kind="", hold=""):
 
 
 def goes_on(session, tap, title, rows, expected):
-    """The rest of the cursor's rows, and what a statement gives while it is open, and after it."""
-    tap.equal(session.run(COUNT), [expected], "%s: the next statement knows, while the cursor is open" % title)
+    """The rest of the cursor's rows, and the results of a statement run while it is open and again afterwards."""
+    tap.equal(session.run(COUNT), [expected], "%s: the next statement uses it, while the cursor is open" % title)
     rows = rows + session.run("FETCH ALL FROM c")
     tap.equal((len(rows), len(set(rows)), sum(row.endswith("|") for row in rows)), (300, 300, 0),
-              "... the cursor gives all rows")
+              "... the cursor returns all rows")
     session.run("COMMIT")
     tap.equal(session.run(COUNT), [expected], "... and so does the statement after it")
 
@@ -42,27 +42,27 @@ def test_alter(session, other, tap):
         other.run(order)
         goes_on(session, tap, title, rows, expected)
         other.run(undo)
-        tap.equal(session.run(COUNT), ["300|300"], "... and altered back, it is as it was")
+        tap.equal(session.run(COUNT), ["300|300"], "... and after altering it back, everything is as before")
 
 
 def test_failure(session, other, tap):
-    """The service that the server is altered to is not there."""
+    """The server is altered to use a service that does not exist."""
     rows = opened(session)
     url = other.run("SELECT option_value FROM pg_foreign_server, pg_options_to_table(srvoptions) "
                     "WHERE srvname = 'sm' AND option_name = 'endpoint_url'")[0]
     other.run("ALTER SERVER sm OPTIONS (SET endpoint_url 'http://127.0.0.1:1', ADD max_attempts '1')")
     session.run("SAVEPOINT s")
-    tap.equal(session.ask(COUNT)[1], "08001", "another endpoint, which is not there: the next statement fails")
+    tap.equal(session.ask(COUNT)[1], "08001", "another endpoint, which does not exist: the next statement fails")
     session.run("ROLLBACK TO s")
     rows += session.run("FETCH ALL FROM c")
-    tap.equal(len(set(rows)), 300, "... the cursor gives all rows")
+    tap.equal(len(set(rows)), 300, "... the cursor returns all rows")
     session.run("COMMIT")
     other.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s', DROP max_attempts)" % url)
-    tap.equal(session.run(COUNT), ["300|300"], "... and altered back, it is as it was")
+    tap.equal(session.run(COUNT), ["300|300"], "... and after altering it back, everything is as before")
 
 
 def test_drop(session, other, tap):
-    """A role that is no superuser loses its mapping, and gets it again."""
+    """A role that is not a superuser loses its mapping, and gets it again."""
     session.run("CREATE ROLE reader; GRANT USAGE ON SCHEMA sm TO reader; GRANT SELECT ON sm.training_jobs TO reader")
     mapping = ("CREATE USER MAPPING FOR reader SERVER sm OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s')"
                % HISTORY)
@@ -71,59 +71,59 @@ def test_drop(session, other, tap):
     rows = opened(session)
     other.run("DROP USER MAPPING FOR reader SERVER sm")
     session.run("SAVEPOINT s")
-    tap.equal(session.ask(COUNT)[1], "28000", "a mapping that is dropped: the next statement fails")
+    tap.equal(session.ask(COUNT)[1], "28000", "a dropped mapping: the next statement fails")
     session.run("ROLLBACK TO s")
     rows += session.run("FETCH 100 FROM c")
     other.run(mapping)
-    tap.equal(session.run(COUNT), ["300|300"], "... one that is made again is used")
+    tap.equal(session.run(COUNT), ["300|300"], "... a new mapping is used")
     rows += session.run("FETCH ALL FROM c")
-    tap.equal(len(set(rows)), 300, "... the cursor gives all rows")
+    tap.equal(len(set(rows)), 300, "... the cursor returns all rows")
     session.run("COMMIT; RESET ROLE; DROP USER MAPPING FOR reader SERVER sm; DROP OWNED BY reader; DROP ROLE reader")
 
 
 def test_disconnect(session, tap):
-    """What is in flight goes on; the connections are closed after it."""
+    """Calls in flight go on; the connections are closed after them."""
     for argument in ("", "'sm'"):
         rows = opened(session)
         session.run("SELECT sagemaker_fdw_disconnect(%s)" % argument)
         tap.equal(session.run(COUNT), ["300|300"], "sagemaker_fdw_disconnect(%s): another statement works" % argument)
         session.run("SELECT sagemaker_fdw_disconnect(%s)" % argument)
         rows += session.run("FETCH ALL FROM c")
-        tap.equal(len(set(rows)), 300, "... the cursor gives all rows")
+        tap.equal(len(set(rows)), 300, "... the cursor returns all rows")
         session.run("COMMIT")
-        tap.equal(session.run(COUNT), ["300|300"], "... and the session works on")
+        tap.equal(session.run(COUNT), ["300|300"], "... and the session remains usable")
     before = session.descriptors()
     opened(session)
     session.run("SELECT sagemaker_fdw_disconnect()")
     session.run("ROLLBACK")
     wait_for(lambda: counters()["connections_open"] == 0, "the connections are closed")
-    tap.ok(True, "a cursor that is given up after it closes its connections")
+    tap.ok(True, "a cursor that is closed early after it closes its connections")
     tap.equal(session.descriptors(), before, "... and leaves no descriptor")
 
 
 def test_cursors(session, tap):
-    """A cursor WITH HOLD is read to its end by COMMIT; one goes with the savepoint that it began in."""
+    """COMMIT reads a cursor WITH HOLD to its end; rolling back a savepoint closes a cursor declared after it."""
     rows = opened(session, hold="WITH HOLD")
     session.run("COMMIT")
     control("calls")
     rows += session.run("FETCH ALL FROM c")
-    tap.equal((len(set(rows)), control("calls")), (300, "none"), "a cursor WITH HOLD has all rows, read by COMMIT")
+    tap.equal((len(set(rows)), control("calls")), (300, "none"), "a cursor WITH HOLD has all rows, which COMMIT reads")
     session.run("CLOSE c")
     opened(session, hold="WITH HOLD")
     fault(**denied(operation="DescribeTrainingJob"))
     tap.equal(session.ask("COMMIT")[1], "42501", "... or COMMIT fails")
     control("clear", b"")
-    tap.equal(session.run(COUNT), ["300|300"], "... and the session works on")
+    tap.equal(session.run(COUNT), ["300|300"], "... and the session remains usable")
 
     rows = opened(session, "SCROLL")
-    tap.equal(session.run("FETCH BACKWARD ALL FROM c"), rows[-2::-1], "a cursor can go back")
+    tap.equal(session.run("FETCH BACKWARD ALL FROM c"), rows[-2::-1], "a cursor can scroll back")
     tap.equal(len(session.run("FETCH ALL FROM c")), 300, "... and again to its end")
     session.run("COMMIT")
 
     session.run("BEGIN; SAVEPOINT s; DECLARE c CURSOR FOR %s; FETCH 1 FROM c" % JOBS)
     session.run("ROLLBACK TO s")
     wait_for(lambda: counters()["in_flight"] == 0, "nothing is in flight")
-    tap.equal(session.ask("SAVEPOINT t; FETCH 1 FROM c")[1], "34000", "a cursor goes with its savepoint, and its calls with it")
+    tap.equal(session.ask("SAVEPOINT t; FETCH 1 FROM c")[1], "34000", "a cursor ends with its savepoint, and its calls end with it")
     session.run("ROLLBACK TO s; COMMIT")
     # a scan that begins below a savepoint and fails there leaves the others alone
     rows = opened(session)
@@ -133,12 +133,12 @@ def test_cursors(session, tap):
     session.run("ROLLBACK TO s")
     control("clear", b"")
     rows += session.run("FETCH ALL FROM c")
-    tap.equal((states, len(set(rows))), (["42501"], 300), "a scan that fails below a savepoint leaves a cursor alone")
+    tap.equal((states, len(set(rows))), (["42501"], 300), "a scan that fails below a savepoint does not affect a cursor")
     session.run("COMMIT")
 
 
 def test_idle(session, tap):
-    """Answers that lie unread for longer than read_timeout, since nobody fetches, have come in time."""
+    """Answers that lie unread for longer than read_timeout, because nobody fetches, do not time out."""
     make_server(session, "idle", HISTORY, read_timeout=0.2, max_attempts=1)
     control("calls")
     session.run("BEGIN; DECLARE c CURSOR FOR %s" % JOBS.replace("sm.", "idle."))
@@ -150,7 +150,7 @@ def test_idle(session, tap):
     rows += session.run("FETCH ALL FROM c")
     session.run("COMMIT")
     tap.equal((len(set(rows)), control("calls").split()), (300, ["DescribeTrainingJob=300", "ListTrainingJobs=3"]),
-              "a cursor that lay idle has all rows, and asks for none twice")
+              "a cursor that lay idle returns all rows, and repeats no call")
 
 
 def test(session, tap):

@@ -1,4 +1,4 @@
-"""sagemaker_fdw_check_search counts exactly what Search says otherwise, and says why it could not compare.
+"""sagemaker_fdw_check_search counts each attribute in which Search differs, and says why a job could not be compared.
 
 Run below test/with-service --bulk 1000.
 """
@@ -43,7 +43,7 @@ def has(job, attribute):
 
 
 def rows(jobs, **others):
-    """The rows when all is the same, but for those of `others`: attribute to compared|same|differs|only_describe|only_search."""
+    """The rows when everything is the same except `others`, which maps attributes to compared|same|differs|only_describe|only_search."""
     n = {attribute: sum(has(job, attribute) for job in jobs) for attribute in ATTRIBUTES}
     return ["%s|%s" % (attribute, others.get(attribute, "%d|%d|0|0|0" % (n[attribute], n[attribute]))) for attribute in ATTRIBUTES]
 
@@ -61,7 +61,7 @@ def course(server, compared, listed, asked, found, proved, *more):
 
 
 def ruled(session, arguments, *rules, **settings):
-    """check() under rules for Search's records, and other settings."""
+    """Run check() under rules for Search's records, and other settings."""
     control("config", {"search_records": list(rules), **settings})
     found = check(session, arguments)
     control("config", WHOLE)
@@ -71,22 +71,22 @@ def ruled(session, arguments, *rules, **settings):
 # ----- what is compared -----
 
 def test_same(session, tap):
-    """All is the same."""
+    """Everything is the same."""
     control("calls")
-    tap.equal(check(session, "'bulk'"), (rows(bulk(1, 20)), course("bulk", 20, 20, 20, 20, 20)), "where all is the same, each row says so")
+    tap.equal(check(session, "'bulk'"), (rows(bulk(1, 20)), course("bulk", 20, 20, 20, 20, 20)), "where everything is the same, each row says so")
     tap.equal(control("calls"), "DescribeTrainingJob=20 ListTags=20 ListTrainingJobs=1 Search=1", "... by 42 calls")
     tap.equal(check(session, "'bulk', 1"), (rows(bulk(1, 1)), course("bulk", 1, 1, 1, 1, 1)), "one job")
     control("calls")
     tap.equal(check(session, "server => 'bulk', jobs => 250"), (rows(bulk(1, 250)), course("bulk", 250, 250, 250, 250, 250)), "batches of jobs")
     tap.equal(control("calls"), "DescribeTrainingJob=250 ListTags=250 ListTrainingJobs=3 Search=3", "... of a hundred")
     tap.equal(ruled(session, "'bulk'", {"kind": "twice"}), (rows(bulk(1, 20)), course("bulk", 20, 20, 20, 20, 20)),
-              "an older record before the right one is passed over")
+              "an older record before the right one is skipped")
     tap.equal(ruled(session, "'bulk'", search_order="reversed", search_unasked=30), (rows(bulk(1, 20)), course("bulk", 20, 20, 20, 20, 20)),
-              "... and so is what nobody has asked for")
+              "... and so are records that were not asked for")
 
 
 def test_history(session, tap):
-    """More jobs than there are: some have not ended, or have warm pools that have not."""
+    """More jobs than exist: some have not ended, or have warm pools that have not."""
     jobs = history()
     ended = [job for job in jobs if job["TrainingJobStatus"] in ENDED]
     pools = [job for job in ended if job.get("WarmPoolStatus", {}).get("Status", "Reused") not in ("Terminated", "Reused")]
@@ -96,7 +96,7 @@ def test_history(session, tap):
     for many in 300, 2147483647:
         tap.equal(check(session, "'history', %d" % many),
                   (rows(proved), course("history", n, len(jobs), n, n, n)),
-                  "of %d jobs all are compared that can be" % many)
+                  "of %d jobs all that can be are compared" % many)
     first = [place for place, job in enumerate(jobs) if job["TrainingJobStatus"] in ENDED][19] + 1
     jobs = [job for job in jobs[:first] if job in proved]
     pools = 20 - len(jobs)
@@ -107,7 +107,7 @@ def test_history(session, tap):
 
 
 def test_differences(session, tap):
-    """What Search says otherwise is counted."""
+    """Differences in Search are counted."""
     jobs = bulk(1, 20)
     right = (20, 20, 20, 20, 20)
 
@@ -143,7 +143,7 @@ def test_differences(session, tap):
 # ----- what proves nothing -----
 
 def test_nothing_proved(session, tap):
-    """Records that are not of the version, and why."""
+    """Records that are not of the same version, and why."""
     jobs = bulk(1, 20)
     cut = {"LastModifiedTime": 20, **{name: sum(job[name] % 1 != 0 for job in jobs) for name in ("CreationTime", "TrainingEndTime")}}
     tap.equal([job["LastModifiedTime"] % 1 != 0 for job in jobs], [True] * 20, "times have fractions")
@@ -154,29 +154,29 @@ def test_nothing_proved(session, tap):
     control("calls")
     tap.equal(ruled(session, "'bulk'", {"kind": "whole_seconds"}),
               ([], course("bulk", 0, 20, 20, 20, 0, "Not of that version because of %s; by fractions of a second alone: 20." % because, precision)),
-              "times in whole seconds prove nothing, which is no row")
+              "records with times in whole seconds cannot be compared, and give no row")
     tap.equal(control("calls"), "ListTrainingJobs=1 Search=1", "... and need no further calls")
     tap.equal(ruled(session, "'bulk'", {"kind": "whole_seconds", "attributes": ["LastModifiedTime"], "job": "bulk-000002"}),
               (rows(jobs[:1] + jobs[2:]),
                course("bulk", 19, 20, 20, 20, 19, "Not of that version because of LastModifiedTime (1); by fractions of a second alone: 1.")),
-              "... in one of them, the others are compared")
+              "... where only one record has such times, the others are compared")
     tap.equal(ruled(session, "'bulk'", {"kind": "made_again"}),
-              ([], course("bulk", 0, 20, 20, 20, 0, "Not of that version because of CreationTime (20).", behind)), "other jobs of that name")
+              ([], course("bulk", 0, 20, 20, 20, 0, "Not of that version because of CreationTime (20).", behind)), "other jobs of the same name")
     tap.equal(ruled(session, "'bulk'", {"kind": "older", "keep": ["SecondaryStatus", "SecondaryStatusTransitions"]}),
               ([], course("bulk", 0, 20, 20, 20, 0, "Not of that version because of TrainingJobStatus (20), TrainingEndTime (20), LastModifiedTime (20).",
-                          behind)), "Search is behind")
+                          behind)), "Search lags behind")
     tap.equal(ruled(session, "'bulk'", {"kind": "without", "attributes": ["SecondaryStatusTransitions"], "job": "bulk-000002"}),
               (rows(jobs[:1] + jobs[2:]), course("bulk", 19, 20, 20, 20, 19, "Not of that version because of SecondaryStatusTransitions (1).")),
-              "a record that does not agree with itself")
+              "a record that contradicts itself")
     tap.equal(ruled(session, "'bulk'", {"kind": "missing"}),
               ([], course("bulk", 0, 20, 20, 0, 0, "HINT:  Search does not know these jobs. Leave scan_api 'describe', and repeat the check later.")),
-              "Search knows no job")
+              "Search has no record of any job")
     tap.equal(ruled(session, "'bulk'", {"kind": "missing", "job": "bulk-000001"}), (rows(jobs[1:]), course("bulk", 19, 20, 20, 19, 19)),
               "... or not the newest one")
 
 
 def test_no_jobs(session, tap):
-    """There is nothing to ask for."""
+    """There is nothing to compare."""
     control("config", {"bulk_running": 100})
     tap.equal(check(session, "'bulk'"),
               ([], course("bulk", 0, 1000, 0, 0, 0, "HINT:  Search is asked for jobs that are Completed, Failed or Stopped, and have not changed for an hour. "
@@ -186,12 +186,12 @@ def test_no_jobs(session, tap):
     tap.equal(check(session, "'bulk'"), ([], course("bulk", 0, 0, 0, 0, 0, "HINT:  There are no training jobs in the region.")), "no job at all")
     control("config", {"search_records": [{"kind": "missing"}]})
     tap.equal(session.run("SELECT bool_and(same = compared), count(*) FROM sagemaker_fdw_check_search('bulk')")[-1], "|0",
-              "what was not compared is not the same")
+              "jobs that were not compared do not count as the same")
     control("config", WHOLE)
 
 
 def test_change(session, tap):
-    """Jobs that change while they are checked."""
+    """Jobs that change during the check."""
     jobs = bulk(1, 20)
     changed = {**{name: float(value) if isinstance(value, decimal.Decimal) else value for name, value in jobs[11].items()},
                "LastModifiedTime": 1751284900}
@@ -209,7 +209,7 @@ def test_change(session, tap):
 # ----- what fails -----
 
 def test_denied(session, tap):
-    """What AWS denies."""
+    """AWS denies an operation."""
     fault(**denied(operation="Search"))
     lines, state = session.ask("SELECT * FROM sagemaker_fdw_check_search('bulk')")
     tap.equal((state, lines[0]), ("42501", 'ERROR:  AWS denies Search to the credentials for server "bulk"'), "Search is denied")
@@ -221,19 +221,19 @@ def test_denied(session, tap):
     fault(**denied(operation="ListTags"))
     tap.equal(check(session, "'bulk', 120"),
               (rows(bulk(1, 120), Tags="0|0|0|0|0"), course("bulk", 120, 120, 120, 120, 120, "Tags were not compared: AWS denies ListTags.")),
-              "where ListTags is denied all else is compared")
+              "where ListTags is denied, everything else is compared")
     control("clear", b"")
 
 
 def test_forms(session, tap):
-    """Search does not take the question, or its answer is too large."""
+    """Search does not accept the query, or its answer is too large."""
     control("calls")
     tap.equal(ruled(session, "'bulk'", search_in=False),
               (rows(bulk(1, 20)), course("bulk", 20, 20, 20, 20, 20, "Search does not take names, and was asked for spans of time.")),
-              "where Search does not take names it is asked for a span")
-    tap.equal(control("calls"), "DescribeTrainingJob=20 ListTags=20 ListTrainingJobs=1 Search=2", "... by one call more")
+              "where Search does not accept names, it is asked for a time span")
+    tap.equal(control("calls"), "DescribeTrainingJob=20 ListTags=20 ListTrainingJobs=1 Search=2", "... with one more call")
     fault(kind="error", operation="Search", code="ValidationException", times=0)
-    tap.equal(session.ask("SELECT * FROM sagemaker_fdw_check_search('bulk')")[1], "HV000", "where it takes neither that is an error")
+    tap.equal(session.ask("SELECT * FROM sagemaker_fdw_check_search('bulk')")[1], "HV000", "where it accepts neither, that is an error")
     control("clear", b"")
     make_server(session, "small", BULK, max_response_size="1MB")
     control("calls")
@@ -244,18 +244,18 @@ def test_forms(session, tap):
     tap.equal(session.ask("SELECT * FROM sagemaker_fdw_check_search('small')")[1], "08P01", "... a single record that is too large is an error")
     control("config", WHOLE)
     fault(**broken(operation="Search", times=2))
-    tap.equal(check(session, "'bulk'"), (rows(bulk(1, 20)), course("bulk", 20, 20, 20, 20, 20)), "Search is tried again as any call")
+    tap.equal(check(session, "'bulk'"), (rows(bulk(1, 20)), course("bulk", 20, 20, 20, 20, 20)), "Search is retried like any call")
     fault(kind="body", operation="Search", body={"Results": [{"Trial": {}}]}, times=1)
     lines, state = session.ask("SELECT * FROM sagemaker_fdw_check_search('bulk')")
-    tap.equal((state, lines[0]), ("08P01", "ERROR:  response of Search lacks TrainingJob"), "an answer that is none is an error")
+    tap.equal((state, lines[0]), ("08P01", "ERROR:  response of Search lacks TrainingJob"), "an invalid answer is an error")
 
 
 def test_input(session, tap):
-    """Arguments that are none, and rights."""
+    """Invalid arguments, and rights."""
     control("calls")
     for arguments, state in (("'bulk', 0", "22023"), ("'bulk', -1", "22023"), ("'bulk', NULL", "22004"), ("NULL, 5", "22004"), ("NULL", "22004"),
                              ("'no_such', 5", "42704"), ("'other'", "42809")):
-        tap.equal(session.ask("SELECT * FROM sagemaker_fdw_check_search(%s)" % arguments)[1], state, "(%s) is refused" % arguments)
+        tap.equal(session.ask("SELECT * FROM sagemaker_fdw_check_search(%s)" % arguments)[1], state, "(%s) is rejected" % arguments)
     session.run("GRANT EXECUTE ON FUNCTION sagemaker_fdw_check_search TO check_search_may; SET ROLE check_search_may")
     tap.equal(session.ask("SELECT * FROM sagemaker_fdw_check_search('bulk')"), (["ERROR:  permission denied for foreign server bulk"], "42501"),
               "USAGE on the server is needed")
@@ -263,11 +263,11 @@ def test_input(session, tap):
     tap.equal(session.ask("SELECT * FROM sagemaker_fdw_check_search('bulk')"),
               (["ERROR:  permission denied for function sagemaker_fdw_check_search"], "42501"), "... and EXECUTE")
     session.run("RESET ROLE; SET ROLE check_search_may")
-    tap.equal(session.ask("SELECT * FROM sagemaker_fdw_check_search('bulk')")[1], "28000", "... and keys of one's own")
+    tap.equal(session.ask("SELECT * FROM sagemaker_fdw_check_search('bulk')")[1], "28000", "... and keys of the role's own")
     session.run("RESET ROLE; CREATE USER MAPPING FOR check_search_may SERVER bulk OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s'); "
                 "SET ROLE check_search_may" % BULK)
-    tap.equal(control("calls").strip(), "none", "... all without a call")
-    tap.equal(check(session, "'bulk', 5"), (rows(bulk(1, 5)), course("bulk", 5, 5, 5, 5, 5)), "... with these it is allowed")
+    tap.equal(control("calls").strip(), "none", "... none of which makes a call")
+    tap.equal(check(session, "'bulk', 5"), (rows(bulk(1, 5)), course("bulk", 5, 5, 5, 5, 5)), "... with all of these it is allowed")
     session.run("RESET ROLE")
     tap.equal(session.run("SELECT provolatile, proparallel, proisstrict FROM pg_proc WHERE proname = 'sagemaker_fdw_check_search'"), ["v|r|f"],
               "the function is volatile and restricted")
@@ -279,14 +279,14 @@ def test_limit(session, tap):
     control("calls")
     lines, state = session.ask("SELECT * FROM sagemaker_fdw_check_search('bulk')")
     tap.equal((state, lines[-1]), ("54000", "HINT:  Check fewer jobs, or raise sagemaker_fdw.max_calls."), "max_calls bounds the check")
-    tap.equal(sum(int(count) for count in re.findall(r"=(\d+)", control("calls"))), 10, "... which has made so many")
+    tap.equal(sum(int(count) for count in re.findall(r"=(\d+)", control("calls"))), 10, "... after that many calls")
     session.run("RESET sagemaker_fdw.max_calls")
 
 
 # ----- while it runs -----
 
 def test_waits(session, tap):
-    """Others see it, a cancel ends it, and nothing is left behind.  The session is of a cluster that has the library preloaded."""
+    """Other sessions see it, a cancel ends it, and nothing is left behind.  The cluster has the library preloaded."""
     make_server(session, "bulk", BULK)
     other = Session()
     other.run("SET client_min_messages = warning")
@@ -303,26 +303,26 @@ def test_waits(session, tap):
             return seen == ["bulk|%s|%d|%s" % (source, described, operation)]
 
         wait_for(waits, "%s is waited for" % operation)
-        tap.equal(seen, ["bulk|%s|%d|%s" % (source, described, operation)], "others see that %s is waited for" % operation)
+        tap.equal(seen, ["bulk|%s|%d|%s" % (source, described, operation)], "other sessions see that it waits for %s" % operation)
         other.run("SELECT pg_cancel_backend(%d)" % session.pid)
         tap.equal(session.receive()[1], "57014", "... a cancel ends it")
-        tap.equal(other.run(look), [], "... and it is seen no more")
+        tap.equal(other.run(look), [], "... and it is no longer shown")
         tap.equal(session.run("SELECT count(*) FROM pg_backend_memory_contexts WHERE name IN ('sagemaker_fdw check', 'sagemaker_fdw batch', "
-                              "'sagemaker_fdw stream', 'sagemaker_fdw client')"), ["0"], "... nor is any memory left")
+                              "'sagemaker_fdw stream', 'sagemaker_fdw client')"), ["0"], "... and no memory is left")
         control("clear", b"")
     other.close()
 
 
 def test_notices(session, tap):
-    """The caller is told how far it is."""
+    """Progress is reported to the caller."""
     session.run("SET sagemaker_fdw.progress_interval = '10ms'")
     for operation in "ListTrainingJobs", "Search", "DescribeTrainingJob":
         control("config", {"latency_ms": {operation: 60}})
         told = check(session, "'bulk', 120")
         control("config", {"latency_ms": 0})
         tap.ok(any(re.fullmatch(r"NOTICE:  reading bulk: \d+ jobs read of \d+ listed so far, \d+ calls, [0-9.]+ calls a second", line)
-                   for line in told[1]), "the caller is told how far it is while %s is waited for" % operation, told[1])
-        tap.equal((told[0], told[1][-2:]), (rows(bulk(1, 120)), course("bulk", 120, 120, 120, 120, 120)), "... and of the result")
+                   for line in told[1]), "the caller sees its progress while it waits for %s" % operation, told[1])
+        tap.equal((told[0], told[1][-2:]), (rows(bulk(1, 120)), course("bulk", 120, 120, 120, 120, 120)), "... and for the result")
     session.run("RESET sagemaker_fdw.progress_interval")
 
 

@@ -10,7 +10,7 @@ PRICES = "permission GetProducts"
 
 
 def test_check_server(tap, world, server):
-    """The doctor finds what is wrong."""
+    """sagemaker_fdw_check_server reports what is wrong."""
     world.files("", "")
     session = server.start(world.environment({}))
     session.run("DROP USER MAPPING IF EXISTS FOR CURRENT_USER SERVER sm")
@@ -28,36 +28,36 @@ def test_check_server(tap, world, server):
     tap.equal(check_rows(session)["credentials"][1],
               'no AWS credentials for server "sm". ' + server_has +
               "Set aws_access_key_id and aws_secret_access_key in the user mapping, or set up the database server as for the AWS CLI.",
-              "... or that it has no keys")
+              "... or that the mapping has no keys")
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
     session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (aws_access_key_id '%s', "
                 "aws_secret_access_key '%s')" % ONE)
     tap.equal(check_rows(session)[PRICES], (None, "not tried: the server has an endpoint_url of its own and no pricing_endpoint_url"),
-              "with an endpoint of its own a server needs one for prices, too")
+              "a server with its own endpoint_url needs one for prices, too")
     session.run("ALTER SERVER sm OPTIONS (ADD pricing_endpoint_url '%s')" % URL)
     control("calls")
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()},
               dict.fromkeys(CHECKS, True),
               "all is well")
-    tap.equal(rows["sts"][1], "the credentials belong to account 123456789012", "... and STS says whose the keys are")
+    tap.equal(rows["sts"][1], "the credentials belong to account 123456789012", "... and STS says so")
     tap.equal(control("calls"), "DescribeTrainingJob=1 GetProducts=1 ListTags=1 ListTrainingJobs=1 "
-                                "ListTrainingJobsForHyperParameterTuningJob=1 Search=1", "... by six calls")
-    tap.equal(rows[PRICES][1], "allowed, by %s" % URL, "... and where prices are asked for")
-    tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001", "... and says whose keys")
+                                "ListTrainingJobsForHyperParameterTuningJob=1 Search=1", "... with six calls")
+    tap.equal(rows[PRICES][1], "allowed, by %s" % URL, "... and where prices are requested from")
+    tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001", "... and says where the keys come from")
     session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (SET aws_secret_access_key 'wrong')")
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items() if not ok},
               {**dict.fromkeys([*PERMISSIONS, "sts", PRICES]), "credentials": False},
-              "keys that the service refuses are no credentials, and nothing else is tried with them")
+              "keys that the service rejects fail, and nothing else is tried with them")
     tap.ok(rows["credentials"][1].startswith("from the user mapping, access key ending in 0001: AWS refuses them. "
                                              "ListTrainingJobs: InvalidSignatureException: "),
-           "... and say why", rows["credentials"])
+           "... with the reason", rows["credentials"])
     session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (SET aws_secret_access_key '%s')" % ONE[1])
     fault(**denied(operation="ListTrainingJobsForHyperParameterTuningJob", message="no", times=1))
     rows = check_rows(session)
     tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTrainingJobsForHyperParameterTuningJob"],
-              "a tuning job's list may be denied")
+              "listing a tuning job's jobs may be denied")
     fault(**denied(operation="ListTags", message="no"))
     rows = check_rows(session)
     tap.equal([name for name, (ok, _) in rows.items() if not ok], ["permission ListTags"], "a missing permission")
@@ -73,7 +73,7 @@ def test_check_server(tap, world, server):
     rows = check_rows(session)
     tap.equal([name for name, (ok, _) in rows.items() if not ok], ["clock"], "a clock that is wrong")
     # both clocks are read in whole seconds
-    tap.ok(re.search(r"\b(399|400|401) s ahead", rows["clock"][1]), "... by how much", rows["clock"])
+    tap.ok(re.search(r"\b(399|400|401) s ahead", rows["clock"][1]), "... and by how much", rows["clock"])
     control("config", {"clock_offset_s": 0})
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url 'http://127.0.0.1:1', ADD max_attempts '1')")
     rows = check_rows(session)
@@ -81,12 +81,12 @@ def test_check_server(tap, world, server):
               "an endpoint that does not answer")
     tap.equal(rows["sts"][1], "not tried: AWS does not answer", "... and nothing else is tried")
     tap.equal(rows["credentials"][1], "from the user mapping, access key ending in 0001; not tried, because AWS does not answer",
-              "... to which no keys were shown")
+              "... so the keys were not tried")
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s')" % TLS_URL)
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items()},
               {**dict.fromkeys(CHECKS), "region": True, "endpoint": False, "tls": False}, "a certificate that is not trusted")
-    tap.ok("The server option ca_bundle names other certificates to trust." in rows["tls"][1], "... and what to do", rows["tls"])
+    tap.ok("The server option ca_bundle names other certificates to trust." in rows["tls"][1], "... and what to do about it", rows["tls"])
     session.run("ALTER SERVER sm OPTIONS (ADD ca_bundle '/no/such/file')")
     tap.equal(check_rows(session)["tls"][0], False, "certificates that cannot be read")
     session.run("ALTER SERVER sm OPTIONS (SET endpoint_url '%s', DROP ca_bundle, DROP max_attempts)" % URL)
@@ -110,23 +110,23 @@ def test_check_server(tap, world, server):
     session.run("ALTER SERVER sm OPTIONS (DROP sts_endpoint_url)")
     session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (ADD role_arn '%sdoctor')" % ROLE)
     tap.equal((check_rows(session)["sts"], calls_for_credentials("GetCallerIdentity")),
-              ((True, "the credentials belong to account 123456789012"), asked), "a role's account is known without STS's word for it")
+              ((True, "the credentials belong to account 123456789012"), asked), "a role's account is known without asking STS")
     session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (DROP role_arn)")
 
     # an answer that is no list of prices allows nothing
     fault(kind="body", operation="GetProducts", body="<html>log in</html>", content_type="text/html", times=0)
     rows = check_rows(session)
-    tap.equal({name: ok for name, (ok, _) in rows.items() if not ok}, {PRICES: False}, "a web page in place of prices")
-    tap.ok(rows[PRICES][1].startswith("response of GetProducts is not valid JSON."), "... is said to be none", rows[PRICES])
+    tap.equal({name: ok for name, (ok, _) in rows.items() if not ok}, {PRICES: False}, "a web page instead of prices")
+    tap.ok(rows[PRICES][1].startswith("response of GetProducts is not valid JSON."), "... is reported as such", rows[PRICES])
     control("clear", b"")
 
     # what is not known without a list is not said to be allowed
     fault(**denied(operation="ListTrainingJobs", message="no"))
     rows = check_rows(session)
     tap.equal({name: ok for name, (ok, _) in rows.items() if not ok}, {"permission ListTrainingJobs": False, "permission ListTags": None},
-              "without a list ListTags is not tried")
+              "without a list, ListTags is not tried")
     tap.equal(rows["permission ListTags"][1], "not tried: ListTrainingJobs lists no job whose tags could be asked for",
-              "... and is said not to be")
+              "... and the report says so")
     control("clear", b"")
     fault(kind="body", operation="ListTrainingJobs", body={"TrainingJobSummaries": []}, times=0)
     rows = check_rows(session)
@@ -140,14 +140,14 @@ def test_check_server(tap, world, server):
         fault(kind="body", operation=operation, body="<html>log in</html>", content_type="text/html", times=0)
         rows = check_rows(session)
         without_tags = {"permission ListTags": None} if operation == "ListTrainingJobs" else {}
-        tap.equal({row: ok for row, (ok, _) in rows.items() if not ok}, {name: False, **without_tags}, "a web page in place of %s" % operation)
-        tap.ok(rows[name][1].startswith("response of %s is not valid JSON." % operation), "... is said to be none", rows[name])
+        tap.equal({row: ok for row, (ok, _) in rows.items() if not ok}, {name: False, **without_tags}, "a web page instead of %s" % operation)
+        tap.ok(rows[name][1].startswith("response of %s is not valid JSON." % operation), "... is reported as such", rows[name])
         control("clear", b"")
 
     # each call has few attempts
     fault(kind="body", operation="Search", status=503, body="no", times=0)
     control("calls")
-    tap.equal(check_rows(session)["permission Search"][0], False, "an operation that fails for good")
+    tap.equal(check_rows(session)["permission Search"][0], False, "an operation that fails permanently")
     tap.equal(control("calls").split()[-1], "Search=4", "... is tried four times")
     control("clear", b"")
 
@@ -171,7 +171,7 @@ def test_check_server(tap, world, server):
         session = server.start(world.environment({**env(ONE), **variables}))
         rows = check_rows(session)
         tap.equal(({name: ok for name, (ok, _) in rows.items()}, rows["endpoint"][1]),
-                  ({**dict.fromkeys(CHECKS), "region": True, "endpoint": False}, detail), "an endpoint of %s that is none" % ("the environment" if variables else "the profile"))
+                  ({**dict.fromkeys(CHECKS), "region": True, "endpoint": False}, detail), "an invalid endpoint of %s" % ("the environment" if variables else "the profile"))
     session.run("ALTER SERVER sm OPTIONS (ADD endpoint_url '%s'); DROP USER MAPPING FOR CURRENT_USER SERVER sm" % URL)
 
 

@@ -1,9 +1,9 @@
 """What training jobs cost, computed from their documents and AWS's prices with exact fractions.
 
-Made from what the views promise, not from their SQL, to be compared with them.  A price list's rates are those that
+Written from the views' documentation, not from their SQL, to compare them with.  A price list's rates are those that
 test/service/prices.py wrote down when it made the list.
 
-Not accounted for: jobs that Describe would not give, such as one of a type without a count.
+Not accounted for: jobs that Describe would never return, such as one with an instance type but no count.
 """
 import calendar
 import collections
@@ -22,13 +22,13 @@ def moment(text):
 
 
 class History:
-    """The rates that a table of prices has kept; meters: those of each region, charge and type; disks: types with some."""
+    """The rates that a table of prices stores; meters: those of each region, charge and type; disks: instance types with local disks."""
 
     def __init__(self):
         self.rates, self.meters, self.disks = {}, collections.defaultdict(list), set()
 
     def refresh(self, regions, rates, at):
-        """What is listed in these regions at a time.  rates: rows of expected_rates."""
+        """Record what is listed in these regions at a time.  rates: rows of expected_rates."""
         listed = set()
         for rate in rates:
             key = (rate["rate_code"], rate["effective_date"], Fraction(rate["price"]), rate["currency"])
@@ -44,7 +44,7 @@ class History:
                 kept["withdrawn"] = at
 
     def in_force(self, region, charge, instance_type, at):
-        """(the rates in force at a time, is it before all of them?): then they are the earliest known ones."""
+        """(the rates in force at a time, whether it precedes all of them): if it does, they are the earliest known ones."""
         rates = self.meters.get((region, charge, instance_type))
         if not rates:
             return [], False
@@ -60,7 +60,7 @@ class History:
             return old["withdrawn"] is not None and new["seen"] >= old["withdrawn"]
 
         def superseded(rate):
-            """By a later date; or it took the place of one that began no earlier, when nobody had seen it yet."""
+            """By a rate with a later date; or, before this one was seen, by one that begins no earlier and that this one replaced."""
             return any(other["effective"] > rate["effective"] and (other["sku"] == rate["sku"] or replaces(other, rate))
                        or other["effective"] >= rate["effective"] and replaces(rate, other) and at < rate["seen"]
                        for other in listed)
@@ -95,7 +95,7 @@ def groups_of(config):
 
 
 def plan_of(config):
-    """Is the job paid by a training plan: True, False, or None where that is not known."""
+    """Whether a training plan pays for the job: True, False, or None where that is not known."""
     if config.get("TrainingPlanArn"):
         return True
     selected, count = config.get("SelectedInstanceType"), config.get("SelectedInstanceCount")
@@ -122,7 +122,7 @@ def charges_of(job, history):
 
 
 def open_reason(job, is_pool):
-    """Why it is not known yet how long a charge lasted."""
+    """Why it is not yet known how long a charge lasted."""
     config = job["resource_config"]
     if config is None:
         return "serverless"
@@ -136,7 +136,7 @@ def open_reason(job, is_pool):
 
 
 def price_of(history, job, charge, instance_type, at):
-    """(columns of the price that a charge has, why it has none): one of both is None."""
+    """(columns of a charge's price, the reason why it has none): one of the two is None."""
     for tried in (charge, FALL_BACK.get(charge)):
         rates, early = history.in_force(job["region"], tried, instance_type, at)
         if rates:
@@ -151,7 +151,7 @@ def price_of(history, job, charge, instance_type, at):
 
 
 def job_charges(job, history):
-    """The rows of job_charges of a job, a dict of its columns: without what is NULL."""
+    """A job's rows of job_charges, as dicts without NULL columns."""
     config, pool = job["resource_config"] or {}, job["warm_pool_status"] or {}
     start, end = moment(job["training_start_time"]), moment(job["training_end_time"])
     running = job["training_job_status"] in ("InProgress", "Stopping")
@@ -198,7 +198,7 @@ def job_charges(job, history):
 
 
 def job_costs(charges):
-    """The row of job_costs of a job, by its rows of job_charges."""
+    """A job's row of job_costs, from its rows of job_charges."""
     def total(column, of=None):
         costs = [row[column] for row in charges if column in row and (of is None or row["charge"] in of)]
         return sum(costs) if costs and len(currencies) < 2 else None

@@ -1,4 +1,4 @@
-"""Which way a plan takes to the jobs, by the calls that it costs: look-ups or a walk, and what nobody has counted.
+"""How a plan reaches the jobs, by the calls that it costs: look-ups or a walk of the list; and what nobody has counted yet.
 
 Run below test/with-service.
 """
@@ -24,27 +24,27 @@ def operations(session, query):
 
 
 def expect(session, tap, query, rows, calls, title):
-    """A query's rows, in any order, its calls, and that EXPLAIN tells the operations."""
+    """Check a query's rows, in any order, its calls, and the operations in EXPLAIN."""
     found, made = calls_of(session, query)
     tap.equal((sorted(found), made), (sorted(rows), calls), title)
     told = {name for names in operations(session, query) for name in names}
-    tap.equal(told, {part.split("=")[0] for part in calls.split()} if calls != "none" else told, "... and EXPLAIN says so")
+    tap.equal(told, {part.split("=")[0] for part in calls.split()} if calls != "none" else told, "... and EXPLAIN shows them")
 
 
 def names_of(n, known):
-    """An array of n names, of which so many are jobs'."""
+    """An array of n names; so many of them are names of jobs."""
     return "ARRAY['%s']" % "','".join(known + ["no-such-job-%d" % number for number in range(n - len(known))])
 
 
 def test_names(session, tap):
-    """Many names of few jobs are found in the list."""
+    """When few jobs have many of the names, they are found in the list."""
     known = session.run("SELECT training_job_name FROM aws.training_jobs ORDER BY 1")
     listed = "SELECT training_job_name FROM aws.training_jobs WHERE training_job_name = ANY (%s)"
     described = listed + " AND role_arn <> ''"
     expect(session, tap, listed % names_of(500, known), known, "ListTrainingJobs=3", "500 names, by the list")
     expect(session, tap, listed % names_of(10000, known[:7]), known[:7], "ListTrainingJobs=3", "10,000 names, by the list")
     expect(session, tap, described % names_of(10000, known), known, "DescribeTrainingJob=300 ListTrainingJobs=3",
-           "... of which those are described that are there")
+           "... and only the matching jobs are described")
     expect(session, tap, listed % names_of(20, known[:20]), known[:20], "DescribeTrainingJob=20", "20 names are looked up")
     expect(session, tap, described % names_of(100, known[:100]), known[:100], "DescribeTrainingJob=100",
            "... and 100 where they are described anyway")
@@ -84,7 +84,7 @@ def total_cost(session, query):
 
 
 def test_rate(session, tap):
-    """Calls are what is scarce."""
+    """Calls are the scarce resource."""
     make_server(session, "slow", max_calls_per_second="10")
     session.run("ANALYZE slow.training_jobs; CREATE TABLE sixty AS SELECT training_job_name AS name "
                 "FROM aws.training_jobs ORDER BY 1 LIMIT 60; ANALYZE sixty")
@@ -104,10 +104,10 @@ def test_rate(session, tap):
     session.run(query % "limited" + " LIMIT 60")
     control("config", {"rate_limit": 0})
     after = total_cost(session, query % "limited")
-    tap.ok(after > 3 * before, "a rate that was learnt counts", (before, after))
+    tap.ok(after > 3 * before, "a learned rate counts", (before, after))
     control("calls")
     session.run("SELECT sagemaker_fdw_disconnect('limited')")
-    tap.equal(total_cost(session, query % "limited"), before, "... as long as the session knows of it")
+    tap.equal(total_cost(session, query % "limited"), before, "... as long as the session remembers it")
     control("reset", b"")
 
 
@@ -122,11 +122,11 @@ def test_no_statistics(session, tap):
     tap.equal(calls_of(session, "SELECT count(*) FROM fresh.training_jobs AS a JOIN fresh.training_jobs AS b USING (training_job_name)"),
               (["300"], "ListTrainingJobs=6"), "the jobs of a list that may be long are not looked up one by one")
     scan = explained(session, "SELECT training_job_name FROM fresh.training_jobs")
-    tap.equal((scan["Plan Rows"], scan["Estimated API Calls"]), (1000, "10 (no statistics)"), "what EXPLAIN tells is no more than a guess")
+    tap.equal((scan["Plan Rows"], scan["Estimated API Calls"]), (1000, "10 (no statistics)"), "EXPLAIN shows that this is only a guess")
 
 
 def test_settled(session, tap):
-    """The region, and an account that is meant, are known when planning."""
+    """The region, and an account that is given, are known when planning."""
     make_server(session, "own", account_id="123456789012")
     make_server(session, "own_too", account_id="123456789012")
     session.run("ANALYZE own.training_jobs")
@@ -156,25 +156,25 @@ def test_settled(session, tap):
     for server in ("own", "own_too"):
         rows, calls = calls_of(session, "SELECT role_arn FROM twenty LEFT JOIN %s.training_jobs "
                                "ON training_job_name = name AND region = 'eu-west-1'" % server)
-        tap.equal((rows, calls), ([""] * 20, "none"), "a join with what cannot match, %s" % server)
+        tap.equal((rows, calls), ([""] * 20, "none"), "a join that cannot match, %s" % server)
         rows, calls = calls_of(session, "SELECT count(role_arn) FROM twenty LEFT JOIN %s.training_jobs "
                                "ON training_job_name = name AND region = 'us-east-1'" % server)
-        tap.equal((rows, calls), (["20"], "DescribeTrainingJob=20"), "... and with what matches")
+        tap.equal((rows, calls), (["20"], "DescribeTrainingJob=20"), "... and one that can")
 
 
 def test_conditions(session, tap):
-    """Conditions and what is computed cost, besides calls."""
+    """Conditions and computed columns have a cost besides the calls."""
     session.run("CREATE FUNCTION dear(text) RETURNS bool LANGUAGE plpgsql IMMUTABLE COST 1000000 AS 'BEGIN RETURN true; END'")
     query = "SELECT training_job_name FROM aws.training_jobs"
     per_job = 1000000 * float(session.run("SHOW cpu_operator_cost")[0])
     plain = total_cost(session, query)
     # of 300 jobs the condition is taken to leave a third
     tap.equal(round((total_cost(session, query + " WHERE dear(training_job_name)") - plain) / per_job), 300 + 100,
-              "a condition that is decided early is decided twice")
+              "a condition that is checked early is evaluated twice")
     tap.equal(round((total_cost(session, query + " WHERE dear(training_job_name) AND random() < 2") - plain) / per_job), 300 + 100,
-              "... beside others")
+              "... besides others")
     tap.equal(round(total_cost(session, query + " WHERE training_job_name = 'x' AND dear(training_job_name)") / per_job), 2,
-              "of a look-up as well")
+              "in a look-up as well")
     session.run("SET enable_hashjoin = off; SET enable_mergejoin = off")
     scan = scans(explained(session, "SELECT name FROM twenty JOIN aws.training_jobs ON training_job_name = name WHERE dear(role_arn)"))[0]
     tap.equal((scan["API Operations"], round(scan["Total Cost"] / per_job)), (["DescribeTrainingJob"], 2), "... and in a nested loop")

@@ -1,6 +1,6 @@
-"""AWS's files and profiles: what cannot be read, what only a person could do, and what they say besides credentials.
+"""AWS's files and profiles: those that cannot be read, those that need a person, and settings other than credentials.
 
-Which credentials are found in files is the subject of credentials.py.
+credentials.py tests which credentials are found in files.
 """
 import json
 import os
@@ -26,7 +26,7 @@ def test_unreadable(tap, world, server):
     os.chmod(world.home + "/elsewhere", 0)
     ours = ask_extension(session)
     tap.ok("error" in ask_botocore(world, environment, None) and "cannot be read" in ours.get("error", ""),
-           "a file that may not be read: both find nothing", ours)
+           "a file without read permission: both find nothing", ours)
     os.unlink(path)
     os.mkdir(path)
     tap.ok("error" in ask_botocore(world, environment, None) and "error" in ask_extension(session),
@@ -34,7 +34,7 @@ def test_unreadable(tap, world, server):
     os.rmdir(path)
     os.mkfifo(path)
     lines, state = session.ask("SELECT count(*) FROM sm.training_jobs", 10)
-    tap.equal(state, "28000", "what is no regular file is not waited for")
+    tap.equal(state, "28000", "a file that is not a regular file is not waited for")
     os.unlink(path)
 
 
@@ -50,7 +50,7 @@ BAD_FILES = [
 
 
 def test_bad_files(tap, world, server):
-    """A file that the AWS CLI cannot read: which one, in which line, and why."""
+    """A file that the AWS CLI cannot read: the error names the file, the line and the reason."""
     for title, text, line, problem in BAD_FILES:
         world.files("", text)
         session = server.start(world.environment({}))
@@ -68,7 +68,7 @@ def test_bad_files(tap, world, server):
 
 
 def test_line_break(tap, world, server):
-    """A value that goes on in another line would begin another header."""
+    """A value with a line break would begin another header."""
     world.files("", "[default]\n" + keys(THREE, "aws_session_token = %s\n  X-Another: header\n" % TOKEN))
     session = server.start(world.environment({}))
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; "
@@ -76,12 +76,12 @@ def test_line_break(tap, world, server):
     control("calls")
     ours = ask_extension(session)
     tap.ok(ours.get("error", "").startswith("28000") and "the shared credentials file" in ours["error"],
-           "a token with a line break is an error that says where it is", ours)
+           "a token with a line break is an error that names its place", ours)
     tap.equal(control("calls").strip(), "none", "and no request is made with it")
 
 
 def test_large(tap, world, server):
-    """Files as large as may be are read at once, whatever they consist of."""
+    """Files of the largest allowed size are read at once, whatever they contain."""
     for title, lines in (("settings", ["key_%d =\n" % i for i in range(80000)]),
                          ("sections", ["[section %d]\n" % i for i in range(60000)]),
                          ("lines of a value", ["s3 = y\n"] + 340000 * [" x\n"]),
@@ -93,7 +93,7 @@ def test_large(tap, world, server):
         start_s = time.monotonic()
         tap.equal(session.run("SELECT count(*) FROM sm.training_jobs"), ["300"], "a file of many %s" % title)
         took_s = time.monotonic() - start_s
-        tap.ok(took_s < 3, "... is read in no time", took_s)
+        tap.ok(took_s < 3, "... is read immediately", took_s)
     session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm")
 
 
@@ -147,7 +147,7 @@ ENDPOINTS = [
 
 
 def shown_endpoint(session):
-    """Where EXPLAIN says that calls go."""
+    """EXPLAIN's line about where calls go."""
     for line in session.run("EXPLAIN (VERBOSE, COSTS off) SELECT count(*) FROM sm.training_jobs"):
         if line.strip().startswith("API Endpoint: "):
             return line.partition(": ")[2]
@@ -155,7 +155,7 @@ def shown_endpoint(session):
 
 
 def test_endpoints(tap, world, server):
-    """Region and endpoint of environment and files: EXPLAIN tells where a scan goes, and calls nobody."""
+    """Region and endpoint from the environment and files: EXPLAIN shows where a scan's calls go, and makes none."""
     bare = True
     for title, variables, config, options, mapping, expected in ENDPOINTS:
         world.files(config, "")
@@ -170,10 +170,10 @@ def test_endpoints(tap, world, server):
         if options:
             session.run("ALTER SERVER sm OPTIONS (%s)" % options)
         control("calls")
-        tap.equal(shown_endpoint(session), expected.replace("@", world.home + "/"), "%s: where calls go" % title)
-        tap.equal(control("calls"), "none", "... which is no call")
+        tap.equal(shown_endpoint(session), expected.replace("@", world.home + "/"), "%s: EXPLAIN shows where calls go" % title)
+        tap.equal(control("calls"), "none", "... without a call")
         if expected == URL:
-            tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs"), (["300"], "00000"), "... and they go there")
+            tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs"), (["300"], "00000"), "... and the calls go there")
         elif expected.startswith("n"):
             tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1],
                       {"none. There is no region.": "HV00J", "not known": "28000"}.get(expected.partition(". Line")[0], "22023"),
@@ -194,7 +194,7 @@ def test_endpoints(tap, world, server):
             session.run("CREATE USER MAPPING FOR asks SERVER sm" + (" OPTIONS (%s)" % mapping if mapping else ""))
         title = {None: "no mapping", "": "an empty mapping"}.get(mapping, mapping.partition(" ")[0] if mapping else "")
         session.run("SET ROLE asks")
-        tap.equal(shown_endpoint(session), expected, "a plain role with %s is told: %s" % (title, expected))
+        tap.equal(shown_endpoint(session), expected, "a plain role with %s is shown %s" % (title, expected))
         session.run("RESET ROLE")
         shown = [line.partition(": ")[2] for line in session.run("EXPLAIN (VERBOSE, COSTS off) SELECT count(*) FROM as_asks")
                  if "API Endpoint" in line]
@@ -206,7 +206,7 @@ def test_endpoints(tap, world, server):
     session.run("ALTER SERVER sm OPTIONS (DROP region)")
     session.ask("SELECT count(*) FROM sm.training_jobs")
     signed = json.loads(control("requests"))[-1]["headers"]["authorization"]
-    tap.equal(re.search(r"Credential=[^/]+/\d+/([^/]+)/", signed).group(1), "eu-west-1", "the environment's region is signed")
+    tap.equal(re.search(r"Credential=[^/]+/\d+/([^/]+)/", signed).group(1), "eu-west-1", "the signature uses the environment's region")
     session.run("ALTER SERVER sm OPTIONS (ADD region 'us-east-1')")
 
 
@@ -230,12 +230,12 @@ def test_sts_endpoint(tap, world, server):
     tap.equal((issued["by"], issued["role_arn"], issued["requested_by"]), ("AssumeRole", ROLE + "m", ONE[0]),
               "a role is assumed where sts_endpoint_url says")
     session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (DROP role_arn)")
-    tap.equal(session.run("SELECT sagemaker_fdw_account_id('sm')"), ["123456789012"], "... and so is the account asked for")
+    tap.equal(session.run("SELECT sagemaker_fdw_account_id('sm')"), ["123456789012"], "... and the account is requested there")
     session.run("ALTER SERVER sm OPTIONS (DROP sts_endpoint_url)")
     refused("SELECT sagemaker_fdw_account_id('sm')", 'could not find out the AWS account of server "sm": STS does not answer',
             reach + ", and with account_id it is not asked.", "... which is another error where STS does not answer")
     session.run("ALTER SERVER sm OPTIONS (ADD account_id '210987654321')")
-    tap.equal(session.run("SELECT sagemaker_fdw_account_id('sm')"), ["210987654321"], "with account_id STS is not asked")
+    tap.equal(session.run("SELECT sagemaker_fdw_account_id('sm')"), ["210987654321"], "with account_id STS is not called")
     session.run("ALTER SERVER sm OPTIONS (DROP account_id)")
 
 
@@ -261,7 +261,7 @@ NOBODY_THERE = [
 
 
 def test_nobody_there(tap, world, server):
-    """What only a person at a terminal could do is said, and what to do instead."""
+    """Errors about what needs a person at a terminal say so, and what to do instead."""
     world.cache("old", PAST)
     for title, config, detail, hint in NOBODY_THERE:
         world.files(config, "")
@@ -273,7 +273,7 @@ def test_nobody_there(tap, world, server):
     world.files(SIGNED_IN, "[p]\n" + keys(ONE))
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
                 "OPTIONS (allow_ambient_credentials 'true', profile 'p')")
-    tap.equal(ask_extension(session), {"access_key_id": ONE[0]}, "keys beside a session of aws login are used")
+    tap.equal(ask_extension(session), {"access_key_id": ONE[0]}, "keys are used in preference to a session of aws login")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Whose credentials sign, who may use those of the database server, and who is told what.
+"""Whose credentials sign, who may use those of the database server, and what each role is told.
 
-No secret is in what a session is shown, in what a role may read, or in the log.
+No secret appears in what a session is shown, in what a role may read, or in the log.
 """
 import json
 import re
@@ -77,7 +77,7 @@ def test_rights(tap, world, server):
     # and who loses a right loses it at once
     session.run("ALTER ROLE plain SUPERUSER; SET ROLE plain; SELECT count(*) FROM sm.training_jobs; RESET ROLE; "
                 "ALTER ROLE plain NOSUPERUSER; SET ROLE plain")
-    tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1], "28000", "a role that is no superuser any more")
+    tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1], "28000", "a role that is no longer a superuser")
     # options that give rights are not a plain role's to set
     session.run("RESET ROLE; DROP USER MAPPING FOR PUBLIC SERVER sm; SET ROLE plain")
     for option in ("allow_ambient_credentials 'true'", "profile 'p'", "credential_source 'Environment'",
@@ -92,10 +92,10 @@ def test_rights(tap, world, server):
     for option in ("DROP role_arn", "SET role_arn '%sx'" % ROLE, "ADD external_id 'x'", "ADD profile 'p'",
                    "SET allow_ambient_credentials 'yes'"):
         _lines, state = session.ask("ALTER USER MAPPING FOR plain SERVER sm OPTIONS (%s)" % option)
-        tap.equal(state, "42501", "a plain owner of the server cannot %s of a mapping with a leave" % option)
+        tap.equal(state, "42501", "a plain owner of the server cannot %s of a mapping with a permission option" % option)
     tap.equal(session.run("SELECT count(*) FROM sm.training_jobs"), ["300"], "... which works")
     session.run("ALTER USER MAPPING FOR plain SERVER sm OPTIONS (DROP allow_ambient_credentials)")
-    tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1], "28000", "... until the leave is dropped")
+    tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1], "28000", "... until the permission option is dropped")
     session.run("DROP USER MAPPING FOR plain SERVER sm; CREATE USER MAPPING FOR plain SERVER sm")
     tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1], "28000", "... or the mapping replaced")
     session.run("DROP USER MAPPING FOR plain SERVER sm; CREATE USER MAPPING FOR super SERVER sm")
@@ -127,7 +127,7 @@ def signers(ask):
 
 
 def test_whose(tap, world, server):
-    """Whose key signs, whoever asks by whatever way."""
+    """Whose key signs, for every role that asks and every way to ask."""
     world.files("", "[p]\n" + keys(TWO))
     session = server.start(world.environment(env(THREE, TOKEN)))
     mine = "aws_access_key_id '%s', aws_secret_access_key '%s'"
@@ -194,7 +194,7 @@ def test_whose(tap, world, server):
         session.run("SET ROLE plain")
         answer, used = signers(lambda: session.ask("SELECT count(*) FROM sm.training_jobs"))
         session.run("RESET ROLE")
-        tap.equal((answer, used), ((["300"], "00000"), {ONE[0]}), "... are one's own keys")
+        tap.equal((answer, used), ((["300"], "00000"), {ONE[0]}), "... are the role's own keys")
     session.run("DROP USER MAPPING FOR plain SERVER sm; CREATE USER MAPPING FOR plain SERVER sm OPTIONS (%s, "
                 "allow_ambient_credentials 'true', role_arn '%sm'); SET ROLE plain" % (mine % ONE, ROLE))
     answer, used = signers(lambda: session.ask("SELECT count(*) FROM sm.training_jobs"))
@@ -216,7 +216,7 @@ AWS_ERROR = {"status": 400, "body": {"__type": "ValidationException", "message":
 
 
 def test_echo(tap, world, server):
-    """What a custom endpoint answers is quoted to superusers only, unless it is an AWS error."""
+    """The answers of a custom endpoint are quoted to superusers only, unless they are AWS errors."""
     configured = {
         "the option": ({}, "", ""),
         "AWS_ENDPOINT_URL": ({"AWS_ENDPOINT_URL": URL}, "", ""),
@@ -254,7 +254,7 @@ def test_echo(tap, world, server):
                 control("clear", b"")
                 text = "\n".join(lines)
                 if answer is AWS_ERROR:
-                    tap.ok("ValidationException: what AWS says" in text, "%s, %s by %s: an AWS error is told" % (where, who, way),
+                    tap.ok("ValidationException: what AWS says" in text, "%s, %s by %s: an AWS error is shown" % (where, who, way),
                            text)
                 else:
                     # of JSON that is none Postgres itself quotes nothing but a word or two
@@ -283,13 +283,13 @@ def test_echo(tap, world, server):
     control("config", {"request_id": INTERNAL})
     lines, _state = session.ask("SELECT count(*) FROM sm.training_jobs")
     control("config", {"request_id": None})
-    tap.ok(INTERNAL not in "\n".join(lines), "a request id that is none is not quoted", lines)
+    tap.ok(INTERNAL not in "\n".join(lines), "an invalid request id is not quoted", lines)
     session.run("RESET ROLE; DROP VIEW as_plain, as_super CASCADE; DROP FUNCTION through_view; ALTER SERVER sm OPTIONS (DROP max_attempts); "
                 "DROP USER MAPPING FOR plain SERVER sm; DROP USER MAPPING FOR super SERVER sm")
 
 
 def test_secrets(tap, world, server):
-    """Nothing that a session is shown, and nothing that a plain role may read, holds a secret."""
+    """No secret appears in what a session is shown or in what a plain role may read."""
     world.files("[profile q]\n" + keys(ONE) + "[profile p]\n" + assume("a", "source_profile = q\n") + "[profile s]\n" + SSO +
                 ACCOUNT + "[profile w]\nrole_arn = %sw\nweb_identity_token_file = @token\n" % ROLE, "")
     session = server.start(world.environment({**AUTHORIZED, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-authorization-token"}))
@@ -304,7 +304,7 @@ def test_secrets(tap, world, server):
                 fault(kind="error", code=code, message="credentials are wrong", times=0, operation="ListTrainingJobs")
             lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
             tap.equal((state, len(lines) > 1), ("28000" if code else "00000", True),
-                      "every message is shown, and no secret: %s%s" % (options[2:15], ", " + code if code else ""))
+                      "every message is shown, without secrets: %s%s" % (options[2:15], ", " + code if code else ""))
             control("clear", b"")
         session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
     session.run("SET client_min_messages = warning; CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS "
@@ -316,11 +316,11 @@ def test_secrets(tap, world, server):
     tap.ok(len(relations) > 100, "a plain role may read many relations", len(relations))
     for relation in relations:
         tap.equal(session.run("SELECT count(*) FROM %s r WHERE strpos(r::text, 'secret/of') + strpos(r::text, '%s') > 0"
-                              % (relation, TOKEN)), ["0"], "%s holds no secret" % relation)
+                              % (relation, TOKEN)), ["0"], "%s contains no secret" % relation)
     session.run("RESET ROLE; ALTER SERVER sm OWNER TO plain; CREATE USER MAPPING FOR plain SERVER sm OPTIONS "
                 "(aws_access_key_id '%s', aws_secret_access_key '%s'); SET ROLE plain" % ONE)
     tap.equal(session.run("SELECT usename, umoptions IS NOT NULL FROM pg_user_mappings WHERE srvname = 'sm' ORDER BY 1"),
-              ["plain|t", "postgres|f", "public|t"], "a server's owner reads its own keys and those of PUBLIC, and no others")
+              ["plain|t", "postgres|f", "public|t"], "a server's owner can read its own keys and those of PUBLIC, but no others")
     session.run("RESET ROLE; ALTER SERVER sm OWNER TO postgres; DROP USER MAPPING FOR PUBLIC SERVER sm; "
                 "DROP USER MAPPING FOR CURRENT_USER SERVER sm; DROP USER MAPPING FOR plain SERVER sm")
 
@@ -330,7 +330,7 @@ MISMATCH = ("The request signature we calculated does not match the signature yo
 
 
 def quoted_request(encoded=False):
-    """The last request as an echo quotes it, without what is secret in it."""
+    """The last request as an echo quotes it, with its secrets removed."""
     request = json.loads(control("requests"))[-1]
     secret = {"authorization": "[hidden]", "x-amz-security-token": "[hidden]"}
     lines = ["%s: %s" % (name, secret.get(name) or (urllib.parse.quote(value, safe=": ") if encoded else value))
@@ -340,7 +340,7 @@ def quoted_request(encoded=False):
 
 
 def test_quotes(tap, world, server):
-    """A service that quotes what it was sent: no secret of that is told, and what helps is."""
+    """A service that quotes the request: the error shows none of its secrets, and what helps is still shown."""
     world.files("[profile w]\nrole_arn = %sw\nweb_identity_token_file = @token\n" % ROLE, "")
     session = server.start(world.environment({}))
     wrong = "aws_access_key_id '%s', aws_secret_access_key 'wrong', aws_session_token '%s'" % (THREE[0], TOKEN)
@@ -377,11 +377,11 @@ def test_quotes(tap, world, server):
         control("clear", b"")
         control("config", {"request_id": None})
         detail = [re.sub(r" Request id [0-9-]+\.$", "", line) for line in lines if line.startswith("DETAIL:  ")]
-        tap.equal(detail, ["DETAIL:  " + expected()], "quoted is %s" % title)
+        tap.equal(detail, ["DETAIL:  " + expected()], "the quote is %s" % title)
         session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
     session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (%s)" % wrong)
     tap.ok(": AWS refuses them. ListTrainingJobs: InvalidSignatureException: %s HTTP status 403." % MISMATCH in check_rows(session)["credentials"][1],
-           "... and by the doctor", check_rows(session))
+           "... and in sagemaker_fdw_check_server", check_rows(session))
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
 
 

@@ -2,9 +2,9 @@
 
 Each case is an environment of the database server and two files.  The extension and
 botocore are asked in turn, both as the cluster's user: the access keys are the same,
-or they were issued for the same role in the same way, or both fail.
+or were issued for the same role in the same way, or both fail.
 
-Files that are odd are the subject of credential_files.py, who may use what is found that of credential_rights.py.
+credential_files.py tests unusual files, and credential_rights.py who may use the credentials that are found.
 """
 import hashlib
 import json
@@ -165,7 +165,7 @@ def test_cases(tap, world, server):
 
 
 def test_mapping(tap, world, server):
-    """What the mapping itself says."""
+    """Credentials in the mapping itself."""
     world.files("", "")
     session = server.start(world.environment(IMDS))
     for options, expected in (
@@ -199,7 +199,7 @@ def test_process_allowed(tap, world, server):
     session.run("CREATE USER MAPPING FOR CURRENT_USER SERVER sm OPTIONS (allow_ambient_credentials 'true', profile 'p'); "
                 "SET sagemaker_fdw.allow_credential_process = off")
     ours = ask_extension(session)
-    tap.ok("not allowed to run" in ours.get("error", ""), "a program does not run unless that is allowed", ours)
+    tap.ok("not allowed to run" in ours.get("error", ""), "a program runs only where that is allowed", ours)
     session.run("SET sagemaker_fdw.allow_credential_process = on")
 
     # a shell and ls have what they were started with; 3 is the folder that ls reads
@@ -207,7 +207,7 @@ def test_process_allowed(tap, world, server):
     session.run("CREATE TABLE opened AS SELECT count(*) FROM pg_class, pg_proc")
     tap.equal(ask_extension(session), {"access_key_id": ONE[0]}, "a program that lists its descriptors")
     with open(world.home + "/descriptors", encoding="ascii") as file:
-        tap.equal(file.read().split(), ["0", "1", "2", "3"], "... has none but input, output and errors")
+        tap.equal(file.read().split(), ["0", "1", "2", "3"], "... has only standard input, output and error")
     session.run("DROP TABLE opened; SELECT sagemaker_fdw_disconnect()")
 
     # no other test's
@@ -221,13 +221,13 @@ def test_process_allowed(tap, world, server):
         other.run("SELECT pg_cancel_backend(%d)" % session.pid)
         tap.equal(session.receive()[1], "57014", "%s is cancelled" % title)
         wait_for(lambda: not runs(program), "the program is gone")
-        tap.ok(True, "... and ended")
+        tap.ok(True, "... and killed")
     other.close()
     session.run("RESET sagemaker_fdw.allow_credential_process")
 
 
 def test_refresh(tap, world, server):
-    """Credentials are replaced before they expire, and when the service says that they have."""
+    """Credentials are replaced before they expire, or once the service says that they have expired."""
     world.files("", "")
     session = server.start(world.environment(IMDS))
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
@@ -238,14 +238,14 @@ def test_refresh(tap, world, server):
     before = issued()
     session.run("SELECT count(role_arn) FROM sm.training_jobs")
     session.run("SELECT count(role_arn) FROM sm.training_jobs")
-    tap.equal(issued() - before, 1, "credentials are kept for the session")
+    tap.equal(issued() - before, 1, "the session keeps its credentials")
 
     control("config", {"latency_ms": 5})
     session.send("SELECT count(role_arn) FROM sm.training_jobs")
     seen = counters()["calls"].get("DescribeTrainingJob", 0)
     wait_for(lambda: counters()["calls"].get("DescribeTrainingJob", 0) > seen + 50, "the scan is under way")
     control("expire", b"")
-    tap.equal(session.receive(), (["300"], "00000"), "credentials that expire in mid-scan are replaced")
+    tap.equal(session.receive(), (["300"], "00000"), "credentials that expire during a scan are replaced")
     tap.equal(issued() - before, 2, "... once")
 
     # short-lived ones are replaced before the service complains
@@ -256,7 +256,7 @@ def test_refresh(tap, world, server):
     while time.monotonic() < deadline:
         session.run("SELECT count(role_arn) FROM sm.training_jobs")
     tap.ok(2 <= issued() - before <= 6, "short-lived credentials are replaced in time", issued() - before)
-    tap.equal(session.run("SELECT count(role_arn) FROM sm.training_jobs"), ["300"], "... and all is well")
+    tap.equal(session.run("SELECT count(role_arn) FROM sm.training_jobs"), ["300"], "... and everything succeeds")
     control("config", {"latency_ms": 0, "session_seconds": 3600})
 
     # what cannot be replaced is used until it must be
@@ -267,7 +267,7 @@ def test_refresh(tap, world, server):
     lines, state = session.ask("SELECT count(*) FROM sm.training_jobs")
     tap.ok(state in ("28000", "08001"), "expired credentials that cannot be replaced are an error", (lines, state))
     control("clear", b"")
-    tap.equal(session.run("SELECT count(*) FROM sm.training_jobs"), ["300"], "... and the session works on")
+    tap.equal(session.run("SELECT count(*) FROM sm.training_jobs"), ["300"], "... and the session remains usable")
 
 
 def test_tls(tap, world, server):
@@ -288,7 +288,7 @@ def test_tls(tap, world, server):
         tap.equal(issued and issued["by"], by, "over TLS: " + title)
         session.run("ALTER SERVER sm OPTIONS (DROP ca_bundle)")
         ours = ask_extension(session)
-        tap.ok("error" in ours, "... and not without the authority's certificate", ours)
+        tap.ok("error" in ours, "... but not without the authority's certificate", ours)
 
 
 GARBAGE = ["", "garbage", "{}", "[]", "null", "<", "<AccessKeyId>", "{\"AccessKeyId\": 1, \"SecretAccessKey\": [], \"Token\": {}}",
@@ -297,7 +297,7 @@ GARBAGE = ["", "garbage", "{}", "[]", "null", "<", "<AccessKeyId>", "{\"AccessKe
 
 
 def test_garbage(tap, world, server):
-    """Whatever a service answers is credentials, or a clean error."""
+    """Whatever a service answers, the result is credentials or a clean error."""
     world.files("[profile sso]\n" + SSO + ACCOUNT, "")
     for operation, variables, options in (
             ("AssumeRole", {}, "aws_access_key_id '%s', aws_secret_access_key '%s', role_arn '%sm'" % (*ONE, ROLE)),
@@ -375,7 +375,7 @@ def asked_for_credentials():
 
 
 def test_machines(tap, world, server):
-    """Which address of the machine is asked, as botocore asks it."""
+    """Which address of the metadata service is used, as in botocore."""
     preload = link_local(world.cluster.directory)
     world.write("container-token", "container-authorization-token\n")
     for title, variables, config, expected, judged in MACHINES:
@@ -392,7 +392,7 @@ def test_machines(tap, world, server):
             tap.equal((state, asked_for_credentials()), ("00000", expected), title)
         if judged:
             tap.ok("access_key_id" in ask_botocore(world, environment, None), "... botocore finds some")
-            tap.equal(asked_for_credentials(), expected, "... there, too")
+            tap.equal(asked_for_credentials(), expected, "... as does the extension")
 
 
 def session_name(database, role):
@@ -405,14 +405,14 @@ def session_name(database, role):
 
 
 def issued_session_name(session):
-    """The session's name of the role that was assumed last."""
+    """The session name of the role assumed last."""
     session.run("SELECT sagemaker_fdw_disconnect()")
     session.run("SELECT count(*) FROM sm.training_jobs")
     return json.loads(control("issued"))[-1]["session_name"]
 
 
 def test_session_names(tap, world, server):
-    """Under which name an assumed role's calls are logged."""
+    """The session name under which an assumed role's calls are logged."""
     world.files("[profile p]\nrole_arn = %sw\nweb_identity_token_file = @token\nrole_session_name = of-profile\n" % ROLE, "")
     web = {"AWS_WEB_IDENTITY_TOKEN_FILE": "@token", "AWS_ROLE_ARN": ROLE + "w"}
     for variables, options, expected in (
@@ -447,7 +447,7 @@ def test_session_names(tap, world, server):
 
 
 def test_advisory(tap, world, server):
-    """Credentials that cannot be replaced are used for as long as the service takes them."""
+    """Credentials that cannot be replaced are used for as long as the service accepts them."""
     world.files("", "")
     session = server.start(world.environment(IMDS))
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm; CREATE USER MAPPING FOR CURRENT_USER SERVER sm "
@@ -465,12 +465,12 @@ def test_advisory(tap, world, server):
     control("config", {"session_seconds": 3600, "latency_ms": 0})
     steps = [pair for number, pair in enumerate(seen) if number == 0 or pair != seen[number - 1]]
     tap.equal(steps, [("00000", 0), ("00000", 1), ("00000", 2), ("28000", 3)],
-              "a failure to replace credentials is borne, tried again not at once, and an error once the service refuses them")
-    tap.equal(session.run("SELECT count(*) FROM sm.training_jobs"), ["300"], "... and the session works on")
+              "a failed replacement is tolerated, not retried at once, and becomes an error when the service rejects the credentials")
+    tap.equal(session.run("SELECT count(*) FROM sm.training_jobs"), ["300"], "... and the session remains usable")
 
 
 def test_throttled(tap, world, server):
-    """STS says by a code, and with status 400, that it is to be asked again."""
+    """STS uses an error code with status 400 to ask for a retry."""
     world.files("", "")
     session = server.start(world.environment({"AWS_WEB_IDENTITY_TOKEN_FILE": "@token", "AWS_ROLE_ARN": ROLE + "w"}))
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
@@ -496,7 +496,7 @@ def test_throttled(tap, world, server):
     tap.equal((state, lines, calls_for_credentials("AssumeRoleWithWebIdentity") - before), ("53000", [
         'ERROR:  no AWS credentials for server "sm"',
         'DETAIL:  AssumeRoleWithWebIdentity to "%sw" failed: Throttling: Rate exceeded' % ROLE,
-        'HINT:  Other programs may share the account\'s quota of STS.'], 4), "STS that throttles to the end")
+        'HINT:  Other programs may share the account\'s quota of STS.'], 4), "STS throttles every attempt")
     control("clear", b"")
     session.run("DROP USER MAPPING FOR CURRENT_USER SERVER sm")
 

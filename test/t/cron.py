@@ -1,7 +1,7 @@
 """A refresh that pg_cron runs.
 
 Run below test/with-service.  The cluster is the test's own, and has pg_cron, which
-begins a job with a minute: that is what this test waits for.
+starts jobs on the minute: the test waits for that.
 """
 from harness import Cluster, Session, Tap, make_server, wait_for
 

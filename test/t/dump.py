@@ -45,7 +45,7 @@ def command(*words, **options):
 
 
 def described():
-    """DescribeTrainingJob calls since this was last asked."""
+    """DescribeTrainingJob calls since the last call of this function."""
     return int(re.search(r"DescribeTrainingJob=(\d+)", control("calls")).group(1))
 
 
@@ -86,16 +86,16 @@ def test_dump(session, tap, cluster):
                 ("the materialized view", "SELECT count(*) FROM reports.names"),
                 ("the extension's objects", OBJECTS), ("... in all details", DETAILS)]:
             tap.equal(other.run(query), session.run(query), "a %s dump has %s" % (form, what))
-        tap.equal(other.run("SELECT count(*) FROM sagemaker_fdw_refresh_state"), ["2"], "... but not of the table that is gone")
+        tap.equal(other.run("SELECT count(*) FROM sagemaker_fdw_refresh_state"), ["2"], "... but not for the dropped table")
         control("calls")
         tap.equal(other.ask("CALL sagemaker_fdw_refresh('reports.jobs', 'aws.jobs', since => '2017-11-01')")[1], "00000",
-                  "... and a refresh goes on where it stood")
-        tap.equal(described(), int(other.run(UNFINISHED)[0]), "... and asks only for the jobs that had not ended")
+                  "... and a refresh continues where it stood")
+        tap.equal(described(), int(other.run(UNFINISHED)[0]), "... describing only the jobs that had not ended")
         other.close()
 
 
 def test_update(session, tap):
-    """Each version that was released, updated, has the objects of a new installation."""
+    """Each released version, once updated, has the same objects as a new installation."""
     versions = session.run("SELECT version FROM pg_available_extension_versions WHERE name = 'sagemaker_fdw' AND version ~ '^[0-9.]+$' ORDER BY 1")
     expected = session.run(OBJECTS)
     tap.ok(len(expected) > 0, "the extension has objects")
@@ -105,7 +105,7 @@ def test_update(session, tap):
         other = Session(database)
         other.run("CREATE EXTENSION sagemaker_fdw VERSION '%s'; ALTER EXTENSION sagemaker_fdw UPDATE" % version)
         tap.equal(other.run(OBJECTS), expected, "version %s is updated" % version)
-        tap.equal(other.run(DETAILS), session.run(DETAILS), "... in all details")
+        tap.equal(other.run(DETAILS), session.run(DETAILS), "... in every detail")
         other.close()
 
 
@@ -127,7 +127,7 @@ COMMENT ON FUNCTION @extschema@.sagemaker_fdw_note(name) IS 'new';
 
 
 def next_version(folder):
-    """The scripts of a next version, by their names; the installed ones are in that folder."""
+    """The scripts of a next version, by name; the installed ones are in that folder."""
     with open(folder + "sagemaker_fdw--1.0.sql", encoding="utf-8") as file:
         script = file.read()
     old = re.search(r"CREATE (FUNCTION @extschema@[.]sagemaker_primary_status.*?\n[$][$];\n)", script, re.S).group(0)
@@ -141,7 +141,7 @@ def next_version(folder):
 
 
 def test_next_version(session, tap):
-    """A version with a new label, a function's case for it, a column of the state, and a new function."""
+    """A next version with a new label, a function that handles it, a column of the state, and a new function."""
     folder = command(os.environ.get("PG_CONFIG", "pg_config"), "--sharedir").strip() + "/extension/"
     scripts = next_version(folder)
     as_root = [] if os.access(folder, os.W_OK) else ["sudo"]
@@ -164,12 +164,12 @@ def test_next_version(session, tap):
         tap.equal(updated.run(DETAILS), fresh.run(DETAILS), "... of the same labels, columns, definitions, comments and rights")
         tap.equal([updated.run("SELECT target, server, region, arn_prefix, filled_from, compared_at, inserted FROM sagemaker_fdw_refresh_state"),
                    updated.run("SELECT md5(string_agg(j::text, '' ORDER BY training_job_arn, creation_time)) FROM reports.jobs AS j")], kept,
-                  "... the state and the kept table stay")
+                  "... the state and the refreshed table remain")
         control("calls")
         updated.run(refresh)
-        tap.equal(described(), int(updated.run(UNFINISHED)[0]), "... and a refresh goes on where it stood")
+        tap.equal(described(), int(updated.run(UNFINISHED)[0]), "... and a refresh continues where it stood")
         tap.equal(updated.run("SELECT sagemaker_primary_status('Dreaming'), sagemaker_fdw_note('history')"), ["InProgress|none"],
-                  "... in the session that has used the version before, too")
+                  "... in a session that used the version before, too")
         fresh.close()
         updated.close()
     finally:
@@ -178,7 +178,7 @@ def test_next_version(session, tap):
 
 
 def test_drop(tap):
-    """What uninstalling removes, and what it leaves."""
+    """What uninstalling removes, and what it leaves behind."""
     session = Session("restored_plain")
     session.run("DROP EXTENSION sagemaker_fdw CASCADE")
     tap.equal(session.run("SELECT count(*) FROM reports.jobs"), ["340"], "DROP EXTENSION leaves the kept table")
@@ -188,12 +188,12 @@ def test_drop(tap):
     control("calls")
     session.run("CALL sagemaker_fdw_refresh('reports.jobs', 'history.training_jobs', since => '2017-11-01')")
     tap.equal(described(), int(session.run(UNFINISHED + " AND region = 'us-east-1'")[0]),
-              "installed again, it asks only for those")
+              "installed again, it describes only those")
     session.close()
 
 
 def test_hub(session, tap, cluster):
-    """A database without the extension has the kept table by logical replication, as doc/operations.md says."""
+    """A database without the extension receives the refreshed table by logical replication, as doc/operations.md says."""
     environment = dict(os.environ)
     schema = command("pg_dump", "--schema-only", "--table=reports.jobs", "postgres")
     managed = Cluster()

@@ -3,7 +3,7 @@
 	faults.py [connections]
 
 Each case is followed by a query in the same session, which must work.  "connections"
-leaves out what libcurl has no part in.
+leaves out the cases that do not involve libcurl.
 """
 import base64
 import contextlib
@@ -55,7 +55,7 @@ def aws(status, code):
 
 
 def gateway(status):
-    """JSON of whoever stands before the service: the status alone says what is wrong."""
+    """JSON from something in front of the service: only the HTTP status says what is wrong."""
     return dict(kind="body", status=status, body='{"message": "%d"}' % status)
 
 
@@ -162,7 +162,7 @@ CASES += [("%d always, in %s" % (status, form), [always(**fail(status))], ONE, "
 
 
 def check(session, tap, title, specs, query, expected, server="sm"):
-    """One case, and the query after it."""
+    """Run one case, and the query after it."""
     for spec in specs:
         fault(**spec)
     lines, state = session.ask(query % server)
@@ -173,16 +173,16 @@ def check(session, tap, title, specs, query, expected, server="sm"):
         # a session that was throttled goes on slowly: forget that
         session.run("SELECT sagemaker_fdw_disconnect();")
     lines, state = session.ask(LISTED % "sm")
-    tap.ok((lines, state) == (["300|300"], "00000"), "... and the session works on", (lines, state))
+    tap.ok((lines, state) == (["300|300"], "00000"), "... and the session remains usable", (lines, state))
 
 
 def test_unreachable(session, tap):
     session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'http://127.0.0.1:1');")
-    check(session, tap, "a connection that is refused", [], ONE, "08001", "other")
+    check(session, tap, "a refused connection", [], ONE, "08001", "other")
 
     fillers = full_listener()
     session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'http://127.0.0.1:%d');" % fillers[0].getsockname()[1])
-    check(session, tap, "a connect that is never answered", [], ONE, "08001", "other")
+    check(session, tap, "a connection attempt without an answer", [], ONE, "08001", "other")
     for filler in fillers:
         filler.close()
 
@@ -191,17 +191,17 @@ def test_unreachable(session, tap):
     listener.bind(("127.0.0.1", 0))
     listener.listen(10)
     session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'https://127.0.0.1:%d');" % listener.getsockname()[1])
-    check(session, tap, "a TLS handshake that is never answered", [], ONE, "08001", "other")
+    check(session, tap, "a TLS handshake without an answer", [], ONE, "08001", "other")
     listener.close()
 
     session.run("ALTER SERVER other OPTIONS (SET endpoint_url '%s');" % TLS_URL)
-    check(session, tap, "a certificate that is not trusted", [], ONE, "08001", "other")
+    check(session, tap, "an untrusted certificate", [], ONE, "08001", "other")
     session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'https://no-such-host.invalid');")
-    check(session, tap, "a name that does not resolve", [], ONE, "08001", "other")
+    check(session, tap, "a host name that does not resolve", [], ONE, "08001", "other")
 
 
 def test_notice_of_trouble(session, tap):
-    """A connection that is refused is told before the query fails for it, once for a scan."""
+    """A refused connection is reported before the query fails because of it, once per scan."""
     session.run("ALTER SERVER other OPTIONS (SET endpoint_url 'http://127.0.0.1:1', SET max_attempts '8'); SELECT sagemaker_fdw_disconnect()")
     names = "SELECT count(role_arn) FROM other.training_jobs WHERE training_job_name IN ('a', 'b', 'c', 'd')"
     told = ["NOTICE:  could not connect to http://127.0.0.1:1; trying again",
@@ -217,18 +217,18 @@ def test_notice_of_trouble(session, tap):
     session.run("SET client_min_messages = notice; SET statement_timeout = '400ms'")
     lines, state = ask(names)
     tap.equal((state, lines[:3], sum("NOTICE" in line for line in lines)), ("57014", told, 1),
-              "a connection that is refused is told at once, and not once more for each attempt and call")
+              "a refused connection is reported at once, and not again for each attempt and call")
     lines, state = ask(names)
     tap.equal((state, lines[:3]), ("57014", told), "... and by the next scan again")
     session.run("RESET statement_timeout; ALTER SERVER other OPTIONS (SET max_attempts '1')")
     lines, state = ask(names)
-    tap.equal((state, [line for line in lines if "NOTICE" in line]), ("08001", []), "what is not tried again is only an error")
+    tap.equal((state, [line for line in lines if "NOTICE" in line]), ("08001", []), "what is not retried is only an error")
     session.run("SET client_min_messages = warning; ALTER SERVER other OPTIONS (SET max_attempts '2')")
 
 
 @contextlib.contextmanager
 def preloaded(name):
-    """... in which what the C file defines stands before the system's."""
+    """... in which the definitions of the C file override the system's."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         with cluster_session(LD_PRELOAD=preload(directory, name)) as session:
@@ -256,24 +256,24 @@ def test_unknown_names(tap):
             tap.equal((state, lines[1:3]),
                       ("08001", ["DETAIL:  DescribeTrainingJob of training job \"%s\": Could not resolve %s. %d attempts."
                                  % (JOB, host, attempts), "HINT:  " + hint]),
-                      "a name that is unknown is asked for %d times (%s)" % (attempts, name))
+                      "an unknown name is resolved %d times (%s)" % (attempts, name))
 
 
 def test_no_watch(tap):
-    """What the session waits for cannot be watched, for once."""
+    """Something that the session waits for cannot be watched, once."""
     with preloaded("no_watch") as session:
         make_server(session, "sm", read_timeout=0.3 * SLOWNESS)
         tap.equal(session.ask(ONE % "sm")[1], "53000", "a timer that cannot be watched is an error")
         fault(**once("hang"))
-        tap.equal(session.ask(ONE % "sm"), (FOUND, "00000"), "... and is watched by the next query, which comes to an end")
+        tap.equal(session.ask(ONE % "sm"), (FOUND, "00000"), "... the next query can watch it, and ends")
         lines = session.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + ALL % "sm")
         # 300, or 300.00 from version 18 on
         tap.ok(any(re.search(r"[(]actual rows=300[. ]", line) for line in lines),
-               "a socket that cannot be watched is none for its request alone, which begins anew", lines)
+               "a socket that cannot be watched fails its request alone, which is repeated", lines)
 
 
 def test_few_descriptors(tap):
-    """A process that may open few files needs those of kept connections for other ones."""
+    """A process with a low descriptor limit gives up kept connections to open others."""
     with cluster_session(["max_files_per_process=64"]) as session:
         make_server(session, "sm", max_concurrency=32)
         make_server(session, "tls", url=TLS_URL, ca_bundle=CA, max_concurrency=32)
@@ -281,7 +281,7 @@ def test_few_descriptors(tap):
         control("config", {"latency_ms": 10})
         for name in ("sm", "tls", "sm", "tls"):
             tap.equal(session.ask(ALL % name), (EVERYTHING, "00000"),
-                      "connections that are kept to one host do not keep another from having some (%s)" % name)
+                      "connections kept to one host do not prevent connections to another (%s)" % name)
         fault(**always("hang", operation="DescribeTrainingJob"))
         session.run("SET statement_timeout = 300")
         tap.equal(session.ask(ALL % "sm")[1], "57014", "a scan that waits for descriptors can be cancelled")
@@ -289,19 +289,19 @@ def test_few_descriptors(tap):
         control("clear", b"")
         tap.equal(session.ask("SELECT count(a.role_arn), count(b.role_arn) FROM sm.training_jobs a "
                               "FULL JOIN tls.training_jobs b USING (training_job_name)"), (["300|300"], "00000"),
-                  "... and two scans after it share what there is")
+                  "... and two scans after it share the descriptors")
         control("config", {"latency_ms": 0})
 
 
 def test_control_characters(session, tap):
-    """What the service says moves no terminal's cursor, and begins no line of the log."""
+    """The service's text cannot move a terminal's cursor or begin a line of the log."""
     control("config", {"request_id": "id\x1b[31m\x7f"})
     fault(kind="body", status=400, operation="DescribeTrainingJob",
           body={"__type": "AccessDeniedException", "message": "\x1b[31mred\x07\n\t\x7f\x9b2Jend"})
     lines, state = session.ask(ONE % "sm")
     tap.equal((state, lines[1]),
               ("42501", 'DETAIL:  DescribeTrainingJob of training job "%s": AccessDeniedException:  [31mred      2Jend. '
-                        "HTTP status 400. Request id id [31m ." % JOB), "control characters of an AWS error are blanks")
+                        "HTTP status 400. Request id id [31m ." % JOB), "control characters of an AWS error become blanks")
     control("config", {"request_id": "id"})
     fault(kind="body", operation="ListTrainingJobs", body={"TrainingJobSummaries": [
         {"TrainingJobName": "\x1b[31mred", "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/red",
@@ -314,7 +314,7 @@ def test_control_characters(session, tap):
               ("HV000", ["LOG:  ListTrainingJobs on server \"sm\" succeeded after # ms: 1 attempt, request id id",
                          "LOG:  DescribeTrainingJob of training job \" [31mred\" on server \"sm\" failed after # ms: 1 attempt, request id id",
                          "ERROR:  DescribeTrainingJob failed", "DETAIL:  DescribeTrainingJob of training job \" [31mred\""]),
-              "... and those of a job's name")
+              "... and so do those of a job's name")
 
 
 def test_clock(session, tap):
@@ -340,11 +340,11 @@ def test_empty_pages(session, tap):
     control("calls")
     check(session, tap, "empty pages before a row", faults,
           "SELECT training_job_name, role_arn IS NOT NULL FROM %s.training_jobs", [JOB + "|t"])
-    tap.equal(control("calls"), "DescribeTrainingJob=1 ListTrainingJobs=7", "... cost a call each")
+    tap.equal(control("calls"), "DescribeTrainingJob=1 ListTrainingJobs=7", "... cost one call each")
 
 
 def test_attempts(session, tap):
-    """max_attempts is how often a call is made."""
+    """max_attempts limits how often a call is made."""
     for title, spec in (("answered with 500", aws(500, "InternalFailure")), ("reset", dict(kind="reset_during")),
                         ("not answered", dict(kind="hang"))):
         control("calls")
@@ -355,17 +355,17 @@ def test_attempts(session, tap):
 
 
 def test_kept_connections(session, tap):
-    """A server that closes kept connections between calls: no failure is counted."""
+    """A server that closes kept connections between calls: that counts as no failure."""
     session.run(LISTED % "sm")
     fault(kind="close_after", times=0)
     lines = session.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + ALL % "sm")
     control("clear", b"")
     retries = [line.strip() for line in lines if "API Retries" in line]
-    tap.equal(retries, ["API Retries: 0"], "connections that are closed between calls are no retries")
+    tap.equal(retries, ["API Retries: 0"], "connections closed between calls are not retries")
 
 
 def test_flapping(session, tap):
-    """At least 30% of the calls for 2,000 jobs fail; all rows come all the same."""
+    """At least 30% of the calls for 2,000 jobs fail; all rows are returned nevertheless."""
     # each has what the ones before it leave
     fault(times=0, probability=0.11, seed=1, **aws(500, "InternalFailure"))
     fault(times=0, probability=0.11 / 0.89, seed=2, **aws(400, "ThrottlingException"))
@@ -379,7 +379,7 @@ def test_flapping(session, tap):
               "30% of the calls fail, and 2,000 jobs are read")
     # 20 pages and 2,000 jobs have been answered
     share = 1 - 2020 / calls
-    tap.ok(share >= 0.3, "... so many calls did fail", "%d calls, %.3f" % (calls, share))
+    tap.ok(share >= 0.3, "... that many calls really failed", "%d calls, %.3f" % (calls, share))
     tap.note("flapping: %.1f %% of %d calls failed" % (100 * share, calls))
 
 

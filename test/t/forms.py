@@ -1,4 +1,4 @@
-"""Forms of conditions: what each costs in calls, and that none loses a row.
+"""Forms of conditions: how many calls each costs, and that none loses a row.
 
 Each query is asked of a foreign table and of a copy of its rows.  Run below test/with-service.
 """
@@ -19,7 +19,7 @@ def ask(session, query, table):
 
 
 def compare(session, tap, query, calls, what="", table="forms.jobs"):
-    """The query gives the copy's rows, with these calls."""
+    """Check that the query returns the copy's rows, with these calls."""
     expected = ask(session, query, table.replace("forms.", "forms.copy_of_"))
     control("calls", key=HISTORY[0])
     found = ask(session, query, table)
@@ -133,7 +133,7 @@ RANGES = [
 
 
 def test_ranges(session, tap):
-    """Each of these leaves a range of the list."""
+    """Each of these conditions leaves a range of the list."""
     for condition, calls in RANGES:
         compare(session, tap, NAME + condition, LIST + str(calls) if calls else "none")
     # Search is asked for the same
@@ -150,7 +150,7 @@ UNITS = ["millisecond", "minute", "hour", "day", "week", "month", "quarter", "ye
 
 
 def test_clocks(session, tap):
-    """Days and other units begin when the session's clock says so, which may be put back or forward."""
+    """Days and other units begin as the session's time zone says, where clocks may go back or forward."""
     subjects = ["creation_time::date", "second::date"]
     subjects += ["date_trunc('%s', creation_time)" % unit for unit in UNITS]
     subjects += ["date_trunc('%s', creation_time, '%s')" % (unit, zone) for unit in ("day", "month") for zone in ("Pacific/Apia", ZONES[5], "MSK")]
@@ -177,7 +177,7 @@ def test_clocks(session, tap):
         session.run("SET timezone = '%s'" % zone)
         tap.equal(sorted(session.run("EXECUTE day('2025-03-09')")),
                   sorted(session.run("SELECT training_job_name FROM forms.copy_of_jobs WHERE creation_time::date = '2025-03-09'")),
-                  "a plan that is kept finds a day in %s" % zone)
+                  "a cached plan finds a day in %s" % zone)
     session.run("RESET plan_cache_mode; DEALLOCATE day")
 
 
@@ -231,7 +231,7 @@ def test_lookups(session, tap):
 
 
 def test_no_lookups(session, tap):
-    """What looks like a look-up, and is none."""
+    """Conditions that look like look-ups but are not."""
     for condition, calls in (
             ("training_job_name LIKE 'pytorch-ads-000_'", LIST + "32"),
             ("training_job_name LIKE 'pytorch-ads-0001%'", LIST + "32"),
@@ -276,7 +276,7 @@ def test_joins(session, tap):
 
 
 def test_tuning_jobs(session, tap):
-    """A join lists the children of each tuning job; Search knows those of one that is gone, and is asked for no other's."""
+    """A join lists the children of each tuning job; Search still knows those of a deleted one, and is not asked about others."""
     gone = "arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/gone"
     session.run("CREATE TABLE forms.tuned AS SELECT DISTINCT tuning_job_arn AS arn FROM forms.copy_of_jobs WHERE tuning_job_arn LIKE '%s'; "
                 "INSERT INTO forms.tuned VALUES (NULL), ('no-arn'); ANALYZE forms.tuned" % "%ads")

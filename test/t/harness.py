@@ -33,7 +33,7 @@ SECRETS = re.compile("secret/of[+]the/|session-token|web-identity-token|sso-acce
 
 
 class Died(Exception):
-    """The session has ended, or gives no answer."""
+    """The session has ended, or does not answer."""
 
 
 class Late(Died):
@@ -41,7 +41,7 @@ class Late(Died):
 
 
 class Session:
-    """A psql session that is asked and answers.  Secrets among the answers are a failure."""
+    """A psql session that runs statements and returns their output.  A secret in the output is a failure."""
 
     def __init__(self, database="postgres"):
         self.database = database
@@ -60,7 +60,7 @@ class Session:
         self.lines.put(None)
 
     def send(self, sql):
-        """Ask; receive() takes the answer."""
+        """Send a statement; receive() returns its result."""
         self.number += 1
         self.process.stdin.write("%s;\n\\echo @%d: :SQLSTATE\n" % (sql.rstrip().rstrip(";"), self.number))
         self.process.stdin.flush()
@@ -84,7 +84,7 @@ class Session:
             lines.append(line)
 
     def receive_end(self, patience_s=PATIENCE_S):
-        """The lines that come before the session ends."""
+        """The lines that arrive before the session ends."""
         lines = []
         while True:
             try:
@@ -100,7 +100,7 @@ class Session:
         return self.receive(patience_s)
 
     def ask_within(self, sql, limit_s):
-        """Ask, and cancel what takes longer (57014), by another session: see begin_quiet()."""
+        """Run a statement, and let another session cancel it (57014) if it takes longer: see begin_quiet()."""
         self.send(sql)
         try:
             return self.receive(limit_s)
@@ -113,8 +113,8 @@ class Session:
     def begin_quiet(self):
         """Begin a transaction in which no timer of the process wakes who sleeps for good.
 
-        Postgres sets one for statistics that wait to be flushed, and leaves those that it needs no more until they
-        ring, such as a statement_timeout's.  One that rings sooner takes their place.
+        Postgres sets a timer while statistics wait to be flushed, and lets timers that it no longer needs run out, such
+        as that of a statement_timeout.  A timer that fires sooner replaces them.
         """
         self.run("SELECT pg_stat_force_next_flush()")
         self.run("BEGIN; SAVEPOINT quiet; SET LOCAL statement_timeout = 1")
@@ -134,7 +134,7 @@ class Session:
             return int(re.search(r"^%s:\s+(\d+) kB" % field, file.read(), re.M).group(1))
 
     def descriptors(self):
-        """How many descriptors the backend has once it has closed the connections it keeps.
+        """How many descriptors the backend has after closing its kept connections.
 
         How many those are depends on how many calls were under way when a scan was given
         up.  Files are not counted: Postgres opens and closes them as it likes.
@@ -155,7 +155,7 @@ class Session:
 
 
 def control(path, body=None, key=HISTORY[0]):
-    """A request of the endpoint's control path."""
+    """Send a request to the endpoint's control path."""
     url = "%s/_control/%s%skey=%s" % (URL, path, "&" if "?" in path else "?", key)
     data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
     with urllib.request.urlopen(urllib.request.Request(url, data=data)) as answer:
@@ -171,7 +171,7 @@ def fault(**spec):
 
 
 def wait_for(condition, what, patience_s=30):
-    """Look until the condition holds."""
+    """Poll until the condition holds."""
     deadline = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > deadline:
@@ -180,7 +180,7 @@ def wait_for(condition, what, patience_s=30):
 
 
 def runs(command):
-    """Does a process run that was started by this command line, of words without blanks?"""
+    """Is a process running that was started by this command line, whose words have no blanks?"""
     wanted = command.replace(" ", "\0") + "\0"
     for entry in os.listdir("/proc"):
         try:
@@ -280,7 +280,7 @@ class Cluster:
 
 @contextlib.contextmanager
 def cluster_session(settings=(), within=(), **environment):
-    """A session of a cluster of its own; this process's environment is afterwards what it was."""
+    """A session with a cluster of its own; afterwards this process's environment is as it was."""
     before = dict(os.environ)
     cluster = Cluster(settings, within=within, **environment)
     try:
@@ -303,12 +303,12 @@ def preload(directory, name):
 
 
 def link_local(directory):
-    """Environment in which the addresses of metadata and containers are the endpoint's."""
+    """Environment in which the addresses of the metadata and container services are the endpoint's."""
     return {"LD_PRELOAD": preload(directory, "link_local"), "LINK_LOCAL_PORT": str(host_and_port(URL)[1])}
 
 
 class Tap:
-    """Results as TAP."""
+    """Prints results as TAP."""
 
     def __init__(self):
         self.number = self.failed = 0
@@ -364,7 +364,7 @@ def main(test):
 
 
 def build_library(directory, name, sources):
-    """Make a library of functions of SQL from sources of the project; its path."""
+    """Make a library of SQL functions from sources of the project, and return its path."""
     include = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--includedir-server"], check=True,
                              capture_output=True, encoding="utf-8").stdout.strip()
     library = os.path.join(directory, name + ".so")
@@ -380,7 +380,7 @@ def another_session():
 
 
 def full_listener():
-    """A listener whose backlog is full, and what fills it: a connect to the first is not answered."""
+    """A listener whose backlog is full, and the socket that fills it: a connection attempt to the first gets no answer."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)

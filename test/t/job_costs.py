@@ -1,4 +1,4 @@
-"""The views of what jobs cost: 2,000 jobs of all kinds, row by row, against a program of its own with exact fractions.
+"""The views of what jobs cost: 2,000 jobs of all kinds, compared row by row with a separate program that uses exact fractions.
 
 Run below test/with-service.
 """
@@ -46,7 +46,7 @@ def stamp(time):
 
 
 def a_start(draw):
-    """When a job starts: before all prices, about the time when one changes or a month ends, in a leap year, any time."""
+    """When a job starts: before all prices, near a change of price or the end of a month, in a leap year, or at any time."""
     kind = draw.randrange(8)
     if kind == 0:
         return datetime.datetime(2022, draw.randint(1, 12), draw.randint(1, 28), 7, tzinfo=UTC)
@@ -113,7 +113,7 @@ def resource_config(draw):
 
 
 def a_job(draw, number, start=None):
-    """A row of the table of jobs."""
+    """A row of the jobs table."""
     name = "job-%05d" % number
     region = draw.choice(REGIONS)
     status = draw.choice(("Completed",) * 5 + ("Failed", "Stopped", "InProgress", "Stopping", "Deleting"))
@@ -144,7 +144,7 @@ def a_job(draw, number, start=None):
 
 
 def all_jobs():
-    """JOBS jobs, of which some have the name, and the ARN, of an earlier one."""
+    """JOBS jobs; some reuse the name, and the ARN, of an earlier one."""
     draw = random.Random(SEED)
     jobs = [a_job(draw, number) for number in range(JOBS)]
     for job, earlier in zip(jobs[-20:], jobs):
@@ -172,12 +172,12 @@ def rows_of(session, view):
 
 
 def place(row):
-    """What rows of both sides are paired by."""
+    """The key by which rows of both sides are paired."""
     return (row["resource_id"], row["creation_time"], row.get("group_name") or "", row.get("charge", ""))
 
 
 def differs(found, expected):
-    """The columns in which a row is another; figures may differ by what numeric rounds."""
+    """The columns in which two rows differ; figures may differ by numeric's rounding."""
     def same(column):
         one, other = found.get(column), expected.get(column)
         if column in FIGURES and None not in (one, other):
@@ -190,7 +190,7 @@ def differs(found, expected):
 
 
 def compare(tap, found, expected, title):
-    """Row by row; a few that differ are shown, most frequent difference first."""
+    """Compare row by row; show a few rows that differ, the most frequent difference first."""
     found, expected = sorted(found, key=place), sorted(expected, key=place)
     if not tap.equal(collections.Counter(map(place, found)) - collections.Counter(map(place, expected)), {}, title + ": no row too many") | \
             tap.equal(collections.Counter(map(place, expected)) - collections.Counter(map(place, found)), {}, title + ": no row is missing"):
@@ -219,7 +219,7 @@ def check_views(session, tap, jobs, history, title):
 # -- prices --------------------------------------------------------------------------------------
 
 def refresh_prices(session, history, cut):
-    """A refresh of the prices after a cut; the time after it."""
+    """Refresh the prices after a cut; return the time afterwards."""
     control("config", {"price_cut": cut})
     before = moment(session.run("SELECT to_json(clock_timestamp())")[0].strip('"'))
     session.run("CALL sagemaker_fdw_refresh_prices('reports.training_prices', server => 'sm', regions => ARRAY['us-east-1', 'us-west-2']); "
@@ -229,7 +229,7 @@ def refresh_prices(session, history, cut):
 
 
 def test_jobs(session, tap):
-    """Row by row, after each refresh of the prices."""
+    """Compare row by row, after each refresh of the prices."""
     jobs, history = all_jobs(), History()
     insert(session, jobs)
     draw = random.Random(SEED + 1)
@@ -254,11 +254,11 @@ def test_jobs(session, tap):
                "billable time not known"}, "every reason occurs")
     tap.equal({label for column, label in kinds if column == "price_basis"},
               {"in force", "earliest known", "training rate"}, "every basis occurs")
-    tap.ok(min(kinds.values()) >= 20, "nothing is rare", kinds)
+    tap.ok(min(kinds.values()) >= 20, "no case is rare", kinds)
 
 
 def test_cut(session, tap, cut):
-    """A cut changes what began after it, and nothing else."""
+    """A price cut changes the cost of jobs that started after it, and of no others."""
     changed = session.run("SELECT coalesce(charge_period_start, creation_time) >= '%s', count(*) > 100 FROM (TABLE reports.before EXCEPT ALL "
                           "TABLE reports.job_charges) AS b GROUP BY 1" % cut["effective_date"])
     tap.equal(changed, ["t|t"], "a price cut changes no cost of a job that started before it")
@@ -267,7 +267,7 @@ def test_cut(session, tap, cut):
 # -- what no price list of the endpoint has ----------------------------------------------------
 
 def test_history(session, tap):
-    """Rates that were withdrawn, corrected, replaced by another SKU's, and listed again: the price by the job's start."""
+    """Rates that were withdrawn, corrected, replaced by another SKU's, and listed again: the price depends on the job's start."""
     session.run("CREATE TABLE reports.odd_prices (LIKE reports.training_prices); CREATE SCHEMA odd; "
                 "CALL sagemaker_fdw_create_cost_views('odd', 'reports.training_jobs', 'reports.odd_prices')")
 
@@ -314,7 +314,7 @@ def test_history(session, tap):
     session.run("UPDATE reports.training_jobs SET training_job_status = 'Restarting', "
                 "training_end_time = CASE WHEN training_start_time < '2025-07-01' THEN training_end_time END")
     tap.equal(session.run("SELECT coalesce(reason, 'none'), count(*) FROM odd.job_charges GROUP BY 1 ORDER BY 1"), ["no price|6", "running|6"],
-              "of a job with an unknown status, its end tells whether it is running")
+              "for a job with an unknown status, its end tells whether it is running")
 
 
 # -- tables, calls, rights -----------------------------------------------------------------------
@@ -326,7 +326,7 @@ def calls_of(session, query):
 
 
 def test_calls(session, tap):
-    """The views of the foreign table itself look one job up."""
+    """The views over the foreign table look up a single job."""
     session.run("CREATE SCHEMA live; CREATE SCHEMA parts; ALTER SERVER sm OPTIONS (ADD account_id '%s'); "
                 "CALL sagemaker_fdw_create_cost_views('live', 'sm.training_jobs', 'reports.training_prices'); "
                 "CALL sagemaker_fdw_create_partitioned_table('parts.training_jobs', servers => ARRAY['sm'], regions => ARRAY['us-east-1', 'eu-west-1']); "
@@ -341,7 +341,7 @@ def test_calls(session, tap):
     session.run("CREATE SCHEMA kept; CALL sagemaker_fdw_refresh('kept.training_jobs', 'sm.training_jobs', since => '2000-01-01'); "
                 "CALL sagemaker_fdw_create_cost_views('kept', 'kept.training_jobs', 'reports.training_prices')")
     tap.equal(session.run("SELECT count(*) > 300, count(DISTINCT resource_id) FROM (TABLE kept.job_charges UNION TABLE live.job_charges) AS c"),
-              session.run("SELECT count(*) > 300, count(DISTINCT resource_id) FROM kept.job_charges"), "a kept table and the foreign one have the same charges")
+              session.run("SELECT count(*) > 300, count(DISTINCT resource_id) FROM kept.job_charges"), "a refreshed table and the foreign table have the same charges")
     tap.equal(session.run("SELECT count(*) FROM (TABLE kept.job_charges EXCEPT TABLE live.job_charges) AS c"), ["0"], "... each of them")
 
 
@@ -370,15 +370,15 @@ def test_rights(session, tap):
                 "GRANT SELECT ON reports.job_charges, reports.job_costs TO costs_reader; GRANT SELECT ON reports.training_jobs, "
                 "reports.training_prices TO costs_maker")
     try:
-        tap.equal(state("SELECT count(*) FROM reports.job_costs", "costs_reader")[0], "00000", "who may read the view needs no right on the tables")
+        tap.equal(state("SELECT count(*) FROM reports.job_costs", "costs_reader")[0], "00000", "a role that may read the view needs no right on the tables")
         tap.equal(state("SELECT count(*) FROM reports.training_jobs", "costs_reader")[0], "42501", "... and has none")
-        tap.equal(state(make % ("theirs", jobs, rates), "costs_maker"), ("42501", "ERROR:  permission denied for schema theirs"), "a schema without the right CREATE")
+        tap.equal(state(make % ("theirs", jobs, rates), "costs_maker"), ("42501", "ERROR:  permission denied for schema theirs"), "a schema without CREATE permission")
         session.run("GRANT USAGE, CREATE ON SCHEMA theirs TO costs_maker; REVOKE SELECT ON reports.training_prices FROM costs_maker; "
                     "GRANT SELECT (region, price) ON reports.training_prices TO costs_maker")
         tap.equal(without_context(make % ("theirs", jobs, rates), "costs_maker"),
                   ("42501", "ERROR:  permission denied for reports.training_prices",
                    'DETAIL:  Role "costs_maker" lacks SELECT.',
-                   "HINT:  GRANT SELECT ON reports.training_prices TO costs_maker;"), "prices without the right SELECT")
+                   "HINT:  GRANT SELECT ON reports.training_prices TO costs_maker;"), "prices without SELECT permission")
         session.run("REVOKE SELECT ON reports.training_jobs FROM costs_maker")
         tap.equal(state(make % ("theirs", jobs, rates), "costs_maker")[1],
                   "ERROR:  permission denied for reports.training_jobs, reports.training_prices", "... and jobs")
@@ -395,16 +395,16 @@ def test_rights(session, tap):
                       ("42501", 'ERROR:  view theirs.%s belongs to role "costs_reader"' % view, "HINT:  Let that role call, or have it run: " + drop),
                       "another role's view is not replaced: %s" % view)
             session.run("GRANT costs_reader TO costs_maker")
-            tap.equal(state(make % ("theirs", jobs, rates), "costs_maker")[0], "00000", "... one of a role whose rights the caller has is")
+            tap.equal(state(make % ("theirs", jobs, rates), "costs_maker")[0], "00000", "... but that of a role whose rights the caller has is replaced")
             session.run("REVOKE costs_reader FROM costs_maker; ALTER VIEW theirs.%s OWNER TO costs_maker" % view)
         session.run("DROP VIEW theirs.job_costs, theirs.job_charges; CREATE TABLE theirs.job_charges (); CREATE VIEW theirs.job_costs AS SELECT 1 AS one")
         tap.equal(without_context(make % ("theirs", jobs, rates)),
-                  ("42809", "ERROR:  theirs.job_charges is not a view", "HINT:  Rename it, or name another schema."), "nor is a table of that name")
+                  ("42809", "ERROR:  theirs.job_charges is not a view", "HINT:  Rename it, or name another schema."), "a table of that name is not replaced")
         session.run("DROP TABLE theirs.job_charges")
         tap.equal(without_context(make % ("theirs", jobs, rates)),
                   ("42P16", 'ERROR:  views in schema "theirs" have other columns',
                    'DETAIL:  cannot change name of view column "one" to "resource_id".',
-                   "HINT:  %s and call again. Grants on them are lost." % drop), "nor a view of another shape")
+                   "HINT:  %s and call again. Grants on them are lost." % drop), "nor a view with other columns")
         tap.equal(session.run("SELECT count(*) FROM pg_views WHERE viewname = 'job_charges' AND schemaname = 'theirs'"), ["0"], "... and no view is left behind")
         tap.equal(state(make % ("nowhere", jobs, rates)), ("3F000", 'ERROR:  schema "nowhere" does not exist'), "a schema that is missing")
         for wrong, line in (((rates, rates), "ERROR:  reports.training_prices is not a table of training jobs"),
@@ -413,14 +413,14 @@ def test_rights(session, tap):
         session.run("CREATE TABLE theirs.jobs AS SELECT * FROM reports.training_jobs; "
                     "ALTER TABLE theirs.jobs DROP training_job_status, ALTER tags TYPE text")
         tap.equal(without_context(make % ("theirs", "theirs.jobs", rates))[2],
-                  "DETAIL:  Columns that are missing, or of another type: training_job_status, tags jsonb.", "what is wrong with it is named")
+                  "DETAIL:  Columns that are missing, or of another type: training_job_status, tags jsonb.", "the error names what is wrong with it")
         tap.equal(state(make % ("theirs", jobs, rates + "_")), ("42P01", 'ERROR:  relation "reports.training_prices_" does not exist'), "a table that is missing")
         tap.equal(state("CALL sagemaker_fdw_create_cost_views(NULL, '%s', '%s')" % (jobs, rates))[0], "22004", "no schema at all")
         # prices into somebody else's table
         session.run("GRANT EXECUTE ON PROCEDURE sagemaker_fdw_refresh_prices TO costs_maker; GRANT USAGE ON FOREIGN SERVER sm TO costs_maker")
         control("calls")
         sqlstate, line = state("CALL sagemaker_fdw_refresh_prices('reports.training_prices', server => 'sm')", "costs_maker")
-        tap.equal((sqlstate, control("calls").strip()), ("42501", "none"), "somebody else's table is not refreshed: %s" % line)
+        tap.equal((sqlstate, control("calls").strip()), ("42501", "none"), "another role's table is not refreshed: %s" % line)
     finally:
         session.ask("ROLLBACK; RESET ROLE; DROP OWNED BY costs_reader, costs_maker; DROP ROLE costs_reader, costs_maker")
 

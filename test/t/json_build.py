@@ -1,8 +1,8 @@
-"""The builder of jsonb: what it makes of a text is what Postgres's parser makes, to the last byte.
+"""The builder of jsonb: its result for a text equals that of Postgres's parser, to the last byte.
 
 	json_build.py [TEXTS [SEED]]
 
-What is tested is src/aws/json_build.c, by SQL functions of a library that is made here
+Tests src/aws/json_build.c through SQL functions of a library that is built here
 (json_build_functions.c): by tables of cases, and on TEXTS texts (100,000) that are changed at random.  Where
 only some members are read, the parser is given the text with null in place of all other values.
 Run below test/with-service.
@@ -145,12 +145,12 @@ def test_limits(session, tap):
         seen.add(lines[0] if state == "00000" else state)
     # the builder needs no more of the stack than Postgres's parser, in some releases less
     tap.ok(seen <= {"built, the same", "built, rejected", "left, rejected", "54001"} and "54001" in seen and "built, the same" in seen,
-           "where the stack ends there is no error out of the builder", seen)
+           "at the stack's limit the builder raises no error", seen)
     session.run("RESET max_stack_depth")
 
 
 def corpus():
-    """Documents of jobs as the endpoint serves them, and those cases that are not large, nor left for their size."""
+    """Documents of jobs as the endpoint serves them, and the cases that are neither large nor left to the parser for their size."""
     names = json.loads(control("names"))
     documents = [control("document?name=" + name) for name in names[::max(len(names) // 40, 1)]]
     return [document if isinstance(document, bytes) else document.encode() for document in documents] + [
@@ -175,7 +175,7 @@ def test_changed(session, tap, texts, seed):
             built, rejected = built + found[0], rejected + found[1]
         tap.equal(built + rejected, texts, "both ways make the same%s of %d texts, seed %d: %d built, %d rejected" % (
             what, texts, seed, built, rejected))
-        tap.ok(built > texts / 5 and rejected > texts / 5, "... of which each a fifth and more are built, and rejected", (built, rejected))
+        tap.ok(built > texts / 5 and rejected > texts / 5, "... and at least a fifth of them are built, and a fifth rejected", (built, rejected))
 
 
 def test(session, tap):

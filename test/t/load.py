@@ -1,9 +1,9 @@
-"""Many scans, large scans, many sessions, few descriptors: nothing grows, nobody fails.
+"""Many scans, large scans, many sessions, few descriptors: nothing grows and nothing fails.
 
 	load.py [JOBS]
 
-JOBS (50000) is how many jobs the large scan reads: the bulk account must have as many.  The figures printed are measured in the backend that scans: VmRSS and VmHWM of
-/proc/PID/status (Linux), and the entries of /proc/PID/fd.
+JOBS (50000) is how many jobs the large scan reads: the bulk account must have as many.  The figures printed are measured in
+the backend that scans: VmRSS and VmHWM of /proc/PID/status (Linux), and the entries of /proc/PID/fd.
 """
 import os
 import re
@@ -28,7 +28,7 @@ CALLS_PER_SECOND = 200
 
 
 def least_growth(session, repeat):
-    """How many kB the backend grows by in the flattest of some rounds.
+    """How many kB the backend grows by in the round with the least growth.
 
     A leak shows in every round; the allocator's own slack, which may be a block of
     megabytes, shows in one and not in the next.
@@ -45,7 +45,7 @@ def least_growth(session, repeat):
 
 
 def test_many_scans(session, tap, title, body):
-    """The loop's body runs as often as its argument says; memory and descriptors stay."""
+    """Run the body in a loop, and check that memory and descriptors do not grow."""
     def scan(times):
         for _ in range(times // SCANS_AT_ONCE):
             session.run("DO $$ BEGIN FOR i IN 1..%d LOOP %s END LOOP; END $$" % (SCANS_AT_ONCE, body))
@@ -107,7 +107,7 @@ CANCELLED = [
 
 
 def test_cancels(session, tap):
-    """What a statement had begun goes with it."""
+    """Everything that a statement had begun ends with it."""
     query = "SELECT count(role_arn) FROM sm.training_jobs"
     for title, faults, cancel in CANCELLED:
         for spec in faults:
@@ -127,27 +127,27 @@ def test_cancels(session, tap):
         control("config", {"latency_ms": 0})
         # a session that was throttled goes on slowly: forget that
         session.run("SELECT sagemaker_fdw_disconnect()")
-        tap.equal(session.run(query), ["300"], "... and the session works on")
+        tap.equal(session.run(query), ["300"], "... and the session remains usable")
 
 
 def test_connects(session, tap):
-    """A connect that fails, is given up or is cancelled leaves no descriptor counted: the process may open some 300."""
+    """A connection attempt that fails, is given up or is cancelled leaves no descriptor counted: the process may open about 300."""
     fillers = full_listener()
     make_server(session, "backlog", url="http://127.0.0.1:%d" % fillers[0].getsockname()[1], max_attempts=1,
                 connect_timeout=0.005)
     make_server(session, "refused", url="http://127.0.0.1:1", max_attempts=1)
     query = "SELECT count(role_arn) FROM %s.training_jobs"
-    tap.equal({session.ask(query % "refused")[1] for _ in range(500)}, {"08001"}, "500 connects that are refused")
-    tap.equal({session.ask(query % "backlog")[1] for _ in range(500)}, {"08001"}, "500 connects that are given up")
+    tap.equal({session.ask(query % "refused")[1] for _ in range(500)}, {"08001"}, "500 refused connection attempts")
+    tap.equal({session.ask(query % "backlog")[1] for _ in range(500)}, {"08001"}, "500 connection attempts that are given up")
     session.run("ALTER SERVER backlog OPTIONS (SET connect_timeout '60')")
-    tap.equal(timed_out(session, query % "backlog", 500), {"57014"}, "500 connects that are cancelled")
-    tap.equal(session.run(query % "sm"), ["300"], "... and the session works on")
+    tap.equal(timed_out(session, query % "backlog", 500), {"57014"}, "500 connection attempts that are cancelled")
+    tap.equal(session.run(query % "sm"), ["300"], "... and the session remains usable")
     for filler in fillers:
         filler.close()
 
 
 def test_large(session, tap):
-    """A scan of many jobs holds a window of them."""
+    """A scan of many jobs keeps only a window of them in memory."""
     session.run("SELECT count(role_arn) FROM (SELECT * FROM bulk.training_jobs LIMIT 1000) AS jobs")
     with open("/proc/%d/clear_refs" % session.pid, "w", encoding="ascii") as file:
         file.write("5")
@@ -161,7 +161,7 @@ def test_large(session, tap):
 
 
 def test_early(session, tap):
-    """What a job was described for, before the call for its tags, goes with the job."""
+    """What was kept of a described job until its tags call is freed with the job."""
     session.run("SELECT count(role_arn) FROM (SELECT * FROM bulk.training_jobs LIMIT 1000) AS jobs")
     with open("/proc/%d/clear_refs" % session.pid, "w", encoding="ascii") as file:
         file.write("5")
@@ -174,7 +174,7 @@ def test_early(session, tap):
 
 
 def test_backends(tap):
-    """Many backends at once, of which each gets few calls."""
+    """Many backends at once; each gets few calls."""
     control("config", {"rate_limit": CALLS_PER_SECOND}, BULK[0])
     sessions = [another_session() for _ in range(BACKENDS)]
     for other in sessions:
@@ -193,14 +193,14 @@ def test_progress(session, tap):
     lines = session.run("SELECT count(role_arn) FROM sm.training_jobs")
     control("config", {"latency_ms": 0})
     session.run("SET client_min_messages = warning; RESET sagemaker_fdw.progress_interval")
-    tap.equal(lines[-1], "300", "a scan that tells its progress has all rows")
+    tap.equal(lines[-1], "300", "a scan that reports its progress returns all rows")
     notice = re.compile(r"NOTICE:  reading training_jobs: \d+ jobs read of \d+ listed so far, \d+ calls, "
                         r"[\d.]+ calls a second$")
-    tap.ok(any(notice.match(line) for line in lines), "... and tells it", lines)
+    tap.ok(any(notice.match(line) for line in lines), "... and reports it", lines)
 
 
 def test_few_descriptors(tap):
-    """A process that may open few files makes fewer calls at once, and all of them."""
+    """A process with a low descriptor limit makes fewer calls at once, but all of them."""
     environment = {name: os.environ[name] for name in ("PGHOST", "PGPORT", "PGUSER")}
     cluster = Cluster(["max_files_per_process=64"])
     try:
@@ -211,9 +211,9 @@ def test_few_descriptors(tap):
         control("reset", b"")
         control("config", {"latency_ms": 10})
         tap.equal(session.run("SELECT count(*), count(role_arn) FROM sm.training_jobs"), ["300|300"],
-                  "with few descriptors a scan has all rows")
+                  "with few descriptors a scan returns all rows")
         most = counters()["most_in_flight"]
-        tap.ok(1 < most < 40, "... by fewer calls at once", most)
+        tap.ok(1 < most < 40, "... with fewer calls at once", most)
         tap.note("max_files_per_process 64: %d calls in flight at most" % most)
         session.close()
     finally:

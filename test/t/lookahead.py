@@ -1,4 +1,4 @@
-"""Joins that look jobs up ahead: the same rows, with no more calls, many of which overlap.
+"""Joins that look jobs up ahead: the same rows, no more calls, and many of the calls overlap.
 
 Run below test/with-service --bulk 400.
 """
@@ -22,7 +22,7 @@ def calls_of(session, query):
 
 
 def lookahead(session, query):
-    """(batches, jobs) of the query's look-ahead; None: it has none."""
+    """(batches, jobs) of the query's look-ahead; None if it has none."""
     plan = explained(session, query, "ANALYZE, ")
     found = [(node["Batches"], node["Jobs"]) for node in nodes(plan) if node.get("Custom Plan Provider") == "Job Look-ahead"]
     return found[0] if len(found) == 1 else found or None
@@ -88,9 +88,9 @@ def test_joins(session, tap):
         expected = calls_of(session, query)
         session.run("RESET sagemaker_fdw.enable_lookahead")
         got = calls_of(session, query)
-        tap.equal(got[0], expected[0], "%s: the rows are those of a nested loop alone" % title)
+        tap.equal(got[0], expected[0], "%s: the rows are those of a plain nested loop" % title)
         tap.equal(got[1], calls, "... with these calls")
-        tap.ok(total(expected[1]) >= total(calls), "... which are no more than without", expected[1])
+        tap.ok(total(expected[1]) >= total(calls), "... which are no more than without look-ahead", expected[1])
         found = lookahead(session, query)
         tap.equal(found, ahead, "... in so many batches")
 
@@ -100,7 +100,7 @@ def test_overlap(session, tap):
     control("reset", b"")
     control("config", {"latency_ms": 100})
     session.run("SET sagemaker_fdw.enable_lookahead = off")
-    tap.equal(calls_of(session, query + " WHERE amount < 6")[1:], (described(5), 1), "without the node one call follows the other")
+    tap.equal(calls_of(session, query + " WHERE amount < 6")[1:], (described(5), 1), "without the node, one call follows another")
     session.run("RESET sagemaker_fdw.enable_lookahead")
     tap.equal(calls_of(session, query)[1:], (described(ROWS), AT_ONCE), "with it they overlap")
     control("config", {"latency_ms": 0})
@@ -125,20 +125,20 @@ ENDS = [
 
 
 def test_ends(session, tap):
-    """What the inner side would not ask for is not fetched ahead."""
+    """Jobs that the inner side would not ask for are not fetched ahead."""
     for title, query, calls in ENDS:
         session.run("SET sagemaker_fdw.enable_lookahead = off")
         expected = calls_of(session, query)
         session.run("RESET sagemaker_fdw.enable_lookahead")
         got = calls_of(session, query)
-        tap.equal(got[0], expected[0], "%s: the rows are those of a nested loop alone" % title)
+        tap.equal(got[0], expected[0], "%s: the rows are those of a plain nested loop" % title)
         # a scan of many names has some in flight when it ends
         most = calls if calls is not None else 3 * 2 * AT_ONCE
         tap.ok(total(got[1]) <= most and total(expected[1]) <= most, "... with no more calls than %d" % most, (got[1], expected[1]))
 
 
 def test_memory(session, tap):
-    """A batch's jobs stay until its rows are through."""
+    """A batch's jobs are kept until its rows have been joined."""
     session.run("SET work_mem = '64kB'")
     for title, query, calls, _ in JOINS:
         if title in ("an inner join by name", "two partitions"):
@@ -147,23 +147,23 @@ def test_memory(session, tap):
     session.run("CREATE TABLE pairs AS SELECT n, 'bulk-' || lpad((n / 2 + 1)::text, 6, '0') AS job FROM generate_series(1, 399) n; ANALYZE pairs; "
                 "SET enable_memoize = off")
     tap.equal(calls_of(session, LATERAL % ("(SELECT job FROM pairs ORDER BY n) AS p", "aws.training_jobs", "job", "1"))[1], described(200),
-              "... nor for a name that two batches share")
+              "... nor for a name that is in two batches")
     session.run("RESET work_mem; RESET enable_memoize")
 
 
 def test_limits(session, tap):
     join = "SELECT job, role_arn FROM %s JOIN aws.training_jobs ON training_job_name = job"
-    tap.equal(calls_of(session, join % "price" + " LIMIT 3")[1], described(3), "LIMIT 3: so many calls")
-    tap.equal(calls_of(session, join % "price" + " AND amount % 2 = 0 LIMIT 3")[1], described(3), "... though a condition of the outer side drops rows")
+    tap.equal(calls_of(session, join % "price" + " LIMIT 3")[1], described(3), "LIMIT 3 makes so many calls")
+    tap.equal(calls_of(session, join % "price" + " AND amount % 2 = 0 LIMIT 3")[1], described(3), "... even if a condition of the outer side drops rows")
     tap.equal(calls_of(session, join % "price" + " AND (amount + length(role_arn) - length(role_arn)) % 2 = 0 LIMIT 3")[1],
               described(7), "... and seven where the join drops half of them")
     tap.equal(calls_of(session, join % "(SELECT job FROM price, generate_series(amount, amount + 25000)) AS p" + " LIMIT 3")[1], described(1),
-              "a million rows under a LIMIT are not read")
+              "a LIMIT stops before a million rows are read")
     # a cursor that stops in the middle of a batch
     control("calls", key=BULK[0])
     session.run("BEGIN; DECLARE c CURSOR FOR %s" % (join % "price"))
-    tap.equal(len(session.run("FETCH 5 FROM c")), 5, "a cursor gives rows")
-    tap.equal(control("calls", key=BULK[0]).strip(), described(7), "... for which it has fetched few more")
+    tap.equal(len(session.run("FETCH 5 FROM c")), 5, "a cursor returns rows")
+    tap.equal(control("calls", key=BULK[0]).strip(), described(7), "... and has fetched only a few more")
     tap.equal(session.run("CLOSE c; COMMIT"), [], "... and is closed in the middle of a batch")
 
 
@@ -171,41 +171,41 @@ def test_failures(session, tap):
     join = "SELECT job, role_arn FROM price JOIN aws.training_jobs ON training_job_name = job"
     name = session.run("SELECT job FROM price ORDER BY amount OFFSET 20 LIMIT 1")[0]
     fault(**denied(operation="DescribeTrainingJob", job=name))
-    tap.equal(calls_of(session, join)[0], "42501", "a job that is denied is an error")
-    tap.equal(len(calls_of(session, join + " LIMIT 3")[0]), 3, "... but not far beyond a LIMIT")
+    tap.equal(calls_of(session, join)[0], "42501", "a denied job is an error")
+    tap.equal(len(calls_of(session, join + " LIMIT 3")[0]), 3, "... but not one far beyond a LIMIT")
     control("clear", b"")
     control("config", {"latency_ms": {"DescribeTrainingJob": 60000}})
     session.run("SET statement_timeout = '300ms'")
-    tap.equal(calls_of(session, join)[0], "57014", "a batch is cancelled")
+    tap.equal(calls_of(session, join)[0], "57014", "a batch can be cancelled")
     session.run("RESET statement_timeout")
     control("config", {"latency_ms": 0})
-    tap.equal(len(calls_of(session, join)[0]), ROWS, "... and the session goes on")
+    tap.equal(len(calls_of(session, join)[0]), ROWS, "... and the session remains usable")
 
 
 def test_outer_sides(session, tap):
-    """What the outer side does while it is read ahead."""
+    """Side effects of the outer side, which is read ahead."""
     session.run("CREATE SEQUENCE counted; CREATE TABLE seen (job text)")
     query = ("SELECT count(role_arn), max(v) FROM (SELECT job, nextval('counted') AS v FROM price OFFSET 0) p "
              "JOIN aws.training_jobs ON training_job_name = job")
-    tap.equal(calls_of(session, query)[:2], (["%d|%d" % (ROWS, ROWS)], described(ROWS)), "a volatile function of the outer side runs once a row")
+    tap.equal(calls_of(session, query)[:2], (["%d|%d" % (ROWS, ROWS)], described(ROWS)), "a volatile function of the outer side runs once per row")
     session.run("ALTER SEQUENCE counted RESTART")
     session.run(LATERAL % ("(SELECT job FROM price WHERE nextval('counted') > 0) AS p", "aws.training_jobs", "job", "1") + " LIMIT 4")
     tap.equal(session.run("SELECT last_value FROM counted"), ["4"], "... and for no row that a LIMIT leaves unread")
     session.run("BEGIN")
     session.run(LATERAL % ("(SELECT job FROM price FOR UPDATE) AS p", "aws.training_jobs", "job", "1") + " LIMIT 4")
     other = another_session()
-    tap.equal(other.run("SELECT count(*) FROM (SELECT FROM price FOR UPDATE SKIP LOCKED) AS free"), ["%d" % (ROWS - 4)], "... nor is one locked")
+    tap.equal(other.run("SELECT count(*) FROM (SELECT FROM price FOR UPDATE SKIP LOCKED) AS free"), ["%d" % (ROWS - 4)], "... nor is any such row locked")
     other.close()
     session.run("ROLLBACK")
     query = ("WITH moved AS (DELETE FROM price WHERE amount <= 3 RETURNING job) "
              "SELECT count(role_arn) FROM moved JOIN aws.training_jobs ON training_job_name = job")
-    tap.equal(calls_of(session, "BEGIN; %s; ROLLBACK" % query)[:2], (["3"], described(3)), "so do changes that give the outer rows")
+    tap.equal(calls_of(session, "BEGIN; %s; ROLLBACK" % query)[:2], (["3"], described(3)), "so do statements whose changed rows are the outer side")
     tap.equal(calls_of(session, "SELECT job, role_arn FROM price JOIN aws.training_jobs ON training_job_name = job FOR UPDATE OF price")[1],
               described(ROWS), "rows of the outer table are locked")
 
 
 def test_changed_rows(session, tap):
-    """A row that another session has changed is checked again, and read as it is now."""
+    """A row that another session has changed is rechecked, and joined with its new values."""
     other = another_session()
     session.run("CREATE TABLE board AS SELECT job, amount FROM price WHERE amount <= 3; ANALYZE board")
     other.run("BEGIN; UPDATE board SET amount = 100 WHERE amount = 2")
@@ -213,12 +213,12 @@ def test_changed_rows(session, tap):
     wait_for(lambda: other.run("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %d" % session.pid) == ["t"],
              "the query waits for a lock")
     other.run("COMMIT")
-    tap.equal(session.receive(), (["1|t", "100|t", "3|t"], "00000"), "a row that was changed meanwhile is joined as it is")
+    tap.equal(session.receive(), (["1|t", "100|t", "3|t"], "00000"), "a row that was changed meanwhile is joined with its new values")
     other.close()
 
 
 def test_notices(session, tap):
-    """A join tells how far it is, over all its loops and batches."""
+    """A join reports its progress over all its loops and batches."""
     control("config", {"latency_ms": 60})
     session.run("SET client_min_messages = notice; SET sagemaker_fdw.progress_interval = '100ms'; SET enable_hashjoin = off; SET enable_mergejoin = off; "
                 "SET enable_material = off")
@@ -227,8 +227,8 @@ def test_notices(session, tap):
         lines = session.run("SELECT count(r) FROM (%s) AS t" % (LATERAL % ("price", "aws.training_jobs", "job", "1")))
         told = [re.search(r"reading training_jobs: (\d+) jobs read of \d+ listed so far, (\d+) calls", line) for line in lines if "NOTICE" in line]
         read = [int(found.group(1)) for found in told if found]
-        tap.ok(read and len(read) == len(told) and read == sorted(read) and read[-1] <= ROWS, "a join %s gives notices" % title, lines)
-        tap.equal(lines[-1], "%d" % ROWS, "... and its rows")
+        tap.ok(read and len(read) == len(told) and read == sorted(read) and read[-1] <= ROWS, "a join %s raises notices" % title, lines)
+        tap.equal(lines[-1], "%d" % ROWS, "... and returns its rows")
     session.run("RESET ALL; SET client_min_messages = warning")
     control("config", {"latency_ms": 0})
 
@@ -242,12 +242,12 @@ def test_explain(session, tap):
                "        Filter: (price.job = training_job_name)", "        API Operations: DescribeTrainingJob",
                "        API Filter: ($0 = training_job_name)"], "EXPLAIN shows the node")
     tap.equal([line.strip() for line in session.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) " + query) if "Batches" in line or "Jobs" in line],
-              ["Batches: 1", "Jobs: %d" % ROWS], "... and ANALYZE its batches and jobs")
+              ["Batches: 1", "Jobs: %d" % ROWS], "... and EXPLAIN ANALYZE shows its batches and jobs")
     session.run("SET sagemaker_fdw.enable_lookahead = off")
     tap.ok(not [line for line in session.run("EXPLAIN " + query) if "Look-ahead" in line], "it can be turned off")
     session.run("RESET sagemaker_fdw.enable_lookahead")
     tap.equal([line for line in session.run("EXPLAIN SELECT 1 FROM price a JOIN price b USING (job)") if "Look-ahead" in line], [],
-              "a join of other tables has none")
+              "a join of other tables does not use it")
 
 
 def test(session, tap):

@@ -1,4 +1,4 @@
-"""Queries that may end before they have read all rows: how many partitions they ask.
+"""Queries that may end before they have read all rows: how many partitions they read.
 
 Run below test/with-service --bulk 400.
 """
@@ -35,7 +35,7 @@ def make_partitions(session):
 # ----- partitions -----
 
 def test_few_at_once(session, tap):
-    """Partitions begin in batches of 1, 2, 4, 8: the 15th is in the fourth."""
+    """Partitions start in batches of 1, 2, 4, 8: the 15th is in the fourth batch."""
     found = "SELECT role_arn <> '' FROM many WHERE training_job_name = '%s'" % NAME
     absent = found.replace(NAME, "no-such-job")
     for query, nasync in ((found, len(REGIONS)), (found + " LIMIT 1", 0)):
@@ -66,23 +66,23 @@ def test_few_at_once(session, tap):
 
     # as one after another
     session.run("SET enable_async_append = off")
-    tap.equal(calls_of(session, found + " LIMIT 1"), (["t"], "DescribeTrainingJob=15"), "... without asynchronous Append, as many")
+    tap.equal(calls_of(session, found + " LIMIT 1"), (["t"], "DescribeTrainingJob=15"), "... and as many without asynchronous Append")
     session.run("RESET enable_async_append")
 
     # in the loops of a join, each loop begins anew
     session.run("CREATE TABLE names AS SELECT * FROM unnest('{%s,no-such-job,pytorch-ads-0001}'::text[]) WITH ORDINALITY AS u (name, n); "
                 "ANALYZE names" % NAME)
     tap.equal(calls_of(session, "SELECT n, (SELECT role_arn <> '' FROM many WHERE training_job_name = name LIMIT 1) FROM names ORDER BY n"),
-              (["1|t", "2|", "3|t"], "DescribeTrainingJob=54"), "a sub-select looks up again, and remembers what it has looked up")
+              (["1|t", "2|", "3|t"], "DescribeTrainingJob=54"), "a sub-select is rescanned, and remembers what it has looked up")
     session.run("SET enable_material = off")
     rows, calls = calls_of(session, "SELECT n, found FROM names LEFT JOIN (%s LIMIT 1) AS t (found) ON true ORDER BY n" % found)
-    tap.equal(rows, ["1|t", "2|t", "3|t"], "an Append that is started again without other parameters has its row each time")
+    tap.equal(rows, ["1|t", "2|t", "3|t"], "an Append rescanned with the same parameters returns its row each time")
     tap.equal(calls, "DescribeTrainingJob=15", "... and makes no call twice")
     session.run("RESET enable_material")
 
 
 def test_at_once(session, tap):
-    """Where all rows are read, or a sort reads them, all partitions are asked at once."""
+    """Where all rows are read, or sorted, all partitions start at once."""
     query = "SELECT role_arn <> '' FROM many WHERE training_job_name = '%s'" % NAME
     for more, most in (("", 39), (" ORDER BY 1 LIMIT 1", 39), (" GROUP BY 1 LIMIT 1", 39), (" LIMIT 1", 8)):
         control("reset", b"")
@@ -111,7 +111,7 @@ def test_patience(session, tap):
 
 
 def test_left_out(session, tap):
-    """Partitions that the executor leaves out are not asked by their siblings."""
+    """Partitions that the executor prunes are not started by their siblings."""
     session.run("CREATE TABLE hashed (LIKE aws.training_jobs) PARTITION BY HASH (training_job_name); CREATE TABLE few AS SELECT 'no-such-job' AS job")
     for number in range(8):
         session.run("CREATE FOREIGN TABLE hashed_%d PARTITION OF hashed FOR VALUES WITH (MODULUS 8, REMAINDER %d) SERVER aws OPTIONS (estimated_jobs '100000')"

@@ -1,4 +1,4 @@
-"""Faults of the service that many tests put in its way, by name: arguments for harness.fault.
+"""Faults of the service that many tests use, by name: arguments for harness.fault.
 
 Each stays until it is cleared, unless times says how often it comes; more says of which calls, and when.  What only one
 test does is written there.
@@ -15,12 +15,12 @@ def denied(times=0, **more):
 
 
 def expired(times=0, **more):
-    """The credentials were good once."""
+    """The credentials have expired."""
     return dict(kind="error", code="ExpiredTokenException", times=times, **more)
 
 
 def broken(times=0, **more):
-    """The service fails, and says so."""
+    """The service fails with an error."""
     return dict(kind="error", status=500, code="InternalFailure", times=times, **more)
 
 
@@ -35,5 +35,5 @@ def silent(times=0, **more):
 
 
 def late(delay_ms, times=0, **more):
-    """The answer comes, but later."""
+    """The answer arrives late."""
     return dict(kind="delay", delay_ms=delay_ms, times=times, **more)

@@ -1,4 +1,4 @@
-"""Which calls plans make where the number alone does not show it, and rows that they could lose.
+"""Which calls plans make where their number does not show it, and rows that plans could lose.
 
 Run below test/with-service --bulk 400.
 """
@@ -36,10 +36,10 @@ def test_lookups(session, tap):
              "WHERE training_job_name = 'pytorch-ads-0001' OR training_job_arn IN ('%spytorch-ads-0001', '%sxgboost-ads-0011')"
              % (ARN, ARN))
     tap.equal(sorted(session.run(query)), ["pytorch-ads-0001", "xgboost-ads-0011"],
-              "a job that is asked for by name and by ARN is one row")
+              "a job given both by name and by ARN is returned once")
     tap.equal(session.run("SELECT training_job_name FROM aws.training_jobs WHERE training_job_arn = '%spytorch-ads-0001' "
                           "AND (training_job_name = 'pytorch-ads-0001' OR training_job_arn = '%sxgboost-ads-0011')"
-                          % (ARN, ARN)), ["pytorch-ads-0001"], "an ARN meets a list of names and ARNs")
+                          % (ARN, ARN)), ["pytorch-ads-0001"], "an ARN is intersected with a list of names and ARNs")
 
     # a service that finds names in any case
     document = control("document?name=pytorch-ads-0001")
@@ -51,7 +51,7 @@ def test_lookups(session, tap):
 
     tap.equal(calls_of(session, "SELECT tags FROM aws.training_jobs WHERE training_job_name = 'pytorch-ads-0001' "
                        "AND billable_time_in_seconds < 0"), ([], "DescribeTrainingJob=1"),
-              "a look-up that is refused asks for no tags")
+              "a look-up whose job a condition rejects requests no tags")
     names = sorted(session.run("SELECT training_job_name FROM aws.training_jobs LIMIT 4"))
     session.run("CREATE TABLE arns AS SELECT '%s' || name AS arn FROM unnest('{%s}'::text[]) AS name; "
                 "ANALYZE arns" % (ARN, ",".join(names)))
@@ -63,7 +63,7 @@ def test_lookups(session, tap):
     tap.equal([node["Actual Loops"] for node in nodes(explained(session, query, "ANALYZE, "))
                if node["Node Type"] == "Foreign Scan"], [8], "each ARN of another table is looked up")
     rows, calls = calls_of(session, query)
-    tap.equal((sorted(rows), calls), (names, "DescribeTrainingJob=4"), "but for those of another region")
+    tap.equal((sorted(rows), calls), (names, "DescribeTrainingJob=4"), "but not those of another region")
 
 
 def test_patterns(session, tap):
@@ -83,7 +83,7 @@ def test_repeated(session, tap):
         types = [node["Node Type"] for node in nodes(explained(session, query))]
         tap.equal(("Nested Loop" in types, "Memoize" in types), (True, memoize == "on"), "a nested loop, Memoize %s" % memoize)
         rows, calls = calls_of(session, query)
-        tap.equal((len(rows), calls), (8, "DescribeTrainingJob=3"), "... calls once for a name")
+        tap.equal((len(rows), calls), (8, "DescribeTrainingJob=3"), "... makes one call per name")
     # conditions with other parameters than the last time
     session.run("CREATE TABLE least AS SELECT n, least, 'pytorch-ads-0001' AS name "
                 "FROM unnest('{1000000000,1,1000000000,0}'::int[]) WITH ORDINALITY AS u (least, n); ANALYZE least")
@@ -91,19 +91,19 @@ def test_repeated(session, tap):
              "ON training_job_name = name AND billable_time_in_seconds > least")
     session.run("SET enable_memoize = off; SET enable_mergejoin = off; SET enable_hashjoin = off")
     tap.equal(calls_of(session, query), (["2|t", "4|t"], "DescribeTrainingJob=1 ListTags=1"),
-              "a job that is refused in one loop is a row of another one")
+              "a job that one loop rejects is returned in another")
     query = ("SELECT n, (SELECT tags IS NOT NULL FROM aws.training_jobs WHERE training_job_name = name "
              "AND (role_arn = '' OR EXISTS (SELECT FROM least AS o WHERE o.n = least.n AND o.least < billable_time_in_seconds))) "
              "FROM least ORDER BY n")
     tap.equal(calls_of(session, query), (["1|", "2|t", "3|", "4|t"], "DescribeTrainingJob=1 ListTags=1"),
-              "a sub-plan decides anew in each")
+              "a sub-plan is decided anew in each loop")
     tap.equal(calls_of(session, query.replace("ORDER BY n", "ORDER BY n DESC")),
-              (["4|t", "3|", "2|t", "1|"], "DescribeTrainingJob=1 ListTags=1"), "... in any order of them")
+              (["4|t", "3|", "2|t", "1|"], "DescribeTrainingJob=1 ListTags=1"), "... in any order of the loops")
     session.run("RESET enable_memoize; RESET enable_mergejoin; RESET enable_hashjoin")
 
 
 def test_cache(session, tap):
-    """Ten documents of 11 KB, asked for in turn, do not fit into 64 kB."""
+    """Ten documents of 11 KB, requested in turn, do not fit into 64 kB."""
     session.run("SET enable_memoize = off; SET sagemaker_fdw.enable_lookahead = off; CREATE TABLE turns AS SELECT round, training_job_name AS name, role_arn "
                 "FROM (SELECT * FROM bulk.training_jobs ORDER BY creation_time DESC LIMIT 10) AS jobs, generate_series(1, 2) AS round")
     query = ("SELECT round, name, jobs.role_arn = turns.role_arn%s FROM (SELECT * FROM turns ORDER BY round, name OFFSET 0) AS turns, "
@@ -115,12 +115,12 @@ def test_cache(session, tap):
         tap.equal(calls_of(session, whole, BULK[0]), (expected, "DescribeTrainingJob=%d" % calls),
                   "with work_mem %s, 20 look-ups of 10 jobs make %d calls" % (work_mem, calls))
     tap.equal(calls_of(session, query % ("", ""), BULK[0]), (expected, "DescribeTrainingJob=10"),
-              "... and 10 where one attribute of each is read, which is all that is kept")
+              "... and 10 where one attribute of each is read, because only that is kept")
     session.run("RESET work_mem; RESET enable_memoize; RESET sagemaker_fdw.enable_lookahead")
 
 
 def test_odd_texts(session, tap):
-    """What stands for a character that Postgres cannot have, or has no name, is not what Search knows."""
+    """Search knows neither the replacement of a character that Postgres cannot store nor an empty key."""
     serve("odd-text", '"TrainingJobStatus": "Failed", "CreationTime": 1750000000, "FailureReason": "a\\u0000b", '
                       '"HyperParameters": {"k\\ud800": "v", "nul": "x\\u0000y", "": "z"}')
     for condition in ("failure_reason = E'a\\uFFFDb'", "failure_reason IN ('other', E'a\\uFFFDb')",
@@ -132,7 +132,7 @@ def test_odd_texts(session, tap):
 
 
 def test_selected_instances(session, tap):
-    """Search knows what a job asks for, and the column has what was selected for it."""
+    """Search has the instances that a job asks for, and the column those that were selected for it."""
     plain = '"TrainingJobStatus": "Completed", "CreationTime": 17500000%02d, "ResourceConfig": {%s}'
     for number, resources in enumerate([
             '"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 77',
@@ -154,12 +154,12 @@ def test_selected_instances(session, tap):
         tap.equal([session.run(query % (schema, condition)) for schema in ("aws", "searched")], [expected] * 2,
                   "selected for jobs: %s" % condition)
     tap.equal(calls_of(session, "SELECT training_job_name FROM searched.training_jobs WHERE instance_count > 77"),
-              (["selected-2"], "Search=1"), "... and Search is asked for them, alone")
+              (["selected-2"], "Search=1"), "... and only those are sent to Search")
     control("reset", b"")
 
 
 def test_rounded_times(session, tap):
-    """Columns whose values are not the attribute's: timestamptz(n) rounds."""
+    """Columns whose values differ from the attribute's: timestamptz(n) rounds."""
     columns = ", ".join("t%d timestamptz(%d) %s" % (digits, digits, "{%s}" % digits) for digits in range(7))
     option = "OPTIONS (attribute 'CreationTime')"
     session.run("CREATE SCHEMA rounded; CREATE FOREIGN TABLE rounded.jobs (training_job_name text, creation_time timestamptz, "
@@ -182,13 +182,13 @@ def test_rounded_times(session, tap):
                     rows = [session.run(query.format(table)) for table in ("copy", "jobs", "searched")]
                     if rows[1:] != [rows[0]] * 2:
                         differs.append((query, rows))
-    tap.equal(differs, [], "bounds of times that columns round are merged as what they allow")
+    tap.equal(differs, [], "bounds on rounded times are merged as the times that they allow")
     query = "SELECT count(*) FROM rounded.%s WHERE t0 > '2025-06-20'"
-    tap.equal(calls_of(session, query % "jobs"), (session.run(query % "copy"), "ListTrainingJobs=1"), "... and cut the walk")
+    tap.equal(calls_of(session, query % "jobs"), (session.run(query % "copy"), "ListTrainingJobs=1"), "... and shorten the walk")
     session.run("SET enable_sort = off")
     for order in ("", " DESC"):
         query = "SELECT t0, t1, creation_time FROM rounded.%s ORDER BY t0{0}, creation_time{0}".format(order)
-        tap.equal(session.run(query % "jobs"), session.run(query % "copy"), "the order of a rounded time%s, and of its own" % order)
+        tap.equal(session.run(query % "jobs"), session.run(query % "copy"), "ordered by a rounded time%s, and then by the time itself" % order)
     session.run("RESET enable_sort")
     tap.equal(calls_of(session, "SELECT t0 FROM rounded.jobs ORDER BY t0 DESC LIMIT 3")[1], "ListTrainingJobs=1",
               "... is the service's")
@@ -196,7 +196,7 @@ def test_rounded_times(session, tap):
 
 
 def test_account(session, tap):
-    """The account that is meant: known before any call, and compared with each job's ARN."""
+    """An expected account: known before any call, and compared with each job's ARN."""
     make_server(session, "own", account_id="123456789012")
     make_server(session, "strange", account_id="210987654321")
     session.run("CREATE FOREIGN TABLE strange.own (training_job_name text, role_arn text, account_id text) SERVER strange "
@@ -212,8 +212,8 @@ def test_account(session, tap):
                 "123456789012:training-job", "210987654321:hyper-parameter-tuning-job"), "0", "none"),
             ("SELECT count(*), count(DISTINCT account_id) FROM strange.own", "300|1", "ListTrainingJobs=3"),
             ("SELECT sagemaker_fdw_account_id('strange')", "210987654321", "none")):
-        tap.equal(calls_of(session, query), ([rows], calls), "an account that is meant: %s" % query)
-    tap.equal(counters()["credentials"], {}, "... and STS is not asked")
+        tap.equal(calls_of(session, query), ([rows], calls), "an expected account: %s" % query)
+    tap.equal(counters()["credentials"], {}, "... and STS is not called")
     for query in ("SELECT count(*) FROM strange.training_jobs LIMIT 1",
                   "SELECT role_arn FROM strange.training_jobs WHERE training_job_status = 'Failed'",
                   "SELECT 1 FROM strange.training_jobs WHERE training_job_name = 'pytorch-ads-0001'",
@@ -229,7 +229,7 @@ def test_account(session, tap):
     serve("no-arn", '"CreationTime": 1750000000')
     control("document?name=no-arn", b'{"TrainingJobName": "no-arn"}')
     tap.equal([session.ask("SELECT role_arn FROM %s.training_jobs WHERE training_job_name = 'no-arn'" % server)[1]
-               for server in ("aws", "own")], ["00000", "08P01"], "a job without an ARN is of no account that is meant")
+               for server in ("aws", "own")], ["00000", "08P01"], "a job without an ARN belongs to no expected account")
     control("delete?name=no-arn", b"")
 
 
@@ -247,7 +247,7 @@ def test_merge_append(session, tap):
     control("reset", b"")
     control("config", {"latency_ms": LATENCY_MS})
     newest, calls = calls_of(session, query)
-    tap.equal((calls, counters()["most_in_flight"]), ("ListTrainingJobs=3", 3), "each one's first page is asked for at once")
+    tap.equal((calls, counters()["most_in_flight"]), ("ListTrainingJobs=3", 3), "all partitions' first pages are requested at once")
     control("config", {"latency_ms": 0})
 
     # another MergeAppend in the query is not asked, and has no parameters yet
@@ -255,11 +255,11 @@ def test_merge_append(session, tap):
              "WHERE other.training_job_name LIKE left(parts.training_job_name, 4) || '%' ORDER BY creation_time DESC LIMIT 1) "
              "FROM parts ORDER BY creation_time DESC LIMIT 1")
     tap.equal(calls_of(session, query), (["%s|%s" % (newest[0], newest[0])], "ListTrainingJobs=6"),
-              "a sub-select of the merged partitions starts when its parameters are there")
+              "a sub-select over merged partitions starts when its parameters are known")
     query = ("SELECT CASE WHEN training_job_name = '' THEN (SELECT max(training_job_name) FROM "
              "(SELECT training_job_name FROM parts ORDER BY creation_time DESC LIMIT 1) AS other) ELSE training_job_name END "
              "FROM parts ORDER BY creation_time DESC LIMIT 1")
-    tap.equal(calls_of(session, query), (newest, "ListTrainingJobs=3"), "and not at all if it is not needed")
+    tap.equal(calls_of(session, query), (newest, "ListTrainingJobs=3"), "and does not start if it is not needed")
 
     # a partition is read up to the query's LIMIT, and no further
     session.run("ANALYZE parts")
@@ -269,7 +269,7 @@ def test_merge_append(session, tap):
             ("SELECT role_arn FROM parts ORDER BY creation_time DESC LIMIT 3", "DescribeTrainingJob=6 ListTrainingJobs=3"),
             ("SELECT role_arn FROM parts WHERE region = 'us-east-1' ORDER BY creation_time DESC LIMIT (SELECT 3)",
              "DescribeTrainingJob=4 ListTrainingJobs=1")):
-        tap.equal(calls_of(session, query)[1], calls, "of a partition no more is read than the LIMIT: %s" % query)
+        tap.equal(calls_of(session, query)[1], calls, "a partition is not read beyond the LIMIT: %s" % query)
 
 
 def blocked(session, pid):
@@ -278,7 +278,7 @@ def blocked(session, pid):
 
 
 def test_changed_rows(session, tap):
-    """A row that changes while it is joined is joined again, with what was read of the job."""
+    """A row that changes while it is joined is joined again, with what was already read of the job."""
     other, third = another_session(), another_session()
     session.run("CREATE TABLE changing (name text, n int, at timestamptz); "
                 "CREATE TABLE parted (LIKE aws.training_jobs) PARTITION BY LIST (region); "
@@ -326,7 +326,7 @@ def test_changed_rows(session, tap):
 # ----- Search -----
 
 def walked(times, oldest_first):
-    """Pages of one job that a scan of Search reads."""
+    """Pages with one job each in a scan of Search."""
     sign = 1 if oldest_first else -1
     times = sorted(sign * time for time in times)
     bound = -math.inf
@@ -345,11 +345,11 @@ def walked(times, oldest_first):
 
 
 def test_long_search(session, tap):
-    """More pages than one walk has."""
+    """More pages than one walk may have."""
     make_server(session, "single", scan_api="search", fetch_size=1)
     times = session.run("SELECT creation_time FROM aws.training_jobs ORDER BY creation_time")
     epochs = session.run("SELECT extract(epoch FROM creation_time) FROM aws.training_jobs ORDER BY creation_time")
-    tap.ok(len(times) > 2 * WALK_PAGES, "there are jobs for three walks", len(times))
+    tap.ok(len(times) > 2 * WALK_PAGES, "there are enough jobs for three walks", len(times))
     # some that share a second, or the very time, with those where walks end
     for place in (WALK_PAGES - 1, len(epochs) - WALK_PAGES):
         for number, fraction in enumerate([".25", ".25", ".75", epochs[place][len(epochs[place]) - 7:]]):
@@ -361,7 +361,7 @@ def test_long_search(session, tap):
         rows, calls = calls_of(session, "SELECT training_job_name, creation_time FROM single.training_jobs "
                                "ORDER BY creation_time %s" % order)
         created = [row.split("|")[1] for row in rows]
-        tap.equal(sorted(rows), sorted(expected), "a long Search %s gives each job once" % order)
+        tap.equal(sorted(rows), sorted(expected), "a long Search %s returns each job once" % order)
         tap.equal(created, sorted(created, reverse=order == "DESC"), "... in order")
         tap.equal(calls, "Search=%d" % walked(epochs, order == "ASC"), "... with the calls of walks of %d pages" % WALK_PAGES)
     # all in one second: there is no time to begin another walk at
@@ -372,7 +372,7 @@ def test_long_search(session, tap):
         rows = session.run("SELECT training_job_name FROM single.training_jobs "
                            "WHERE creation_time > '2027-01-01' ORDER BY creation_time %s" % order)
         tap.equal(sorted(rows), ["same-%03d" % number for number in range(WALK_PAGES + 50)],
-                  "many jobs of one second are each a row, %s" % order)
+                  "many jobs created in the same second are each returned, %s" % order)
     control("reset", b"")
 
 
@@ -383,7 +383,7 @@ def test_analyze(session, tap):
     tap.equal(session.run("SELECT reltuples FROM pg_class WHERE oid = 'sampled.training_jobs'::regclass"), ["300"],
               "... and counts the jobs there")
     tap.equal(calls_of(session, "ANALYZE searched.training_jobs")[1], "DescribeTrainingJob=20 ListTags=20 ListTrainingJobs=3",
-              "where Search lacks a column, it describes a sample")
+              "where Search lacks a column, ANALYZE describes a sample")
     session.run("RESET sagemaker_fdw.analyze_jobs")
 
     # a parent's statistics are of its partitions by their jobs, and each is sampled once
@@ -394,14 +394,14 @@ def test_analyze(session, tap):
     tap.equal(calls_of(session, "ANALYZE weighed")[1], "DescribeTrainingJob=340 ListTags=340 ListTrainingJobs=5",
               "ANALYZE of a parent samples each partition once")
     tap.equal(session.run("SELECT reltuples FROM pg_class WHERE relname ~ '^weighed' ORDER BY relname"), ["340", "300", "40", "0"],
-              "... and counts the jobs of all")
+              "... and counts all jobs")
     tap.equal(session.run("SELECT most_common_vals, abs(most_common_freqs[1] - 300.0 / 340) < 0.01 FROM pg_stats "
                           "WHERE tablename = 'weighed' AND attname = 'region'"), ["{us-east-1,eu-west-1}|t"],
-              "... of which each weighs by its jobs")
+              "... weighing each partition by its number of jobs")
     tap.equal(calls_of(session, "BEGIN; ANALYZE weighed_1; ALTER FOREIGN TABLE weighed_1 OPTIONS (SET region 'us-east-1'); "
                        "DO $$ BEGIN ANALYZE weighed_1; ALTER FOREIGN TABLE weighed_1 OPTIONS (SET region 'eu-west-1'); "
                        "ANALYZE weighed_1; END $$; COMMIT")[1],
-              "DescribeTrainingJob=380 ListTags=380 ListTrainingJobs=5", "a table that was altered is sampled again")
+              "DescribeTrainingJob=380 ListTags=380 ListTrainingJobs=5", "an altered table is sampled again")
 
     # columns that are not sampled
     fault(**denied(operation="ListTags"))
@@ -409,15 +409,15 @@ def test_analyze(session, tap):
     lines, state = session.ask("ANALYZE aws.training_jobs")
     tap.equal((state, [line for line in lines if "WARNING" in line]),
               ("00000", ['WARNING:  AWS denies ListTags to the credentials for server "aws"; "training_jobs" is analyzed without tags']),
-              "where tags are denied, ANALYZE goes on without")
+              "where tags are denied, ANALYZE goes on without them")
     tap.equal(session.run("SELECT null_frac FROM pg_stats WHERE schemaname = 'aws' AND attname = 'role_arn'"), ["0"],
-              "... and has the other columns")
+              "... and collects statistics of the other columns")
     control("clear", b"")
     session.run("ALTER FOREIGN TABLE weighed_1 ALTER tags SET STATISTICS 0")
     tap.equal(calls_of(session, "ANALYZE weighed_1")[1], "DescribeTrainingJob=40 ListTags=40 ListTrainingJobs=1",
               "a column without statistics is fetched where a parent has them")
     session.run("ALTER TABLE weighed ALTER tags SET STATISTICS 0")
-    tap.equal(calls_of(session, "ANALYZE weighed_1")[1], "DescribeTrainingJob=40 ListTrainingJobs=1", "... and else not")
+    tap.equal(calls_of(session, "ANALYZE weighed_1")[1], "DescribeTrainingJob=40 ListTrainingJobs=1", "... and otherwise not")
     session.run("DROP TABLE weighed; ANALYZE aws.training_jobs")
 
     # each statement samples anew, also within one that the client sends
@@ -428,7 +428,7 @@ def test_analyze(session, tap):
             ("DO $$ BEGIN ANALYZE plain; ANALYZE plain; END $$", 2), ("SELECT analyze_plain(), analyze_plain()", 2),
             ("DO $$ BEGIN BEGIN ANALYZE plain, broken; EXCEPTION WHEN others THEN ANALYZE plain; END; END $$", 2)):
         tap.equal(calls_of(session, query)[1], "DescribeTrainingJob=%d ListTrainingJobs=%d" % (300 * times, 3 * times),
-                  "each ANALYZE samples anew: %s" % query)
+                  "each ANALYZE takes a new sample: %s" % query)
 
     # nor is what is computed from the environment sampled
     session.run("CREATE FOREIGN TABLE telling (training_job_name text, environment jsonb, raw_response jsonb, "
@@ -436,14 +436,14 @@ def test_analyze(session, tap):
                 "debug text GENERATED ALWAYS AS (environment->>'NCCL_DEBUG') STORED, "
                 "debug_too text GENERATED ALWAYS AS (raw_response->'Environment'->>'NCCL_DEBUG') STORED) SERVER aws; "
                 "ANALYZE telling")
-    tap.equal(session.run("SELECT count(debug), count(debug_too) FROM telling"), ["95|95"], "generated columns tell the environment")
+    tap.equal(session.run("SELECT count(debug), count(debug_too) FROM telling"), ["95|95"], "generated columns can reveal the environment")
     tap.equal(session.run("SELECT attname, null_frac, most_common_vals FROM pg_stats WHERE tablename = 'telling' AND "
                           "attname IN ('environment', 'lower', 'debug', 'debug_too') ORDER BY 1"),
               ["debug|1|", "debug_too|1|", "environment|1|", "lower|0|"], "... but not in statistics")
 
 
 def test_fall_back(session, tap):
-    """Search is denied: each job that it would have been asked for is described, as many at a time as ever."""
+    """Search is denied: each job is described instead, with as many calls at a time as usual."""
     make_server(session, "denied", scan_api="auto")
     session.run("ANALYZE denied.training_jobs; SET client_min_messages = notice")
     notice = 'NOTICE:  AWS denies Search to the credentials for server "denied"; each job is described instead'
@@ -458,7 +458,7 @@ def test_fall_back(session, tap):
         control("config", {"latency_ms": 20})
         lines, made = calls_of(session, query)
         tap.equal((made, counters()["most_in_flight"]), (calls, 16), "Search is denied: %s" % query)
-        tap.equal([line for line in lines if "NOTICE" in line], notices, "... which a session is told once")
+        tap.equal([line for line in lines if "NOTICE" in line], notices, "... a session is told so once")
     session.run("SET client_min_messages = warning")
 
     # EXPLAIN tells where documents came from
@@ -474,7 +474,7 @@ def test_fall_back(session, tap):
 
 
 def test_max_calls(session, tap):
-    """Only what is certain is refused before the first call."""
+    """Only queries that certainly need too many calls are rejected before the first call."""
     session.run("SET sagemaker_fdw.max_calls = 30; PREPARE since(timestamptz) AS SELECT count(role_arn) FROM aws.training_jobs "
                 "WHERE creation_time > $1; SET plan_cache_mode = force_generic_plan")
     since = "SELECT count(*) FROM aws.training_jobs WHERE creation_time > '2025-06-25'"
@@ -484,7 +484,7 @@ def test_max_calls(session, tap):
                   "EXECUTE since('2025-06-25')",
                   "SELECT count(role_arn) FROM aws.training_jobs WHERE training_job_name || '' IN "
                   "(SELECT training_job_name FROM aws.training_jobs AS j WHERE creation_time > '2025-06-25') AND creation_time > '2025-06-25'"):
-        tap.equal(session.ask(query), (expected, "00000"), "what is guessed is tried: %s" % query)
+        tap.equal(session.ask(query), (expected, "00000"), "a query whose calls are only estimated is tried: %s" % query)
     session.run("RESET plan_cache_mode; DEALLOCATE since")
     control("calls")
     names = "ARRAY(SELECT 'no-such-job-' || n FROM generate_series(1, 31) AS n)"
@@ -492,12 +492,12 @@ def test_max_calls(session, tap):
                   "SELECT count(role_arn) FROM aws.training_jobs WHERE role_arn <> ''",
                   "SELECT role_arn FROM aws.training_jobs LIMIT 31",
                   "SELECT 1 FROM aws.training_jobs WHERE training_job_name = ANY (%s)" % names):
-        tap.equal((session.ask(query)[1], control("calls")), ("54000", "none"), "what is certain is refused: %s" % query)
+        tap.equal((session.ask(query)[1], control("calls")), ("54000", "none"), "a query that certainly needs too many is rejected: %s" % query)
     session.run("RESET sagemaker_fdw.max_calls")
 
 
 def test_large_pages(session, tap):
-    """A page larger than a response may be is asked for again, with fewer jobs."""
+    """A page larger than a response may be is requested again, with fewer jobs."""
     session.run("CREATE SERVER tight FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region 'us-east-1', endpoint_url '%s', "
                 "max_response_size '128kB'); CREATE USER MAPPING FOR CURRENT_USER SERVER tight "
                 "OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s'); CREATE SCHEMA tight; "
@@ -507,12 +507,12 @@ def test_large_pages(session, tap):
                     % ("ADD" if scan_api == "search" else "SET", scan_api, size))
         rows, made = calls_of(session, "SELECT count(*), count(DISTINCT training_job_name), count(training_job_arn%s) FROM tight.training_jobs"
                               % (" || role_arn" if scan_api == "search" else ""), BULK[0])
-        tap.equal(rows, ["400|400|400"], "pages of %s that are too large are asked for in parts" % scan_api)
+        tap.equal(rows, ["400|400|400"], "pages of %s that are too large are requested in parts" % scan_api)
         most = int(re.fullmatch(calls, made).group(1))
         # 100, 50, 25, 12 and so on, and then pages of that size
-        tap.ok(any(most == tries + math.ceil(400 / (100 >> tries)) for tries in (1, 2, 3, 4)), "... as few as can be: %s" % made)
+        tap.ok(any(most == tries + math.ceil(400 / (100 >> tries)) for tries in (1, 2, 3, 4)), "... with as few calls as possible: %s" % made)
     session.run("ALTER SERVER tight OPTIONS (SET max_response_size '1kB')")
-    tap.equal(session.ask("SELECT role_arn FROM tight.training_jobs LIMIT 1")[1], "08P01", "a document is not asked for in parts")
+    tap.equal(session.ask("SELECT role_arn FROM tight.training_jobs LIMIT 1")[1], "08P01", "a document is not requested in parts")
     # tags, which have pages of 50 at the least
     make_server(session, "tagged", max_response_size="12kB")
     tags = {"key-%02d" % number: "v" * 180 for number in range(60)}
@@ -521,12 +521,12 @@ def test_large_pages(session, tap):
     control("config", {"list_tags_page": 200})
     rows, made = calls_of(session, "SELECT tags FROM tagged.training_jobs WHERE training_job_name = '%s'" % name)
     tap.equal(([json.loads(row) for row in rows], made), ([tags], "DescribeTrainingJob=1 ListTags=3"),
-              "a page of tags that is too large is asked for in parts")
+              "a page of tags that is too large is requested in parts")
     control("reset", b"")
 
 
 def test_guards(session, tap):
-    """A condition that may raise an error is not decided before one that guards it."""
+    """A condition that may raise an error is not evaluated before one that guards it."""
     for conditions, calls in (
             # name and account are listed, role and tags are not
             ("role_arn = 'nobody' AND 1 / (length(training_job_name) - length(training_job_name)) = 1", "DescribeTrainingJob=300 ListTrainingJobs=3"),
@@ -549,18 +549,18 @@ def test_guards(session, tap):
             ("role_arn = 'nobody' AND extract(month FROM creation_time) = 5 AND date_trunc('day', creation_time) <> '2025-05-03'", None),
             ("left(training_job_name, 1)::text = 'x' AND (training_job_name || '1')::text <> 'y' AND role_arn = 'nobody'", None)):
         rows, made = calls_of(session, "SELECT count(*) FROM aws.training_jobs WHERE " + conditions)
-        tap.equal(rows, ["0"], "no error where a guard stands before: %s" % conditions)
+        tap.equal(rows, ["0"], "no error where a guard comes first: %s" % conditions)
         if calls is None:
             described = int(session.run("SELECT count(*) FROM (SELECT training_job_name, training_job_status, creation_time, training_end_time, warm_pool_status FROM aws.training_jobs) "
                                         "AS j WHERE " + conditions.replace("role_arn = 'nobody' AND", "").replace("AND role_arn = 'nobody'", ""))[0])
             calls = "DescribeTrainingJob=%d ListTrainingJobs=3" % described
-            tap.ok(0 < described < 300, "... of which some are described", described)
+            tap.ok(0 < described < 300, "... and some jobs are described", described)
         tap.equal(made, calls, "... by %s" % calls)
     control("calls")
 
 
 def test_subselects(session, tap):
-    """A condition with a sub-select is decided behind those that Postgres would decide before it."""
+    """A condition with a sub-select is evaluated after those that Postgres would evaluate before it."""
     session.run("CREATE TABLE few AS SELECT training_job_name AS name, length(training_job_name) AS n "
                 "FROM aws.training_jobs ORDER BY creation_time LIMIT 5; ANALYZE few")
     for query, rows, calls in (
@@ -587,7 +587,7 @@ def test_subselects(session, tap):
         query = "SELECT " + query.replace("{t}", "FROM aws.training_jobs")
         control("calls")
         lines, state = session.ask(query)
-        tap.equal((state, lines, control("calls").strip()), ("00000", [rows], calls), "in the order of Postgres: %s" % query)
+        tap.equal((state, lines, control("calls").strip()), ("00000", [rows], calls), "in Postgres's order: %s" % query)
 
 
 # ----- concurrency, EXPLAIN -----
@@ -599,7 +599,7 @@ def test_concurrency(session, tap):
     rows, calls = calls_of(session, "SELECT training_job_name FROM aws.training_jobs WHERE training_job_name IN ('%s') "
                            "AND role_arn <> ''" % "','".join(names))
     tap.equal((sorted(rows), calls, counters()["most_in_flight"]), (names, "DescribeTrainingJob=8", 8),
-              "the names of a list are asked for at once")
+              "the names of a list are requested at once")
     control("config", {"latency_ms": 0})
 
 
@@ -660,7 +660,7 @@ def test_one_at_a_time(session, tap):
     session.run("RESET sagemaker_fdw.max_calls")
     fault(kind="error", operation="ListTrainingJobs", skip=2, times=1, code="ValidationException", message="Invalid NextToken.")
     tap.equal(session.ask("SELECT count(*), count(role_arn) FROM narrow.training_jobs"), (["300|300"], "00000"),
-              "... and a token that is refused begins another walk")
+              "... and a rejected token starts another walk")
     session.run("RESET statement_timeout")
     control("clear", b"")
 

@@ -32,7 +32,7 @@ class Place:
         os.environ.update(before)
 
     def __enter__(self):
-        """Make it the one that psql reaches."""
+        """Make psql connect to it."""
         self.before = dict(os.environ)
         os.environ.update(self.environment)
 
@@ -48,18 +48,18 @@ class Place:
             return must("postgres", sql, *options)
 
     def rows(self, sql, *options):
-        """What psql prints, bare."""
+        """What psql prints, unaligned."""
         return self.must(sql, "-A", "-t", *options)
 
 
 def fences(path, heading, language):
-    """The texts of a page's fences in that language, below a heading."""
+    """The code blocks of a page in that language, below a heading."""
     section = path.read_text(encoding="utf-8").split("\n## %s\n" % heading)[1].split("\n## ")[0]
     return [text for _, found, text in docs.fences(section) if found == language]
 
 
 def set_up(tap, hub, managed):
-    """Both sides, as the page has it."""
+    """Set up both sides as the page describes."""
     page = TOP / "doc/operations.md"
     for sql in (PREPARE, "CREATE ROLE grafana LOGIN; CREATE ROLE scheduler LOGIN;"):
         hub.must(sql)
@@ -76,12 +76,12 @@ def set_up(tap, hub, managed):
     # what psql is told there
     statements, = fences(page, HEADING, "")
     printed = "host=hub.example.com dbname=postgres user=replicator"
-    tap.equal(statements.count(printed), 1, "the page subscribes once")
+    tap.equal(statements.count(printed), 1, "the page has one CREATE SUBSCRIPTION")
     managed.must(statements.replace(printed, hub.conninfo("replicator")))
     wait_for(lambda: managed.rows("SELECT count(*) FILTER (WHERE srsubstate = 'r'), count(*) FROM pg_subscription_rel") == "3|3",
              "the tables have been copied", 120)
     tap.equal(managed.rows("SELECT (SELECT count(*) FROM pg_extension WHERE extname = 'sagemaker_fdw'), "
-                           "(SELECT count(*) FROM pg_proc WHERE probin LIKE '%sagemaker%')"), "0|0", "the extension is not there")
+                           "(SELECT count(*) FROM pg_proc WHERE probin LIKE '%sagemaker%')"), "0|0", "the extension does not exist there")
 
 
 def contents(place, table):
@@ -98,7 +98,7 @@ def test_copies(tap, hub, managed):
 def test_reports(tap, hub, managed):
     """README's reports, and the recipes."""
     readme = [block for block in read_blocks((TOP / "README.md").read_text(encoding="utf-8")) if "reports.job_costs" in block.sql]
-    tap.equal([block.heading for block in readme], ["sagemaker_fdw", "Cost by team"], "README has two reports of costs")
+    tap.equal([block.heading for block in readme], ["sagemaker_fdw", "Cost by team"], "README has two cost reports")
     for block in readme:
         tap.equal(managed.must(block.sql), trimmed(block.output), "README's report: %s" % block.heading)
     recipes = [block for block in docs.recipe_blocks()]
@@ -113,7 +113,7 @@ def test_reports(tap, hub, managed):
 
 
 def test_dashboard(tap, hub, managed):
-    """Its queries, by a role that has the page's grants only."""
+    """The dashboard's queries, run by a role with only the page's grants."""
     dashboard, panels = docs.read_dashboard()
     with managed:
         values = docs.read_variables(dashboard, "postgres", *GRAFANA)
@@ -125,7 +125,7 @@ def test_dashboard(tap, hub, managed):
 
 
 def test_changes(tap, hub, managed):
-    """What changes on the hub arrives; a price cut changes no cost of a job that started before it."""
+    """Changes on the hub are replicated; a price cut changes the cost of no job that started before it."""
     costs = "SELECT count(*), sum(list_cost) FROM reports.job_charges"
     before = managed.rows(costs)
     prices = int(managed.rows("SELECT count(*) FROM reports.training_prices"))
@@ -135,8 +135,8 @@ def test_changes(tap, hub, managed):
     tap.equal(cut, 2 * prices, "all prices are cut")
     wait_for(lambda: int(managed.rows("SELECT count(*) FROM reports.training_prices WHERE withdrawn_at IS NOT NULL")) == prices,
              "the cut arrives", 60)
-    tap.equal(contents(managed, "reports.training_prices"), contents(hub, "reports.training_prices"), "and they arrive")
-    tap.equal(managed.rows(costs), before, "jobs from before cost what they did")
+    tap.equal(contents(managed, "reports.training_prices"), contents(hub, "reports.training_prices"), "and the new prices are replicated")
+    tap.equal(managed.rows(costs), before, "jobs that started before cost the same")
     with managed:
         tap.equal(psql("postgres", "SELECT FROM reports.training_prices", "-v", "VERBOSITY=sqlstate", *GRAFANA)[1],
                   "psql:<stdin>:1: ERROR:  42501", "and the dashboard's role does not read the prices themselves")
@@ -147,16 +147,16 @@ def test_status(tap, hub, managed):
     page = TOP / "doc/operations.md"
     copy, = [sql for sql in fences(page, HEADING, "sql") if "INSERT INTO reports.refresh_status" in sql]
     alert, = [sql for sql in fences(page, "Monitoring", "sql") if "s.last_success_at AS behind" in sql]
-    tap.equal((hub.rows(alert), managed.rows(alert)), ("", ""), "the page's alert is silent on both sides")
+    tap.equal((hub.rows(alert), managed.rows(alert)), ("", ""), "the page's alert returns nothing on either side")
     hub.must("UPDATE sagemaker_fdw.sagemaker_fdw_refresh_state SET last_success_at = '2025-06-30 10:00Z' WHERE region = 'eu-west-1'")
     hub.must(copy)
     wait_for(lambda: managed.rows(alert), "the status arrives", 60)
-    tap.equal((hub.rows(alert), managed.rows(alert)), ("sm|eu-west-1|02:00:00||",) * 2, "it names a partition that was not read for two hours")
+    tap.equal((hub.rows(alert), managed.rows(alert)), ("sm|eu-west-1|02:00:00||",) * 2, "it names the partition that was not read for two hours")
     hub.must("SELECT sagemaker_fdw_refresh_forget('reports.training_jobs', 'sm', 'eu-west-1')")
     hub.must(copy)
     regions = "SELECT target, string_agg(region, ' ') FROM sagemaker_fdw_refresh_status GROUP BY target"
     wait_for(lambda: managed.rows(alert) == "", "the status arrives", 60)
-    tap.equal((hub.rows(regions), managed.rows(regions)), ("reports.training_jobs|us-east-1",) * 2, "one that is forgotten leaves the copy, too")
+    tap.equal((hub.rows(regions), managed.rows(regions)), ("reports.training_jobs|us-east-1",) * 2, "one that is forgotten disappears from the copy, too")
     for place in (hub, managed):
         tap.equal(place.rows(alert.replace("reports.training_jobs", "reports.other_jobs")), "||||", "a table that was never refreshed is named")
 

@@ -1,6 +1,6 @@
-"""Which records of Search stand for a training job's document: a table of cases, one condition at a time.
+"""Which records of Search may replace a training job's document: a table of cases, one condition at a time.
 
-What is tested is src/jobs/proof.c and compare.c, by SQL functions of a library that is made here (proof_functions.c).
+Tests src/jobs/proof.c and compare.c through SQL functions of a library that is built here (proof_functions.c).
 """
 import copy
 import json
@@ -364,7 +364,7 @@ def changed(job, changes):
 
 
 def jsonb(job):
-    """The job as a literal of SQL.  What stands between two @ is JSON already."""
+    """The job as an SQL literal.  Text between two @ is JSON already."""
     text = re.sub(r'"@([^"@]*)@"', r"\1", json.dumps(job))
     return "'%s'::jsonb" % text.replace("'", "''")
 
@@ -378,7 +378,7 @@ def create_functions(session, library):
 
 
 def lacks(session, summary, record):
-    """What the record is not proved for."""
+    """Why the record is not proved."""
     proved = session.run("SELECT proof_attributes(%s, %s)" % (jsonb(summary), jsonb(record)))[0].split()
     if not proved:
         return NOTHING
@@ -410,7 +410,7 @@ def test_proof(session, tap):
         if member["in_search"] and not member["in_list"] and name not in ("SecondaryStatusTransitions", "DebugRuleConfigurations",
                                                                           "DebugRuleEvaluationStatuses", "ResourceConfig"):
             tap.equal(lacks(session, SUMMARY, changed(RECORD, {name: UNREADABLE[member["type"]]})), name,
-                      "proof: %s that is no %s" % (name, member["type"]))
+                      "proof: %s that is not %s" % (name, member["type"]))
     for title, what in [("nothing", {}), ("a list", [SUMMARY]), ("a string", "TrainingJobName"), ("null", None)]:
         tap.equal(lacks(session, SUMMARY, what), NOTHING, "proof: a record that is " + title)
         tap.equal(lacks(session, what, RECORD), NOTHING, "proof: a summary that is " + title)
@@ -428,7 +428,7 @@ def test_differences(session, tap):
     tap.equal(differences(session, RECORD, role, 1 << bit), "RoleArn", "only what is compared differs")
     tap.equal(differences(session, RECORD, role, 0), "", "... which may be nothing")
     tap.equal(differences(session, RECORD, []).split(), [name for name in EVERYTHING if name in RECORD and name != "Tags"] +
-              ["ResourceConfig.InstanceType", "ResourceConfig.InstanceCount"], "a record that is a list differs in everything")
+              ["ResourceConfig.InstanceType", "ResourceConfig.InstanceCount"], "a record that is a list differs in every attribute")
 
 
 def test(session, tap):

@@ -1,4 +1,4 @@
-"""Only proxy_url makes requests go through a proxy, and nothing on the way to this machine does.
+"""Only proxy_url makes requests go through a proxy, and requests to this machine never do.
 
 The cluster is the test's own: its environment names a proxy for everything, and its
 home has a .netrc.
@@ -18,7 +18,7 @@ COUNT = "SELECT count(*) FROM %s.training_jobs"
 
 
 class Proxy:
-    """A proxy that tunnels to wherever it is told, and keeps the requests' first lines and headers."""
+    """A proxy that tunnels to any address, and records the requests' first lines and headers."""
 
     def __init__(self, destination=None):
         self.requests = []
@@ -59,7 +59,7 @@ class Proxy:
 
 
 def requests_seen():
-    """What the endpoint was asked, newest last."""
+    """The requests that the endpoint received, newest last."""
     return json.loads(control("requests"))
 
 
@@ -91,7 +91,7 @@ def main():
         for name in ("here", "tls"):
             tap.equal(session.run(COUNT % name), ["300"], "%s: an endpoint on this machine needs no proxy" % name)
         lines, state = session.ask(COUNT % "remote")
-        tap.equal((state, trap.requests), ("08001", []), "the environment's proxies are not asked")
+        tap.equal((state, trap.requests), ("08001", []), "the environment's proxies receive no request")
         sent = [request["headers"] for request in requests_seen()]
         tap.ok(sent and all(headers["authorization"].startswith("AWS4-HMAC-SHA256 ") for headers in sent),
                "a .netrc has no effect on signed requests")
@@ -100,15 +100,15 @@ def main():
         session.run("ALTER SERVER remote OPTIONS (ADD proxy_url '%s')" % proxy.url)
         tap.equal(session.run(COUNT % "remote"), ["0"], "proxy_url is used")
         tap.equal([request.partition("\r\n")[0] for request in proxy.requests], ["CONNECT sagemaker.test:443 HTTP/1.1"],
-                  "... by a tunnel, so that it sees nothing")
-        tap.ok("authorization" not in proxy.requests[0].lower(), "... and is shown no credentials", proxy.requests)
+                  "... through a tunnel, so that it sees nothing")
+        tap.ok("authorization" not in proxy.requests[0].lower(), "... and no credentials", proxy.requests)
         session.run("ALTER SERVER remote OPTIONS (SET proxy_url '%s')" % trap.url)
         lines, state = session.ask(COUNT % "remote")
         tap.ok(state == "08001" and len(trap.requests) == 1 and any("502" in line for line in lines),
-               "a proxy that refuses is named", (state, lines, trap.requests))
+               "the error names a proxy that rejects the request", (state, lines, trap.requests))
         trap.requests.clear()
         session.run("ALTER SERVER here OPTIONS (ADD proxy_url '%s')" % trap.url)
-        tap.equal(session.run(COUNT % "here"), ["300"], "proxy_url is not used on the way to this machine")
+        tap.equal(session.run(COUNT % "here"), ["300"], "proxy_url is not used for requests to this machine")
         # these services are on no loopback address, which no proxy is used for anyway
         for source, operation, host, count in (("Ec2InstanceMetadata", "Metadata", "169.254.169.254", 3),
                                                ("EcsContainer", "Container", "169.254.170.2", 1)):
@@ -117,7 +117,7 @@ def main():
             control("reset", b"")
             tap.equal(session.run(COUNT % "here"), ["300"], "... nor to %s" % source)
             unsigned = [request["headers"] for request in requests_seen() if request["operation"].startswith(operation)]
-            tap.equal([headers["host"] for headers in unsigned], [host] * count, "... which is asked itself")
+            tap.equal([headers["host"] for headers in unsigned], [host] * count, "... which is reached directly")
             tap.ok(not any("authorization" in headers for headers in unsigned), "a .netrc has no effect on %s" % source, unsigned)
         session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER here OPTIONS (ADD "
                     "role_arn 'arn:aws:iam::123456789012:role/reader')")

@@ -1,4 +1,4 @@
-"""What queries cost in calls, and that they return what they should.
+"""How many calls queries make, and that they return the right rows.
 
 Each query is run over a foreign table and over a local copy of all jobs: the rows
 are the same, and the service has counted the calls that are stated here.  After
@@ -157,14 +157,14 @@ def calls_made():
 
 
 def estimated(session, query):
-    """The calls of all scans in the plan; None if scans have loops, which test_explain_counts counts."""
+    """The calls of all scans in the plan; None if scans have loops, which test_explain_counts tests."""
     lines = session.run("EXPLAIN " + query)
     loops = any("Nested Loop" in line or "SubPlan" in line for line in lines)
     return None if loops else sum(float(match.group(1)) for match in map(ESTIMATE.search, lines) if match)
 
 
 def check_loops(tap, scan, query):
-    """Of a scan with loops, the estimate is for one of them."""
+    """For a scan with loops, the estimate is for one loop."""
     estimate, loops = float(str(scan["Estimated API Calls"]).split()[0]), scan["Actual Loops"]
     if loops < 2:
         return
@@ -186,16 +186,16 @@ def test_queries(session, tap):
             lines, expected = sorted(lines), sorted(expected)
         title = query if schema == "aws" else "%s: %s" % (schema, query)
         tap.equal((lines, state), (expected, "00000"), title)
-        tap.equal(made, calls, "... by %s" % (", ".join("%s %d" % pair for pair in calls.items()) or "no call"))
+        tap.equal(made, calls, "... with %s" % (", ".join("%s %d" % pair for pair in calls.items()) or "no call"))
         estimate = estimated(session, query.format(t=schema + ".training_jobs"))
         total = sum(calls.values())
         if total > 0 and estimate is not None:
-            tap.ok(total / 2 <= estimate <= total * 2, "... of which the estimate is not far", (estimate, total))
-        tap.equal(calls_made(), {}, "... and planning made none")
+            tap.ok(total / 2 <= estimate <= total * 2, "... and the estimate is close", (estimate, total))
+        tap.equal(calls_made(), {}, "... and planning made no call")
 
 
 def test_far_times(session, tap):
-    """Dates and local times that are beyond the range of timestamptz, above and below."""
+    """Dates and local times beyond the range of timestamptz, above and below."""
     for zone, operator, bound, calls in (("UTC", "<", "date '5874897-12-31'", {LIST: 3}),
                                          ("UTC", ">", "date '5874897-12-31'", {}),
                                          ("America/New_York", "<", "timestamp '294276-12-31 23:59:59.999999'", {LIST: 3}),
@@ -209,12 +209,12 @@ def test_far_times(session, tap):
         calls_made()
         tap.equal(session.run(query % "aws.training_jobs"), session.run(query % "local.aws"),
                   "creation_time %s %s in %s" % (operator, bound, zone))
-        tap.equal(calls_made(), calls, "... by %d calls" % sum(calls.values()))
+        tap.equal(calls_made(), calls, "... with %d calls" % sum(calls.values()))
     session.run("SET timezone = 'UTC'")
 
 
 def test_explain_counts(session, tap):
-    """What EXPLAIN ANALYZE says is what the service has counted."""
+    """EXPLAIN ANALYZE reports the calls that the service has counted."""
     for schema, query, calls in QUERIES:
         if schema == "bulk":
             continue

@@ -1,4 +1,4 @@
-"""How often the service is called: the ceiling, the learnt rate and whose it is, the two retry modes, Retry-After.
+"""How often the service is called: the ceiling, the learned rate and who shares it, the two retry modes, Retry-After.
 
 Told by which calls the endpoint saw, and when.  What is certain of the time is how long
 they take at least: a machine that is slow makes them take longer.
@@ -30,7 +30,7 @@ def described():
 
 
 def times(session, query, rows):
-    """When the calls of a query came, in seconds after the first."""
+    """When a query's calls arrived, in seconds after the first."""
     before = len(json.loads(control("requests")))
     lines = session.run(query)
     if len(lines) != rows:
@@ -40,7 +40,7 @@ def times(session, query, rows):
 
 
 def at_least(tap, seen, calls, seconds, title):
-    """So many calls, that took so long."""
+    """Check that there were so many calls, and that they took so long."""
     tap.ok(len(seen) == calls and seen[-1] >= seconds, title,
            "%d calls in %.3f s, not %d in %.3f s" % (len(seen), seen[-1], calls, seconds))
     tap.note("%s: %d calls in %.2f s" % (title, len(seen), seen[-1]))
@@ -72,37 +72,37 @@ def test_ceiling(session, tap):
                 % look_up("ceiling.training_jobs", NAMES[:20]))
     seen = times(session, look_up("ceiling.training_jobs", NAMES[20:]), 20)
     tap.ok(len(seen) >= 30 and seen[-1] >= (len(seen) - 1) / PER_SECOND - SLACK_S,
-           "a query shares it with an open cursor", seen)
+           "a query shares the rate with an open cursor", seen)
     tap.equal(len(session.run("FETCH ALL FROM c; COMMIT; RESET cursor_tuple_fraction")), 19, "... which goes on")
 
 
 def test_first_throttle(session, tap):
-    """One throttle on a session's first call says nothing of our rate: it holds no other call back."""
+    """One throttled call, a session's first, says nothing about our rate: it delays no other call."""
     names = EVERY_NAME[:60]
     for mode in ("standard", "adaptive"):
         session.run("SELECT sagemaker_fdw_disconnect()")
         fault(**throttled(times=1))
         seen = times(session, look_up(mode + ".training_jobs", names), 60)
-        tap.equal(len(seen), 61, "retry_mode %s: one throttle on the first call is one more call" % mode)
+        tap.equal(len(seen), 61, "retry_mode %s: a throttled first call costs one more call" % mode)
         # as slow as the least rate is, it would take two minutes
-        tap.ok(seen[-1] < 30, "... and holds no other back", seen)
+        tap.ok(seen[-1] < 30, "... and delays no other", seen)
 
 
 def test_limit(session, tap):
-    """What a service bears is found out at the cost of few throttles."""
+    """The rate that a service accepts is found with few throttled calls."""
     control("config", {"rate_limit": {"DescribeTrainingJob": PER_SECOND}})
     throttles = counters()["throttles"]
     seen = times(session, look_up("adaptive.training_jobs", EVERY_NAME[:100]), 100)
     throttles = counters()["throttles"] - throttles
     control("config", {"rate_limit": 0})
-    tap.equal(len(seen), 100 + throttles, "100 jobs at 20 a second: a call for each, and one for each throttle")
+    tap.equal(len(seen), 100 + throttles, "100 jobs at 20 a second: one call for each, and one for each throttled call")
     tap.ok(0 < throttles <= 4 * CONCURRENCY, "... of which there are few", throttles)
     tap.note("%d throttles in %.2f s" % (throttles, seen[-1]))
 
 
 @contextlib.contextmanager
 def two_accounts():
-    """Sessions of two roles that share a server and memory, and whose calls are for two accounts."""
+    """Sessions of two roles that share a server and memory, but call two accounts."""
     before = dict(os.environ)
     cluster = Cluster(["shared_preload_libraries=sagemaker_fdw"], AWS_ENDPOINT_URL_STS=URL)
     try:
@@ -124,7 +124,7 @@ def two_accounts():
 
 
 def test_accounts(tap):
-    """What one account's throttles teach is none of another account's business."""
+    """What one account's throttling teaches does not affect another account."""
     theirs = json.loads(control("names", key=GENERATED))[:40]
     with two_accounts() as (one, two):
         one.run(look_up("shared.training_jobs", NAMES[:1]))
@@ -139,18 +139,18 @@ def test_accounts(tap):
         before = len(json.loads(control("requests")))
         rows = two.run(look_up("shared.training_jobs", theirs))
         asked = [json.loads(request["body"])["TrainingJobName"] for request in json.loads(control("requests"))[before:]]
-        tap.equal(len(rows), 40, "while one account is throttled, another one's calls get through")
-        tap.equal(sorted(name for name in asked if name in theirs), sorted(theirs), "... each at the first try")
+        tap.equal(len(rows), 40, "while one account is throttled, another account's calls get through")
+        tap.equal(sorted(name for name in asked if name in theirs), sorted(theirs), "... each at the first attempt")
         others = [name for name in asked if name not in theirs]
-        tap.ok(len(others) <= 5, "... without waiting for turns of the first one's", others)
+        tap.ok(len(others) <= 5, "... without waiting for the first account's turns", others)
 
-        tap.equal(two.run("SELECT pg_cancel_backend(%d)" % one.pid), ["t"], "... which is still waiting")
+        tap.equal(two.run("SELECT pg_cancel_backend(%d)" % one.pid), ["t"], "... where a session still waits")
         tap.equal(one.receive()[1], "57014", "... and is cancelled")
         control("clear", b"")
 
 
 def test_altered(session, tap):
-    """A ceiling that is altered counts for the next scan, while a cursor goes on by the old one."""
+    """An altered ceiling applies to the next scan, while an open cursor keeps the old one."""
     make_server(session, "altered")
     query = look_up("altered.training_jobs", NAMES[:20])
     session.run(query)
@@ -205,7 +205,7 @@ def two_configured():
 
 
 def test_configured_endpoint(tap):
-    """An endpoint of one's own has a rate of its own, also where it was configured while a session went on."""
+    """A custom endpoint has a rate of its own, even if it was configured while a session was running."""
     names = EVERY_NAME[:40]
     with two_configured() as (one, two):
         for name in NAMES[:20]:
@@ -219,17 +219,17 @@ def test_configured_endpoint(tap):
         asked = [json.loads(request["body"]) for request in json.loads(control("requests"))[before:]
                  if request["operation"] == "DescribeTrainingJob"]
         asked = [body["TrainingJobName"] for body in asked]
-        tap.equal(len(rows), 40, "while one endpoint throttles, calls to another of the account get through")
-        tap.equal(sorted(name for name in asked if name in names), sorted(names), "... each at the first try")
+        tap.equal(len(rows), 40, "while one endpoint throttles, calls to another one for the same account get through")
+        tap.equal(sorted(name for name in asked if name in names), sorted(names), "... each at the first attempt")
         others = [name for name in asked if name not in names]
-        tap.ok(len(others) <= 5, "... without waiting for turns of the first one's", others)
+        tap.ok(len(others) <= 5, "... without waiting for the first endpoint's turns", others)
         two.run("SELECT pg_cancel_backend(%d)" % one.pid)
-        tap.equal(one.receive()[1], "57014", "... which is still waiting, and is cancelled")
+        tap.equal(one.receive()[1], "57014", "... where a session still waits, and is cancelled")
         control("clear", b"")
 
 
 def test_retry_after(session, tap):
-    """A delay that is asked for is longer than the client's own, which is 1 s at most."""
+    """A delay in Retry-After replaces the client's own, which is 1 s at most, if it is longer."""
     for status in (429, 503):
         for header, value, seconds in (("Retry-After", "1", 1), ("x-amz-retry-after", "1200", 1.2)):
             session.run("SELECT sagemaker_fdw_disconnect()")
@@ -244,7 +244,7 @@ def test_retry_after(session, tap):
 
 
 def test_oldest_first(session, tap):
-    """The oldest call tries as often as any: a scan waits for it."""
+    """The oldest call is retried as often as any, because a scan waits for it."""
     make_server(session, "storm", throttle_timeout=4)
     fault(**throttled(operation="DescribeTrainingJob"))
     before = len(json.loads(control("requests")))
@@ -256,15 +256,15 @@ def test_oldest_first(session, tap):
         tries[name] = tries.get(name, 0) + 1
     oldest = next(iter(tries))
     tap.equal((state, tries[oldest] >= max(tries.values()) - 1), ("53000", True),
-              "where nothing gets through the oldest call tries as often as any, and its timeout ends the scan")
+              "where no call succeeds, the oldest is retried as often as any, and its timeout ends the scan")
     tap.note("tries: %s" % sorted(tries.values()))
 
 
 def test_hardly_any(session, tap):
-    """A ceiling of next to nothing makes a statement wait, not the backend spin."""
+    """A ceiling of almost zero makes a statement wait, and the backend does not spin."""
     make_server(session, "never", max_calls_per_second="0.0000000000001")
     session.run("SET statement_timeout = 300")
-    tap.equal(session.ask(look_up("never.training_jobs", NAMES[:2]))[1], "57014", "a turn in millions of years can be cancelled")
+    tap.equal(session.ask(look_up("never.training_jobs", NAMES[:2]))[1], "57014", "a turn that is millions of years away can be cancelled")
     session.run("RESET statement_timeout")
 
 

@@ -1,4 +1,4 @@
-"""One table of several accounts and regions, and a kept table of it.
+"""One table over several accounts and regions, and a refreshed copy of it.
 
 Run below test/with-service --bulk 10000 --anchor NOW.  The cluster is the test's own: STS is the
 local endpoint there.
@@ -19,7 +19,7 @@ SINCE = "2017-11-01"
 
 
 def calls(key=HISTORY):
-    """The calls since this was last asked: {operation: count}."""
+    """The calls since the last call of this function: {operation: count}."""
     line = control("calls", key=key[0]).strip()
     return {} if line == "none" else {name: int(count) for name, count in (part.split("=") for part in line.split())}
 
@@ -64,7 +64,7 @@ def columns(session):
 
 
 def differences(session, target="reports.jobs", source="aws.jobs"):
-    """How many jobs the target has otherwise than the source."""
+    """How many jobs differ between target and source."""
     source_columns = re.sub(r"\b(training_job_status|secondary_status|profiling_status)\b", r"\1::text", columns(session))
     kept = "SELECT %s FROM %s WHERE deleted_at IS NULL" % (columns(session), target)
     read = "SELECT %s FROM %s" % (source_columns, source)
@@ -73,7 +73,7 @@ def differences(session, target="reports.jobs", source="aws.jobs"):
 
 
 def test_partitioned_table(session, tap):
-    """The procedure's table, and what it refuses."""
+    """The procedure's table, and what the procedure rejects."""
     make = "CALL sagemaker_fdw_create_partitioned_table('%s', servers => %s%s)"
     session.run(make % ("aws.jobs", "ARRAY['history', 'bulk']", ", regions => ARRAY['us-east-1', 'eu-west-1']"))
     tap.equal(session.run("SELECT relid, pg_get_expr(relpartbound, oid), ftoptions FROM pg_partition_tree('aws.jobs') "
@@ -85,22 +85,22 @@ def test_partitioned_table(session, tap):
                "aws.jobs_123456789012_us_east_1|FOR VALUES IN ('us-east-1')|{region=us-east-1,account_id=123456789012}",
                "aws.jobs_345678901234_eu_west_1|FOR VALUES IN ('eu-west-1')|{region=eu-west-1,account_id=345678901234}",
                "aws.jobs_345678901234_us_east_1|FOR VALUES IN ('us-east-1')|{region=us-east-1,account_id=345678901234}"],
-              "a partition for each account, and below it for each region")
+              "a partition for each account, with a partition below it for each region")
     tap.equal(session.run("SELECT a.attname, a.atttypid FROM pg_attribute AS a WHERE attrelid = 'aws.jobs'::regclass AND attnum > 0"),
               session.run("SELECT a.attname, a.atttypid FROM pg_attribute AS a WHERE attrelid = 'history.training_jobs'::regclass AND attnum > 0"),
               "its columns are those of IMPORT")
     calls(), calls(BULK)
     tap.equal(session.run("SELECT count(*) FROM aws.jobs WHERE account_id = '123456789012' AND region = 'eu-west-1'"), ["40"],
               "one account and region is read")
-    tap.equal((calls(), calls(BULK)), ({"ListTrainingJobs": 1}, {}), "... and no other is asked")
+    tap.equal((calls(), calls(BULK)), ({"ListTrainingJobs": 1}, {}), "... and no other is called")
 
     tap.equal(session.run("SELECT sagemaker_fdw_account_id('history'), sagemaker_fdw_account_id('role'), "
                           "sagemaker_fdw_account_id('no_region', 'eu-west-1')"), ["123456789012|999999999999|123456789012"],
-              "the account is what STS says, or in the ARN of the role")
+              "the account is the one that STS returns, or that in the role's ARN")
     session.run(make % ("own_regions", "ARRAY['ireland', 'bulk']", ""))
     tap.equal(session.run("SELECT relid FROM pg_partition_tree('own_regions') WHERE isleaf ORDER BY 1"),
               ["own_regions_123456789012_eu_west_1", "own_regions_345678901234_us_east_1"],
-              "without regions a server has its own")
+              "without regions, the server's own region is used")
     session.run(make % ('"My Schema"."My Jobs"', "ARRAY['history']", ", regions => ARRAY['us-east-1']"))
     tap.equal(session.run('SELECT count(*) FROM "My Schema"."My Jobs"'), ["300"], "names may need quotes")
 
@@ -127,20 +127,20 @@ def test_partitioned_table(session, tap):
         message, got = ask(session, make % arguments)
         tap.equal(got, state, "%s %s is %s" % (arguments[1], arguments[2], state))
         tap.ok(words in message, "... and says so", message)
-    tap.equal(session.run("SELECT count(*) FROM pg_class WHERE relname LIKE 'more%'"), ["0"], "what failed has left nothing")
-    tap.equal(session.run(tree), before, "... in a table that was there, too")
+    tap.equal(session.run("SELECT count(*) FROM pg_class WHERE relname LIKE 'more%'"), ["0"], "a failure leaves nothing behind")
+    tap.equal(session.run(tree), before, "... nor in a table that already existed")
     test_added_partitions(session, tap, make)
 
     session.run("CREATE ROLE guest; GRANT CREATE ON SCHEMA public TO guest; GRANT USAGE ON SCHEMA aws TO guest; SET ROLE guest")
     message, state = ask(session, make % ("guests", "ARRAY['history']", ""))
     tap.equal((state, "permission denied for foreign server history" in message), ("42501", True), "a role needs USAGE on the servers")
     message, state = ask(session, make % ("aws.jobs", "ARRAY['history']", ""))
-    tap.equal((state, message.startswith('ERROR:  table aws.jobs belongs to role "postgres"')), ("42501", True), "... and adds nothing to another role's table")
+    tap.equal((state, message.startswith('ERROR:  table aws.jobs belongs to role "postgres"')), ("42501", True), "... and cannot add to another role's table")
     message, state = ask(session, make % ("search.jobs", "ARRAY['history']", ""))
     tap.equal((state, message), ("42501", "ERROR:  permission denied for schema search HINT:  GRANT USAGE ON SCHEMA search TO guest."),
               "... and is told which right on a schema is missing")
     session.run("CREATE TABLE guests (account_id text) PARTITION BY LIST (account_id); RESET ROLE")
-    tap.equal(ask(session, make % ("guests", "ARRAY['history']", ""))[1], "42501", "a superuser adds nothing to a table of a role that is none")
+    tap.equal(ask(session, make % ("guests", "ARRAY['history']", ""))[1], "42501", "a superuser does not add to the table of a role that is not a superuser")
     session.run("DROP TABLE guests")
 
 
@@ -168,18 +168,18 @@ def test_added_partitions(session, tap, make):
         tap.equal(session.run(make % ("aws.later", *arguments)), [notice % told], "%s %s" % (title, arguments))
         lines = session.run(tree)
         tap.equal((lines[0], lines[-len(expected):], len(lines)), ("aws.later", expected, 1 + len({line[10:22] for line in expected}) + len(expected)),
-                  "... and the rest is as it was")
-    tap.equal(session.run("SELECT count(*) FROM later_oids JOIN pg_class USING (oid)"), ["3"], "no partition that was there was made again")
+                  "... and the rest is unchanged")
+    tap.equal(session.run("SELECT count(*) FROM later_oids JOIN pg_class USING (oid)"), ["3"], "no existing partition was recreated")
     session.run("SET search_path = aws, public")
     tap.equal(session.run(make % ("later", "ARRAY['history']", ", regions => ARRAY['us-west-2']")), ["NOTICE:  aws.later: 1 partition added, 0 of those named there already"],
-              "a name without a schema is found by search_path")
+              "a name without a schema is found through search_path")
     session.run("SET search_path = public, aws")
     tap.equal(session.run(make % ("later", "ARRAY['history']", ", regions => ARRAY['eu-west-2']")), ["NOTICE:  aws.later: 1 partition added, 0 of those named there already"],
-              "... and its partitions stand beside it")
+              "... and its partitions are in the same schema")
     tap.equal(session.run("SELECT relnamespace::regnamespace, count(*) FROM pg_partition_tree('aws.later') JOIN pg_class ON oid = relid GROUP BY 1"), ["aws|10"],
-              "... in its schema")
+              "... as the table")
     session.run("RESET search_path; SET client_min_messages = warning")
-    tap.equal(session.run("SELECT count(*) FROM aws.later WHERE account_id = '123456789012' AND region = 'eu-west-1'"), ["40"], "what was added is read")
+    tap.equal(session.run("SELECT count(*) FROM aws.later WHERE account_id = '123456789012' AND region = 'eu-west-1'"), ["40"], "the added partitions are read")
     session.run("DROP TABLE aws.later, later_oids")
 
 
@@ -202,10 +202,10 @@ def test_many_accounts(session, tap):
     wait_for(lambda: counters()["connections_open"] == 0, "no connection is open")
     control("config", {"latency_ms": 20})
     tap.equal(session.run("SELECT count(*), count(DISTINCT (account_id, region)), count(role_arn) FROM everything"), ["60|60|60"],
-              "twelve accounts and five regions are one table")
+              "twelve accounts and five regions form one table")
     control("config", {"latency_ms": 0})
     most = counters()["connections_open"]
-    tap.ok(16 < most <= 64, "... read side by side, within max_session_connections", most)
+    tap.ok(16 < most <= 64, "... and are read concurrently, within max_session_connections", most)
 
 
 def unfinished(session, target="reports.jobs"):
@@ -214,22 +214,22 @@ def unfinished(session, target="reports.jobs"):
 
 
 def test_refresh(session, tap):
-    """Filled once, then kept."""
+    """A table is filled once, and then refreshed."""
     session.run("CREATE SCHEMA reports")
     calls()
     numbers = refresh(session)
-    tap.equal(numbers[:4], [340, 0, 0, 0], "the first refresh has all jobs, and counts each once")
+    tap.equal(numbers[:4], [340, 0, 0, 0], "the first refresh stores all jobs, and counts each once")
     made = calls()
-    tap.equal(made["DescribeTrainingJob"], 340, "... each asked for once")
+    tap.equal(made["DescribeTrainingJob"], 340, "... and describes each once")
     tap.equal(sum(made.values()), numbers[4], "... and the summary counts all calls")
-    tap.equal(differences(session), 0, "... as the source has them")
+    tap.equal(differences(session), 0, "... with the source's values")
     tap.equal(session.run("SELECT count(*) FROM information_schema.columns WHERE table_schema = 'reports' AND table_name = 'jobs' AND "
                           "(column_name IN ('environment', 'raw_response') OR data_type = 'USER-DEFINED')"), ["0"],
               "... without secrets and enum types")
     tap.equal(session.run("SELECT server, region, arn_prefix, filled_from, run_ended_at IS NOT NULL, error FROM sagemaker_fdw_refresh_state "
                           "WHERE target = 'reports.jobs'::regclass ORDER BY region"),
               ["history|%s|arn:aws:sagemaker:%s:123456789012:|2017-11-01 00:00:00+00|t|" % (region, region)
-               for region in ("eu-west-1", "us-east-1")], "the state says how far the history is filled")
+               for region in ("eu-west-1", "us-east-1")], "the state records how far the history is filled")
 
     session.run("CREATE TABLE before AS SELECT * FROM reports.jobs")
     running = unfinished(session)
@@ -237,10 +237,10 @@ def test_refresh(session, tap):
     numbers = refresh(session)
     made = calls()
     tap.equal(numbers[:2] + numbers[3:4], [0, 0, 0], "the second refresh changes nothing")
-    tap.equal(made.get("DescribeTrainingJob", 0), running, "... and asks only for the jobs that had not ended")
+    tap.equal(made.get("DescribeTrainingJob", 0), running, "... and describes only the jobs that had not ended")
     tap.equal(session.run("SELECT count(*) FROM (TABLE before EXCEPT TABLE reports.jobs) AS d"), ["0"], "... and writes no row")
     # 30 days are two pages in one region and one in the other
-    tap.equal(made["ListTrainingJobs"], 3, "... and the pages of 30 days, no other")
+    tap.equal(made["ListTrainingJobs"], 3, "... and reads only the pages of 30 days")
     tap.note("340 jobs, %d of which had not ended: the second refresh made %d calls" % (running, sum(made.values())))
 
 
@@ -248,19 +248,19 @@ NEWS = re.compile(r'NOTICE:  filling (\S+) from server "(\w+)", region "(\S+)": 
 
 
 def test_news(session, tap):
-    """What a long fill tells."""
+    """What a long fill reports."""
     call = "CALL sagemaker_fdw_refresh('%s', '%s', since => '%s')"
     session.run("SET client_min_messages = notice; SET sagemaker_fdw.progress_interval = '1ms'")
     lines = [line for line in session.run(call % ("reports.news", "aws.jobs", SINCE)) if "reading" not in line]
     news = [NEWS.match(line).groups() for line in lines[:-1]]
-    tap.ok(lines[-1].startswith("NOTICE:  refreshed reports.news: 340 inserted, 0 updated, 0 unchanged, 0 deleted, "), "a fill tells of its windows", lines)
+    tap.ok(lines[-1].startswith("NOTICE:  refreshed reports.news: 340 inserted, 0 updated, 0 unchanged, 0 deleted, "), "a fill reports its windows", lines)
     for region, jobs in ("us-east-1", 300), ("eu-west-1", 40):
         told = [one for one in news if one[2] == region]
         tap.equal((told[-1][3], {one[0] for one in told}, {one[1] for one in told}, {one[6] for one in told}),
-                  (SINCE + " 00:00:00+00", {"reports.news"}, {"history"}, {""}), "... back to its beginning, in %s" % region)
+                  (SINCE + " 00:00:00+00", {"reports.news"}, {"history"}, {""}), "... back to the beginning of the history, in %s" % region)
         tap.equal(([one[3] for one in told], int(told[-1][4])), (sorted({one[3] for one in told}, reverse=True), jobs), "... one after another, to the last of its jobs")
     session.run("SET sagemaker_fdw.progress_interval = '1h'")
-    tap.equal(len(session.run(call % ("reports.quiet", "aws.jobs", SINCE))), 1, "... not before progress_interval has passed")
+    tap.equal(len(session.run(call % ("reports.quiet", "aws.jobs", SINCE))), 1, "... but not before progress_interval has passed")
     session.run("SET sagemaker_fdw.progress_interval = 0; SET client_min_messages = warning; ANALYZE bulk.training_jobs")
 
     # what is told is committed, and what is left is estimated from statistics
@@ -278,16 +278,16 @@ def test_news(session, tap):
     control("clear", b"")
     other.close()
     news = [NEWS.match(line).groups() for line in lines if line.startswith("NOTICE:  filling")]
-    tap.equal((state, ["|".join(news[-1][3:6])], [news[-1][4]]), ("57014", kept, rows), "what the last notice tells is committed")
+    tap.equal((state, ["|".join(news[-1][3:6])], [news[-1][4]]), ("57014", kept, rows), "what the last notice reports is committed")
     estimates = [re.fullmatch(r"; about (\d+) jobs are left, for \d+ (?:s|min|h) more", one[6]) for one in news if one[4] != "0"]
-    tap.ok(len(estimates) > 3 and all(estimates), "... and with statistics it tells what is left", news)
+    tap.ok(len(estimates) > 3 and all(estimates), "... and with statistics it estimates what is left", news)
     tap.equal([(jobs, one[1]) for jobs, one in zip([int(one[4]) for one in news if one[4] != "0"], estimates) if abs(10000 - jobs - int(one[1])) > 500], [],
               "... of 10,000 jobs, within 500")
     session.run("RESET sagemaker_fdw.progress_interval; DROP TABLE reports.news, reports.quiet, reports.estimated")
 
 
 def documented(beginning):
-    """The statement of doc/operations.md that begins so."""
+    """The statement of doc/operations.md that begins like this."""
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../doc/operations.md"), encoding="utf-8") as page:
         found = [block for block in re.findall(r"^```sql\n(.*?);\n```$", page.read(), re.M | re.S) if block.startswith(beginning)]
     assert len(found) == 1, found
@@ -295,7 +295,7 @@ def documented(beginning):
 
 
 def test_outage(session, tap):
-    """The alert of the documentation finds a region that is down, and says for how long."""
+    """The documentation's alert finds a region that is down, and says for how long."""
     target = "reports.watched"
     alert = "SELECT server, region, date_trunc('hour', behind), running_since IS NULL, error FROM (%s) AS late ORDER BY server" % \
         documented("SELECT s.server, s.region, now() - s.last_success_at AS behind").replace("reports.training_jobs", target)
@@ -304,7 +304,7 @@ def test_outage(session, tap):
               "FROM sagemaker_fdw_refresh_status WHERE target = '%s'::regclass ORDER BY server" % target)
     session.run("CALL sagemaker_fdw_create_partitioned_table('watched', servers => ARRAY['history', 'ireland'])")
     session.run(call)
-    tap.equal(session.run(alert), [], "where all is well there is no alert")
+    tap.equal(session.run(alert), [], "while everything works, the alert returns nothing")
     url = session.run("SELECT option_value FROM pg_foreign_server, pg_options_to_table(srvoptions) WHERE srvname = 'ireland' AND option_name = 'endpoint_url'")[0]
     session.run("ALTER SERVER ireland OPTIONS (SET endpoint_url 'http://127.0.0.1:1', ADD max_attempts '1')")
     session.run("UPDATE sagemaker_fdw_refresh_state SET last_success_at = now() - interval '3 days', compared_at = now() - interval '3 days' "
@@ -316,33 +316,33 @@ def test_outage(session, tap):
         session.run("SET client_min_messages = warning")
         tap.equal((state, re.sub(r"\d+", "#", lines[0]), lines[1]),
                   ("08001", "NOTICE:  refreshed %s in part, # of # partitions: # inserted, # updated, # unchanged, # deleted, # calls" % target,
-                   "ERROR:  refresh of %s: 1 of 2 partitions failed" % target), "run %d, while a region is down, is a refresh in part" % run)
+                   "ERROR:  refresh of %s: 1 of 2 partitions failed" % target), "run %d, while a region is down, refreshes the others" % run)
         tap.equal(session.run(alert), ["ireland|eu-west-1|3 days|t|" + down], "... and the alert says which region is three days behind, and why")
         made = session.run("SELECT jobs, calls FROM sagemaker_fdw_refresh_status WHERE target = '%s'::regclass AND server = 'history'" % target)[0]
         tap.equal(session.run(status), ["history|us-east-1|2017-11-01 00:00:00+00|00 days 00||%s|" % made,
-                                        "ireland|eu-west-1|2017-11-01 00:00:00+00|03 days 00||0|1|" + down], "... and so does the status, of that one alone")
+                                        "ireland|eu-west-1|2017-11-01 00:00:00+00|03 days 00||0|1|" + down], "... and so does the status, for that region alone")
     session.run("ALTER SERVER history OPTIONS (SET endpoint_url 'http://127.0.0.1:1', ADD max_attempts '1')")
     session.run("SET client_min_messages = notice")
     lines, state = session.ask(call)
     session.run("SET client_min_messages = warning")
     tap.equal((state, lines[0], [line for line in lines if "NOTICE" in line]), ("08001", "ERROR:  refresh of %s: 2 of 2 partitions failed" % target, []),
-              "a refresh that has done nothing tells nothing but that")
+              "a refresh that reads nothing reports only the error")
     session.run("UPDATE sagemaker_fdw_refresh_state SET last_success_at = now() - interval '59 minutes' WHERE target = '%s'::regclass AND server = 'history'" % target)
-    tap.equal(session.run(alert), ["ireland|eu-west-1|3 days|t|" + down], "an error alone is no alert within the hour")
+    tap.equal(session.run(alert), ["ireland|eu-west-1|3 days|t|" + down], "an error alone raises no alert within the hour")
     session.run("ALTER SERVER history OPTIONS (SET endpoint_url '%s', DROP max_attempts); ALTER SERVER ireland OPTIONS (SET endpoint_url '%s', DROP max_attempts)" % (url, url))
     session.run(call)
     tap.equal(session.run(alert), [], "the alert ends with the outage")
     session.run("UPDATE sagemaker_fdw_refresh_state SET last_success_at = now() - interval '2 hours' WHERE target = '%s'::regclass" % target)
-    tap.equal(session.run(alert), ["history|us-east-1|02:00:00|t|", "ireland|eu-west-1|02:00:00|t|"], "a scheduler that has stopped is an alert")
+    tap.equal(session.run(alert), ["history|us-east-1|02:00:00|t|", "ireland|eu-west-1|02:00:00|t|"], "a scheduler that has stopped raises the alert")
     session.run("UPDATE sagemaker_fdw_refresh_state SET last_success_at = NULL WHERE target = '%s'::regclass AND server = 'ireland'" % target)
-    tap.equal(session.run(alert)[1], "ireland|eu-west-1||t|", "... and so is a partition that was never read to its end")
+    tap.equal(session.run(alert)[1], "ireland|eu-west-1||t|", "... and so does a partition that was never read to its end")
     session.run("SELECT sagemaker_fdw_refresh_forget('{0}', 'history'), sagemaker_fdw_refresh_forget('{0}', 'ireland')".format(target))
     tap.equal(session.run(alert), ["|||t|"], "... and a table that was never refreshed")
     session.run("DROP TABLE %s, watched" % target)
 
 
 def test_changes(session, tap):
-    """What happens to jobs, and what becomes of it."""
+    """Changes to jobs, and how a refresh stores them."""
     names = session.run("SELECT training_job_name FROM reports.jobs WHERE region = 'us-east-1' AND training_job_status = 'Completed' "
                         "AND warm_pool_status IS NULL ORDER BY creation_time DESC LIMIT 6")
     modified, labelled, gone, again = names[:4]
@@ -360,18 +360,18 @@ def test_changes(session, tap):
     numbers = refresh(session)
     tap.equal(numbers[:2] + numbers[3:4], [2, 2, 2], "two jobs are new, two are changed, two are gone")
     # the new ones, the changed ones, and the one that is listed no more
-    tap.equal(calls()["DescribeTrainingJob"], running + 5, "... for a call each")
+    tap.equal(calls()["DescribeTrainingJob"], running + 5, "... with one call for each")
     tap.equal(session.run("SELECT billable_time_in_seconds FROM reports.jobs WHERE training_job_name = '%s'" % modified), ["4711"],
-              "a changed job is")
+              "a changed job is updated")
     tap.equal(session.run("SELECT training_job_status, secondary_status FROM reports.jobs WHERE training_job_name = '%s'" % labelled),
-              ["Paused|Dreaming"], "labels that are new are kept")
+              ["Paused|Dreaming"], "new labels are stored")
     tap.equal(session.run("SELECT deleted_at IS NOT NULL FROM reports.jobs WHERE training_job_name = '%s'" % gone), ["t"],
-              "a job that is gone is marked")
+              "a deleted job is marked")
     tap.equal(session.run("SELECT deleted_at IS NOT NULL FROM reports.jobs WHERE training_job_name = '%s' ORDER BY creation_time" % again),
-              ["t", "f"], "a name that is used again is two jobs")
+              ["t", "f"], "a reused name is two jobs")
     control("document?name=%s" % gone, json.dumps(gone_document).encode())
     numbers = refresh(session)
-    tap.equal(numbers[:2] + numbers[3:4], [0, 1, 0], "a job that is back")
+    tap.equal(numbers[:2] + numbers[3:4], [0, 1, 0], "a job that has reappeared")
     tap.equal(session.run("SELECT deleted_at FROM reports.jobs WHERE training_job_name = '%s'" % gone), [""], "... is unmarked")
 
     old = session.run("SELECT training_job_name FROM reports.jobs WHERE region = 'us-east-1' AND training_job_status = 'Completed' "
@@ -383,7 +383,7 @@ def test_changes(session, tap):
     numbers = refresh(session)
     tap.equal(numbers[:2] + numbers[3:4], [0, 0, 0], "... their changes are not looked for")
     numbers = refresh(session, more=', "full" => true')
-    tap.equal(numbers[:2] + numbers[3:4], [0, 1, 1], "... but by a full refresh")
+    tap.equal(numbers[:2] + numbers[3:4], [0, 1, 1], "... except by a full refresh")
     control("reset", b"")
 
 
@@ -394,18 +394,18 @@ def test_stopped(session, tap):
     session.run("UPDATE sagemaker_fdw_refresh_state SET compared_at = now() - interval '60 days' WHERE target = '%s'::regclass" % target)
     missed = int(session.run("WITH d AS (DELETE FROM %s WHERE creation_time BETWEEN now() - interval '59 days' AND now() - interval '31 days' "
                              "RETURNING 1) SELECT count(*) FROM d" % target)[0])
-    tap.ok(missed > 0, "jobs have come since the last refresh, two months ago", missed)
+    tap.ok(missed > 0, "jobs have been created since the last refresh, two months ago", missed)
     for skip in 0, 1:
         fault(**denied(operation="ListTrainingJobs", message="not today", skip=skip))
         tap.equal(ask(session, "CALL sagemaker_fdw_refresh('%s', '%s', since => '%s')" % (target, source, SINCE))[1], "42501",
                   "the next one fails after %d pages" % skip)
         control("clear", b"")
-    tap.equal(refresh(session, target, source)[0], missed, "... and the one after it has them all")
-    tap.equal(differences(session, target, source), 0, "... as the source has them")
+    tap.equal(refresh(session, target, source)[0], missed, "... and the one after it stores them all")
+    tap.equal(differences(session, target, source), 0, "... with the source's values")
 
 
 def test_interrupted(session, tap):
-    """What the status says of runs that could not say what ended them."""
+    """What the status says about runs that could not record why they ended."""
     target = "reports.interrupted"
     status = "SELECT error ~ '^stopped before its end', running_since IS NULL, last_success_at IS NULL FROM sagemaker_fdw_refresh_status WHERE target = to_regclass('%s')" % target
     call = "CALL sagemaker_fdw_refresh('%s', 'history.training_jobs', since => '%s', step => '1 hour')" % (target, SINCE)
@@ -417,7 +417,7 @@ def test_interrupted(session, tap):
         other.send(call)
         wait_for(lambda: session.run("SELECT running_since IS NOT NULL AND calls > 0 FROM sagemaker_fdw_refresh_status WHERE target = to_regclass('%s')" % target) == ["t"],
                  "the run goes on")
-        tap.equal(session.run(status), ["|f|t"], "a run that goes on has no error")
+        tap.equal(session.run(status), ["|f|t"], "a run in progress has no error")
         session.run("SELECT %s(%d)" % (by, other.pid))
         if ends:
             other.receive_end()
@@ -431,40 +431,40 @@ def test_interrupted(session, tap):
     interrupted("pg_cancel_backend", "57014")
     interrupted("pg_terminate_backend", None, ends=True)
     refresh(session, target, "history.training_jobs")
-    tap.equal(session.run(status), ["|t|f"], "... until a run comes to its end")
+    tap.equal(session.run(status), ["|t|f"], "... until a run completes")
     session.run("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not at the end'; END $$; "
                 "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse(); "
                 "DELETE FROM %s WHERE creation_time > now() - interval '10 days'" % (target, target))
     tap.equal(session.ask(call)[1], "P0001", "an error at a commit ends it, too")
-    tap.equal(session.run(status), ["t|t|f"], "... and the status does not say that all is well")
+    tap.equal(session.run(status), ["t|t|f"], "... and the status does not report success")
     session.run("DROP FUNCTION refuse CASCADE")
     refresh(session, target, "history.training_jobs")
-    tap.equal(session.run(status), ["|t|f"], "... until the cause is gone")
-    tap.equal(differences(session, target, "history.training_jobs"), 0, "... and all is as the source has it")
+    tap.equal(session.run(status), ["|t|f"], "... until the cause is removed")
+    tap.equal(differences(session, target, "history.training_jobs"), 0, "... and all jobs have the source's values")
 
 
 def test_emptied(session, tap):
-    """A target whose rows are gone, while the state says that it has them."""
+    """A target whose rows are gone, although the state says that it has them."""
     refresh(session, "reports.emptied", "aws.jobs")
     for where, expected in (("region = 'eu-west-1'", 40), ("true", 340)):
         session.run("DELETE FROM reports.emptied WHERE %s" % where)
-        tap.equal(refresh(session, "reports.emptied", "aws.jobs")[0], expected, "jobs WHERE %s come back, those of years ago too" % where)
-        tap.equal(differences(session, "reports.emptied", "aws.jobs"), 0, "... as the source has them")
+        tap.equal(refresh(session, "reports.emptied", "aws.jobs")[0], expected, "jobs WHERE %s come back, including those of years ago" % where)
+        tap.equal(differences(session, "reports.emptied", "aws.jobs"), 0, "... with the source's values")
     tap.equal(refresh(session, "reports.emptied", "aws.jobs")[0], 0, "... once")
     session.run("DELETE FROM reports.emptied WHERE creation_time < now() - interval '40 days'")
-    tap.equal(refresh(session, "reports.emptied", "aws.jobs")[0], 0, "rows that are deleted because they are old stay so")
+    tap.equal(refresh(session, "reports.emptied", "aws.jobs")[0], 0, "rows that are deleted because of their age stay deleted")
     session.run("TRUNCATE reports.emptied")
     fault(**denied(operation="ListTrainingJobs", message="not today", skip=3))
-    tap.equal(ask(session, "CALL sagemaker_fdw_refresh('reports.emptied', 'aws.jobs', since => '%s')" % SINCE)[1], "42501", "a run that fails in its midst")
+    tap.equal(ask(session, "CALL sagemaker_fdw_refresh('reports.emptied', 'aws.jobs', since => '%s')" % SINCE)[1], "42501", "a run that fails halfway")
     control("clear", b"")
     tap.equal(session.run("SELECT bool_and(filled_from > '%s') FROM sagemaker_fdw_refresh_status WHERE target = 'reports.emptied'::regclass" % SINCE), ["t"],
               "... leaves a status that does not claim what the target lacks")
     refresh(session, "reports.emptied", "aws.jobs")
-    tap.equal(differences(session, "reports.emptied", "aws.jobs"), 0, "... and the next one goes on")
+    tap.equal(differences(session, "reports.emptied", "aws.jobs"), 0, "... and the next one continues")
 
 
 def test_other_account(session, tap):
-    """A mapping that comes to mean another account, and an API that lists nothing."""
+    """A mapping that now belongs to another account, and an API that lists nothing."""
     make_server(session, "moved")
     call = "CALL sagemaker_fdw_refresh('reports.moved', 'moved.training_jobs', since => %s)"
     refresh(session, "reports.moved", "moved.training_jobs")
@@ -476,35 +476,35 @@ def test_other_account(session, tap):
         for since in "'2024-01-01'", "now()":
             message, state = ask(session, call % since)
             tap.equal((state, "a different account or region is read than before" in message and "is arn:aws:sagemaker:us-east-1:%s:" % account in message),
-                      ("22023", True), "account %s in place of the target's is an error" % account)
-    tap.equal(session.run("SELECT count(*), count(deleted_at) FROM reports.moved"), ["300|0"], "... and no job seems to be gone")
+                      ("22023", True), "account %s instead of the target's is an error" % account)
+    tap.equal(session.run("SELECT count(*), count(deleted_at) FROM reports.moved"), ["300|0"], "... and no job is marked as deleted")
     tap.equal(session.run("SELECT filled_from, compared_at FROM sagemaker_fdw_refresh_state WHERE target = 'reports.moved'::regclass"), before,
-              "... or to be had already")
+              "... or as stored already")
     session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER moved OPTIONS (SET aws_access_key_id '%s', SET aws_secret_access_key '%s')" % HISTORY)
     fault(kind="body", operation="ListTrainingJobs", body='{"TrainingJobSummaries": []}', times=0)
     numbers = refresh(session, "reports.moved", "moved.training_jobs", more=', "full" => true')
     control("clear", b"")
-    tap.equal(numbers[:4], [0, 0, 300, 0], "when nothing is listed for a moment, each job is asked for before it is gone")
-    tap.equal(differences(session, "reports.moved", "moved.training_jobs"), 0, "... as the source has them")
+    tap.equal(numbers[:4], [0, 0, 300, 0], "when the list is briefly empty, each job is looked up before it is marked as deleted")
+    tap.equal(differences(session, "reports.moved", "moved.training_jobs"), 0, "... with the source's values")
 
 
 def test_atomic(session, tap):
-    """Where nothing can be committed."""
+    """Calls where nothing can be committed."""
     call = "CALL sagemaker_fdw_refresh('%s', 'aws.jobs', since => '%s')"
     session.run("CREATE FUNCTION in_function() RETURNS void LANGUAGE plpgsql AS $$ BEGIN %s; END $$" % (call % ("reports.jobs", SINCE)))
     message, state = ask(session, "SELECT in_function()")
-    tap.equal((state, "cannot run inside a function" in message), ("25001", True), "a function is refused")
+    tap.equal((state, "cannot run inside a function" in message), ("25001", True), "a function is rejected")
     tap.equal(ask(session, "DO $$ BEGIN %s; END $$" % (call % ("reports.jobs", SINCE)))[1], "00000", "... a DO block is not")
     session.run("CALL sagemaker_fdw_refresh('reports.refusing', 'aws.jobs', since => now())")
     session.run("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused at commit'; END $$; "
                 "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON reports.refusing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()")
     message, state = ask(session, call % ("reports.refusing", SINCE))
-    tap.equal((state, "refused at commit" in message), ("P0001", True), "what cannot be committed is an error")
-    tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... after which no lock is held")
+    tap.equal((state, "refused at commit" in message), ("P0001", True), "where nothing can be committed, there is an error")
+    tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... and no lock is left")
 
 
 def test_missing_rights(session, tap, call):
-    """A right that is missing is named, with the statement that grants it."""
+    """A missing right is named, with the statement that grants it."""
     session.run("CREATE ROLE lacking; CREATE USER MAPPING FOR lacking SERVER history OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s'); "
                 "CREATE SCHEMA lacking_source; CREATE SCHEMA lacking_target AUTHORIZATION lacking; CREATE VIEW lacking_source.jobs AS SELECT 1; "
                 "IMPORT FOREIGN SCHEMA sagemaker FROM SERVER history INTO lacking_source" % HISTORY)
@@ -536,7 +536,7 @@ def test_missing_rights(session, tap, call):
 
 
 def test_callers(session, tap):
-    """Settings, roles and places that a refresh is called with, in and from."""
+    """The settings, roles and schemas that a refresh is called with."""
     call = "CALL public.sagemaker_fdw_refresh('%s', '%s', since => '2017-11-01'%s)"
     other = Session()
     other.run("SET timezone = 'Asia/Kolkata'; SET datestyle = 'SQL, DMY'; SET intervalstyle = 'sql_standard'; SET extra_float_digits = -15; "
@@ -547,9 +547,9 @@ def test_callers(session, tap):
     other.run(call % ("reports.settings", "aws.jobs", ", step => '1 month'"))
     tap.equal(differences(session, "reports.settings"), 0, "the caller's settings and search_path change nothing")
     message, state = ask(other, "SET search_path = nowhere; " + call % ("jobs", "aws.jobs", ""))
-    tap.equal((state, 'no schema has been selected to create "jobs" in' in message), ("3F000", True), "without a schema there is no place for a target")
+    tap.equal((state, 'no schema has been selected to create "jobs" in' in message), ("3F000", True), "without a schema a target has no place")
     message, state = ask(other, "CALL public.sagemaker_fdw_create_partitioned_table('jobs', '{history}')")
-    tap.equal((state, 'no schema has been selected to create "jobs" in' in message), ("3F000", True), "... and none for a partitioned table")
+    tap.equal((state, 'no schema has been selected to create "jobs" in' in message), ("3F000", True), "... nor has a partitioned table")
     other.close()
 
     session.run("CREATE ROLE app; GRANT CREATE ON DATABASE postgres TO app; GRANT USAGE ON FOREIGN SERVER history TO app; "
@@ -559,12 +559,12 @@ def test_callers(session, tap):
     session.run("CALL public.sagemaker_fdw_create_partitioned_table('\"All Jobs\"', '{history}')")
     session.run(call % ('"Kept Jobs"', '"All Jobs"', ""))
     session.run(call % ('"Kept Jobs"', '"All Jobs"', ""))
-    tap.equal(session.run('SELECT count(*) FROM "Kept Jobs" WHERE deleted_at IS NULL'), ["300"], "a role that is no superuser can do all of it")
+    tap.equal(session.run('SELECT count(*) FROM "Kept Jobs" WHERE deleted_at IS NULL'), ["300"], "a role that is not a superuser can do all of this")
     message, state = ask(session, call % ("reports.jobs", '"All Jobs"', ""))
     tap.equal((state, "permission denied for target reports.jobs" in message), ("42501", True), "... but not with a target that it may not change")
     message, state = ask(session, call % ("reports.apps", '"All Jobs"', ""))
     tap.equal((state, "permission denied for schema reports" in message, "hyper_parameters" in message), ("42501", True, False),
-              "... or make, which it is told without the whole statement")
+              "... or create, and the error does not quote the whole statement")
     session.run("RESET ROLE; RESET search_path")
     test_missing_rights(session, tap, call)
 
@@ -572,17 +572,17 @@ def test_callers(session, tap):
                 "training_job_status text, raw_response jsonb, resource_config json, \"Rate\" float OPTIONS (attribute 'HyperParameters.learning_rate'), "
                 "variables jsonb OPTIONS (attribute 'Environment'), document text OPTIONS (attribute 'raw_response'), "
                 "level text OPTIONS (attribute 'Environment.NCCL_DEBUG')) SERVER history")
-    tap.equal(refresh(session, "reports.retyped", "retyped")[0], 300, "columns of other names and types are kept")
+    tap.equal(refresh(session, "reports.retyped", "retyped")[0], 300, "columns of other names and types are stored")
     tap.equal(refresh(session, "reports.retyped", "retyped")[:2], [0, 0], "... and compared")
     tap.equal(session.run("SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'reports.retyped'::regclass AND attnum > 5"),
-              ["resource_config Rate level refreshed_at deleted_at"], "... but for the environment and the document, whatever they are called")
+              ["resource_config Rate level refreshed_at deleted_at"], "... except the environment and the document, whatever their names")
     tap.equal(session.run("SELECT count(*) FROM ((SELECT resource_config::text, \"Rate\" FROM retyped EXCEPT ALL SELECT resource_config::text, \"Rate\" "
                           "FROM reports.retyped) UNION ALL (SELECT resource_config::text, \"Rate\" FROM reports.retyped EXCEPT ALL SELECT resource_config::text, "
-                          "\"Rate\" FROM retyped)) AS d"), ["0"], "... as the source has them")
+                          "\"Rate\" FROM retyped)) AS d"), ["0"], "... with the source's values")
 
 
 def test_dropped(session, tap):
-    """What a refresh needs goes away meanwhile."""
+    """Something that a refresh needs is dropped meanwhile."""
     for what in "FOREIGN TABLE going_1", "TABLE reports.going":
         session.run("CREATE TABLE going (LIKE aws.jobs) PARTITION BY LIST (region); CREATE FOREIGN TABLE going_1 PARTITION OF going "
                     "FOR VALUES IN ('us-east-1') SERVER history; CREATE FOREIGN TABLE going_2 PARTITION OF going FOR VALUES IN ('eu-west-1') "
@@ -598,94 +598,94 @@ def test_dropped(session, tap):
         control("clear", b"")
         tap.equal((state, "its refresh state was dropped meanwhile" in " ".join(lines)), ("42P01", True), "DROP %s ends its refresh with an error" % what)
         tap.equal([line for line in lines if line.startswith("ERROR")], ["ERROR:  refresh of reports.going: %d of 2 partitions failed" % (1 if "FOREIGN" in what else 2)],
-                  "... which has the target's name")
+                  "... with the target's name")
         other.close()
         session.run("DROP TABLE going; DROP TABLE IF EXISTS reports.going")
 
 
 def test_limits(session, tap):
-    """Windows that are too large for sagemaker_fdw.max_calls, and partitions that come later."""
+    """Windows that are too large for sagemaker_fdw.max_calls, and partitions that are added later."""
     moment = int(time.time()) - 1000
     for name in session.run("SELECT training_job_name FROM history.training_jobs ORDER BY creation_time DESC LIMIT 40"):
         put(name, {"CreationTime": moment, "LastModifiedTime": moment})
     session.run("SET sagemaker_fdw.max_calls = 30")
-    tap.equal(refresh(session, "reports.limited", more=", step => '10 years'")[0], 340, "windows shrink to what max_calls allows, and to less than one moment's jobs")
+    tap.equal(refresh(session, "reports.limited", more=", step => '10 years'")[0], 340, "windows shrink to what max_calls allows, even below the jobs of a single moment")
     session.run("RESET sagemaker_fdw.max_calls")
-    tap.equal(differences(session, "reports.limited"), 0, "... and nothing is lost")
+    tap.equal(differences(session, "reports.limited"), 0, "... and no job is lost")
     session.run("SET sagemaker_fdw.max_calls = 8")
-    tap.equal(refresh(session, "reports.tiny", "ireland.training_jobs", more=", step => '1 microsecond'")[0], 40, "the smallest window grows where there is nothing")
+    tap.equal(refresh(session, "reports.tiny", "ireland.training_jobs", more=", step => '1 microsecond'")[0], 40, "the smallest window grows where there are no jobs")
     session.run("UPDATE reports.tiny SET training_job_status = 'Dreaming'")
-    tap.equal(refresh(session, "reports.tiny", "ireland.training_jobs")[:2], [0, 40], "... and more jobs that had not ended than max_calls allows are asked for in parts")
+    tap.equal(refresh(session, "reports.tiny", "ireland.training_jobs")[:2], [0, 40], "... and if more jobs are unfinished than max_calls allows, they are read in parts")
     session.run("SET sagemaker_fdw.max_calls = 1")
     message, state = ask(session, "CALL sagemaker_fdw_refresh('reports.never', 'aws.jobs', since => '%s')" % SINCE)
     session.run("RESET sagemaker_fdw.max_calls")
-    tap.equal((state, "2 of 2 partitions failed" in message), ("54000", True), "where a single job is too much, that is the error")
+    tap.equal((state, "2 of 2 partitions failed" in message), ("54000", True), "where a single job needs too many calls, that is the error")
     control("reset", b"")
 
     session.run("CREATE TABLE growing (LIKE aws.jobs) PARTITION BY LIST (region); CREATE FOREIGN TABLE growing_1 PARTITION OF growing "
                 "FOR VALUES IN ('us-east-1') SERVER history OPTIONS (region 'us-east-1')")
     tap.equal(refresh(session, "reports.growing", "growing")[0], 300, "a source with one partition")
     session.run("CREATE FOREIGN TABLE growing_2 PARTITION OF growing FOR VALUES IN ('eu-west-1') SERVER history OPTIONS (region 'eu-west-1')")
-    tap.equal(refresh(session, "reports.growing", "growing")[0], 40, "... that gets another one is filled from there too")
-    tap.equal(differences(session, "reports.growing", "growing"), 0, "... and has all")
+    tap.equal(refresh(session, "reports.growing", "growing")[0], 40, "... that gets another one is filled from that, too")
+    tap.equal(differences(session, "reports.growing", "growing"), 0, "... and stores all its jobs")
     tap.equal(refresh(session, "reports.one", "ireland.training_jobs", more=", step => '100000 years'")[0], 40, "a plain foreign table is a source, too")
     session.run("ALTER SERVER ireland RENAME TO eire")
     calls()
-    tap.equal(refresh(session, "reports.one", "ireland.training_jobs")[:2], [0, 0], "... whose server may get another name")
-    tap.equal(calls().get("DescribeTrainingJob", 0), unfinished(session, "reports.one"), "... without asking for its jobs again")
+    tap.equal(refresh(session, "reports.one", "ireland.training_jobs")[:2], [0, 0], "... and its server may be renamed")
+    tap.equal(calls().get("DescribeTrainingJob", 0), unfinished(session, "reports.one"), "... without another call for its jobs")
     session.run("ALTER SERVER eire RENAME TO ireland")
 
 
 def test_search(session, tap):
-    """A source that is searched makes a hundredth of the calls."""
+    """A source that uses Search makes a hundredth of the calls."""
     session.run("CREATE FOREIGN TABLE searched (%s) SERVER history OPTIONS (scan_api 'search')"
                 % session.run("SELECT string_agg(column_name || ' ' || column_type, ', ') FROM sagemaker_fdw_columns() AS c "
                               "WHERE column_name = ANY (ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = 'search.training_jobs'::regclass))")[0])
     calls()
-    tap.equal(refresh(session, "reports.searched", "searched")[0], 300, "a source that is searched has all jobs")
+    tap.equal(refresh(session, "reports.searched", "searched")[0], 300, "a source that uses Search has all jobs")
     made = calls()
     tap.equal(sorted(made), ["ListTrainingJobs", "Search"] if "ListTrainingJobs" in made else ["Search"], "... and describes none")
     tap.note("300 jobs by Search: %r" % made)
     session.run("CREATE FOREIGN TABLE searched_all (%s) SERVER history OPTIONS (scan_api 'search')"
                 % session.run("SELECT string_agg(column_name || ' ' || column_type, ', ') FROM sagemaker_fdw_columns()")[0])
     refresh(session, "reports.searched_all", "searched_all")
-    tap.equal(differences(session, "reports.searched_all", "searched_all"), 0, "what Search lacks is kept, too")
+    tap.equal(differences(session, "reports.searched_all", "searched_all"), 0, "columns that Search lacks are stored, too")
 
 
 def test_failures(session, tap):
-    """One account is denied, a second run, a wrong place, wrong arguments."""
+    """A denied account, a concurrent run, a wrong database, wrong arguments."""
     session.run("CREATE SCHEMA two")
     session.run("CALL sagemaker_fdw_create_partitioned_table('two.jobs', servers => ARRAY['ireland', 'role'], regions => ARRAY['eu-west-1'])")
     session.run("ALTER USER MAPPING FOR CURRENT_USER SERVER role OPTIONS (DROP role_arn, SET aws_access_key_id '%s', "
                 "SET aws_secret_access_key '%s')" % DENIED)
     message, state = ask(session, "CALL sagemaker_fdw_refresh('reports.two', 'two.jobs', since => '%s')" % SINCE)
-    tap.equal(state, "42501", "a partition that is denied is an error")
-    tap.ok("1 of 2 partitions failed" in message and 'Server "role", region "eu-west-1": AWS denies ListTrainingJobs' in message, "... that names it", message)
+    tap.equal(state, "42501", "a denied partition is an error")
+    tap.ok("1 of 2 partitions failed" in message and 'Server "role", region "eu-west-1": AWS denies ListTrainingJobs' in message, "... that names the partition", message)
     tap.equal(session.run("SELECT count(*) FROM reports.two"), ["40"], "... after the other one has been read")
     tap.equal(session.run("SELECT server, error IS NULL FROM sagemaker_fdw_refresh_state WHERE target = 'reports.two'::regclass ORDER BY 1"),
-              ["ireland|t", "role|f"], "... and the state keeps it")
+              ["ireland|t", "role|f"], "... and the state records it")
 
     session.run("CREATE TABLE twice (LIKE aws.jobs) PARTITION BY LIST (account_id); "
                 "CREATE FOREIGN TABLE twice_1 PARTITION OF twice FOR VALUES IN ('1') SERVER history; "
                 "CREATE FOREIGN TABLE twice_2 PARTITION OF twice FOR VALUES IN ('2') SERVER again")
     message, state = ask(session, "CALL sagemaker_fdw_refresh('reports.twice', 'twice', since => '%s')" % SINCE)
     tap.equal((state, 'Servers "again" and "history" both read arn:aws:sagemaker:us-east-1:123456789012:' in message), ("22023", True),
-              "two servers of one account and region are an error")
-    tap.equal(refresh(session, "reports.twice", "history.training_jobs")[:2], [0, 0], "... which leaves the first one as it was")
+              "two servers of the same account and region are an error")
+    tap.equal(refresh(session, "reports.twice", "history.training_jobs")[:2], [0, 0], "... and the first partition is unchanged")
 
     other = Session()
     fault(**silent(operation="ListTrainingJobs"))
     other.send("CALL sagemaker_fdw_refresh('reports.jobs', 'aws.jobs', since => '%s')" % SINCE)
     wait_for(lambda: counters()["in_flight"] > 0, "the other session refreshes")
     message, state = ask(session, "CALL sagemaker_fdw_refresh('reports.jobs', 'aws.jobs', since => '%s')" % SINCE)
-    tap.equal((state, "already under way" in message), ("55P03", True), "a second refresh at once is refused")
+    tap.equal((state, "already under way" in message), ("55P03", True), "a concurrent refresh is rejected")
     session.run("SELECT pg_cancel_backend(%d)" % other.pid)
     tap.equal(other.receive()[1], "57014", "a refresh can be cancelled")
     control("clear", b"")
-    tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... and lets go of its lock")
-    tap.equal(refresh(session)[0], 0, "the next one goes on")
+    tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... and releases its lock")
+    tap.equal(refresh(session)[0], 0, "the next one continues")
     tap.equal(other.ask("CALL sagemaker_fdw_refresh('reports.jobs', 'aws.jobs', since => '%s')" % SINCE)[1], "00000",
-              "... in the session that was cancelled, too")
+              "... even in the session that was cancelled")
     other.close()
 
     session.run("CREATE TABLE mine (a integer); CREATE FOREIGN TABLE few (training_job_name text, training_job_arn text) SERVER history; "
@@ -715,24 +715,24 @@ def test_failures(session, tap):
     session.run("BEGIN")
     message, state = ask(session, statement)
     session.run("ROLLBACK")
-    tap.equal((state, "cannot run inside a transaction block" in message), ("25001", True), "a transaction block is refused")
+    tap.equal((state, "cannot run inside a transaction block" in message), ("25001", True), "a transaction block is rejected")
     message, state = ask(session, "SELECT 1\\; " + statement)
     tap.equal((state, "cannot run inside a transaction block" in message), ("25001", True), "... and so are several statements in one")
 
     session.run("CREATE FOREIGN TABLE unfit (training_job_name text, training_job_arn text, creation_time timestamptz, last_modified_time timestamptz, "
                 "training_job_status text, raw_response jsonb, role_arn integer) SERVER history")
     message, state = ask(session, call % "'reports.unfit', 'unfit', '2020-01-01'")
-    tap.equal((state, 'invalid input syntax for type integer: "arn:aws:iam::' in message), ("22P02", True), "a value that does not fit is an error")
+    tap.equal((state, 'invalid input syntax for type integer: "arn:aws:iam::' in message), ("22P02", True), "a value that does not fit the column is an error")
     tap.equal(session.run("SELECT error FROM sagemaker_fdw_refresh_state WHERE target = 'reports.unfit'::regclass"),
-              ["a value does not fit its column (22P02)"], "... whose value the state has not, which roles may read that do not see every job")
+              ["a value does not fit its column (22P02)"], "... and the value is not in the state, which roles may read that cannot see every job")
 
 
 def test_changed_of_many(session, tap):
     """Of 10,000 jobs 50 have changed."""
     calls(BULK)
-    tap.equal(refresh(session, "reports.many", "bulk.training_jobs")[0], 10000, "10,000 jobs are filled")
+    tap.equal(refresh(session, "reports.many", "bulk.training_jobs")[0], 10000, "10,000 jobs are stored")
     made = calls(BULK)
-    tap.equal(made["DescribeTrainingJob"], 10000, "... each asked for once")
+    tap.equal(made["DescribeTrainingJob"], 10000, "... and each is described once")
     ended = ("training_job_status IN ('Completed', 'Failed', 'Stopped') "
              "AND coalesce(warm_pool_status->>'Status', '') NOT IN ('Available', 'InUse')")
     for name in session.run("SELECT training_job_name FROM reports.many WHERE %s ORDER BY md5(training_job_name) LIMIT 50" % ended):
@@ -742,7 +742,7 @@ def test_changed_of_many(session, tap):
     numbers = refresh(session, "reports.many", "bulk.training_jobs")
     made_later = calls(BULK)
     tap.equal(numbers[:2] + numbers[3:4], [0, 50, 0], "50 of them have changed")
-    tap.equal(made_later["DescribeTrainingJob"] - running, 50, "... for 50 calls")
+    tap.equal(made_later["DescribeTrainingJob"] - running, 50, "... with 50 calls")
     tap.ok(made_later["ListTrainingJobs"] <= 125, "... and the pages of the last 30 days", made_later)
     tap.note("10,000 jobs: %r; 50 changed, %d not ended: %r" % (made, running, made_later))
     session.run("SET client_min_messages = notice; SET sagemaker_fdw.progress_interval = '1ms'")
@@ -753,14 +753,14 @@ def test_changed_of_many(session, tap):
     # stretches of 495 jobs, the last one of which is told by the summary
     tap.equal((len(told), [one.group(1) for one in told], [int(one.group(2)) for one in told]),
               (20, sorted({one.group(1) for one in told}, reverse=True), sorted({int(one.group(2)) for one in told})),
-              "a comparison of the whole list tells how far it is")
+              "a comparison of the whole list reports its progress")
 
 
 KILLS = 50
 
 
 def test_kills(session, tap):
-    """A backfill of 20,000 jobs that is killed 50 times."""
+    """A fill of 20,000 jobs that is killed 50 times."""
     chance = random.Random(20251125)
     session.run("CALL sagemaker_fdw_create_partitioned_table('huge', servers => ARRAY['bulk'], regions => ARRAY['us-east-1', 'us-west-2'])")
     call = "CALL sagemaker_fdw_refresh('reports.huge', 'huge', since => '%s')" % SINCE
@@ -786,11 +786,11 @@ def test_kills(session, tap):
                                             check=False).returncode == 0, "the cluster has recovered")
             session = Session()
     left = session.run("SELECT count(*) FROM reports.huge")[0]
-    tap.ok(int(left) < 20000, "after %d kills the backfill is not through" % KILLS, left)
+    tap.ok(int(left) < 20000, "after %d kills the fill is not complete" % KILLS, left)
     refresh(session, "reports.huge", "huge")
     tap.note("20,000 jobs took %d DescribeTrainingJob calls in %d runs" % (describes(), KILLS + 1))
-    tap.equal(session.run("SELECT count(*), count(deleted_at) FROM reports.huge"), ["20000|0"], "... the next run ends it, and all jobs are there")
-    tap.equal(differences(session, "reports.huge", "huge"), 0, "... as the source has them")
+    tap.equal(session.run("SELECT count(*), count(deleted_at) FROM reports.huge"), ["20000|0"], "... the next run completes it, and all jobs are stored")
+    tap.equal(differences(session, "reports.huge", "huge"), 0, "... with the source's values")
     session.close()
 
 
@@ -835,7 +835,7 @@ def main():
         session = Session()
         session.run("CREATE EXTENSION sagemaker_fdw")
         test(session, tap)
-        tap.equal(CONTEXTS, ["CONTEXT:  PL/pgSQL function refuse() line 1 at RAISE"], "no error tells of functions but a user's own trigger")
+        tap.equal(CONTEXTS, ["CONTEXT:  PL/pgSQL function refuse() line 1 at RAISE"], "no error shows internal functions in its context, only a user's own trigger")
         test_kills(session, tap)
     finally:
         cluster.remove()

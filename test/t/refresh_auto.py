@@ -1,4 +1,4 @@
-"""A kept table whose history Search fills, proved and checked: scan_api 'auto'.
+"""A refreshed table whose history Search fills, with proofs and checks: scan_api 'auto'.
 
 	refresh_auto.py [--kills N]
 
@@ -23,7 +23,7 @@ WINDOWS = -(-JOBS // (LARGEST - 1))
 
 
 def make_source(session, name, scan_api):
-    """NAME.jobs, partitioned by region, of servers with that scan_api; columns are those that Search has."""
+    """NAME.jobs, partitioned by region, on servers with that scan_api; its columns are those that Search has."""
     for region in REGIONS:
         server = "%s_%s" % (name, region)
         make_server(session, server, BULK, scan_api=scan_api)
@@ -50,12 +50,12 @@ def forget(session):
 
 
 def described(running):
-    """The table that has the jobs as describe does while so many percent are in progress."""
+    """The table with the jobs as describe returns them while so many percent are in progress."""
     return "described_%d" % running
 
 
 def keep_described(session, running, source):
-    """Make that table of a source."""
+    """Make that table from a source."""
     columns = session.run(
         "SELECT string_agg(CASE WHEN typtype = 'e' THEN attname || '::text AS ' || attname ELSE attname END, ', ' ORDER BY attnum) "
         "FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid WHERE attrelid = 'plain.jobs'::regclass AND attnum > 0 "
@@ -66,7 +66,7 @@ def keep_described(session, running, source):
 
 
 def differences(session, target, running=0, where="true"):
-    """How many rows the target has otherwise than describe."""
+    """How many rows of the target differ from describe's."""
     table = described(running)
     columns = session.run("SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = '%s'::regclass AND attnum > 0" % table)[0]
     kept = "SELECT %s FROM %s WHERE deleted_at IS NULL" % (columns, target)
@@ -81,17 +81,17 @@ def test_fill(session, tap):
     numbers = refresh(session, "reports.filled", "auto.jobs")
     made = calls(BULK)
     tap.equal(numbers[:4], [2 * JOBS, 0, 0, 0], "a fill of %d jobs in two regions" % (2 * JOBS))
-    tap.equal(differences(session, "reports.filled"), 0, "... has them as describe does")
+    tap.equal(differences(session, "reports.filled"), 0, "... stores them as describe returns them")
     # a window begins a new page and a new batch
     tap.ok(made["Search"] <= 2 * (JOBS // 100 + WINDOWS), "... Search is asked for a hundred jobs at a time", made)
     tap.equal((made["DescribeTrainingJob"], made["ListTags"]), (made["Search"], made["Search"]),
-              "... and one of them is described, to be compared, whatever raw_response is read for")
-    tap.equal(sum(made.values()), numbers[4], "... which the summary counts")
+              "... one of each hundred is described for comparison, whatever raw_response is read for")
+    tap.equal(sum(made.values()), numbers[4], "... the summary counts all these calls")
     tap.note("%d jobs in two regions: %d calls, %r" % (2 * JOBS, numbers[4], made))
 
     # the statuses are read from raw_response
     tap.equal(session.run("SELECT count(*) FROM reports.filled WHERE training_job_status IN ('Completed', 'Failed', 'Stopped') AND secondary_status IS NOT NULL"),
-              [str(2 * JOBS)], "... labels are there")
+              [str(2 * JOBS)], "... labels are stored")
     numbers = refresh(session, "reports.filled", "auto.jobs")
     made = calls(BULK)
     tap.equal((numbers[:2], made.get("Search", 0), made.get("DescribeTrainingJob", 0)), ([0, 0], 0, 0), "the next run asks for none of them")
@@ -104,13 +104,13 @@ def test_running(session, tap):
     made = calls(BULK)
     tap.equal((numbers[0], session.run("SELECT count(*) FROM reports.running WHERE training_job_status = 'InProgress'")),
               (JOBS, [str(JOBS // 20)]), "a fill of jobs of which one in twenty runs")
-    tap.equal(made["DescribeTrainingJob"] - made["Search"], JOBS // 20, "... describes these, and one with each Search")
+    tap.equal(made["DescribeTrainingJob"] - made["Search"], JOBS // 20, "... describes these, and one for each Search")
     control("config", HONEST)
     return made
 
 
 def test_lying(session, tap):
-    """Search gives of each job another role than it has: from the beginning, or from some window's first or a later Search on."""
+    """Search returns a wrong role for each job: from the beginning, or from the first or a later Search of some window."""
     # with 39 % in progress a window has 300 jobs for Search, and two that are too few for another batch
     for number, (running, first) in enumerate(((0, 0), (0, 6 * LARGEST + 200), (39, 9 * 300), (39, 12 * 300 + 100))):
         target = "reports.lied_to_%d" % number
@@ -120,16 +120,16 @@ def test_lying(session, tap):
         numbers = refresh(session, target, "auto_east.training_jobs")
         made = calls(BULK)
         control("config", HONEST)
-        tap.equal(numbers[0], JOBS, "a fill with %d %% of the jobs in progress, when %d records of Search have been right" % (running, first))
-        tap.equal(differences(session, target, running, "region = 'us-east-1'"), 0, "... has all jobs as they are")
+        tap.equal(numbers[0], JOBS, "a fill with %d %% of the jobs in progress, after %d right records of Search" % (running, first))
+        tap.equal(differences(session, target, running, "region = 'us-east-1'"), 0, "... stores the right values of all jobs")
         # those that came before, but for the window that was read twice
         tap.ok(made["Search"] >= first // 100 + 1 and made["DescribeTrainingJob"] <= JOBS - first + 2 * LARGEST + made["Search"],
-               "... of which those that came before were taken from it", made)
+               "... and took the earlier ones from Search", made)
     return session
 
 
 def test_lying_anew(session, tap):
-    """The tags of all jobs are wrong, which has a window read again, by Search still; then roles are, of one job at first."""
+    """The tags of all jobs are wrong, so a window is read again, still through Search; then roles are wrong, of one job at first."""
     session = forget(session)
     roles = [{"kind": "other", "job": "bulk-%06d" % number, "members": {"RoleArn": "arn:aws:iam::0:role/x"}, "skip": 1}
              for number in (150, *range(301, 401))]
@@ -143,7 +143,7 @@ def test_lying_anew(session, tap):
 
 
 def test_found_by_another(tap):
-    """Another session finds that Search differs while a window is filled, which has a job that differs and is not checked."""
+    """Another session finds that Search differs while a window is filled that has a wrong, unchecked record."""
     with cluster_session(["shared_preload_libraries=sagemaker_fdw"]) as session:
         session.run("CREATE SCHEMA reports")
         other = Session()
@@ -168,10 +168,10 @@ def test_found_by_another(tap):
             tap.equal((len(rows), len([row for row in rows if ":0:" in row])), (5, 0), "another session finds that Search differs")
             calls(BULK)
             tap.equal(counters()["in_flight"], 1, "... %s" % title)
-            tap.equal(session.receive()[1], "00000", "... and the window ends")
-            tap.equal(calls(BULK)["DescribeTrainingJob"], described_jobs, "... whose jobs are described from then on, or again")
+            tap.equal(session.receive()[1], "00000", "... the fill succeeds")
+            tap.equal(calls(BULK)["DescribeTrainingJob"], described_jobs, "... and describes the window's jobs from then on, or again")
             tap.equal(session.run("SELECT count(*), count(*) FILTER (WHERE role_arn LIKE '%%:0:%%') FROM reports.%s" % server), ["400|0"],
-                      "... with all jobs as they are")
+                      "... and stores the right values of all jobs")
         control("config", HONEST)
         other.close()
 
@@ -204,14 +204,14 @@ def test_kills(session, tap, kills):
             session = Session()
     control("config", {"latency_ms": 0})
     left = session.run("SELECT count(*) FROM reports.killed")[0]
-    tap.ok(0 < int(left) < 2 * JOBS, "after %d kills a part of the history is there" % kills, left)
+    tap.ok(0 < int(left) < 2 * JOBS, "after %d kills part of the history is stored" % kills, left)
     refresh(session, "reports.killed", "auto.jobs")
     made = calls(BULK)
-    tap.equal(session.run("SELECT count(*), count(deleted_at) FROM reports.killed"), ["%d|0" % (2 * JOBS)], "... the next run ends it")
-    tap.equal(differences(session, "reports.killed"), 0, "... and all jobs are as they are")
+    tap.equal(session.run("SELECT count(*), count(deleted_at) FROM reports.killed"), ["%d|0" % (2 * JOBS)], "... the next run completes it")
+    tap.equal(differences(session, "reports.killed"), 0, "... all jobs have the right values")
     # five Searches are a window's
     tap.ok(made["Search"] <= 2 * (JOBS // 100 + WINDOWS) + 5 * kills and made["DescribeTrainingJob"] <= made["Search"],
-           "... for the calls of a fill, and of one window for each kill", made)
+           "... and the calls are those of one fill, and of one window for each kill", made)
     tap.note("%d kills, the last after %s jobs: %r" % (kills, left, made))
     return session
 

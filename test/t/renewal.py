@@ -1,6 +1,6 @@
-"""What becomes of credentials that are refused, expire, or come from a source with troubles of its own.
+"""Credentials that are rejected, that expire, or that come from a source that fails.
 
-Which source is asked is the subject of credentials.py, that nothing hangs meanwhile that of waiting.py.
+credentials.py tests which source is used, and waiting.py that nothing hangs meanwhile.
 """
 import base64
 import json
@@ -34,7 +34,7 @@ def issued_by(operation):
 
 
 def test_replaced(tap, world, server):
-    """Keys that AWS does not know, put right where they come from."""
+    """Keys that AWS does not know are corrected where they come from."""
     path = world.home + "/credentials"
     world.files("", "[default]\n" + keys(UNKNOWN))
     session = server.start(world.environment({}))
@@ -46,7 +46,7 @@ def test_replaced(tap, world, server):
               "and the database server's clock." % path), "keys of a file that AWS does not know: which file is said")
     tap.equal(control("calls"), "ListTrainingJobs=1", "... after one call")
     world.files("", "[default]\n" + keys(ONE))
-    tap.equal(session.ask(COUNT), (["300"], "00000"), "... and once they are put right there they are used")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... and once they are corrected there they are used")
     tap.equal(control("calls"), "ListTrainingJobs=3", "... at once")
 
     # put right in mid-scan: the scan goes on
@@ -54,7 +54,7 @@ def test_replaced(tap, world, server):
     session = server.start(world.environment({}))
     session.run("BEGIN; DECLARE c CURSOR FOR SELECT training_job_name FROM sm.training_jobs")
     world.files("", "[default]\n" + keys(ONE))
-    tap.equal(len(session.run("FETCH ALL FROM c")), 300, "keys that are put right before the first call are the first to be used")
+    tap.equal(len(session.run("FETCH ALL FROM c")), 300, "keys that are corrected before the first call are used from the start")
     session.run("COMMIT")
 
     for title, environment, hint in (
@@ -73,25 +73,25 @@ def test_replaced(tap, world, server):
     before = calls_for_credentials("AssumeRole")
     control("calls")
     fault(kind="error", operation="ListTrainingJobs", code="UnrecognizedClientException", message="The token is invalid.")
-    tap.equal(session.ask(COUNT), (["300"], "00000"), "a role's keys that are refused are replaced")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "a role's rejected keys are replaced")
     tap.equal((calls_for_credentials("AssumeRole") - before, control("calls")), (1, "ListTrainingJobs=4"), "... once")
     fault(kind="error", operation="ListTrainingJobs", code="UnrecognizedClientException", message="The token is invalid.", times=0)
-    tap.equal(session.ask(COUNT)[1], "28000", "... and no more than once a call")
-    tap.equal((calls_for_credentials("AssumeRole") - before, control("calls")), (2, "ListTrainingJobs=2"), "... by two calls")
+    tap.equal(session.ask(COUNT)[1], "28000", "... and at most once per call")
+    tap.equal((calls_for_credentials("AssumeRole") - before, control("calls")), (2, "ListTrainingJobs=2"), "... with two calls")
     control("clear", b"")
 
 
 def test_region(tap, world, server):
-    """A region that is none leaves nothing behind."""
+    """An invalid region leaves nothing behind."""
     world.files("", "")
     session = server.start(world.environment({"AWS_ENDPOINT_URL_STS": None}))
     use(session, "aws_access_key_id '%s', aws_secret_access_key '%s'" % ONE)
     session.run("ALTER SERVER sm OPTIONS (DROP region)")
-    tap.equal(session.ask("SELECT sagemaker_fdw_account_id('sm', 'x.evil.example')")[1], "22023", "a region that is none")
+    tap.equal(session.ask("SELECT sagemaker_fdw_account_id('sm', 'x.evil.example')")[1], "22023", "an invalid region")
     session = server.start(world.environment({}))
-    tap.equal(session.ask("SELECT sagemaker_fdw_account_id('sm', 'x.evil.example')")[1], "22023", "... asks nobody")
+    tap.equal(session.ask("SELECT sagemaker_fdw_account_id('sm', 'x.evil.example')")[1], "22023", "... makes no request")
     tap.equal(session.ask("SELECT sagemaker_fdw_account_id('sm', 'us-east-1')"), (["123456789012"], "00000"),
-              "... and another one is used after it")
+              "... and a valid one works after it")
     session.run("ALTER SERVER sm OPTIONS (ADD region 'us-east-1')")
 
 
@@ -112,7 +112,7 @@ METADATA = [
 
 
 def test_metadata(tap, world, server):
-    """What came of asking the instance's metadata is said."""
+    """The error says what happened when the instance's metadata was requested."""
     world.files("", "")
     session = server.start(world.environment(IMDS))
     use(session, "")
@@ -123,13 +123,13 @@ def test_metadata(tap, world, server):
         control("clear", b"")
         expected = "DETAIL:  Nothing in the database server's environment gives any. " + detail % URL
         tap.equal((state, lines[1][:len(expected)]), ("28000", expected), "metadata that %s" % title)
-    tap.ok("hop limit" in lines[1], "... and containers are told of the hop limit", lines)
+    tap.ok("hop limit" in lines[1], "... which mentions the hop limit for containers", lines)
     fault(kind="error", operation="MetadataCredentials", status=503, code="ServiceUnavailable", times=1)
-    tap.equal(session.ask(COUNT), (["300"], "00000"), "metadata that fail once are asked again")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "metadata that fail once are requested again")
 
 
 def test_profile(tap, world, server):
-    """A profile that is not there: where it was looked for, and by whom."""
+    """A profile that does not exist: the error says where it was looked for, and by which user."""
     world.files("[profile q]\n" + keys(ONE), "")
     session = server.start(world.environment({}))
     use(session, "allow_ambient_credentials 'true', profile 'p'")
@@ -137,41 +137,41 @@ def test_profile(tap, world, server):
     tap.equal((state, lines[1:]), ("28000", [
         'DETAIL:  There is no profile "p".',
         'HINT:  The files "%s/config" and "%s/credentials" are read, as the operating system user "%s".'
-        % (world.home, world.home, "postgres" if world.cluster.as_owner else os.environ["USER"])]), "a profile that is not there")
+        % (world.home, world.home, "postgres" if world.cluster.as_owner else os.environ["USER"])]), "a profile that does not exist")
 
 
     world.files("[p]\n" + keys(ONE), "")
     tap.equal(session.ask(COUNT)[0][-1], 'HINT:  The file "%s/config" has a section [p], where [profile p] is meant.' % world.home,
-              "a section of the config file without its kind")
+              "a section of the config file without the word profile")
 
 
 def test_sts(tap, world, server):
-    """STS's own troubles."""
+    """Failures of STS."""
     world.files("", "")
     session = server.start(world.environment({"AWS_WEB_IDENTITY_TOKEN_FILE": "@token", "AWS_ROLE_ARN": ROLE + "w"}))
     use(session, "")
     before = calls_for_credentials("AssumeRoleWithWebIdentity")
     fault(kind="body", operation="AssumeRoleWithWebIdentity", status=400, times=1,
           body=sts_error("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider"))
-    tap.equal(session.ask(COUNT), (["300"], "00000"), "a token that STS takes for invalid once")
-    tap.equal(calls_for_credentials("AssumeRoleWithWebIdentity") - before, 2, "... is shown twice")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "a token that STS calls invalid once")
+    tap.equal(calls_for_credentials("AssumeRoleWithWebIdentity") - before, 2, "... is sent twice")
 
     use(session, ASSUMED % "a")
     fault(kind="body", operation="AssumeRole", status=400, times=1, headers=[["Retry-After", "2"]],
           body=sts_error("Throttling", "Rate exceeded"))
     start = time.monotonic()
     tap.equal(session.ask(COUNT), (["300"], "00000"), "STS throttles, and says for how long")
-    tap.ok(time.monotonic() - start >= 2, "... and is not asked before")
+    tap.ok(time.monotonic() - start >= 2, "... and is not called earlier")
 
 
 def test_chain(tap, world, server):
-    """Keys that a role is assumed with, and that expire before it is."""
+    """The keys that assume a role expire before they are used for it."""
     world.files("[profile p]\nrole_arn = %sa\ncredential_source = EcsContainer\n" % ROLE, "")
     session = server.start(world.environment(CONTAINER))
     use(session, "allow_ambient_credentials 'true', profile 'p'")
     before = (calls_for_credentials("ContainerCredentials"), calls_for_credentials("AssumeRole"))
     fault(kind="expire", operation="AssumeRole", times=1)
-    tap.equal(session.ask(COUNT), (["300"], "00000"), "keys that expire before a role is assumed with them are asked for again")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "keys that expire before they assume a role are requested again")
     tap.equal((calls_for_credentials("ContainerCredentials") - before[0], calls_for_credentials("AssumeRole") - before[1]), (2, 2), "... once")
     session.run("SELECT sagemaker_fdw_disconnect()")
     fault(kind="body", operation="AssumeRole", status=403, times=0, body=sts_error("ExpiredToken", "The token is expired"))
@@ -182,7 +182,7 @@ def test_chain(tap, world, server):
 
 
 def test_clock(tap, world, server):
-    """A clock that is wrong costs one request, whoever finds it out."""
+    """A wrong clock costs one request, whoever detects it."""
     world.files("", "")
     for offset_s in (-4000, 3600, -3600):
         control("config", {"clock_offset_s": offset_s})
@@ -192,7 +192,7 @@ def test_clock(tap, world, server):
         control("calls")
         tap.equal(session.run("SELECT count(role_arn) FROM sm.training_jobs"), ["300"], "a service whose clock is %d s ahead" % offset_s)
         tap.equal((issued_by("AssumeRole") - before[0], calls_for_credentials("AssumeRole") - before[1], control("calls")),
-                  (1, 2, "DescribeTrainingJob=300 ListTrainingJobs=3"), "... one role is assumed, at the second try, and no call is refused")
+                  (1, 2, "DescribeTrainingJob=300 ListTrainingJobs=3"), "... a role is assumed on the second attempt, and no call is rejected")
         control("reset", b"")
         make_keys()
 
@@ -201,12 +201,12 @@ def test_clock(tap, world, server):
     use(session, "aws_access_key_id '%s', aws_secret_access_key '%s'" % ONE)
     fault(operation="ListTrainingJobs", times=1, **raw(400, "Fri, 01 Jan 9998 00:00:00 GMT", json.dumps(
         {"__type": "RequestTimeTooSkewed", "message": "Signature expired"})))
-    tap.equal(session.ask(COUNT)[1], "28000", "a clock that shows the year 9998 is not believed")
+    tap.equal(session.ask(COUNT)[1], "28000", "a Date in the year 9998 is not believed")
     tap.equal(session.ask(COUNT), (["300"], "00000"), "... nor remembered")
 
 
 def test_container(tap, world, server):
-    """What a container's host says of time."""
+    """The times in a container host's answers."""
     world.files("", "")
     session = server.start(world.environment(CONTAINER))
     use(session, "")
@@ -222,12 +222,12 @@ def test_container(tap, world, server):
         before = calls_for_credentials("ContainerCredentials")
         tap.equal(session.ask("SELECT count(role_arn) FROM sm.training_jobs"), (["300"], "00000"), "a container's host gives %s" % title)
         tap.equal(session.ask(COUNT), (["300"], "00000"), "... twice")
-        tap.equal(calls_for_credentials("ContainerCredentials") - before, 1, "... and is asked once")
+        tap.equal(calls_for_credentials("ContainerCredentials") - before, 1, "... and is requested once")
         control("clear", b"")
 
 
 def test_short_queries(tap, world, server):
-    """A renewal goes on when the query that began it ends."""
+    """A renewal continues when the query that began it ends."""
     world.files("", "")
     session = server.start(world.environment({}))
     use(session, ASSUMED % "a")
@@ -245,7 +245,7 @@ def test_short_queries(tap, world, server):
 
 
 def test_short_timeouts(tap, world, server):
-    """Queries whose time limit is shorter than their source's answer come to one."""
+    """Queries whose time limit is shorter than their source's response time get an answer eventually."""
     world.files("", "")
     session = server.start(world.environment({}))
     use(session, ASSUMED % "a")
@@ -258,7 +258,7 @@ def test_short_timeouts(tap, world, server):
             states.append(session.ask(COUNT)[1])
         session.run("RESET statement_timeout")
         tap.equal((states[0], states[-1]), ("57014", "00000"), "%s, and a time limit that is shorter than STS takes" % title)
-        tap.equal(calls_for_credentials("AssumeRole") - before, 1, "... one query after the other waits for the same answer")
+        tap.equal(calls_for_credentials("AssumeRole") - before, 1, "... successive queries wait for the same answer")
         control("expire", b"")
     control("config", {"latency_ms": 0})
 
@@ -270,12 +270,12 @@ def test_short_timeouts(tap, world, server):
     session.run("SET statement_timeout = '500ms'")
     tap.equal(session.ask(COUNT)[1], "57014", "a source that does not answer")
     session.run("RESET statement_timeout; SELECT pg_sleep(4)")
-    tap.equal(session.ask(COUNT), (["300"], "00000"), "... is asked anew once its time is over")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... is called again once it has timed out")
     tap.equal(calls_for_credentials("ContainerCredentials") - before, 2, "... at once")
 
 
 def test_clock_twice(tap, world, server):
-    """A call and a renewal that find out at the same time that the clock is wrong."""
+    """A call and a renewal detect at the same time that the clock is wrong."""
     world.files("", "")
     session = server.start(world.environment({}))
     use(session, ASSUMED % "a")
@@ -286,16 +286,16 @@ def test_clock_twice(tap, world, server):
     control("config", {"clock_offset_s": 4000, "session_seconds": 3600, "latency_ms": {"AssumeRole": 250, "*": 5}})
     before = calls_for_credentials("AssumeRole")
     session.run("SELECT count(role_arn) FROM sm.training_jobs")
-    tap.equal(calls_for_credentials("AssumeRole") - before, 2, "a call and a renewal find out that the clock is wrong")
+    tap.equal(calls_for_credentials("AssumeRole") - before, 2, "a call and a renewal detect that the clock is wrong")
     control("calls")
-    tap.equal(session.run(COUNT), ["300"], "... which is taken into account once")
-    tap.equal(control("calls"), "ListTrainingJobs=3", "... no call is refused after that")
+    tap.equal(session.run(COUNT), ["300"], "... the difference is applied once")
+    tap.equal(control("calls"), "ListTrainingJobs=3", "... and no call is rejected after that")
     control("reset", b"")
     make_keys()
 
 
 def test_told_later(tap, world, server):
-    """How asking failed is no news for a query that begins later."""
+    """A query that begins later does not inherit the failure of an earlier request for keys."""
     world.files("", "")
     session = server.start(world.environment(CONTAINER))
     use(session, "")
@@ -310,17 +310,17 @@ def test_told_later(tap, world, server):
     deadline = time.monotonic() + 60
     while calls_for_credentials("ContainerCredentials") < before + 3 and time.monotonic() < deadline:
         session.run("SELECT count(*) FROM other.training_jobs")
-    tap.equal(calls_for_credentials("ContainerCredentials") - before, 3, "a source is asked in vain, within a query of another server")
+    tap.equal(calls_for_credentials("ContainerCredentials") - before, 3, "requests to a source fail in a query of another server")
     session.run("SELECT count(*) FROM other.training_jobs")
     control("clear", b"")
-    tap.equal(session.ask(COUNT), (["300"], "00000"), "... and a query that begins when it works again asks it again")
-    tap.equal(len(session.run("FETCH ALL FROM c")), 259, "... which helps the cursor, too")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... and a query that begins when it works again calls it again")
+    tap.equal(len(session.run("FETCH ALL FROM c")), 259, "... so that the cursor gets keys, too")
     session.run("COMMIT; DROP SERVER other CASCADE; DROP SCHEMA other CASCADE")
     control("config", {"latency_ms": 0})
 
 
 def test_doctor(tap, world, server):
-    """The check of a server gives rows, whatever happens."""
+    """The check of a server returns rows, whatever happens."""
     world.files("", "")
     session = server.start(world.environment(CONTAINER))
     use(session, "")
@@ -330,7 +330,7 @@ def test_doctor(tap, world, server):
     lines, state = session.ask("SELECT check_name, ok, detail FROM sagemaker_fdw_check_server('sm')")
     control("clear", b"")
     tap.equal((state, lines[0]), ("00000", 'credentials|f|no AWS credentials for server "sm". The container\'s host answered with HTTP status 500.'),
-              "keys that are refused, and a source that gives no others, are a row")
+              "rejected keys, and a source that has no others, give a row")
 
     # a source that gives no others later: keys that did for the first calls are refused
     session.run(COUNT)
@@ -341,8 +341,8 @@ def test_doctor(tap, world, server):
     lines, state = session.ask("SELECT check_name, ok FROM sagemaker_fdw_check_server('sm') WHERE ok IS NOT TRUE")
     tap.equal((state, lines), ("00000", ["permission DescribeTrainingJob|f", "permission Search|",
                                          "permission ListTrainingJobsForHyperParameterTuningJob|", "permission ListTags|", "sts|", "permission GetProducts|"]),
-              "keys that are refused after the first call: nothing is tried without others")
-    tap.equal(calls_for_credentials("ContainerCredentials") - before, 3, "... send it to their source once, which is tried three times")
+              "keys that are rejected after the first call: nothing is tried without new ones")
+    tap.equal(calls_for_credentials("ContainerCredentials") - before, 3, "... which are requested once, in three attempts")
     control("clear", b"")
 
     # one that gives the same: their source is asked for the first call, and for no other
@@ -353,12 +353,12 @@ def test_doctor(tap, world, server):
     lines, state = session.ask("SELECT check_name, detail FROM sagemaker_fdw_check_server('sm') WHERE ok IS NOT TRUE")
     tap.equal((state, [line for line in lines if line.startswith("permission")][1:]),
               ("00000", [name + "|not tried: AWS refuses the credentials" for name in [*PERMISSIONS[1:], "permission GetProducts"]]),
-              "keys that AWS refuses are tried once")
+              "keys that AWS rejects are tried once")
     control("clear", b"")
 
 
 def test_prices(tap, world, server):
-    """A walk through AWS's prices outlives the keys that it began with."""
+    """A walk through AWS's prices lasts longer than its first keys."""
     world.files("", "")
     session = server.start(world.environment({}))
     session.run("ALTER SERVER sm OPTIONS (ADD pricing_endpoint_url '%s')" % URL)
@@ -367,13 +367,13 @@ def test_prices(tap, world, server):
     whole = session.run(walk)
     before = calls_for_credentials("AssumeRole")
     fault(**expired(operation="GetProducts", skip=5, times=1, message="expired"))
-    tap.equal(session.ask(walk), (whole, "00000"), "a role's keys that expire in the walk of two regions are replaced")
+    tap.equal(session.ask(walk), (whole, "00000"), "a role's keys that expire while two regions are walked are replaced")
     tap.equal(calls_for_credentials("AssumeRole") - before, 1, "... once")
     session.run("ALTER SERVER sm OPTIONS (DROP pricing_endpoint_url)")
 
 
 def test_rare_turns(tap, world, server):
-    """Turns that come less often than keys live."""
+    """Keys that expire before the next call's turn."""
     world.files("", "")
     session = server.start(world.environment(CONTAINER))
     use(session, "")
@@ -381,21 +381,21 @@ def test_rare_turns(tap, world, server):
     control("config", {"session_seconds": 2})
     session.run("SELECT sagemaker_fdw_disconnect()")
     control("calls")
-    tap.equal(session.ask(COUNT), (["300"], "00000"), "a call in two seconds, by keys that live two seconds")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "one call in two seconds, with keys that live two seconds")
     tap.equal(control("calls"), "ListTrainingJobs=3", "... makes no call twice")
     control("config", {"session_seconds": 3600})
     session.run("ALTER SERVER sm OPTIONS (DROP max_calls_per_second)")
 
 
 def test_settings(tap, world, server):
-    """Region and certificates that are put right in their files."""
+    """A region and certificates that are corrected in their files."""
     world.files("[default]\n" + keys(ONE), "")
     session = server.start(world.environment({}))
     use(session, "")
     session.run("ALTER SERVER sm OPTIONS (DROP region)")
-    tap.equal(session.ask(COUNT)[1], "HV00J", "nothing gives a region")
+    tap.equal(session.ask(COUNT)[1], "HV00J", "no region anywhere")
     world.files("[default]\nregion = us-east-1\n" + keys(ONE), "")
-    tap.equal(session.ask(COUNT), (["300"], "00000"), "... until the file does")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... until the file sets one")
     session.run("ALTER SERVER sm OPTIONS (ADD region 'us-east-1')")
 
     bundle = world.home + "/bundle.pem"
@@ -411,7 +411,7 @@ def test_settings(tap, world, server):
     with open(bundle, encoding="utf-8") as file:
         another = file.read()
     world.write("bundle.pem", right)
-    tap.equal(session.ask(COUNT), (["300"], "00000"), "... until the file has it")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... until it is added")
     # the same while requests are in flight that nobody moves on
     session.run("SELECT sagemaker_fdw_disconnect()")
     world.write("bundle.pem", another)
@@ -421,7 +421,7 @@ def test_settings(tap, world, server):
     tap.equal(session.ask(COUNT)[1], "08001", "a bundle without the endpoint's CA, while another scan goes on")
     world.write("bundle.pem", right)
     session.run("ROLLBACK TO s")
-    tap.equal(session.ask(COUNT), (["300"], "00000"), "... until the file has it")
+    tap.equal(session.ask(COUNT), (["300"], "00000"), "... until it is added")
     session.run("COMMIT; DROP SERVER other CASCADE; DROP SCHEMA other CASCADE")
     os.chmod(bundle, 0)
     session.run("SELECT sagemaker_fdw_disconnect()")
@@ -432,7 +432,7 @@ def test_settings(tap, world, server):
 
 
 def test_private(tap, world, server):
-    """Where the database server keeps its own keys is for superusers to know."""
+    """Only superusers learn where the database server keeps its own keys."""
     world.files("", "[default]\n" + keys(UNKNOWN))
     session = server.start(world.environment({}))
     use(session, "")
@@ -445,7 +445,7 @@ def test_private(tap, world, server):
     world.files("what", "")
     lines, state = session.ask(COUNT)
     tap.equal((state, lines[1:]), ("28000", ["DETAIL:  An AWS file of the database server cannot be read.",
-                                             "HINT:  A superuser is told which files are read."]), "... nor of lines in them")
+                                             "HINT:  A superuser is told which files are read."]), "... or lines in them")
     session.run("RESET ROLE; DROP USER MAPPING FOR reader SERVER sm; DROP OWNED BY reader; DROP ROLE reader")
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: objects that others have planted, tables that others own, locks, and what is told to whom.
+"""Who may do what: objects that others have planted, tables that others own, locks, and what each role is told.
 
 Run below test/with-service --anchor NOW.  The cluster is the test's own: STS is the local
 endpoint there.
@@ -160,7 +160,7 @@ def plant(session, schema, functions, operators):
 
 
 def test_planted(session, tap):
-    """Operators and functions that lie in the extension's schema before the extension does."""
+    """Operators and functions that exist in the extension's schema before the extension does."""
     functions, operators = names_of_script(session)
     tap.ok(len(functions) > 30 and {"format", "unnest", "jsonb_array_elements"} <= set(functions),
            "the functions that the script names are found", functions)
@@ -171,7 +171,7 @@ def test_planted(session, tap):
     planted = int(other.run("SELECT count(*) FROM pg_proc WHERE pronamespace = 'planted'::regnamespace")[0])
     tap.ok(planted > 100 * (len(functions) + len(operators)), "decoys are planted for each of them", planted)
     tap.equal(other.run("SELECT count(*) FROM unnest('{%s}'::text[]) AS name WHERE NOT EXISTS (SELECT FROM pg_proc WHERE proname = name AND "
-                        "pronamespace = 'planted'::regnamespace)" % ",".join(functions)), ["0"], "... and none is forgotten")
+                        "pronamespace = 'planted'::regnamespace)" % ",".join(functions)), ["0"], "... and none is missing")
 
     other.run("CREATE EXTENSION sagemaker_fdw SCHEMA planted")
     tap.equal(other.run(FOREIGN_DEPENDENCIES), [], "nothing of the extension depends on a decoy")
@@ -181,9 +181,9 @@ def test_planted(session, tap):
               "... and all of it is in its schemas")
 
     before = int(other.run("SELECT count(*) FROM pg_proc WHERE pronamespace = 'planted'::regnamespace")[0])
-    tap.equal(other.run(OVERLOAD % {"types": ", ".join("'%s'" % name for name in TYPES)}), [], "whoever may create objects there can add to its functions")
+    tap.equal(other.run(OVERLOAD % {"types": ", ".join("'%s'" % name for name in TYPES)}), [], "a role that may create objects there can overload its functions")
     more = int(other.run("SELECT count(*) FROM pg_proc WHERE pronamespace = 'planted'::regnamespace")[0]) - before
-    tap.ok(more > 1000, "... many more of the same names", more)
+    tap.ok(more > 1000, "... many more times", more)
 
     # names in a string are looked up when it runs: the others write every name and operator with its schema
     tap.equal(other.run("SELECT proname FROM pg_proc AS p JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e' "
@@ -198,23 +198,23 @@ def test_planted(session, tap):
     other.run("CALL planted.sagemaker_fdw_create_partitioned_table('aws.jobs', servers => '{history}', regions => '{us-east-1,eu-west-1}')")
     for number in 1, 2:
         lines, state = other.ask(REFRESH.replace("sagemaker", "planted.sagemaker", 1) % ("reports.jobs", "aws.jobs", ""))
-        tap.equal((state, [line for line in lines if "decoy" in line]), ("00000", []), "refresh %d runs none" % number)
+        tap.equal((state, [line for line in lines if "decoy" in line]), ("00000", []), "refresh %d runs no decoy" % number)
     for what in ("sagemaker_fdw_stats", "sagemaker_fdw_progress", "sagemaker_fdw_refresh_status", "sagemaker_instance_groups(NULL::jsonb)",
                  "sagemaker_billable_instance_seconds(1, NULL::jsonb)", "sagemaker_retained_instance_seconds(NULL::jsonb, NULL::jsonb)",
                  "sagemaker_spot_savings_percent(500, 100)", "sagemaker_fdw_check_server('history'::name)",
                  "sagemaker_fdw_check_search('history'::name, 1)", "sagemaker_fdw_comment_columns('reports.jobs'::pg_catalog.regclass, true)",
                  "sagemaker_fdw_refresh_forget('reports.jobs'::pg_catalog.regclass, 'nobody'::name, NULL::text)"):
-        tap.equal(other.ask("SELECT * FROM planted.%s" % what)[1], "00000", "%s runs none" % what)
+        tap.equal(other.ask("SELECT * FROM planted.%s" % what)[1], "00000", "%s runs no decoy" % what)
     tap.equal(other.run("SELECT planted.sagemaker_primary_status(s::planted.sagemaker_secondary_status) "
                         "FROM (VALUES ('Downloading'), ('MaxWaitTimeExceeded'), (NULL)) AS v(s)"), ["InProgress", "Stopped", ""],
-              "... nor does a function that is inlined")
+              "... nor does an inlined function")
     other.run("SET search_path = public")
-    tap.equal(other.run("SELECT count(*) FROM reports.jobs"), ["340"], "... and all jobs are there")
+    tap.equal(other.run("SELECT count(*) FROM reports.jobs"), ["340"], "... and all jobs are stored")
     other.close()
 
 
 def test_exploit(session, tap):
-    """The owner of a database, to whom public belongs, is no superuser after a superuser has worked there."""
+    """The owner of a database, who owns schema public, gains no superuser rights from what a superuser does there."""
     session.run("CREATE ROLE owner LOGIN; CREATE DATABASE owned OWNER owner")
     other = Session("owned")
     other.run("SET ROLE owner; CREATE FUNCTION public.evil(oid, regclass) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN "
@@ -228,7 +228,7 @@ def test_exploit(session, tap):
     other.run(REFRESH % ("reports.jobs", "aws.jobs", ""))
     tap.equal(other.run("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = 'owner'"), ["f"], "an operator in public gives its owner nothing")
     other.run("SELECT * FROM sagemaker_fdw_refresh_status")
-    tap.equal(other.run("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = 'owner'"), ["f"], "... nor when a view is read")
+    tap.equal(other.run("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = 'owner'"), ["f"], "... nor does one in a view that is read")
     other.close()
 
 
@@ -283,7 +283,7 @@ def test_dropped(session, tap):
 # ----- the state, and locks -----
 
 def test_state(session, tap):
-    """The state is nobody's to read, to lock or to write but through the functions that check."""
+    """The state can be read, locked and written only through the functions that check permissions."""
     session.run("CREATE ROLE guest LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE writer LOGIN; GRANT USAGE ON SCHEMA reports TO guest, reader, writer; "
                 "GRANT SELECT ON reports.jobs TO reader; GRANT SELECT, INSERT, UPDATE ON reports.jobs TO writer")
     everybody = ["SELECT * FROM sagemaker_fdw_refresh_state", "SELECT * FROM sagemaker_fdw_refresh_state FOR UPDATE",
@@ -311,7 +311,7 @@ def test_state(session, tap):
     tap.equal(session.run("SELECT * FROM sagemaker_fdw_refresh_state ORDER BY target, server, region"), before, "... and nothing has changed")
     tap.equal(session.run("SELECT count(*) FROM pg_proc AS p JOIN pg_depend AS d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e' "
                           "WHERE prosecdef AND has_function_privilege('guest', p.oid, 'EXECUTE')"), ["0"],
-              "nobody may call a function that has its owner's rights")
+              "no role can call a function that runs with its owner's rights")
 
     # who grants everything there is grants nothing of another's target
     session.run("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public, sagemaker_fdw_internal TO guest; SET ROLE guest")
@@ -323,11 +323,11 @@ def test_state(session, tap):
     rows = "SELECT target, server, region FROM sagemaker_fdw_refresh_status ORDER BY 1, 2, 3"
     for role, expected in (("guest", []), ("reader", ["reports.jobs|history|eu-west-1", "reports.jobs|history|us-east-1"])):
         session.run("SET ROLE %s" % role)
-        tap.equal(session.run(rows), expected, "%s is shown the targets that it may read" % role)
+        tap.equal(session.run(rows), expected, "%s sees the targets that it may read" % role)
         session.run("RESET ROLE")
     session.run("SET ROLE guest; CREATE FUNCTION pg_temp.leak(regclass) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE WARNING 'seen: %', $1; "
                 "RETURN true; END $$")
-    tap.equal(session.run("SELECT count(*) FROM sagemaker_fdw_refresh_status WHERE pg_temp.leak(target)"), ["0"], "... and no function of its own is")
+    tap.equal(session.run("SELECT count(*) FROM sagemaker_fdw_refresh_status WHERE pg_temp.leak(target)"), ["0"], "... and a function of its own sees no other")
     session.run("RESET ROLE")
 
     # arguments of others' functions are the role's, the row is the target's that was checked
@@ -337,21 +337,21 @@ def test_state(session, tap):
                 "NULL, NULL, now(), NULL, 0, 0, 0, 0, 0, NULL)::sagemaker_fdw_refresh_state)")
     session.run("RESET ROLE")
     tap.equal(session.run("SELECT arn_prefix FROM sagemaker_fdw_refresh_state WHERE target = 'reports.other'::regclass"), [""],
-              "who may write one target cannot write another's state")
+              "a role that may write one target cannot write another's state")
     session.run("SET ROLE writer")
-    tap.equal(session.run("SELECT sagemaker_fdw_refresh_forget('reports.jobs', 'history')"), ["2"], "who may write a target may forget its state")
+    tap.equal(session.run("SELECT sagemaker_fdw_refresh_forget('reports.jobs', 'history')"), ["2"], "a role that may write a target may forget its state")
     session.run("RESET ROLE; DROP TABLE reports.other")
     session.run(REFRESH % ("reports.jobs", "aws.jobs", ""))
 
 
 def test_locks(session, tap):
-    """No role can be in the way of another's refresh."""
+    """No role can block another's refresh."""
     runs = Session()
     fault(**silent(operation="ListTrainingJobs"))
     runs.send(REFRESH % ("reports.jobs", "aws.jobs", ""))
     wait_for(lambda: counters()["in_flight"] > 0, "a refresh runs")
     tap.equal(session.run("SELECT count(*), count(running_since) FROM sagemaker_fdw_refresh_status WHERE target = 'reports.jobs'::regclass"), ["2|2"],
-              "the status says that it runs")
+              "the status shows it as running")
     held = session.run("SELECT classid::bigint, objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND pid = %d" % runs.pid)
     tap.equal(len(set(held)), 2, "it holds a lock for each partition")
     guest = Session()
@@ -360,15 +360,15 @@ def test_locks(session, tap):
         classid, objid = map(int, lock.split("|"))
         signed = [number - (1 << 32 if number >= 1 << 31 else 0) for number in (classid, objid)]
         tap.equal(guest.run("SELECT pg_try_advisory_lock((%d::bigint << 32) | %d), pg_try_advisory_lock(%d, %d)" % (classid, objid, *signed)), ["t|t"],
-                  "no function of SQL takes that one")
+                  "no SQL function takes such a lock")
     # what it could compute before
     guest.run("SELECT pg_advisory_lock(hashtextextended(format('sagemaker_fdw_refresh %s %s %s', 'reports.jobs'::regclass::oid, 'history', region), 0)) "
               "FROM unnest('{us-east-1,eu-west-1}'::text[]) AS region")
     session.run("SELECT pg_cancel_backend(%d)" % runs.pid)
-    tap.equal(runs.receive()[1], "57014", "it is cancelled")
+    tap.equal(runs.receive()[1], "57014", "it can be cancelled")
     control("clear", b"")
     tap.equal(session.run("SELECT count(running_since) FROM sagemaker_fdw_refresh_status WHERE target = 'reports.jobs'::regclass"), ["0"],
-              "... and the status does not say that it runs")
+              "... and the status no longer shows it as running")
 
     # a row of a target that is gone, which a transaction that stays open is about to remove
     session.run(REFRESH % ("reports.gone", "ireland.training_jobs", "") + "; DROP TABLE reports.gone")
@@ -376,7 +376,7 @@ def test_locks(session, tap):
               "CREATE TABLE guests.mine (training_job_arn text, creation_time timestamptz, PRIMARY KEY (training_job_arn, creation_time)); "
               "BEGIN; SELECT sagemaker_fdw_internal.refresh_enter('guests.mine', '{history}', '{us-east-1}', '1 day', 1)")
     runs.run("SET lock_timeout = '20s'")
-    tap.equal(runs.ask(REFRESH % ("reports.jobs", "aws.jobs", ""))[1], "00000", "with all that a guest can hold, a refresh runs")
+    tap.equal(runs.ask(REFRESH % ("reports.jobs", "aws.jobs", ""))[1], "00000", "whatever locks a guest can hold, a refresh runs")
     tap.equal(runs.ask(REFRESH % ("reports.new", "ireland.training_jobs", ""))[1], "00000", "... and so does the first one of a target")
     guest.run("ROLLBACK; SELECT pg_advisory_unlock_all()")
     tap.equal(guest.run("SELECT sagemaker_fdw_internal.refresh_lock_name('reports', 'newer')"), ["t"], "a role that may not make a table takes no lock of its name")
@@ -397,7 +397,7 @@ GRANT ALL ON %(schema)s.jobs TO PUBLIC; RESET ROLE; GRANT USAGE ON SCHEMA %(sche
 
 
 def test_owner(session, tap):
-    """A target that somebody else has made."""
+    """A target that another role has created."""
     session.run("CREATE ROLE mallory; CREATE ROLE team; CREATE ROLE app IN ROLE team; CREATE TABLE public.ran (role name); GRANT ALL ON public.ran TO PUBLIC; "
                 "GRANT USAGE ON FOREIGN SERVER ireland TO app; GRANT USAGE ON SCHEMA ireland TO app; GRANT SELECT ON ireland.training_jobs TO app; "
                 "CREATE USER MAPPING FOR app SERVER ireland OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s')" % HISTORY)
@@ -409,29 +409,29 @@ def test_owner(session, tap):
         tap.equal((state, lines), ("42501", [
             'ERROR:  target squat.jobs belongs to role "mallory"', 'DETAIL:  Its triggers and constraints would run with the rights of "%s".' % role,
             'HINT:  Name another target, or let "mallory" refresh it. If you trust that role, pass any_owner => true.']),
-                  "%s is refused a table of another role's" % role)
+                  "%s may not refresh a table of another role" % role)
         session.run("RESET ROLE; SET client_min_messages = warning")
-    tap.equal(session.run("SELECT count(*) FROM public.ran"), ["0"], "... whose trigger has not run")
-    tap.equal(session.run("SELECT count(*) FROM sagemaker_fdw_refresh_status WHERE target = 'squat.jobs'::regclass"), ["0"], "... and nothing is kept of it")
+    tap.equal(session.run("SELECT count(*) FROM public.ran"), ["0"], "... its trigger has not run")
+    tap.equal(session.run("SELECT count(*) FROM sagemaker_fdw_refresh_status WHERE target = 'squat.jobs'::regclass"), ["0"], "... and no state is stored")
     session.run("CREATE TABLE squat.poor (training_job_arn text); ALTER TABLE squat.poor OWNER TO mallory; CREATE VIEW squat.seen AS SELECT * FROM reports.jobs; "
                 "ALTER VIEW squat.seen OWNER TO mallory")
     for target in "squat.poor", "squat.seen":
-        tap.equal(session.ask(REFRESH % (target, "ireland.training_jobs", ""))[1], "42501", "%s is refused for that, whatever else it lacks" % target)
+        tap.equal(session.ask(REFRESH % (target, "ireland.training_jobs", ""))[1], "42501", "%s is rejected for that first, whatever else it lacks" % target)
     session.run(REFRESH % ("squat.jobs", "ireland.training_jobs", ", any_owner => true"))
-    tap.equal(session.run("SELECT DISTINCT role FROM public.ran"), ["postgres"], "who asks for it gets it")
+    tap.equal(session.run("SELECT DISTINCT role FROM public.ran"), ["postgres"], "any_owner allows it")
     session.run("ALTER TABLE squat.jobs OWNER TO team; TRUNCATE public.ran; SET ROLE app; SET client_min_messages = notice")
     lines, state = session.ask(call)
     tap.equal((state, lines), ("42501", ['ERROR:  trigger "evil" of target squat.jobs calls a function of role "mallory"', 'DETAIL:  It would run with the rights of "app".',
                                          "HINT:  DROP TRIGGER evil ON squat.jobs. If you trust that role, pass any_owner => true."]),
-              "a trigger whose function is another role's is refused, whoever owns the table")
+              "a trigger whose function belongs to another role is rejected, whoever owns the table")
     session.run("RESET ROLE; ALTER FUNCTION squat.evil OWNER TO team; SET ROLE app; SET client_min_messages = warning")
-    tap.equal(session.ask(call)[1], "00000", "a table of a role that one is a member of is one's own")
+    tap.equal(session.ask(call)[1], "00000", "a table of a role counts as that of its members")
     session.run("RESET ROLE; ALTER ROLE team SUPERUSER")
-    tap.equal(session.ask(call)[1], "00000", "... and a superuser's is a superuser's")
+    tap.equal(session.ask(call)[1], "00000", "... and one of a superuser's as every superuser's")
     session.run("ALTER ROLE team NOSUPERUSER")
-    tap.equal(session.ask(call)[1], "42501", "... and no longer when its owner is none")
+    tap.equal(session.ask(call)[1], "42501", "... but not when its owner no longer is one")
     session.run("GRANT ALL ON reports.new TO app; GRANT USAGE ON SCHEMA reports TO app; SET ROLE app")
-    tap.equal(session.ask(REFRESH % ("reports.new", "ireland.training_jobs", ""))[1], "42501", "a superuser's table is nobody's but a superuser's")
+    tap.equal(session.ask(REFRESH % ("reports.new", "ireland.training_jobs", ""))[1], "42501", "only superusers may refresh a superuser's table")
     session.run("RESET ROLE")
 
     # given away while a refresh goes on
@@ -444,8 +444,8 @@ def test_owner(session, tap):
     session.run("ALTER TABLE squat.later OWNER TO mallory")
     lines, state = runs.receive()
     control("clear", b"")
-    tap.equal((state, lines[0]), ("42501", 'ERROR:  target squat.later belongs to role "mallory"'), "a table that is given away is written no more")
-    tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... and its lock is let go of")
+    tap.equal((state, lines[0]), ("42501", 'ERROR:  target squat.later belongs to role "mallory"'), "a table that changes its owner is no longer written")
+    tap.equal(session.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), ["0"], "... and its lock is released")
     runs.close()
 
 
@@ -515,7 +515,7 @@ VALUES = ("SELECT string_agg(format('%%s AS %%I', CASE WHEN atttypid = 'timestam
 
 
 def test_planters(session, tap):
-    """Code that others have put where a refresh runs it: on its target, in its source, in the place of either."""
+    """Code that others have put where a refresh would run it: on its target, in its source, or in place of either."""
     session.run("CREATE ROLE planter; CREATE SCHEMA garden AUTHORIZATION planter; GRANT USAGE ON FOREIGN SERVER ireland TO planter; GRANT USAGE ON SCHEMA reports TO planter; "
                 "CREATE USER MAPPING FOR planter SERVER ireland OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s')" % HISTORY)
     session.run("SET ROLE planter; CREATE FUNCTION garden.fires() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'ran as %', current_user; RETURN NEW; END $$; "
@@ -528,17 +528,17 @@ def test_planters(session, tap):
     call = REFRESH % ("reports.planted", "ireland.training_jobs", "%s")
     tap.equal(session.ask(call % ""), (['ERROR:  trigger "fires" of target reports.planted calls a function of role "planter"', 'DETAIL:  It would run with the rights of "postgres".',
                                         "HINT:  DROP TRIGGER fires ON reports.planted. If you trust that role, pass any_owner => true."], "42501"),
-              "a trigger that a role could make by TRIGGER alone does not run")
-    tap.equal([line for line in set(session.run(call % ", any_owner => true")) if "ran as" in line], ["WARNING:  ran as postgres"], "... unless it is asked for")
+              "a trigger that needs only TRIGGER permission does not run")
+    tap.equal([line for line in set(session.run(call % ", any_owner => true")) if "ran as" in line], ["WARNING:  ran as postgres"], "... unless that is requested")
     session.run("ALTER TABLE reports.planted DISABLE TRIGGER fires")
-    tap.equal(session.ask(call % ""), ([], "00000"), "... and one that is disabled hinders nothing")
+    tap.equal(session.ask(call % ""), ([], "00000"), "... a disabled one is allowed")
     session.run("DROP TRIGGER fires ON reports.planted; CREATE TRIGGER own BEFORE UPDATE ON reports.planted FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()")
-    tap.equal(session.ask(call % ""), ([], "00000"), "... nor does a superuser's function")
+    tap.equal(session.ask(call % ""), ([], "00000"), "... and so is a superuser's function")
 
     # in the source
     session.run("TRUNCATE reports.planted")
     call = REFRESH % ("reports.planted", "garden.training_jobs", "%s")
-    tap.equal(session.ask(call % "")[1], "00000", "a source of another role's that has no code is read")
+    tap.equal(session.ask(call % "")[1], "00000", "another role's source without code is read")
     for change, name in (("ALTER failure_reason TYPE garden.checked", "failure_reason"), ("ALTER failure_reason TYPE text, ADD more garden.checked[]", "more"),
                          ("DROP more, ADD twice text GENERATED ALWAYS AS (training_job_name || training_job_name) STORED", "twice")):
         session.run("SET ROLE planter; ALTER FOREIGN TABLE garden.training_jobs %s; RESET ROLE" % change)
@@ -547,7 +547,7 @@ def test_planters(session, tap):
                                             'HINT:  Name another source, or let "planter" refresh. If you trust that role, pass any_owner => true.'], "42501"),
                   "... but not after %s" % change)
     session.run("SET ROLE planter; ALTER FOREIGN TABLE garden.training_jobs DROP twice, ALTER failure_reason TYPE garden.checked")
-    tap.equal(session.ask(REFRESH % ("garden.own", "garden.training_jobs", ""))[1], "00000", "... which its owner may read")
+    tap.equal(session.ask(REFRESH % ("garden.own", "garden.training_jobs", ""))[1], "00000", "... its owner may still read it")
     session.run("RESET ROLE; ALTER FOREIGN TABLE garden.training_jobs ALTER failure_reason TYPE text; DROP TABLE garden.own")
 
     # in the place of the target, or of the source, between two steps
@@ -569,13 +569,13 @@ def test_planters(session, tap):
         other.run("COMMIT")
         lines, state = runs.receive()
         control("clear", b"")
-        tap.equal((state, [line for line in lines if "ran as" in line]), ("42P01", []), "what is put in the place of %s runs nothing" % swapped)
+        tap.equal((state, [line for line in lines if "ran as" in line]), ("42P01", []), "whatever replaces %s runs nothing" % swapped)
         runs.close()
         other.close()
 
 
 def test_errors(session, tap):
-    """Errors of the procedures say what to do, and nothing of their insides."""
+    """Errors of the procedures say what to do, and show nothing internal."""
     session.run("CREATE ROLE nobody; CREATE SCHEMA closed; CREATE TABLE public.plain (a integer); GRANT USAGE ON SCHEMA aws, reports, closed TO nobody; GRANT CREATE ON SCHEMA public TO nobody")
     make = "CALL sagemaker_fdw_create_partitioned_table('%s', servers => '{%s}')"
     grant = "GRANT SELECT ON aws.jobs_123456789012_us_east_1 TO nobody."
@@ -611,33 +611,33 @@ def test_errors(session, tap):
                 "HINT = 'Come tomorrow.'; END $$; CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION refuse()")
     for statement in make % ("aws.more", "history"), REFRESH % ("reports.more", "aws.jobs", ""):
         tap.equal(session.ask(statement), (["ERROR:  no tables today", "DETAIL:  It is Sunday.", "HINT:  Come tomorrow."], "P0001"),
-                  "what others say when a table is made is told whole")
+                  "an event trigger's error when a table is created is passed on unchanged")
     session.run("DROP EVENT TRIGGER refuse; DROP FUNCTION refuse")
 
     message, state = ask(session, REFRESH.replace("'2017-11-01'", "'%d-01-01'" % (time.gmtime().tm_year + 2)) % ("reports.future", "aws.jobs", ""))
     tap.equal((state, "since is in the future" in message, "CONTEXT" in message), ("22023", True, False), "a history that begins in the future is an error")
-    tap.equal(session.run("SELECT to_regclass('reports.future')"), [""], "... which makes no table")
-    tap.equal(session.ask(REFRESH.replace("'2017-11-01'", "now()") % ("reports.future", "aws.jobs", ""))[1], "00000", "one that begins now is none")
+    tap.equal(session.run("SELECT to_regclass('reports.future')"), [""], "... and no table is created")
+    tap.equal(session.ask(REFRESH.replace("'2017-11-01'", "now()") % ("reports.future", "aws.jobs", ""))[1], "00000", "one that begins now is allowed")
 
     fault(**denied(operation="ListTrainingJobs", message="not today"))
     lines, state = session.ask(REFRESH % ("reports.jobs", "aws.jobs", ""))
     control("clear", b"")
     tap.equal((state, [line.split(":")[0] for line in lines if not line.startswith("Server")]), ("42501", ["ERROR", "DETAIL", "HINT"]),
-              "a partition that fails is told without context")
+              "the error of a failed partition has no context")
     tap.equal(session.run("SELECT count(*), count(error), count(last_success_at) FROM sagemaker_fdw_refresh_status WHERE target = 'reports.jobs'::regclass"),
-              ["2|2|2"], "... and the status has the error beside the last success")
+              ["2|2|2"], "... and the status shows the error beside the last success")
 
 
 def test_status(session, tap):
-    """The status is read by roles to whom row security shows no job: it names none."""
+    """Roles that row security shows no job can read the status: it names none."""
     session.run("CREATE SCHEMA mistaken; IMPORT FOREIGN SCHEMA sagemaker FROM SERVER ireland INTO mistaken; "
                 "ALTER FOREIGN TABLE mistaken.training_jobs OPTIONS (ADD account_id '999999999999')")
     lines, state = session.ask(REFRESH % ("reports.mistaken", "mistaken.training_jobs", ""))
     tap.equal((state, bool(re.search('a training job belongs to AWS account 123456789012, .* ListTrainingJobs of training job "[^"]+" was called with ',
                                      " ".join(lines)))), ("28000", True),
-              "a job of another account than is meant is an error, whose detail names it")
+              "a job of an unexpected account is an error, whose detail names it")
     tap.equal(session.run("SELECT error FROM sagemaker_fdw_refresh_status WHERE target = 'reports.mistaken'::regclass"),
-              ["a training job belongs to AWS account 123456789012, but account 999999999999 is expected"], "... but for those who read the status")
+              ["a training job belongs to AWS account 123456789012, but account 999999999999 is expected"], "... but not in the status")
 
 
 def test_summary(session, tap):
@@ -653,7 +653,7 @@ def test_summary(session, tap):
 
 
 def test_statistics(session, tap):
-    """What ANALYZE keeps."""
+    """What ANALYZE stores."""
     session.run("CREATE FOREIGN TABLE secrets (training_job_name text, environment jsonb, \"All\" text OPTIONS (attribute 'Environment'), "
                 "password text OPTIONS (attribute 'Environment.PASSWORD'), raw_response jsonb, document text OPTIONS (attribute 'raw_response'), "
                 "of_all text GENERATED ALWAYS AS (\"All\"::jsonb->>'PASSWORD') STORED, of_one text GENERATED ALWAYS AS (password || training_job_name) STORED, "
@@ -669,12 +669,12 @@ def test_statistics(session, tap):
     session.run("ANALYZE secrets; ANALYZE history.training_jobs")
     tap.equal(session.run("SELECT count(*) FROM pg_statistic WHERE pg_statistic::text ~ 'open-sesame'"), ["0"], "ANALYZE keeps none of it")
     tap.equal(session.run("SELECT attname FROM pg_stats WHERE tablename = 'secrets' AND null_frac < 1 ORDER BY 1"), ["of_name", "raw_response", "training_job_name"],
-              "... for the columns that have it, or are computed from it, are sampled as NULL, but for the rest of the document")
+              "... columns that contain it, or are computed from it, are sampled as NULL, and raw_response without it")
     control("reset", b"")
 
 
 def test_progress(session, tap):
-    """What a role is told whom row security shows no job."""
+    """What a role is told that row security shows no job."""
     session.run("CREATE TABLE hidden (LIKE history.training_jobs) PARTITION BY LIST (region); CREATE FOREIGN TABLE hidden_1 PARTITION OF hidden "
                 "FOR VALUES IN ('us-east-1') SERVER history; ALTER TABLE hidden ENABLE ROW LEVEL SECURITY; CREATE POLICY none ON hidden USING (account_id = '-'); "
                 "GRANT SELECT ON hidden TO guest; CREATE USER MAPPING FOR guest SERVER history OPTIONS (aws_access_key_id '%s', aws_secret_access_key '%s'); "
@@ -684,21 +684,21 @@ def test_progress(session, tap):
     control("config", {"latency_ms": 0})
     session.run("RESET ROLE; RESET sagemaker_fdw.progress_interval; SET client_min_messages = warning")
     tap.equal(lines[-1], "0", "row security shows no job")
-    tap.ok(any(line.startswith("NOTICE:  reading hidden_1: ") for line in lines), "... and the scan tells how far it is", lines)
-    tap.equal([line for line in lines if re.search(r"\d\d:\d\d|created", line)], [], "... but not when a job was created")
+    tap.ok(any(line.startswith("NOTICE:  reading hidden_1: ") for line in lines), "... and the scan reports its progress", lines)
+    tap.equal([line for line in lines if re.search(r"\d\d:\d\d|created", line)], [], "... but not a job's creation time")
 
 
 def test_regions(session, tap):
-    """What is no region of AWS's is refused."""
+    """What is not a region of AWS is rejected."""
     for region in "s3", "us-east", "aws-global", "US-EAST-1", "us-east-1-fips", "useast1":
-        tap.equal(session.ask("CREATE SERVER bad FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region '%s')" % region)[1], "22023", "region %s is refused" % region)
+        tap.equal(session.ask("CREATE SERVER bad FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region '%s')" % region)[1], "22023", "region %s is rejected" % region)
     for number, region in enumerate(("us-east-1", "us-gov-west-1", "eusc-de-east-1", "us-isob-east-1", "ap-southeast-1000", "xx-new-12")):
         tap.equal(session.ask("CREATE SERVER good_%d FOREIGN DATA WRAPPER sagemaker_fdw OPTIONS (region '%s')" % (number, region))[1], "00000",
-                  "region %s is none the less one" % region)
+                  "region %s is accepted nevertheless" % region)
 
 
 def test_moved(session, tap):
-    """Who owns a schema cannot put a table of his own in the place of one that partitions are added to."""
+    """A schema's owner cannot substitute a table of his own for one that partitions are added to."""
     session.run("CREATE ROLE mallory; CREATE SCHEMA lent")
     session.run("CALL sagemaker_fdw_create_partitioned_table('lent.jobs', servers => '{history}', regions => '{us-east-1}')")
     session.run("ALTER SCHEMA lent OWNER TO mallory; GRANT CREATE ON DATABASE %s TO mallory" % session.database)
@@ -714,7 +714,7 @@ def test_moved(session, tap):
     tap.equal(session.receive()[1], "00000", "partitions are added to a table whose schema is renamed meanwhile")
     tap.equal(session.run("SELECT inhparent::regclass, inhrelid::regclass FROM pg_inherits WHERE inhparent::regclass::text ~ '^(moved|lent)' ORDER BY inhrelid::regclass::text COLLATE \"C\""),
               ["moved.jobs|moved.jobs_123456789012", "moved.jobs_123456789012|moved.jobs_123456789012_eu_west_1",
-               "moved.jobs_123456789012|moved.jobs_123456789012_us_east_1"], "... the one that was meant")
+               "moved.jobs_123456789012|moved.jobs_123456789012_us_east_1"], "... the intended one")
     holder.close()
     other.close()
     session.run("DROP SCHEMA lent, moved CASCADE; DROP OWNED BY mallory; DROP ROLE mallory")
@@ -728,16 +728,16 @@ def test_labels(session, tap):
            "JOIN pg_extension AS e ON e.oid = d.refobjid AND extname = 'sagemaker_fdw' ")
     tap.equal(session.run("SELECT proname, procost >= 40000 " + own + "WHERE proname ~ 'describe_training_job|check_server|check_search|account_id' ORDER BY 1"),
               ["sagemaker_describe_training_job|t", "sagemaker_fdw_account_id|t", "sagemaker_fdw_check_search|t", "sagemaker_fdw_check_server|t"],
-              "functions that make calls cost what a call does")
+              "functions that make calls have a matching cost")
     control("calls")
     tap.equal(session.run("SELECT count(*) FROM generate_series(1, 3) AS n WHERE sagemaker_describe_training_job('history', 'no-such-job') IS NULL AND n > 3"), ["0"],
               "a cheap condition")
-    tap.equal(control("calls").strip(), "none", "... comes before a call")
+    tap.equal(control("calls").strip(), "none", "... is evaluated before a call")
     tap.equal(session.run("SELECT proparallel " + own + "WHERE proname = 'sagemaker_fdw_check_server'"), ["u"],
-              "a function that begins subtransactions is in no parallel query")
+              "a function that begins subtransactions is not used in parallel queries")
     tap.equal(session.run("SELECT DISTINCT p.proname, f.proname " + own + "JOIN pg_depend AS u ON u.objid = p.oid AND u.classid = 'pg_proc'::regclass "
                           "AND u.refclassid = 'pg_proc'::regclass JOIN pg_proc AS f ON f.oid = u.refobjid WHERE p.provolatile = 'i' AND f.provolatile <> 'i'"), [],
-              "no IMMUTABLE function calls one of the extension's that is not")
+              "no IMMUTABLE function calls one of the extension's that is not immutable")
     # of pg_catalog's no dependency is kept: the bodies are read
     bodies = session.run("SELECT p.proname || ' ' || replace(pg_get_functiondef(p.oid), E'\\n', ' ') " + own + "WHERE p.provolatile = 'i' ORDER BY 1")
     words = sorted({word for body in bodies for word in re.findall(r"\b([a-z_][a-z_0-9]*)\s*\(", body)})

@@ -3,11 +3,11 @@
 	schedules.py [--schedules N | --seconds S] [--seed S] [--jobs N] [--verbose]
 
 A schedule is fixed by its seed; N of them have the seeds S, S + 1 and so on.  Each draws servers whose credentials come
-from different sources, what their services do, and what a session asks of them, a part of it while cursors are open.
-Every statement's rows are known from a local copy of the jobs, and a time that it cannot take from the calls that it
-may make: whoever takes longer waits for what never comes, and is cancelled.  Where that happens, where rows differ,
-where there is an error or a warning, where the session dies or keeps descriptors, threads or connections, the schedule
-is printed, with the command that runs it again.
+from different sources, what their services do, and a session's statements, some of them while cursors are open.
+A local copy of the jobs gives every statement's rows, and the number of calls that it may make gives a time that it
+cannot exceed: a statement that takes longer waits for something that never comes, and is cancelled.  Where that happens,
+where rows differ, where there is an error or a warning, or where the session dies or keeps descriptors, threads or
+connections, the schedule is printed, with the command that runs it again.
 
 Each of the --jobs has an endpoint and clusters of its own.  Not accounted for: sessions that share their pace, and
 what changes at the service while it is read (change.py).
@@ -115,7 +115,7 @@ def quoted(text):
 
 
 class Place:
-    """The jobs of an account in a region: the local copy, and what a schedule needs to know of them."""
+    """The jobs of an account in a region: the local copy, and what a schedule needs to know about them."""
 
     def __init__(self, account, region):
         self.account, self.region = account, region
@@ -184,7 +184,7 @@ class World:
         os.chmod(path, 0o644)
 
     def copy_jobs(self):
-        """Take the local copies, while all is calm."""
+        """Make the local copies, before any fault."""
         self.judge = self.session(self.cluster(False))
         self.judge.run("CREATE SCHEMA calm")
         for number, place in enumerate(self.places.values()):
@@ -205,7 +205,7 @@ class World:
 
 
 class Table:
-    """What a query names: a foreign table, or the parent of several, and its local stand-in."""
+    """A query's table: a foreign table, or the parent of several, and its local stand-in."""
 
     def __init__(self, token, foreign, servers):
         self.token, self.foreign = token, foreign
@@ -222,7 +222,7 @@ class Table:
 
 
 class Calls:
-    """The calls that a statement may make at most.
+    """The most calls that a statement may make.
 
     Pages follow one another, and so do scans, whose first calls are few; jobs are described and tags listed as many at
     once as may be; so many Searches are made for documents, and so many of them can fail before it is left alone.
@@ -242,7 +242,7 @@ class Calls:
 
     @staticmethod
     def searches(jobs):
-        """Of a scan of so many jobs."""
+        """For a scan of so many jobs."""
         searches = jobs // SEARCH_JOBS_MIN
         failing, left, rest = min(searches, POOR_SEARCHES), searches - POOR_SEARCHES - FIRST_REST, FIRST_REST
         while left > 0:
@@ -252,7 +252,7 @@ class Calls:
 
 
 class Step:
-    """A statement, and what is to come of it.
+    """A statement, and its expected outcome.
 
     expect: "rows" of the judge, "some" as many as the judge says, "nothing" but success, "cancelled" by its timeout
     or the rows; "fetch", rows of a cursor.
@@ -265,7 +265,7 @@ class Step:
 
 
 class Schedule:
-    """All that is drawn from a seed."""
+    """Everything that is drawn from a seed."""
 
     def __init__(self, world, seed):
         self.world, self.seed = world, seed
@@ -415,7 +415,7 @@ class Schedule:
     # -- faults
 
     def draw_faults(self):
-        """Faults after which success is certain, and the seconds that they may cost."""
+        """Faults that a statement survives, and the seconds that they may cost."""
         self.faults, self.fault_s, self.fault_share, self.throttle_share = [], 0, 0, 0
         if self.chance(0.3):
             self.expire()
@@ -424,7 +424,7 @@ class Schedule:
                 self.draw_fault()
 
     def expire(self):
-        """Keys expire at a call in mid-scan; the second time when the calls of the first are through."""
+        """Keys expire at a call during a scan; the second time when the calls of the first have ended."""
         skip = self.random.randrange(60)
         for number in range(self.pick(1, 1, 2)):
             self.faults.append({"kind": "expire", "operation": self.pick("DescribeTrainingJob", "ListTrainingJobs", "*"),
@@ -476,7 +476,7 @@ class Schedule:
             self.fault_s += 4
 
     def draw_search(self):
-        """Where all that ask Search can do without: it is behind, wrong, late, or fails for good."""
+        """Faults of Search that 'auto' can do without: it lags, is wrong, is late, or fails permanently."""
         self.config.update({"search_records": [], "search_order": None, "search_unasked": 0, "search_page": 100, "search_in": True,
                             "search_late_s": 0})
         if any(one["options"]["scan_api"] == "search" for one in self.servers) or self.chance(0.3):
@@ -529,7 +529,7 @@ class Schedule:
                                      seconds * self.rate if self.rate else 300)))
 
     def bound_s(self, step):
-        """Seconds that a step cannot take, by the calls that it may make."""
+        """Seconds that a step cannot exceed, from the calls that it may make."""
         calls = step.calls
         width = 1 if step.serial else self.width
         page_s, job_s, tags_s, search_s = [self.latency_s([name]) for name in (
@@ -569,7 +569,7 @@ class Schedule:
         return self.random.choice(self.tables)
 
     def size(self, share=1):
-        """Of how many jobs a scan is about."""
+        """How many jobs a scan reads."""
         return max(1, int(self.random.random() * self.budget * share) + 1)
 
     def newest(self, table, alias, count):
@@ -595,14 +595,14 @@ class Schedule:
         return self.whole_calls(table, self.within(table, count), tags)
 
     def whole_calls(self, table, jobs=None, tags=False):
-        """Of a scan of so many jobs, or of all."""
+        """For a scan of so many jobs, or of all."""
         jobs = len(table.names) if jobs is None else jobs
         calls = Calls(pages=self.pages(table, jobs), jobs=jobs, tags=jobs if tags else 0, scans=len(table.places))
         return calls + Calls.searches(jobs) if table.proves else calls
 
     @staticmethod
     def lookup_calls(table, names, tags=False):
-        """Of so many names that are looked up, each where it may be."""
+        """For so many names that are looked up, each wherever it may be."""
         jobs = names * len(table.places)
         return Calls(jobs=jobs, tags=jobs if tags else 0, scans=len(table.places))
 
@@ -616,7 +616,7 @@ class Schedule:
         return sorted(set(names))
 
     def query(self, text, tables, calls, serial=False, expect="rows"):
-        """A step for a query that names tables by their tokens."""
+        """A step for a query that names tables by their placeholders."""
         foreign = local = text
         for table in tables:
             foreign = foreign.replace(table.token, table.foreign)
@@ -693,7 +693,7 @@ class Schedule:
                           [table, inner], self.scan_calls(table, count) + calls * self.within(table, count), True)
 
     def query_compared(self):
-        """Some rows pass: what is known from the list is compared with a sub-select."""
+        """Some rows pass: values of the list are compared with a sub-select."""
         table, count = self.table(0.1), self.random.randrange(1, 16)
         values, conditions = self.pick(
             (["max(i.role_arn)"], ["%s LIKE '%%-search'", "%s LIKE '%%-ads'", "%s LIKE '%%-fraud'"]),
@@ -713,7 +713,7 @@ class Schedule:
             [table, inner], self.scan_calls(table, count, bool(tags)) + calls * self.within(table, count), True)
 
     def query_early(self):
-        """Few rows pass: what is known of the described job is compared with a sub-select, before its tags are asked for."""
+        """Few rows pass: values of the described job are compared with a sub-select, before its tags are requested."""
         table, inner, count = self.table(0.1), self.table(), self.random.randrange(4, 16)
         return self.query("SELECT %s, o.tags->>'team' FROM %s AS o WHERE %s AND o.role_arn || (SELECT coalesce(max(i.role_arn), '-none') "
                           "FROM %s AS i WHERE i.training_job_name = o.training_job_name) LIKE '%%-%s'" % (
@@ -756,7 +756,7 @@ class Schedule:
             tables, sum((self.scan_calls(table, count) for table, count in zip(tables, counts)), Calls()))
 
     def query_merged(self):
-        """The newest of several: what is equally new in two of them may be either's."""
+        """The newest jobs of several tables: of two that are equally new, either may be returned."""
         table = self.parent or self.table()
         count = self.random.randrange(1, 9)
         more = self.pick("", "", " WHERE o.account_id = (SELECT '%s'::text)" % self.pick(HOME, OTHER, "210987654321"))
@@ -850,7 +850,7 @@ class Schedule:
         return [self.alter(), self.draw_query()]
 
     def statement_pause(self):
-        """Long enough for keys of a short life to expire, where there are any."""
+        """Long enough for short-lived keys to expire, where there are any."""
         if self.life_s > 3 or not self.short and self.chance(0.5):
             return []
         return [Step("SELECT pg_sleep(%s)" % self.pick(0.3, 1.1, 2.1))]
@@ -916,7 +916,7 @@ class Schedule:
 
 
 class Finding(Exception):
-    """What must not be."""
+    """A violation."""
 
 
 class Run:
@@ -930,7 +930,7 @@ class Run:
         self.nearest = 0, ""
 
     def run(self):
-        """None, or what was found."""
+        """None, or the violation."""
         schedule = self.schedule
         control("clear", b"")
         control("config", {"latency_ms": 0, "jitter_ms": 0, "rate_limit": 0})
@@ -955,7 +955,7 @@ class Run:
         return None
 
     def clean(self, cluster):
-        """Nothing of it is left for the next one."""
+        """Leave nothing behind for the next schedule."""
         control("clear", b"")
         self.session.process.kill()
         self.session.process.wait()
@@ -993,7 +993,7 @@ class Run:
             self.differs(lines, self.judged(step))
 
     def without_timeout(self, step):
-        """Take a short timeout back, which may be too short for that: a transaction takes it back with the savepoint."""
+        """Reset a short timeout, which may be too short for the reset itself: in a transaction, by rolling back to the savepoint."""
         statement = "ROLLBACK TO one" if step.in_savepoint else "SET statement_timeout = 0"
         for _ in range(1000):
             lines, state = self.session.ask(statement)
@@ -1021,7 +1021,7 @@ class Run:
 
     @staticmethod
     def quiet():
-        """What the endpoint saw last."""
+        """The endpoint's last requests."""
         seen = json.loads(control("requests"))
         if not seen:
             return "no call was made"
@@ -1029,7 +1029,7 @@ class Run:
             seen[-1]["operation"], time.monotonic() - seen[-1]["at_s"], counters()["in_flight"])
 
     def check_end(self, cluster):
-        """The session keeps nothing, and its connections close when it ends."""
+        """Check that the session keeps nothing, and that its connections close when it ends."""
         session = self.session
         # a transaction that a cancel has ended, a role
         session.run("RESET ROLE")
@@ -1045,7 +1045,7 @@ class Run:
 
 
 def work():
-    """A worker: seeds come by standard input, and what came of them goes out as lines of JSON."""
+    """A worker: reads seeds from standard input, and writes results as lines of JSON."""
     world = World()
     try:
         world.copy_jobs()
@@ -1062,7 +1062,7 @@ def work():
 
 
 class Group:
-    """Schedules whose seeds follow one another, which are one test."""
+    """Schedules with consecutive seeds, which form one test."""
 
     def __init__(self, first):
         self.first, self.schedules, self.statements = first, 0, 0
@@ -1070,7 +1070,7 @@ class Group:
 
 
 class Boss:
-    """Hands out seeds to workers, and gathers what they find."""
+    """Hands out seeds to workers, and collects their results."""
 
     def __init__(self, arguments):
         self.arguments = arguments
@@ -1084,7 +1084,7 @@ class Boss:
         self.nearest = 0, "", 0
 
     def take(self):
-        """A seed, or None when it is enough."""
+        """A seed, or None when there are enough."""
         with self.lock:
             if self.deadline and time.monotonic() > self.deadline or self.end is not None and self.next >= self.end:
                 return None
@@ -1092,7 +1092,7 @@ class Boss:
             return self.next - 1
 
     def employ(self):
-        """Run a worker until it is enough."""
+        """Run a worker until there are enough."""
         command = [os.path.join(HERE, "..", "with-service"), "-o", "--bulk %d" % BULK_JOBS, "/usr/bin/python3", "-B",
                    os.path.abspath(__file__), "--worker"]
         worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
@@ -1148,8 +1148,8 @@ def main():
     for worker in workers:
         worker.join()
     for first, group in sorted(boss.groups.items()):
-        tap.ok(not group.findings, "%d schedules from seed %d on, %d statements: rows, time and what is kept are as they must be" % (
-            group.schedules, first, group.statements), "findings by the seeds %s" % ", ".join(map(str, sorted(group.findings))))
+        tap.ok(not group.findings, "%d schedules from seed %d on, %d statements: rows, times and what is left behind are right" % (
+            group.schedules, first, group.statements), "violations by the seeds %s" % ", ".join(map(str, sorted(group.findings))))
     groups = boss.groups.values()
     total = sum(group.schedules for group in groups)
     tap.ok(total == (arguments.schedules or total) and total > 0, "%d schedules have run" % total)

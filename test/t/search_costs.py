@@ -1,5 +1,5 @@
-"""What scan_api 'auto' costs: estimates are what a fresh session makes, hints say where it would save calls, and
-ANALYZE takes its sample so.
+"""What scan_api 'auto' costs: estimates equal the calls of a fresh session, hints say where it would save calls, and
+ANALYZE reads its sample with it.
 
 Run below test/with-service --bulk 10000.
 """
@@ -15,7 +15,7 @@ DOCUMENTS = "SELECT count(role_arn) FROM %s.training_jobs"
 
 
 def calls(key=BULK):
-    """The calls since this was last asked: {operation: count}."""
+    """The calls since the last call of this function: {operation: count}."""
     line = control("calls", key=key[0]).strip()
     return {} if line == "none" else {name: int(count) for name, count in (part.split("=") for part in line.split())}
 
@@ -28,7 +28,7 @@ def made(session, sql, key=BULK):
 
 
 def fresh(sql):
-    """The calls of a session that has asked nothing yet."""
+    """The calls of a session that has made none yet."""
     session = another_session()
     found = made(session, sql)
     session.close()
@@ -67,7 +67,7 @@ def test_analyze(session, tap):
     other = another_session()
     fault(**denied(operation="Search"))
     tap.equal(made(other, "SET client_min_messages = error; ANALYZE auto.training_jobs"),
-              {"ListTrainingJobs": 100, "Search": 2, "DescribeTrainingJob": 300, "ListTags": 300}, "... or describes them where Search is denied")
+              {"ListTrainingJobs": 100, "Search": 2, "DescribeTrainingJob": 300, "ListTags": 300}, "... or describes the sample where Search is denied")
     control("clear", b"")
     other.close()
 
@@ -79,12 +79,12 @@ def test_analyze(session, tap):
                   "correlation FROM pg_stats WHERE schemaname = '%s' AND attname <> 'raw_response' ORDER BY 1")
     got, expected = (session.run(statistics % name) for name in ("searched", "described"))
     tap.equal([line.partition("|")[0] for line, other in zip(got, expected) if line != other], [], "statistics are those of documents from Describe")
-    tap.ok(len(got) == len(expected) > 30, "... of every column", len(got))
+    tap.ok(len(got) == len(expected) > 30, "... for every column", len(got))
 
 
 def test_estimates(session, tap):
     tap.equal(scan_of(session, DOCUMENTS % "auto")["Estimated API Calls"], ESTIMATE, "the estimate for 10,000 jobs that have ended")
-    tap.equal(fresh(DOCUMENTS % "auto"), {"ListTrainingJobs": 100, "Search": 100, "DescribeTrainingJob": 27}, "... is what a fresh session makes")
+    tap.equal(fresh(DOCUMENTS % "auto"), {"ListTrainingJobs": 100, "Search": 100, "DescribeTrainingJob": 27}, "... equals the calls of a fresh session")
     for query, estimate in (
             ("SELECT role_arn, tags FROM auto.training_jobs", ESTIMATE + 27),
             ("SELECT tags FROM auto.training_jobs", ESTIMATE + 27),
@@ -103,7 +103,7 @@ def test_estimates(session, tap):
     estimate = scan_of(session, DOCUMENTS % "auto")["Estimated API Calls"]
     found = fresh(DOCUMENTS % "auto")
     tap.ok(abs(estimate - sum(found.values())) <= 3 and found["DescribeTrainingJob"] > 500,
-           "with 500 jobs in progress the estimate is within a few calls", (estimate, found))
+           "with 500 jobs in progress the estimate is off by only a few calls", (estimate, found))
     control("config", {"bulk_running": 0})
     session.run("ANALYZE auto.training_jobs")
 
@@ -127,33 +127,33 @@ def test_hints(session, tap):
     other.run("SET sagemaker_fdw.progress_interval = '20ms'")
     fault(**late(30, operation="ListTrainingJobs"))
     lines, state = ask(other, DOCUMENTS % "plain")
-    tap.equal((state, hint % ESTIMATE in lines), ("00000", True), "notices of progress have it")
+    tap.equal((state, hint % ESTIMATE in lines), ("00000", True), "progress notices include the hint")
     lines, state = ask(other, DOCUMENTS % "auto")
-    tap.equal((state, "NOTICE" in lines, "scan_api" in lines), ("00000", True, False), "... unless it goes that way")
+    tap.equal((state, "NOTICE" in lines, "scan_api" in lines), ("00000", True, False), "... unless the scan already uses Search")
     control("clear", b"")
     other.close()
 
 
 def test_max_calls(session, tap):
-    """What is certain is refused before the first call."""
+    """Only queries that certainly need too many calls are rejected before the first call."""
     session.run("SET sagemaker_fdw.max_calls = %d" % ESTIMATE)
     tap.equal(sum(fresh("SET sagemaker_fdw.max_calls = %d; %s" % (ESTIMATE, DOCUMENTS % "auto")).values()), ESTIMATE, "as many calls as are allowed are made")
     calls()
     lines, state = ask(session, DOCUMENTS % "plain")
-    tap.equal((state, calls()), ("54000", {}), "a scan that describes each job is refused before its first call")
+    tap.equal((state, calls()), ("54000", {}), "a scan that describes each job is rejected before its first call")
     tap.ok(re.search("the scan would make about 10100 calls, more than the limit of %d" % ESTIMATE, lines) and "scan_api 'auto'" in lines, "... with a hint", lines)
     session.run("SET sagemaker_fdw.max_calls = %d" % (ESTIMATE - 1))
     lines, state = ask(session, DOCUMENTS % "auto")
-    tap.equal((state, calls(), "the scan would make about %d calls" % ESTIMATE in lines), ("54000", {}, True), "one call too many is refused, too")
+    tap.equal((state, calls(), "the scan would make about %d calls" % ESTIMATE in lines), ("54000", {}, True), "one call too many is rejected, too")
     # a guess is tried
-    tap.equal(session.ask(DOCUMENTS % "auto" + " WHERE training_job_name LIKE 'bulk-00000%'"), (["9"], "00000"), "what a condition may save is tried")
+    tap.equal(session.ask(DOCUMENTS % "auto" + " WHERE training_job_name LIKE 'bulk-00000%'"), (["9"], "00000"), "a query whose condition may save calls is tried")
     # and where Search is denied, the limit holds for what is made
     other = another_session()
     other.run("SET sagemaker_fdw.max_calls = 400")
     fault(**denied(operation="Search"))
     lines, state = ask(other, DOCUMENTS % "auto")
     tap.equal((state, "AWS denies Search" in lines), ("54000", True), "where Search is denied, the hint says so")
-    tap.ok("sagemaker:Search" in lines, "... and what to allow", lines)
+    tap.ok("sagemaker:Search" in lines, "... and which permission to grant", lines)
     control("clear", b"")
     session.run("RESET sagemaker_fdw.max_calls")
     other.close()

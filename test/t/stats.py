@@ -1,5 +1,5 @@
-"""What tells an operator how things stand: log lines of slow calls, what calls cost, and
-how far scans are.
+"""What an operator can observe: log lines of slow calls, the numbers of calls, and
+the progress of scans.
 
 The clusters are the test's own: one that preloads the library, whose sessions share
 what they know, and one that does not.
@@ -22,7 +22,7 @@ FIGURES = re.compile(r"\d+[.]\d{3} ms")
 
 
 def slow_calls(cluster, session, query):
-    """(what is logged while the query runs, times as "# ms"; their milliseconds; its SQLSTATE)."""
+    """(the log lines while the query runs, times as "# ms"; their milliseconds; its SQLSTATE)."""
     with open(cluster.directory + "/log", encoding="utf-8") as file:
         file.seek(0, 2)
         state = session.ask(query)[1]
@@ -35,7 +35,7 @@ def slow_calls(cluster, session, query):
 def test_log(tap, cluster):
     session = Session()
     control("config", {"request_id": "id-of-the-request", "latency_ms": {"DescribeTrainingJob": 1500}})
-    tap.equal(slow_calls(cluster, session, ONE % JOB)[0], [], "no call is logged unless that is asked for")
+    tap.equal(slow_calls(cluster, session, ONE % JOB)[0], [], "no call is logged by default")
     session.run("SET sagemaker_fdw.log_min_duration = '1s'")
     lines, took_ms, _ = slow_calls(cluster, session, ONE % JOB)
     tap.equal(lines, ["LOG:  DescribeTrainingJob of training job \"%s\" on server \"sm\" succeeded after # ms: "
@@ -48,14 +48,14 @@ def test_log(tap, cluster):
     fault(**throttled(times=1))
     tap.equal(slow_calls(cluster, session, ONE % JOB)[0],
               ["LOG:  DescribeTrainingJob of training job \"%s\" on server \"sm\" succeeded after # ms: "
-               "2 attempts, request id id-of-the-request" % JOB], "attempts are one call")
+               "2 attempts, request id id-of-the-request" % JOB], "several attempts are one call")
     tap.equal(slow_calls(cluster, session, "SELECT training_job_name FROM sm.training_jobs LIMIT 1")[0],
               ["LOG:  ListTrainingJobs on server \"sm\" succeeded after # ms: 1 attempt, request id id-of-the-request"],
-              "a page is no job's")
+              "a call for a page names no job")
     fault(**denied(times=1))
     lines, _, state = slow_calls(cluster, session, "SELECT sagemaker_describe_training_job('sm', '%s')" % JOB)
     tap.equal((lines[:1], state), (["LOG:  DescribeTrainingJob of training job \"%s\" on server \"sm\" failed after # ms: "
-                                    "1 attempt, request id id-of-the-request" % JOB], "42501"), "a call that fails is logged, too")
+                                    "1 attempt, request id id-of-the-request" % JOB], "42501"), "a failed call is logged, too")
     fault(kind="reset_before", times=0)
     session.run("ALTER SERVER sm OPTIONS (ADD max_attempts '2')")
     lines, _, state = slow_calls(cluster, session, ONE % JOB)
@@ -67,7 +67,7 @@ def test_log(tap, cluster):
     lines, _, _ = slow_calls(cluster, session, ONE % JOB)
     control("config", {"request_id": None})
     tap.equal(lines, ["LOG:  DescribeTrainingJob of training job \"%s\" on server \"sm\" succeeded after # ms: "
-                      "1 attempt, no request id" % JOB], "any text is no id")
+                      "1 attempt, no request id" % JOB], "a malformed request id is not logged")
     session.run("CREATE ROLE plain; SET ROLE plain")
     tap.equal(session.ask("SET sagemaker_fdw.log_min_duration = -1")[1], "42501", "only superusers set what is logged")
     session.run("RESET ROLE; DROP ROLE plain")
@@ -84,7 +84,7 @@ def figures(session):
 
 
 def counted(session, query):
-    """What a query costs, as figures() gives it; (what it says itself)."""
+    """What a query adds, as figures() returns it; (its output)."""
     session.run("SELECT sagemaker_fdw_stats_reset()")
     plan = explained(session, query, "ANALYZE, ")
     while plan["Node Type"] != "Foreign Scan":
@@ -93,19 +93,19 @@ def counted(session, query):
 
 
 def test_figures(session, tap):
-    """What is counted, and under which name; the session is all there is."""
+    """What is counted, and under which name; the counts are the session's alone."""
     session.run("SELECT sagemaker_fdw_stats_reset()")
-    tap.equal(figures(session), {}, "nothing is counted before there is a call")
+    tap.equal(figures(session), {}, "nothing is counted before the first call")
     found, _ = counted(session, "SELECT count(role_arn) FROM sm.training_jobs")
     tap.equal(found, {LIST: [3, 300, 0, 0, 0], DESCRIBE: [300, 300, 0, 0, 0]}, "pages and documents are counted")
     session.run("SELECT role_arn FROM sm.training_jobs WHERE training_job_name = '%s'" % JOB)
     session.run("SELECT sagemaker_describe_training_job('sm', '%s')" % JOB)
-    tap.equal(figures(session), {LIST: [3, 300, 0, 0, 0], DESCRIBE: [302, 302, 0, 0, 0]}, "... and added up, those of functions, too")
+    tap.equal(figures(session), {LIST: [3, 300, 0, 0, 0], DESCRIBE: [302, 302, 0, 0, 0]}, "... and added up, including those of functions")
 
     fault(**throttled(operation="ListTrainingJobs", times=1))
     fault(**broken(operation="DescribeTrainingJob", skip=7, times=2))
     found, plan = counted(session, "SELECT count(role_arn) FROM sm.training_jobs")
-    tap.equal(found, {LIST: [4, 300, 1, 1, 0], DESCRIBE: [302, 300, 2, 0, 0]}, "retries and throttles are, each with its operation")
+    tap.equal(found, {LIST: [4, 300, 1, 1, 0], DESCRIBE: [302, 300, 2, 0, 0]}, "retries and throttled calls are counted for their operation")
     tap.equal([plan["API Calls"], plan["API Retries"], plan["API Throttles"]], [306, 3, 1], "EXPLAIN counts the same in sum")
     received, waited = session.run("SELECT sum(bytes_received), sum(wait_ms) FROM sagemaker_fdw_stats")[0].split("|")
     tap.equal(int(received), plan["API Bytes Received"], "... and the same bytes")
@@ -113,28 +113,28 @@ def test_figures(session, tap):
            (waited, plan["API Wait Time"]))
 
     found, _ = counted(session, "SELECT role_arn FROM sm.training_jobs WHERE training_job_name = 'no-such-job'")
-    tap.equal(found, {DESCRIBE: [1, 0, 0, 0, 0]}, "that a job does not exist is no error")
+    tap.equal(found, {DESCRIBE: [1, 0, 0, 0, 0]}, "a job that does not exist does not count as an error")
     session.run("SELECT sagemaker_fdw_stats_reset()")
     fault(**denied())
     tap.equal(session.ask(ONE % JOB)[1], "42501", "a call is denied")
     control("clear", b"")
-    tap.equal(figures(session), {DESCRIBE: [1, 0, 0, 0, 1]}, "... which is one")
+    tap.equal(figures(session), {DESCRIBE: [1, 0, 0, 0, 1]}, "... which counts as an error")
     session.run("SELECT sagemaker_fdw_stats_reset(); SET sagemaker_fdw.max_calls = 2")
     tap.equal(session.ask("SELECT count(*) FROM sm.training_jobs")[1], "54000", "a scan makes as many calls as it may")
     session.run("RESET sagemaker_fdw.max_calls")
-    tap.equal(figures(session), {LIST: [2, 200, 0, 0, 0]}, "... and a call that was not made is no error")
+    tap.equal(figures(session), {LIST: [2, 200, 0, 0, 0]}, "... and a call that was not made does not count as an error")
 
     found, _ = counted(session, "SELECT training_job_name, tags FROM sm.training_jobs WHERE training_job_name = '%s'" % JOB)
-    tap.equal(found, {DESCRIBE: [1, 1, 0, 0, 0], ("sm", "us-east-1", "ListTags"): [1, 1, 0, 0, 0]}, "tags are a job's")
+    tap.equal(found, {DESCRIBE: [1, 1, 0, 0, 0], ("sm", "us-east-1", "ListTags"): [1, 1, 0, 0, 0]}, "tags are counted as one row for each job")
     found, _ = counted(session, "SELECT count(role_arn) FROM searched.training_jobs")
     tap.equal(found, {("searched", "us-east-1", "Search"): [3, 300, 0, 0, 0]}, "each server has its own row")
     session.run("CREATE FOREIGN TABLE elsewhere (training_job_name text) SERVER sm OPTIONS (region 'eu-west-1')")
     found, _ = counted(session, "SELECT count(*) FROM elsewhere")
-    tap.equal(list(found), [("sm", "eu-west-1", "ListTrainingJobs")], "... and each region")
+    tap.equal(list(found), [("sm", "eu-west-1", "ListTrainingJobs")], "... and so has each region")
     session.run("ALTER SERVER sm RENAME TO other; DROP FOREIGN TABLE elsewhere")
-    tap.equal(list(figures(session)), [("other", "eu-west-1", "ListTrainingJobs")], "a server that is renamed keeps it")
+    tap.equal(list(figures(session)), [("other", "eu-west-1", "ListTrainingJobs")], "a renamed server keeps its row")
     session.run("ALTER SERVER other RENAME TO sm; DROP SERVER searched CASCADE")
-    tap.equal([key for key in figures(session) if key[0] != "sm"], [], "one that is dropped does not")
+    tap.equal([key for key in figures(session) if key[0] != "sm"], [], "a dropped server does not")
 
 
 def test_roles(session, tap):
@@ -150,19 +150,19 @@ def test_roles(session, tap):
                 "GRANT SELECT ON bobs TO alice; SET ROLE alice; SELECT * FROM bobs; RESET ROLE" % (ONE % JOB))
     for role, calls in (("alice", 1), ("bob", 3), ("boss", 3), ("auditor", 4), ("postgres", 4)):
         session.run("SET ROLE %s" % role)
-        tap.equal(figures(session), {DESCRIBE: [calls, calls, 0, 0, 0]}, "%s is shown the calls that are made for roles it has" % role)
+        tap.equal(figures(session), {DESCRIBE: [calls, calls, 0, 0, 0]}, "%s sees the calls that are made for roles it has" % role)
     session.run("RESET ROLE; CREATE ROLE nobody; SET ROLE nobody")
-    tap.equal(figures(session), {}, "... and nobody is shown none")
-    tap.equal(session.ask("SELECT sagemaker_fdw_stats_reset()")[1], "42501", "a plain role forgets nothing")
+    tap.equal(figures(session), {}, "... and nobody sees none")
+    tap.equal(session.ask("SELECT sagemaker_fdw_stats_reset()")[1], "42501", "a plain role cannot reset the counts")
     session.run("RESET ROLE; DROP VIEW bobs; DROP OWNED BY bob, boss; DROP ROLE boss, bob")
-    tap.equal(figures(session), {DESCRIBE: [4, 4, 0, 0, 0]}, "calls for a role that is dropped stay counted")
+    tap.equal(figures(session), {DESCRIBE: [4, 4, 0, 0, 0]}, "calls for a dropped role remain counted")
     session.run("SET ROLE auditor")
-    tap.equal(figures(session), {DESCRIBE: [4, 4, 0, 0, 0]}, "... and are shown to who may see all")
+    tap.equal(figures(session), {DESCRIBE: [4, 4, 0, 0, 0]}, "... and are visible to roles that may see all")
     session.run("SET ROLE alice")
-    tap.equal(figures(session), {DESCRIBE: [1, 1, 0, 0, 0]}, "... and to nobody else")
+    tap.equal(figures(session), {DESCRIBE: [1, 1, 0, 0, 0]}, "... and to no other role")
     session.run("RESET ROLE; GRANT EXECUTE ON FUNCTION sagemaker_fdw_stats_reset() TO nobody; SET ROLE nobody; "
                 "SELECT sagemaker_fdw_stats_reset(); RESET ROLE")
-    tap.equal(figures(session), {}, "a role that may have all forgotten need not see it")
+    tap.equal(figures(session), {}, "a role may reset the counts without permission to see them")
     session.run("REVOKE EXECUTE ON FUNCTION sagemaker_fdw_stats_reset() FROM nobody; "
                 "DROP OWNED BY alice; DROP ROLE nobody, alice, auditor")
 
@@ -175,7 +175,7 @@ def test_full(session, tap, capacity):
                 "SERVER sm OPTIONS (region %%L)', i, 'us-east-' || i); END LOOP; END $$" % number)
     session.run("DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('SELECT FROM region_%%s', i); END LOOP; END $$" % number)
     tap.equal(sorted(int(key[1][8:]) for key in figures(session)), list(range(51, number + 1)),
-              "where there are too many, those leave that were not used for the longest time")
+              "when there is no room, the row that was unused for the longest time is removed")
     session.run("DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('DROP FOREIGN TABLE region_%%s', i); END LOOP; END $$" % number)
     session.run("SELECT sagemaker_fdw_disconnect()")
     found, _ = counted(session, ONE % JOB)
@@ -183,7 +183,7 @@ def test_full(session, tap, capacity):
 
 
 def regions_of(session, role):
-    """The numbers of the regions that were called for the role, and what else was."""
+    """The numbers of the regions that were called for the role, and its other calls."""
     session.run("SET ROLE " + role)
     found = figures(session)
     session.run("RESET ROLE")
@@ -191,7 +191,7 @@ def regions_of(session, role):
 
 
 def test_shares(session, tap, capacity, shared):
-    """One role makes more kinds of calls than there is room for: others keep theirs."""
+    """One role makes more kinds of calls than there is room for: other roles keep their rows."""
     number = capacity + 100
     session.run("CREATE ROLE alice; CREATE ROLE bob; CREATE ROLE mallory; GRANT USAGE ON FOREIGN SERVER sm TO alice, bob, mallory; "
                 "GRANT USAGE ON SCHEMA sm TO PUBLIC; GRANT SELECT ON sm.training_jobs TO alice, bob; CREATE SCHEMA many; "
@@ -210,19 +210,19 @@ def test_shares(session, tap, capacity, shared):
     session.run("SET ROLE mallory; %s; RESET ROLE" % repeated(number, "SELECT FROM many.region_%s"))
 
     alices = ([], {DESCRIBE: [1, 1, 0, 0, 0], LIST: [3, 300, 0, 0, 0]})
-    tap.equal(regions_of(session, "alice"), alices, "what is counted for a role stays, however many regions another one makes up")
-    tap.equal(regions_of(session, "bob"), ([], {DESCRIBE: [1, 1, 0, 0, 0]}), "... whoever it is")
+    tap.equal(regions_of(session, "alice"), alices, "a role keeps its counts, however many regions another role calls")
+    tap.equal(regions_of(session, "bob"), ([], {DESCRIBE: [1, 1, 0, 0, 0]}), "... whichever role it is")
     tap.equal(figures(elsewhere), {DESCRIBE: [1, 1, 0, 0, 0]}, "... and in another database")
     others = 4 if shared else 3
     tap.equal(regions_of(session, "mallory"), (list(range(number - capacity + others + 1, number + 1)), {}),
-              "who holds most makes room, with what was not used for the longest time")
+              "the role with the most rows loses the one that was unused for the longest time")
     session.run("SET ROLE bob; %s; RESET ROLE" % repeated(number, "SELECT FROM many.region_%s"))
     # what bob had before is of no use for the longest time
     room = capacity - others + 1
     tap.equal([regions_of(session, role) for role in ("bob", "mallory")],
               [(list(range(number - share + 1, number + 1)), {}) for share in ((room + 1) // 2, room // 2)],
-              "two that would have all share equally")
-    tap.equal(regions_of(session, "alice"), alices, "... and a third one keeps what is less")
+              "two roles that need all the room share it equally")
+    tap.equal(regions_of(session, "alice"), alices, "... and a third one keeps its fewer rows")
     elsewhere.close()
     session.run("DROP DATABASE other WITH (FORCE)")
     if shared:
@@ -230,14 +230,14 @@ def test_shares(session, tap, capacity, shared):
         late.run("SET ROLE mallory; SELECT FROM many.region_2; SELECT FROM many.region_3")
         late.close()
         tap.equal([len(regions_of(session, role)[0]) for role in ("bob", "mallory")], [room // 2 + 1] * 2,
-                  "a database that is dropped makes room by the next session")
+                  "a dropped database makes room when the next session starts")
     session.run("DROP OWNED BY alice, bob, mallory; DROP ROLE alice, bob, mallory")
     session.run(repeated(number, "DROP FOREIGN TABLE many.region_%s"))
     session.run("DROP SCHEMA many; SELECT sagemaker_fdw_stats_reset(); SELECT sagemaker_fdw_disconnect()")
 
 
 def at_once(queries):
-    """Sessions that run a query each at the same time."""
+    """Sessions that run one query each at the same time."""
     sessions = [Session() for _ in queries]
     for one, query in zip(sessions, queries):
         one.send(query)
@@ -249,7 +249,7 @@ def at_once(queries):
 
 
 def repeated(number, query):
-    """A statement that runs the query so often; %s in it is the turn's number."""
+    """A statement that runs the query so often; %s in it is the number of the repetition."""
     return "DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('%s', i); END LOOP; END $$" % (number, query.replace("'", "''"))
 
 
@@ -262,17 +262,17 @@ def test_crowd(session, tap):
     at_once([one] * 16)
     control("clear", b"")
     calls = int(control("calls").partition("=")[2])
-    tap.ok(calls > 800, "sixteen sessions make calls, some of which fail and are made again", calls)
+    tap.ok(calls > 800, "sixteen sessions make calls, some of which fail and are retried", calls)
     tap.equal(figures(session), {DESCRIBE: [calls, 800, calls - 800, 0, 0]},
               "... and each call that the service saw is counted once")
 
     at_once([one] * 8 + [repeated(2000, "SELECT sagemaker_fdw_stats_reset(), %s")] * 2)
     found = figures(session)
     tap.ok(list(found) in ([], [DESCRIBE]) and (not found or found[DESCRIBE][0] <= 400),
-           "a reset while others count leaves what is counted after it", found)
+           "after a reset while others count, only later calls are counted", found)
     session.run("SELECT sagemaker_fdw_stats_reset()")
     at_once([one] * 8)
-    tap.equal(figures(session), {DESCRIBE: [400, 400, 0, 0, 0]}, "... and all are counted again")
+    tap.equal(figures(session), {DESCRIBE: [400, 400, 0, 0, 0]}, "... and from then on all are counted")
 
     # each of 16 sessions calls 80 regions of its own, once
     session.run(repeated(1280, "CREATE FOREIGN TABLE region_%s (training_job_name text) SERVER sm "
@@ -281,14 +281,14 @@ def test_crowd(session, tap):
     at_once(["DO $$ BEGIN FOR i IN %d..%d LOOP EXECUTE format('SELECT FROM region_%%s', i); END LOOP; END $$"
              % (80 * number + 1, 80 * number + 80) for number in range(16)])
     tap.equal(sorted(set(map(tuple, figures(session).values()))), [(1, 0, 0, 0, 0)],
-              "where many sessions make more kinds of calls than there is room for, those that stay are whole")
-    tap.equal(len(figures(session)), 1000, "... and as many stay as there is room for")
+              "where many sessions make more kinds of calls than there is room for, the remaining rows are right")
+    tap.equal(len(figures(session)), 1000, "... and as many remain as there is room for")
     session.run(repeated(1280, "DROP FOREIGN TABLE region_%s"))
     session.run("SELECT sagemaker_fdw_stats_reset()")
 
 
 def prepare(cluster):
-    """A session of a cluster that is started for it."""
+    """Start the cluster; return a session with the extension and servers."""
     cluster.start()
     session = Session()
     session.run("CREATE EXTENSION sagemaker_fdw")
@@ -299,7 +299,7 @@ def prepare(cluster):
 
 
 def test_shared(session, tap):
-    """What sessions know of each other."""
+    """What sessions know about each other."""
     session.run("SELECT sagemaker_fdw_stats_reset(); CREATE DATABASE other")
     one, another, elsewhere = Session(), Session(), Session("other")
     elsewhere.run("CREATE EXTENSION sagemaker_fdw")
@@ -309,9 +309,9 @@ def test_shared(session, tap):
     another.close()
     wait_for(lambda: session.run("SELECT count(*) FROM pg_stat_activity WHERE pid = %d" % another.pid) == ["0"], "the session ends")
     tap.equal([figures(who)[DESCRIBE][0] for who in (session, one, elsewhere)], [3, 3, 1],
-              "calls of all sessions are added up, by database, also of those that have ended")
+              "the calls of all sessions are added up by database, including those of ended sessions")
     elsewhere.run("SELECT sagemaker_fdw_stats_reset()")
-    tap.equal([figures(who) for who in (one, elsewhere)], [{DESCRIBE: [3, 3, 0, 0, 0]}, {}], "... and forgotten by database")
+    tap.equal([figures(who) for who in (one, elsewhere)], [{DESCRIBE: [3, 3, 0, 0, 0]}, {}], "... and reset by database")
     one.close()
     elsewhere.close()
     session.run("DROP DATABASE other WITH (FORCE)")
@@ -323,23 +323,23 @@ def scans(session, columns="server, operation, pages, jobs_seen, jobs_described,
 
 
 def test_own_scans(session, tap):
-    """Cursors of the session that looks."""
+    """Cursors of the session that queries the view."""
     tap.equal(scans(session), [], "no scan runs")
     session.run("BEGIN; DECLARE c CURSOR FOR SELECT training_job_name FROM sm.training_jobs; FETCH 5 FROM c")
     tap.equal(scans(session, "pid, server, operation, pages, jobs_seen, jobs_described, jobs_estimated, waiting_on, "
                              "started_at BETWEEN now() AND clock_timestamp()"),
-              ["%d|sm|ListTrainingJobs|1|100|0|||t" % session.pid], "an open cursor is a scan, which waits for nothing now")
+              ["%d|sm|ListTrainingJobs|1|100|0|||t" % session.pid], "an open cursor is a scan, which is not waiting at the moment")
     names = "'%s', '%s', 'no-such-job'" % (JOB, json.loads(control("names"))[5])
     session.run("DECLARE d CURSOR FOR SELECT role_arn FROM sm.training_jobs WHERE training_job_name IN (%s); FETCH ALL FROM d" % names)
     tap.equal(scans(session), ["sm|ListTrainingJobs|1|100|0||", "sm|DescribeTrainingJob|0|3|2|3|"],
-              "jobs that are named are seen, and their number is known")
+              "named jobs are counted, and their number is known")
     session.run("FETCH ALL FROM c; CLOSE d")
-    tap.equal(scans(session), ["sm|ListTrainingJobs|3|300|0||"], "a scan is there until its query ends")
+    tap.equal(scans(session), ["sm|ListTrainingJobs|3|300|0||"], "a scan is shown until its query ends")
     tap.equal(session.ask("SELECT 1 / 0")[1], "22012", "a transaction fails")
     session.run("ROLLBACK")
-    tap.equal(scans(session), [], "... and its scans are gone")
+    tap.equal(scans(session), [], "... and its scans are no longer shown")
     session.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs WHERE training_job_name = NULL::text; FETCH ALL FROM c")
-    tap.equal(scans(session), [], "what asks for nothing is no scan")
+    tap.equal(scans(session), [], "what makes no calls is not shown as a scan")
     session.run("ROLLBACK; ANALYZE sm.training_jobs")
     tap.equal(scans(session), [], "the scans of ANALYZE end with it")
     session.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs; FETCH 5 FROM c")
@@ -348,25 +348,25 @@ def test_own_scans(session, tap):
                 "DECLARE c CURSOR FOR SELECT role_arn FROM names CROSS JOIN LATERAL "
                 "(SELECT role_arn FROM sm.training_jobs AS j WHERE j.training_job_name = names.training_job_name OFFSET 0) AS j; "
                 "FETCH ALL FROM c")
-    tap.equal(scans(session), ["sm|DescribeTrainingJob|0|10|10|10|"], "a scan that is started again goes on counting")
+    tap.equal(scans(session), ["sm|DescribeTrainingJob|0|10|10|10|"], "a rescan continues the counts")
     session.run("ROLLBACK")
     session.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM elastic.training_jobs; FETCH 1 FROM c; SAVEPOINT s; "
                 "DECLARE d CURSOR FOR SELECT FROM sm.training_jobs; FETCH 1 FROM d; ROLLBACK TO s")
-    tap.equal(scans(session, "server, operation"), ["elastic|Search"], "what is rolled back to a savepoint is gone, too")
+    tap.equal(scans(session, "server, operation"), ["elastic|Search"], "scans that a rollback to a savepoint ends are not shown either")
     session.run("ROLLBACK")
 
 
 def test_many_scans(session, tap, slots):
-    """More than there is room for."""
+    """More scans than there is room for."""
     session.run("BEGIN; DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('DECLARE c%%s CURSOR FOR SELECT training_job_name "
                 "FROM sm.training_jobs WHERE training_job_name = %%L', i, '%s'); END LOOP; END $$" % (slots + 1, JOB))
     for i in range(1, slots + 2):
         session.run("FETCH 1 FROM c%d" % i)
-    tap.equal(scans(session, "count(*) OVER ()")[:1], [str(slots)], "a scan that finds no room runs unseen")
+    tap.equal(scans(session, "count(*) OVER ()")[:1], [str(slots)], "a scan without a place runs without being shown")
     session.run("CLOSE c1; CLOSE c%d" % (slots + 1))
-    tap.equal(scans(session, "count(*) OVER ()")[:1], [str(slots - 1)], "... and leaves others their places")
+    tap.equal(scans(session, "count(*) OVER ()")[:1], [str(slots - 1)], "... and takes no place from others")
     session.run("ROLLBACK")
-    tap.equal(scans(session), [], "in the end all are free")
+    tap.equal(scans(session), [], "in the end all places are free")
 
 
 def test_crowd_of_scans(session, tap):
@@ -381,15 +381,15 @@ def test_crowd_of_scans(session, tap):
         pids = scans(session, "pid")
         return [pids.count(str(one.pid)) for one in crowd + [late]]
 
-    tap.equal(seen(), [SLOTS] * 4 + [1], "a session with 300 cursors shows some of them, and leaves room for the scans of others")
+    tap.equal(seen(), [SLOTS] * 4 + [1], "a session with 300 cursors shows some of them, and leaves places for other sessions")
     crowd[1].run("CLOSE c0; CLOSE c%d; DECLARE d CURSOR FOR %s; MOVE 1 FROM d; DECLARE e CURSOR FOR %s; MOVE 1 FROM e"
                  % (SLOTS, ONE % JOB, ONE % JOB))
-    tap.equal(seen(), [SLOTS] * 4 + [1], "where one that is shown ends, another one is that begins")
+    tap.equal(seen(), [SLOTS] * 4 + [1], "when a scan that is shown ends, a later one takes its place")
     session.run("SELECT pg_terminate_backend(%d, 60000)" % crowd[0].pid)
     crowd[1].run("ROLLBACK")
-    tap.equal(seen(), [0, 0, SLOTS, SLOTS, 1], "those of a session that is terminated, or rolls back, are gone")
+    tap.equal(seen(), [0, 0, SLOTS, SLOTS, 1], "those of a session that is terminated, or rolls back, are no longer shown")
     crowd[1].run("BEGIN; " + "; ".join("DECLARE c%d CURSOR FOR %s; MOVE 1 FROM c%d" % (i, ONE % JOB, i) for i in range(SLOTS)))
-    tap.equal(seen(), [0, SLOTS, SLOTS, SLOTS, 1], "... which has room for as many again")
+    tap.equal(seen(), [0, SLOTS, SLOTS, SLOTS, 1], "... which can show as many again")
     for one in crowd + [late]:
         one.close()
     wait_for(lambda: scans(session) == [], "all are gone")
@@ -440,7 +440,7 @@ def test_waits(session, tap):
             wait_for(lambda: scans(session) == expected, "a scan that waits")
         except Died:
             pass
-        tap.equal(scans(session), expected, "one is seen to wait for %s" % title)
+        tap.equal(scans(session), expected, "another session is seen to wait for %s" % title)
         tap.equal(set(scans(session, "pid")), {str(other.pid)}, "... in that session")
         if title == "a page":
             named = int(session.run("SHOW server_version_num")[0]) >= 170000
@@ -449,14 +449,14 @@ def test_waits(session, tap):
                      "a session that waits, as pg_stat_activity says, too")
         session.run("SELECT pg_cancel_backend(%d)" % other.pid)
         tap.equal(other.receive()[1], "57014", "... and is cancelled")
-        tap.equal(scans(session), [], "... and gone")
+        tap.equal(scans(session), [], "... and no longer shown")
         control("clear", b"")
         for operation in ("ListTrainingJobs", "DescribeTrainingJob"):
             fault(**hang, operation=operation)
         other.send(asked)
         wait_for(lambda: scans(session) != [], "a scan")
         session.run("SELECT pg_terminate_backend(%d, 60000)" % other.pid)
-        tap.equal(scans(session), [], "... also when its session is terminated")
+        tap.equal(scans(session), [], "... even if its session is terminated")
         control("clear", b"")
         other.close()
     session.run("DROP SERVER limited CASCADE; DROP SERVER role CASCADE; DROP TABLE partitions")
@@ -472,11 +472,11 @@ def test_watchers(session, tap):
     owner.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs; FETCH 1 FROM c")
     for role, expected in (("alice", [str(owner.pid)]), ("bob", []), ("auditor", [str(owner.pid)])):
         watcher = as_role(role)
-        tap.equal(scans(watcher, "pid"), expected, "%s sees the scans that the role may" % role)
+        tap.equal(scans(watcher, "pid"), expected, "%s sees the scans of the roles that it may see" % role)
         watcher.close()
     elsewhere = Session("other")
     elsewhere.run("CREATE EXTENSION sagemaker_fdw")
-    tap.equal(scans(elsewhere), [], "another database sees none")
+    tap.equal(scans(elsewhere), [], "another database shows none")
     for who in (owner, elsewhere):
         who.close()
     wait_for(lambda: scans(session) == [], "the scan of a session that ends is gone")
@@ -485,7 +485,7 @@ def test_watchers(session, tap):
 
 
 def side_by_side(query, number):
-    """Sessions that run the query at the same time: what each prints, and the seconds that all took."""
+    """Run the query in several sessions at once: what each prints, and the seconds that all took."""
     sessions = [Session() for _ in range(number)]
     for one in sessions:
         # credentials and connections are had before
@@ -501,7 +501,7 @@ def side_by_side(query, number):
 
 
 def throttles_side_by_side(tap):
-    """How often four sessions are throttled that ask for 60 jobs each, of which 20 are given in a second.
+    """How often four sessions are throttled that make 60 look-ups each, where 20 a second are allowed.
 
     Another one has found that out before.
     """
@@ -512,7 +512,7 @@ def throttles_side_by_side(tap):
     before = json.loads(control("counters"))["throttles"]
     answers, _ = side_by_side(query, 4)
     control("config", {"rate_limit": 0})
-    tap.equal(answers, [(["60"], "00000")] * 4, "four sessions share what the service bears")
+    tap.equal(answers, [(["60"], "00000")] * 4, "four sessions share the rate that the service accepts")
     return json.loads(control("counters"))["throttles"] - before
 
 
@@ -531,7 +531,7 @@ def test_ceiling(session, tap):
 
 
 def test_mode_change(session, tap):
-    """What was learnt in adaptive mode does not slow the standard mode down."""
+    """What adaptive mode has learned does not slow standard mode down."""
     make_server(session, "changing")
     fault(**throttled(times=1))
     session.run(ONE.replace("sm.", "changing.") % JOB)
@@ -539,7 +539,7 @@ def test_mode_change(session, tap):
     start_s = time.monotonic()
     at_once([repeated(40, ONE.replace("sm.", "changing.") % JOB)])
     took_s = time.monotonic() - start_s
-    tap.ok(took_s < 10, "a server's sessions go on at full speed once its retry_mode is standard", took_s)
+    tap.ok(took_s < 10, "a server's sessions run at full speed once its retry_mode is standard", took_s)
     session.run("DROP SERVER changing CASCADE")
 
 
@@ -558,7 +558,7 @@ def test_standby(session, tap):
         tap.equal(figures(other), {LIST: [1, 100, 0, 0, 0], DESCRIBE: [2, 2, 0, 0, 0]}, "... which counts its own calls")
         tap.equal(scans(other, "pid, operation"), ["%d|ListTrainingJobs" % one.pid], "... and shows its own scans")
         other.run("SELECT sagemaker_fdw_stats_reset()")
-        tap.equal((figures(one), figures(session)), ({}, {DESCRIBE: [1, 1, 0, 0, 0]}), "... and begins anew by itself")
+        tap.equal((figures(one), figures(session)), ({}, {DESCRIBE: [1, 1, 0, 0, 0]}), "... and resets only its own")
         one.close()
         other.close()
     finally:
@@ -575,7 +575,7 @@ def has_ended(session):
 
 
 def test_crash(session, tap):
-    """A backend that is killed takes all others down, and the memory is made anew."""
+    """A killed backend restarts all others, with new shared memory."""
     victim = Session()
     victim.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs; FETCH 1 FROM c")
     os.kill(victim.pid, signal.SIGKILL)
@@ -590,23 +590,23 @@ def test_crash(session, tap):
             return False
 
     wait_for(works, "the cluster works again")
-    tap.equal((figures(after[0]), scans(after[0])), ({}, []), "after a crash nothing is left")
+    tap.equal((figures(after[0]), scans(after[0])), ({}, []), "after a crash no counts are left")
     found, _ = counted(after[0], ONE % JOB)
     tap.equal(found, {DESCRIBE: [1, 1, 0, 0, 0]}, "... and counting goes on")
     after[0].close()
 
 
 def test_module(session, tap):
-    """From version 18 on Postgres can tell which libraries, of which versions, are loaded."""
+    """From version 18 on Postgres can show the names and versions of loaded libraries."""
     if int(session.run("SHOW server_version_num")[0]) < 180000:
         return
     loaded = session.run("SELECT module_name, file_name, version LIKE extversion || '.%' "
                          "FROM pg_get_loaded_modules() JOIN pg_extension ON extname = module_name WHERE extname = 'sagemaker_fdw'")
-    tap.equal(loaded, ["sagemaker_fdw|sagemaker_fdw.so|t"], "the library says its name, and a version that is the extension's")
+    tap.equal(loaded, ["sagemaker_fdw|sagemaker_fdw.so|t"], "the library reports its name, and the extension's version")
 
 
 def test_alone(tap):
-    """A cluster that does not preload the library; the throttles of sessions side by side."""
+    """A cluster that does not preload the library; how often concurrent sessions are throttled."""
     cluster = Cluster(AWS_ENDPOINT_URL_STS=URL)
     try:
         session = prepare(cluster)
@@ -632,7 +632,7 @@ def test_alone(tap):
             session.run(ONE % JOB)
             other = Session()
             session.run("BEGIN; DECLARE c CURSOR FOR SELECT FROM sm.training_jobs; FETCH 1 FROM c")
-            tap.equal((figures(other), scans(other)), ({}, []), "without the library preloaded a session knows its own calls and scans only")
+            tap.equal((figures(other), scans(other)), ({}, []), "without preloading, a session sees only its own calls and scans")
             other.close()
             return throttles_side_by_side(tap)
     finally:
@@ -648,11 +648,11 @@ def test_preloaded(tap, throttles_alone):
         throttles = throttles_side_by_side(tap)
         tap.note("throttles: %s, %d with shared memory" % (throttles_alone, throttles))
         # without shared memory no bound is known from version 17 on
-        tap.ok(throttles_alone is None or throttles < throttles_alone / 2, "... and with shared memory are throttled much less",
+        tap.ok(throttles_alone is None or throttles < throttles_alone / 2, "... and sessions that share memory are throttled much less",
                (throttles, throttles_alone))
         tap.equal(session.run("SELECT name FROM pg_shmem_allocations WHERE name LIKE 'sagemaker_fdw%' ORDER BY 1"),
                   ["sagemaker_fdw ceilings 2", "sagemaker_fdw progress 2", "sagemaker_fdw rates 3",
-                   "sagemaker_fdw stats 3", "sagemaker_fdw trust 1"], "shared memory has names with versions")
+                   "sagemaker_fdw stats 3", "sagemaker_fdw trust 1"], "the shared memory's name contains the version")
         test_figures(session, tap)
         test_roles(session, tap)
         test_full(session, tap, 1000)

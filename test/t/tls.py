@@ -1,4 +1,4 @@
-"""Certificates that are good are trusted, all others are not; the protocol is TLS 1.2 at least."""
+"""Trusted certificates are accepted and all others rejected; the protocol is at least TLS 1.2."""
 import os
 import shutil
 import socket
@@ -51,10 +51,10 @@ class Authority:
 
 
 def serve(authority, name, version=None, resumed=None):
-    """A server with the certificate, for ever; returns its port.
+    """Start a server with the certificate, which runs until the end; returns its port.
 
-    It closes connections when it has answered, and adds to the list whether each that has brought
-    a request has resumed a TLS session.
+    It closes a connection after answering, and appends to the list whether each connection that sent
+    a request had resumed a TLS session.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if version is not None:
@@ -92,14 +92,14 @@ COUNT = "SELECT count(*) FROM %s.training_jobs"
 def trusting(folder, **environment):
     """A session of a cluster of its own, whose system's certificates are the folder's.
 
-    Nobody else sees it: the folder is mounted over the system's in a namespace.
+    No other process sees it: the folder is mounted over the system's in a namespace.
     """
     return cluster_session(within=["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"',
                                    folder, os.path.dirname(system_bundle())], **environment)
 
 
 def system_bundle():
-    """The file of certificates that libcurl was built with."""
+    """The certificate file that libcurl was built with."""
     return subprocess.run(["curl-config", "--ca"], check=True, capture_output=True, encoding="utf-8").stdout.strip()
 
 
@@ -110,7 +110,7 @@ def may_mount(directory):
 
 
 def test_system(tap, good, other):
-    """The system's certificates, which come in a file, or in a directory."""
+    """The system's certificates, as a file or as a directory."""
     if not may_mount(good.directory):
         tap.ok(True, "the system's certificates # SKIP only root who may mount can put others in their place")
         return
@@ -141,12 +141,12 @@ def test_system(tap, good, other):
                 else:
                     tap.equal(state, "08001", "... and no others")
             tap.equal(session.run("SELECT ok FROM sagemaker_fdw_check_server('good') WHERE check_name = 'tls'"), ["t"],
-                      "... and the server's check says so")
-    tap.equal(os.listdir(keys), [], "keys of connections are written nowhere, whatever SSLKEYLOGFILE says")
+                      "... and sagemaker_fdw_check_server says so")
+    tap.equal(os.listdir(keys), [], "connections' keys are written nowhere, whatever SSLKEYLOGFILE says")
 
 
 def test_sessions(session, tap, good, other):
-    """TLS sessions are resumed, and connections kept, only by those who trust the same."""
+    """Servers share TLS sessions and kept connections only if they trust the same certificates."""
     resumed = []
     port = serve(good, "valid", resumed=resumed)
     shutil.copy(good.path("good.pem"), good.path("same.pem"))
@@ -157,7 +157,7 @@ def test_sessions(session, tap, good, other):
     tap.equal(resumed, [False, True, True], "... resume the TLS session of the first")
     resumed.clear()
     tap.equal((session.ask(COUNT % "two")[1], resumed), ("00000", [False]), "a server with another ca_bundle does not")
-    tap.equal(session.ask(COUNT % "three")[1], "08001", "... and fails when that does not have the authority")
+    tap.equal(session.ask(COUNT % "three")[1], "08001", "... and fails if that lacks the authority")
     resumed.clear()
     session.run("SELECT sagemaker_fdw_disconnect()")
     tap.equal((session.ask(COUNT % "one")[1], resumed), ("00000", [False]), "sagemaker_fdw_disconnect forgets TLS sessions")
@@ -203,9 +203,9 @@ def test(session, tap):
             lines, state = session.ask("SELECT count(*) FROM %s.training_jobs" % name)
             tap.equal(state, expected, title)
             if expected == "00000":
-                tap.equal(lines, ["0"], "... and it answers")
+                tap.equal(lines, ["0"], "... and the server can be reached")
             tap.equal(session.run("SELECT ok FROM sagemaker_fdw_check_server('%s') WHERE check_name = 'tls'" % name),
-                      ["t" if expected == "00000" else "f"], "... and the server's check says so")
+                      ["t" if expected == "00000" else "f"], "... and sagemaker_fdw_check_server says so")
         test_system(tap, good, other)
         test_sessions(session, tap, good, other)
 

@@ -1,7 +1,7 @@
-"""What a scan waits for comes, and it asks nobody whose answer it does not need.
+"""What a scan waits for arrives, and the scan calls nothing whose answer it does not need.
 
 Run below test/with-service --bulk 5000.  No notice of progress is sent, and no timer is set but what a scan sets:
-whoever sleeps without a reason to wake sleeps for good, and is cancelled.
+a backend that sleeps without a reason to wake sleeps forever, and is cancelled.
 """
 import base64
 import json
@@ -39,7 +39,7 @@ def define(session, name, mapping, **options):
 
 
 def calm(session, **config):
-    """The endpoint as it is at the start but for these settings, and a session that knows no credentials."""
+    """The endpoint with its initial settings except these, and a session without credentials."""
     control("reset", b"")
     control("config", config)
     session.run("RESET ALL; SET client_min_messages = warning; SET timezone = 'UTC'; SET sagemaker_fdw.progress_interval = 0; "
@@ -64,29 +64,29 @@ def check_rows(session, tap, query, rows, title):
 
 
 def test_renewed_by_container(session, tap):
-    """The last calls in flight end while the container is asked."""
+    """The last calls in flight end while the container service is called."""
     define(session, "container", CONTAINER, max_concurrency=2)
     calm(session, session_seconds=2, latency_ms={"ContainerCredentials": 300, "DescribeTrainingJob": 20})
     check_rows(session, tap, "SELECT count(*), count(DISTINCT training_job_name), count(role_arn) FROM container.training_jobs",
-               ["300|300|300"], "a scan goes on with other credentials of the container")
+               ["300|300|300"], "a scan continues with other credentials of the container")
     calls, credentials = made()
-    tap.equal(calls, {"ListTrainingJobs": 3, "DescribeTrainingJob": 300}, "... by as many calls as with one key")
-    tap.ok(credentials.get("ContainerCredentials", 0) >= 2, "... which did expire in the middle of it", credentials)
+    tap.equal(calls, {"ListTrainingJobs": 3, "DescribeTrainingJob": 300}, "... with as many calls as with one key")
+    tap.ok(credentials.get("ContainerCredentials", 0) >= 2, "... which really expired during the scan", credentials)
 
 
 def test_renewed_by_sts(session, tap):
-    """Pages follow one another: the one in flight ends while STS is asked."""
+    """Pages follow one another: the one in flight ends while STS is called."""
     define(session, "assumed", role(HISTORY, HOME), fetch_size=4)
     calm(session, session_seconds=2, latency_ms={"AssumeRole": 400, "ListTrainingJobs": 50})
     check_rows(session, tap, "SELECT count(*), count(DISTINCT training_job_name) FROM assumed.training_jobs", ["300|300"],
-               "a walk goes on with other credentials of a role")
+               "a walk continues with other credentials of a role")
     calls, credentials = made()
-    tap.equal(calls, {"ListTrainingJobs": 75}, "... by as many calls as with one key")
-    tap.ok(credentials.get("AssumeRole", 0) >= 2, "... which did expire in the middle of it", credentials)
+    tap.equal(calls, {"ListTrainingJobs": 75}, "... with as many calls as with one key")
+    tap.ok(credentials.get("AssumeRole", 0) >= 2, "... which really expired during the scan", credentials)
 
 
 def test_renewed_under_cursors(session, tap):
-    """Two scans of one session, whose calls end while the other one is served or keys are asked for."""
+    """Two scans of one session, whose calls end while the other one is served or keys are requested."""
     calm(session, session_seconds=2, latency_ms={"AssumeRole": 300, "ContainerCredentials": 200, "*": 10})
     session.begin_quiet()
     session.run("DECLARE one CURSOR FOR SELECT training_job_name, role_arn FROM container.training_jobs; "
@@ -102,12 +102,12 @@ def test_renewed_under_cursors(session, tap):
         if state == "00000" and count < 60:
             session.run("SELECT pg_sleep(2.1)")
     tap.equal((state, len(set(names["one"])), len(names["one"]), sorted(names["one"]) == sorted(names["two"])), ("00000", 300, 300, True),
-              "cursors go on with other credentials, each after a pause as long as these live")
+              "cursors continue with other credentials, after pauses as long as the credentials live")
     session.run("ROLLBACK")
 
 
 def test_one_connection(session, tap):
-    """Calls that wait for the only connection, longer than keys live."""
+    """Calls that wait for the only connection longer than keys live."""
     for name in ("one", "two"):
         define(session, "narrow_" + name, role(HISTORY, HOME))
     calm(session, session_seconds=2, latency_ms={"ListTags": 100})
@@ -117,7 +117,7 @@ def test_one_connection(session, tap):
     before = made()[0]
     check_rows(session, tap, query % since, ["40|40"], "calls that wait for a connection")
     calls = {name: number - before.get(name, 0) for name, number in made()[0].items()}
-    tap.equal((calls["ListTags"], made()[1]["AssumeRole"] > 2), (40, True), "... are signed when they have it")
+    tap.equal((calls["ListTags"], made()[1]["AssumeRole"] > 2), (40, True), "... are signed when they get it")
 
     # nobody waits for the other to end
     control("config", {"session_seconds": 3600, "latency_ms": {"ListTags": 20}})
@@ -128,14 +128,14 @@ def test_one_connection(session, tap):
     session.run("ROLLBACK; DROP VIEW narrow; RESET sagemaker_fdw.max_session_connections")
     order = [line[0] for line in lines]
     tap.equal((state, sorted(order), "12" in "".join(order) and "21" in "".join(order)), ("00000", ["1"] * 40 + ["2"] * 40, True),
-              "... which the scans of an Append have in turns")
+              "... and the scans of an Append take turns with it")
 
 
 # -- conditions that make calls themselves ------------------------------------------------
 
 
 def test_early_conditions(session, tap):
-    """Jobs are decided by scans, while the calls for those that passed, or for the first one, come to an end."""
+    """Scans decide jobs while the calls for those that passed, or for the first one, end."""
     define(session, "outside", keys(HISTORY), region="eu-west-1")
     define(session, "inside", keys(HISTORY), region="eu-west-1")
     local = session.run("SELECT training_job_name, role_arn FROM outside.training_jobs")
@@ -148,7 +148,7 @@ def test_early_conditions(session, tap):
         check_rows(session, tap, query, ads, "a sub-select on %s decides which jobs are described" % (
             "the same table" if inner == "outside" else "another table"))
         calls, _credentials = made()
-        tap.equal(calls, {"ListTrainingJobs": 1, "DescribeTrainingJob": 40 + len(ads)}, "... by a call for each of both")
+        tap.equal(calls, {"ListTrainingJobs": 1, "DescribeTrainingJob": 40 + len(ads)}, "... with one call for each job of both")
     # the first job's call is the last one to end, while the others are decided and refused
     newest = session.run("SELECT training_job_name, creation_time FROM outside.training_jobs ORDER BY creation_time DESC LIMIT 12")
     first, since = newest[0].partition("|")[0], newest[-1].partition("|")[2]
@@ -168,7 +168,7 @@ def test_early_conditions(session, tap):
 
 
 def make_partitions(session):
-    """Accounts near, with keys, and far, whose role nobody gives credentials for."""
+    """Two accounts: "near" has keys, and "far" has a role that cannot be assumed."""
     define(session, "near", keys(HISTORY))
     define(session, "far", role(BULK, OTHER))
     session.run("CREATE SCHEMA parted; CREATE TABLE parted.jobs (LIKE near.training_jobs) PARTITION BY LIST (account_id); "
@@ -191,10 +191,10 @@ def test_nothing_to_ask(session, tap):
         calm(session)
         fault(**role_denied())
         check_rows(session, tap, query, [], "%s: no row, and no error" % title)
-        tap.equal(made(), ({}, {}), "... nobody is asked, for credentials neither")
+        tap.equal(made(), ({}, {}), "... no calls are made, not even for credentials")
     calm(session)
     fault(**role_denied())
-    tap.equal(session.ask("SELECT role_arn FROM far.training_jobs LIMIT 1")[1], "28000", "where a call is needed there are no credentials")
+    tap.equal(session.ask("SELECT role_arn FROM far.training_jobs LIMIT 1")[1], "28000", "where a call is needed, there is an error for lack of credentials")
 
 
 def scans(plan):
@@ -204,7 +204,7 @@ def scans(plan):
 
 
 def test_pruned_partitions(session, tap):
-    """A partition that run-time pruning excludes asks nobody, for credentials neither."""
+    """A partition that run-time pruning excludes makes no calls, not even for credentials."""
     pruned = "SELECT %s FROM parted.jobs WHERE account_id <= (SELECT '" + HOME + "'::text)%s"
     for title, columns, more, setting, rows in (
             ("an Append", "count(*)", "", "enable_async_append = off", 300),
@@ -216,7 +216,7 @@ def test_pruned_partitions(session, tap):
         fault(**role_denied())
         lines, state = session.ask_within("SELECT * FROM (%s) AS v" % query, PATIENCE_S)
         tap.ok((state, lines if rows == 300 else len(lines)) == ("00000", ["300"] if rows == 300 else rows),
-               "%s reads the partition that is left" % title, (state, lines))
+               "%s reads the remaining partition" % title, (state, lines))
         tap.equal(made()[1], {}, "... without the other one's credentials")
         control("clear", b"")
         plan = explained(session, query, "ANALYZE, ")
@@ -226,13 +226,13 @@ def test_pruned_partitions(session, tap):
     calm(session)
     session.run("PREPARE q(text) AS SELECT count(*) FROM parted.jobs WHERE account_id = $1; SET plan_cache_mode = force_generic_plan")
     fault(**role_denied())
-    check_rows(session, tap, "EXECUTE q('%s')" % HOME, ["300"], "a generic plan's pruning at its start is the same")
+    check_rows(session, tap, "EXECUTE q('%s')" % HOME, ["300"], "a generic plan's pruning at startup does the same")
     tap.equal(made()[1], {}, "... without the other one's credentials")
     session.run("DEALLOCATE q")
 
 
 def test_together(session, tap):
-    """Servers are asked for at the same time what one after the other would take."""
+    """The roles of two servers are assumed concurrently, not one after the other."""
     define(session, "first", role(HISTORY, HOME))
     define(session, "second", role(BULK, OTHER))
     session.run("CREATE SCHEMA duo; CREATE TABLE duo.jobs (LIKE first.training_jobs) PARTITION BY LIST (account_id); "
@@ -241,7 +241,7 @@ def test_together(session, tap):
                 % (HOME, OTHER))
     # only what assumes roles takes time: two calls in flight are both of it
     calm(session, latency_ms={"AssumeRole": 400 * SLOWNESS, "*": 0})
-    check_rows(session, tap, "SELECT count(*) FROM duo.jobs", ["40"], "two accounts are read by roles, asynchronously")
+    check_rows(session, tap, "SELECT count(*) FROM duo.jobs", ["40"], "two accounts are read through roles, asynchronously")
     seen = counters()
     tap.equal((seen["credentials"], seen["most_in_flight"]), ({"AssumeRole": 2}, 2), "... which were assumed at the same time")
 
@@ -250,7 +250,7 @@ def test_together(session, tap):
 
 
 def container_says(expiration, date=None, token="Token"):
-    """From now on the container's host gives good keys that expire then."""
+    """From now on the container's host returns valid keys with this expiration."""
     text = json.dumps({"AccessKeyId": TEMPORARY[0], "SecretAccessKey": TEMPORARY[1], token: TEMPORARY[2],
                        **({} if expiration is None else {"Expiration": expiration})}).encode()
     head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: %s\r\nContent-Length: %d\r\n\r\n" % (
@@ -263,7 +263,7 @@ def iso(epoch_s):
 
 
 def test_container(session, tap):
-    """What a container's host says of itself; the keys are good."""
+    """Odd dates in the answers of a container's host; the keys are valid."""
     everything = "SELECT count(*), count(role_arn) FROM container.training_jobs"
     now, years = time.time(), 10 * 366 * 86400
     for title, expiration, date in (
@@ -278,26 +278,26 @@ def test_container(session, tap):
         check_rows(session, tap, everything, ["300|300"], "%s: the keys are used" % title)
         calls, credentials = made()
         tap.ok(calls == {"ListTrainingJobs": 3, "DescribeTrainingJob": 300} and 1 <= credentials.get("ContainerCredentials", 0) <= 2,
-               "... and their source is not asked again and again", (calls, credentials))
+               "... and their source is not called again and again", (calls, credentials))
     calm(session)
     container_says("next Tuesday")
     lines, state = session.ask_within(everything, PATIENCE_S)
-    tap.ok((lines, state) == (["300|300"], "00000") or state == "28000", "an Expiration that is no time: an error or the rows", (lines, state))
+    tap.ok((lines, state) == (["300|300"], "00000") or state == "28000", "an Expiration that is not a time: an error or the rows", (lines, state))
     tap.ok(made()[1].get("ContainerCredentials", 0) <= 2, "... at once", made())
     calm(session, latency_ms={"ContainerCredentials": 1200})
-    check_rows(session, tap, everything, ["300|300"], "an answer that takes its time is waited for")
-    tap.equal(made()[1], {"ContainerCredentials": 1}, "... and asked for once")
+    check_rows(session, tap, everything, ["300|300"], "a slow answer is waited for")
+    tap.equal(made()[1], {"ContainerCredentials": 1}, "... and requested once")
     calm(session)
     fault(**silent(operation="ContainerCredentials"))
     lines, state = session.ask_within(everything, PATIENCE_S)
     tap.ok(state in ("28000", "08001"), "a container's host that never answers is an error", (lines, state))
     tap.equal(made()[0], {}, "... before any call is made")
     control("clear", b"")
-    check_rows(session, tap, everything, ["300|300"], "... and the session goes on when it does")
+    check_rows(session, tap, everything, ["300|300"], "... and the session works again when the host does")
 
 
 def test_program(session, tap, cluster):
-    """A program that prints keys that have expired is not run again and again."""
+    """A program that prints expired keys is not run again and again."""
     log = cluster.directory + "/runs"
     with open(cluster.directory + "/past", "w", encoding="utf-8") as file:
         file.write("echo run >>%s\necho '%s'\n" % (log, json.dumps(
@@ -305,25 +305,25 @@ def test_program(session, tap, cluster):
     define(session, "program", "allow_ambient_credentials 'true', profile 'past'")
     calm(session)
     check_rows(session, tap, "SELECT count(*), count(role_arn) FROM program.training_jobs", ["5000|5000"],
-               "keys that a program says are past are used")
+               "keys are used even if their program says that they have expired")
     with open(log, encoding="utf-8") as file:
         runs = len(file.readlines())
-    tap.ok(1 <= runs <= 2, "... by at most two runs of it for 5,000 jobs", runs)
+    tap.ok(1 <= runs <= 2, "... with at most two runs of it for 5,000 jobs", runs)
 
 
 # -- what was found by waiting for it -----------------------------------------------------
 
 
 def test_arn_in_list(session, tap):
-    """An ARN that nobody has, where Search is denied: the list is walked for it."""
+    """An ARN that does not exist, where Search is denied: the list is walked for it."""
     define(session, "listed", keys(HISTORY), max_concurrency=1)
     denied = {"kind": "error", "operation": "Search", "status": 400, "code": "AccessDeniedException", "message": "no", "times": 0}
     arn = "arn:aws:sagemaker:us-east-1:%s:training-job/%%s" % HOME
     calm(session, latency_ms=5)
     fault(**denied)
     check_rows(session, tap, "SELECT training_job_name FROM listed.training_jobs WHERE training_job_arn = '%s'" % (arn % "no-such"), [],
-               "an ARN that nobody has is looked for in the list")
-    tap.equal(made()[0], {"DescribeTrainingJob": 1, "Search": 1, "ListTrainingJobs": 3}, "... by these calls")
+               "an ARN that does not exist is looked for in the list")
+    tap.equal(made()[0], {"DescribeTrainingJob": 1, "Search": 1, "ListTrainingJobs": 3}, "... with these calls")
 
     # one call at a time: the list ends while the last entry's call is answered and not taken yet
     calm(session, latency_ms=5)
@@ -339,7 +339,7 @@ def test_arn_in_list(session, tap):
 
 
 def test_patience(session, tap):
-    """A source that hangs while keys run out which the service takes yet."""
+    """A source hangs while keys expire that the service still accepts."""
     define(session, "hanging", CONTAINER)
     calm(session, latency_ms=2)
     container_says(iso(time.time() + 6))
@@ -354,7 +354,7 @@ def test_patience(session, tap):
     for title in ("... are used when they are past, since their source hangs", "... and by the next query at once"):
         check_rows(session, tap, "SELECT count(*) FROM hanging.training_jobs", ["300"], title)
     asked = made()[1].get("ContainerCredentials", 0) - before
-    tap.ok(1 <= asked <= 3, "... and the source is asked once, by three requests at most", asked)
+    tap.ok(1 <= asked <= 3, "... and the source is called once, with at most three requests", asked)
 
     session.run("RESET sagemaker_fdw.max_session_connections")
 
@@ -367,19 +367,19 @@ def test_patience(session, tap):
     gone = time.monotonic() + 6
     wait_for(lambda: time.monotonic() > gone, "their end")
     session.run("SET statement_timeout = 1000")
-    tap.equal(session.ask("SELECT count(*) FROM hanging.training_jobs")[1], "57014", "... a query that does not wait as long")
-    check_rows(session, tap, "SELECT count(*) FROM hanging.training_jobs", ["300"], "... lets the next one go on")
+    tap.equal(session.ask("SELECT count(*) FROM hanging.training_jobs")[1], "57014", "... a query with a shorter time limit fails")
+    check_rows(session, tap, "SELECT count(*) FROM hanging.training_jobs", ["300"], "... but the next one succeeds")
 
 
 def test_revoked(session, tap):
-    """What STS refuses is replaced, as what SageMaker does."""
+    """Credentials that STS rejects are replaced, like those that SageMaker rejects."""
     define(session, "revoked", CONTAINER)
     calm(session)
     account = "SELECT sagemaker_fdw_account_id('revoked')"
-    check_rows(session, tap, account, [HOME], "an account by the container's keys")
+    check_rows(session, tap, account, [HOME], "an account ID with the container's keys")
     control("expire", b"")
     check_rows(session, tap, account, [HOME], "... and when they have been revoked")
-    tap.equal(made()[1], {"ContainerCredentials": 2, "GetCallerIdentity": 3}, "... by these requests")
+    tap.equal(made()[1], {"ContainerCredentials": 2, "GetCallerIdentity": 3}, "... with these requests")
 
 
 def test_few_descriptors(tap):

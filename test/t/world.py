@@ -1,7 +1,7 @@
 """What the tests of credentials share: a home with files, a cluster with one environment after another, botocore.
 
-Whoever sets up a case says which environment the database server has and what its files hold; ask_extension and
-ask_botocore then find credentials in the same place.
+A case sets the database server's environment and the contents of its files; ask_extension and
+ask_botocore then look for credentials in the same places.
 """
 import hashlib
 import json
@@ -80,7 +80,7 @@ class World:
         self.own()
 
     def environment(self, more):
-        """Nothing of this process's own environment but the path; None is a variable that is not set."""
+        """Nothing of this process's own environment except the path; None is a variable that is not set."""
         given = {name: value and value.replace("@", self.home + "/") for name, value in more.items()}
         variables = {"HOME": self.home, "PATH": os.environ["PATH"], "AWS_CONFIG_FILE": self.home + "/config",
                      "AWS_SHARED_CREDENTIALS_FILE": self.home + "/credentials", "AWS_EC2_METADATA_DISABLED": "true",
@@ -90,14 +90,14 @@ class World:
 
 
 def make_keys():
-    """Have the endpoint know the keys, also after it was reset."""
+    """Make the endpoint know the keys, even after a reset."""
     for pair in (ONE, TWO):
         control("keys", {"access_key_id": pair[0], "secret_access_key": pair[1], "account": "123456789012"})
     control("keys", {"access_key_id": THREE[0], "secret_access_key": THREE[1], "session_token": TOKEN, "account": "123456789012"})
 
 
 def as_issued(access_key_id, session_names=False):
-    """What a key was issued for; a key that was not issued is itself."""
+    """What a key was issued for; a key that was not issued stands for itself."""
     for issued in json.loads(control("issued")):
         if issued["access_key_id"] == access_key_id:
             named = {key: issued[key] for key in ("by", "role_arn", "external_id", "duration_seconds")}
@@ -141,7 +141,7 @@ def quoted(text):
 
 
 class Server:
-    """The cluster with one environment after another."""
+    """A cluster that is given one environment after another."""
 
     def __init__(self, world):
         self.world = world
@@ -177,7 +177,7 @@ def sts_error(code, message):
 
 
 def check_rows(session):
-    """The doctor's rows: name to (ok, detail); ok is None where nothing was tried."""
+    """The rows of sagemaker_fdw_check_server: name to (ok, detail); ok is None where nothing was tried."""
     rows = [line.split("|", 2) for line in session.run("SELECT * FROM sagemaker_fdw_check_server('sm')")]
     return {name: ({"t": True, "f": False, "": None}[ok], detail) for name, ok, detail in rows}
 
@@ -192,11 +192,11 @@ def check_log(tap, cluster):
     done = subprocess.run(["/usr/bin/python3", "-B", os.path.join(HERE, "..", "secrets.py"), cluster.directory + "/log"],
                           stdout=subprocess.PIPE, encoding="utf-8", check=False)
     tap.equal((done.returncode, [line for line in done.stdout.split("\n") if line.startswith("#")]), (0, []),
-              "the server's log holds no secret")
+              "the server's log contains no secret")
 
 
 def run_tests(tests, logged=True):
-    """Call each of the tests with (tap, world, server), in a cluster that logs all it can, and whose log holds no secret.
+    """Call each test with (tap, world, server), in a cluster that logs all it can; its log must contain no secret.
 
     Superuser postgres has the server sm, of keys that the endpoint takes, and the table sm.training_jobs.  Tests that
     take the time of many queries have little logged, and nothing looked for.

@@ -75,7 +75,7 @@ failures = 0
 
 
 def is_equal(got, wanted, title):
-    """One TAP line; says what differs."""
+    """Print one TAP line, and any difference."""
     global count, failures
     count += 1
     if got == wanted:
@@ -93,7 +93,7 @@ def midnight(day):
 
 
 def timestamp_paths(shape, path=""):
-    """Where timestamps are below a shape: names joined by dots, [] for a list's elements."""
+    """Where a shape contains timestamps: names joined by dots, [] for a list's elements."""
     kind = shape["type"]
     if kind == "timestamp":
         return [path]

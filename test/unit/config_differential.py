@@ -1,14 +1,14 @@
-"""Config files, made by hand and at random, are read as botocore reads them, as TAP.
+"""Checks that config files, made by hand and at random, are read as botocore reads them; prints TAP.
 
 	config_differential.py build/config_driver
 
-Each file is read in both ways, by its sections as they are written (the credentials file) and by
+Each file is read in two ways, by its sections as they are written (the credentials file) and by
 its profiles, sso-sessions and services (the config file): all settings are the same, and so are the
 settings below settings; or both find it unreadable, for the same reason, and ours names the first line with
 which botocore does.
 
 What differs on purpose is in KNOWN, and for a file that has it the judge is botocore with just that
-put right.  Seeded: a difference comes again.
+put right.  Seeded, so a difference can be reproduced.
 """
 import configparser
 import os
@@ -36,7 +36,7 @@ NOT_TEXT, NO_SETTING = 1, 3
 
 
 class Parser(configparser.RawConfigParser):
-    """The parser that botocore uses, or one to which only ASCII's letters have two cases."""
+    """The parser that botocore uses, or one that folds the case of ASCII letters only."""
 
     ascii_keys = False
 
@@ -66,7 +66,7 @@ KNOWN = {"a byte order mark is skipped": has_mark, "a NUL byte is an error": has
 
 
 def load(path, subsections):
-    """By kind and name: what botocore makes of the file, in both ways."""
+    """What botocore reads from the file, in both ways, by kind and name."""
     raw = botocore.configloader.raw_config_parse(path, subsections)
     found = {("section", name): settings for name, settings in raw.items()}
     mapped = botocore.configloader.build_profile_map(raw)
@@ -85,7 +85,7 @@ def has_name_twice(headers):
 
 
 def judge(path, data, corrected, subsections=True):
-    """botocore's answer: what it finds, or the name of what it raises."""
+    """botocore's answer: what it reads, or the name of the exception that it raises."""
     Parser.ascii_keys = corrected
     if corrected and has_nul(data):
         return "NUL"
@@ -100,7 +100,7 @@ def judge(path, data, corrected, subsections=True):
 
 
 def is_first_problem(path, data, corrected, line, problem):
-    """Is the line the first with which the file cannot be read, and for that reason?"""
+    """Is the line the first that makes the file unreadable, for that reason?"""
     lines = re.findall(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", data)
     until = judge(path, b"".join(lines[:line]), corrected, False)
     return isinstance(judge(path, b"".join(lines[:line - 1]), corrected, False), dict) and \
@@ -112,7 +112,7 @@ def encoded(text):
 
 
 def fields_of(found):
-    """What the driver prints of these sections."""
+    """What the driver prints for these sections."""
     fields = []
     for (kind, name), settings in found.items():
         section = "%s %s" % (kind, encoded(name))
@@ -160,7 +160,7 @@ NO_TEXT = [b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xe4", b"\xf4\x90\x80\x80", 
 
 
 def quoted(rng, name):
-    """A header's name in one of the ways that there are to write it, or in none."""
+    """A header's name, written in one of the possible ways or in an invalid one."""
     way = rng.randrange(8)
     if way < 3:
         return name
@@ -191,7 +191,7 @@ def header(rng):
 
 
 def effective(text):
-    """What two lines have in common that are the same section, or the same key, to a parser."""
+    """What two lines have in common if a parser takes them for the same section or the same key."""
     text = text.strip()
     if text.startswith("[") and text.rfind("]") > 1:
         return "[", text[1:text.rfind("]")]
@@ -199,7 +199,7 @@ def effective(text):
 
 
 def make(rng):
-    """One file."""
+    """Make one file."""
     tame = rng.random() < 0.8
     indent = rng.choice(["", "", "", "", " ", "\t", "\u00a0"])
     lines, headers, keys, nest = [], set(), set(), False
@@ -305,7 +305,7 @@ BY_HAND = [
 
 
 class Tally:
-    """How many of the files have what is to be compared."""
+    """How many of the files contain what is to be compared."""
 
     def __init__(self):
         self.readable = self.nested = self.again = 0
@@ -354,7 +354,7 @@ def main():
         check([problem for problem in wrong[first:first + BATCH] if problem],
               "%d random files are read as botocore reads them" % BATCH)
     # files that are all alike would compare nothing
-    check([] if FILES / 3 < tally.readable < FILES * 0.9 else [tally.readable], "%d of the files can be read" % tally.readable)
+    check([] if FILES / 3 < tally.readable < FILES * 0.9 else [tally.readable], "%d of the files are valid" % tally.readable)
     check([] if tally.nested > FILES / 20 else [tally.nested], "%d of them have settings below settings" % tally.nested)
     check([] if tally.again > FILES / 20 else [tally.again], "%d have two sections for one profile" % tally.again)
     for name, count in tally.used.items():

@@ -1,12 +1,12 @@
-"""The endpoints of all regions that botocore knows are the ones that it resolves, as TAP.
+"""Checks that the endpoints of all regions that botocore knows are those that it resolves; prints TAP.
 
 	endpoint_differential.py DRIVER
 
 Every region of SageMaker in every partition, with each variant, and custom endpoints; and
 the region's own STS, with and without FIPS.
-Left out is where botocore's versions differ among each other, or know no answer: dual
+Left out are cases where botocore's versions disagree, or have no answer: dual
 stack in the isolated partitions, and FIPS alone in aws-us-gov; and custom endpoints with
-a variant, which here are an error.
+a variant, which are an error here.
 """
 import itertools
 import subprocess

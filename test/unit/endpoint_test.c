@@ -82,14 +82,14 @@ test_region_syntax(void)
 
 	for (int i = 0; i < COUNT(bad); i++)
 	{
-		snprintf(title, sizeof(title), "bad region %d is refused", i + 1);
+		snprintf(title, sizeof(title), "bad region %d is rejected", i + 1);
 		tap_is_int(smf_endpoint_resolve(bad[i], NULL, false, false, &endpoint),
 				   SMF_ENDPOINT_BAD_REGION, title);
 	}
 	tap_ok(smf_region_valid("us-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-1"),
-		   "63 bytes are a region");
-	tap_ok(smf_region_valid("ap-southeast-12"), "so is one with two digits");
-	tap_ok(smf_region_valid("us-east-1000") && smf_region_valid("us-east1-1"), "and what AWS's patterns allow besides");
+		   "a region may have 63 bytes");
+	tap_ok(smf_region_valid("ap-southeast-12"), "and two digits");
+	tap_ok(smf_region_valid("us-east-1000") && smf_region_valid("us-east1-1"), "and other forms that AWS's patterns allow");
 }
 
 /* A URL, and what it is: the host header, or the error. */
@@ -177,19 +177,19 @@ test_urls(void)
 	longest[sizeof(longest) - 1] = '\0';
 	tap_is_int(smf_endpoint_parse_url(longest, &endpoint), SMF_ENDPOINT_BAD_URL, "a URL that is too long");
 	longest[SMF_URL_SIZE - 1] = '\0';
-	tap_is_int(smf_endpoint_parse_url(longest, &endpoint), SMF_ENDPOINT_OK, "the longest URL there is");
+	tap_is_int(smf_endpoint_parse_url(longest, &endpoint), SMF_ENDPOINT_OK, "the longest URL allowed");
 
 	tap_is_int(smf_endpoint_resolve("us-east-1", "https://example.com", true, false, &endpoint),
 			   SMF_ENDPOINT_CUSTOM_VARIANT, "a custom endpoint has no FIPS variant");
 	tap_is_int(smf_endpoint_resolve("us-east-1", "https://example.com", false, true, &endpoint),
 			   SMF_ENDPOINT_CUSTOM_VARIANT, "nor a dual stack one");
 	tap_is_int(smf_endpoint_resolve("us-east-1", "https://example.com", false, false, &endpoint),
-			   SMF_ENDPOINT_OK, "it wins over the region's");
+			   SMF_ENDPOINT_OK, "it overrides the region's endpoint");
 	tap_is(endpoint.host, "example.com", "with its own host");
 	tap_is_int(smf_endpoint_resolve("u/s", "https://example.com", false, false, &endpoint),
-			   SMF_ENDPOINT_BAD_REGION, "the region must be right all the same");
+			   SMF_ENDPOINT_BAD_REGION, "the region must be valid nevertheless");
 	for (int error = SMF_ENDPOINT_BAD_REGION; error <= SMF_ENDPOINT_CUSTOM_VARIANT; error++)
-		tap_ok(smf_endpoint_error_text(error)[0] != '\0', "an error has words");
+		tap_ok(smf_endpoint_error_text(error)[0] != '\0', "an error has a text");
 }
 
 /* A region of a server, a custom URL, and where the Price List API is asked then. */

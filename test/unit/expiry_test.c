@@ -78,9 +78,9 @@ main(void)
 
 		plan = smf_expiry_plan(c->life_s, START, 0.5);
 		if (c->life_s == SMF_NEVER)
-			snprintf(title, sizeof(title), "what does not expire is never renewed");
+			snprintf(title, sizeof(title), "credentials that do not expire are never renewed");
 		else
-			snprintf(title, sizeof(title), "what lives %lld s is renewed, and waited for, in time",
+			snprintf(title, sizeof(title), "credentials that live %lld s are renewed, and waited for, in time",
 					 (long long) c->life_s);
 		tap_ok(is(plan.renew_at_s, c->renew_s) && is(plan.wait_at_s, c->wait_s), title);
 	}

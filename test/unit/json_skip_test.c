@@ -99,7 +99,7 @@ test_cases(void)
 		snprintf(title, sizeof(title), "%s %s", cases[i].title, cases[i].ends ? "ends" : "does not end");
 		tap_ok(good, title);
 	}
-	tap_ok(smf_json_skip("", "") == NULL, "nothing is no value");
+	tap_ok(smf_json_skip("", "") == NULL, "an empty text has no value");
 	tap_ok(ends_at(",", "", false) && ends_at("}", "", false) && ends_at(" ", "1", false),
 		   "where a value is missing none is passed over");
 }
@@ -187,7 +187,7 @@ test_random(void)
 		free(memory);
 	}
 	tap_ok(same_ends, "values end where they do byte by byte");
-	tap_ok(nended > RANDOM_TEXTS / 1000, "... of which many are longer than a block");
+	tap_ok(nended > RANDOM_TEXTS / 1000, "... and many of them are longer than a block");
 }
 
 int

@@ -114,9 +114,9 @@ test_types(void)
 	/* the longest instance type, and one more */
 	snprintf(usage_type, sizeof(usage_type), "Train:ml.m5.%055d", 0);
 	tap_is_int(smf_price_classify(&facts, type), SMF_PRICE_TRAINING, "an instance type of 61 characters");
-	tap_is_int((long) strlen(type), 61, "... is taken whole");
+	tap_is_int((long) strlen(type), 61, "... is kept whole");
 	snprintf(usage_type, sizeof(usage_type), "Train:ml.m5.%058d", 0);
-	tap_is_int(smf_price_classify(&facts, type), SMF_PRICE_NOT_FOR_TRAINING, "one of 64 is none");
+	tap_is_int(smf_price_classify(&facts, type), SMF_PRICE_NOT_FOR_TRAINING, "one of 64 is rejected");
 }
 
 static void
@@ -129,7 +129,7 @@ test_prices(void)
 	for (int i = 0; i < COUNT(prices); i++)
 		tap_ok(smf_price_positive(prices[i]), prices[i]);
 	for (int i = 0; i < COUNT(others); i++)
-		tap_ok(!smf_price_positive(others[i]), "no price, or one of 0");
+		tap_ok(!smf_price_positive(others[i]), "not a positive price");
 }
 
 int

@@ -302,7 +302,7 @@ test_bucket(void)
 	bucket = (Scenario) {.limit = 2, .burst = 2, .jobs = 600};
 	figures = run("a limit of 2/s", bucket, bucket_s(&bucket));
 	tap_ok(worst(&figures.time) <= 1.05 && worst(&figures.late) <= 4, "a limit of 2/s, the same");
-	tap_ok(worst(&figures.early) <= 32, "... and its pauses are taken for no outages");
+	tap_ok(worst(&figures.early) <= 32, "... and its pauses are not taken for outages");
 
 	bucket = (Scenario) {.limit = 200, .burst = 200, .jobs = 20000};
 	figures = run("a limit of 200/s", bucket, bucket_s(&bucket));
@@ -317,7 +317,7 @@ test_random(void)
 	double		without_s = median(&figures.time);
 	Figures		standard;
 
-	tap_ok(worst(&figures.early) == 0 && worst(&figures.time) < 2, "without throttles nothing holds calls back");
+	tap_ok(worst(&figures.early) == 0 && worst(&figures.time) < 2, "without throttles no call is delayed");
 
 	scan.random_share = 0.02;
 	figures = run("2% at random", scan, without_s);
@@ -364,12 +364,12 @@ test_neighbour(void)
 	Scenario	shared = {.limit = 20, .burst = 20, .jobs = 2000, .neighbour = 10};
 	Figures		figures = run("a neighbour with half of 20/s", shared, 2 * bucket_s(&shared));
 
-	tap_ok(mean(&figures.refused) <= 5, "a neighbour with half of 20/s has at most 5 percent of its first tries refused, in the mean");
+	tap_ok(mean(&figures.refused) <= 5, "at most 5 percent of the first attempts of a neighbour with half of 20/s are throttled, on average");
 	tap_ok(mean(&figures.lost) <= 1 && worst(&figures.lost) <= 2, "... and loses at most 1 percent");
 	tap_ok(worst(&figures.time) <= 1.1, "... and leaves us our half");
 	shared = (Scenario) {.limit = 5, .burst = 5, .jobs = 750, .neighbour = 2.5};
 	figures = run("a neighbour with half of 5/s", shared, 2 * bucket_s(&shared));
-	tap_ok(mean(&figures.refused) <= 7, "with half of 5/s at most 7 percent, in the mean");
+	tap_ok(mean(&figures.refused) <= 7, "with half of 5/s at most 7 percent, on average");
 	tap_ok(mean(&figures.lost) <= 1 && worst(&figures.lost) <= 2, "... and 1 percent");
 }
 
@@ -380,7 +380,7 @@ test_sessions(void)
 	Figures		figures = run("2 sessions at 20/s", sessions, bucket_s(&sessions));
 
 	tap_ok(worst(&figures.uneven) <= 0.2, "two sessions that share memory have the same share, within 20 percent");
-	tap_ok(worst(&figures.time) <= 1.05 && worst(&figures.late) <= 3, "... and are together what one would be");
+	tap_ok(worst(&figures.time) <= 1.05 && worst(&figures.late) <= 3, "... and together behave like one session");
 	sessions.sessions = 8;
 	figures = run("8 sessions at 20/s", sessions, bucket_s(&sessions));
 	tap_ok(worst(&figures.uneven) <= 0.2, "... eight sessions too");
@@ -391,7 +391,7 @@ test_sessions(void)
 	/* a session's start is a burst that the limit has saved up for, and must not be taken for more */
 	sessions = (Scenario) {.limit = 20, .burst = 20, .jobs = 1200, .sessions = 12, .apart_s = 40};
 	figures = run("100 jobs, then a pause", sessions, 11 * 40 + 80 / 20.0);
-	tap_ok(worst(&figures.throttled) <= 6 && worst(&figures.time) <= 1.05, "a pause does not make the limit forgotten");
+	tap_ok(worst(&figures.throttled) <= 6 && worst(&figures.time) <= 1.05, "the limit is remembered during a pause");
 }
 
 static void
@@ -423,7 +423,7 @@ outage(double limit, double begins_s, double length_s)
 	figures = run(title, scenario, scenario.jobs / full_rate(&scenario) + length_s);
 	snprintf(claim, sizeof(claim), "%s: the full rate is back within 5 s in the median, and within 10", title);
 	tap_ok(median(&figures.back) <= 5 && worst(&figures.back) <= 10, claim);
-	tap_ok(worst(&figures.beyond) <= 5, "... and no more than 5 s are lost by it");
+	tap_ok(worst(&figures.beyond) <= 5, "... and at most 5 s are lost");
 	return figures;
 }
 
@@ -440,7 +440,7 @@ test_outage(void)
 		outage(limits[i], 0, 5);
 		outage(limits[i], 0, 10);
 		figures = outage(limits[i], 20, 1);
-		tap_ok(worst(&figures.late) <= 6, "... and its throttles are taken for no share that stays");
+		tap_ok(worst(&figures.late) <= 6, "... and its throttles are not taken for a lasting share");
 		outage(limits[i], 20, 5);
 		outage(limits[i], 20, 10);
 		outage(limits[i], 20, 60);
@@ -455,7 +455,7 @@ test_outage(void)
 	scenario = (Scenario) {.limit = 20, .burst = 20, .jobs = 2000,
 		.outage_s = 5, .outage_length_s = 5, .outage_every_s = 10.3};
 	figures = run("20/s, an outage every 10.3 s", scenario, 100 * 10.3 / 5.3);
-	tap_ok(worst(&figures.time) <= 1.2, "outages half of the time take half of the calls, and a fifth at most");
+	tap_ok(worst(&figures.time) <= 1.2, "outages half of the time double the time needed, within a fifth");
 
 	scenario = (Scenario) {.limit = 0.3, .burst = 1, .jobs = 60};
 	figures = run("a limit of 0.3/s", scenario, 60 / 0.3);
@@ -479,7 +479,7 @@ test_ceiling(void)
 		   "nothing is saved up");
 	smf_ceiling_give(&bucket);
 	tap_ok(smf_ceiling_take(&bucket, 4, now_s + 100) == 0, "what is given back may be taken again");
-	tap_ok(smf_ceiling_take(&bucket, 4, now_s + 99) > 0.2, "a clock that is behind takes nothing away");
+	tap_ok(smf_ceiling_take(&bucket, 4, now_s + 99) > 0.2, "a clock that goes back gives no extra call");
 	tap_ok(fabs(smf_ceiling_take(&bucket, 2, now_s + 100.25) - 0.25) < 1e-9, "a lower ceiling counts at once");
 }
 
@@ -515,33 +515,33 @@ test_rate(void)
 	smf_rate_init(&rate, now_s);
 	tap_is_int(take_all(&rate, now_s), 1000, "at first all calls may go");
 	answer(&rate, &now_s, 100, false);
-	tap_ok(rate.phase == SMF_RATE_OPEN, "and go on to while all is well");
+	tap_ok(rate.phase == SMF_RATE_OPEN, "and that remains so while all succeed");
 	answer(&rate, &now_s, 1, true);
-	tap_ok(rate.phase == SMF_RATE_OPEN && take_all(&rate, now_s) == 1000, "one throttle is no limit");
+	tap_ok(rate.phase == SMF_RATE_OPEN && take_all(&rate, now_s) == 1000, "one throttled call does not mean a limit");
 	answer(&rate, &now_s, 6, true);
-	tap_ok(rate.phase != SMF_RATE_OPEN && take_all(&rate, now_s) == 0, "seven in a row are one");
+	tap_ok(rate.phase != SMF_RATE_OPEN && take_all(&rate, now_s) == 0, "seven in a row do");
 	tap_ok(smf_rate_take(&rate, now_s) <= 1 / rate.rate + 1e-9, "and the next call waits for its turn");
 
 	before = rate.rate;
 	smf_rate_answered(&rate, now_s + 0.01, now_s - 0.02, true);
 	tap_ok(rate.rate == before, "throttled calls that were under way then change nothing");
 	answer(&rate, &now_s, 1000, true);
-	tap_ok(rate.rate == 0.5, "the rate never falls below 0.5, however many come");
+	tap_ok(rate.rate == 0.5, "the rate never falls below 0.5, however many follow");
 	answer(&rate, &now_s, 1, false);
 	tap_ok(rate.phase == SMF_RATE_OPEN && take_all(&rate, now_s) == 1000,
-		   "with the first call that gets through again all may go, as before");
+		   "once a call gets through again, all may go as before");
 	answer(&rate, &now_s, 1, true);
-	tap_ok(rate.phase == SMF_RATE_OPEN, "... and one throttle then is no limit, as before");
+	tap_ok(rate.phase == SMF_RATE_OPEN, "... and one throttled call does not mean a limit, as before");
 	answer(&rate, &now_s, 15, true);
 	answer(&rate, &now_s, 1, false);
-	tap_ok(rate.phase != SMF_RATE_OPEN, "soon afterwards an outage must last longer");
+	tap_ok(rate.phase != SMF_RATE_OPEN, "soon afterwards throttles of the same length mean a limit");
 	answer(&rate, &now_s, 25, true);
 	answer(&rate, &now_s, 1, false);
-	tap_ok(rate.phase == SMF_RATE_OPEN, "... and does, when it is twice as long");
+	tap_ok(rate.phase == SMF_RATE_OPEN, "... and those twice as long an outage");
 	answer(&rate, &now_s, 30, false);
 	answer(&rate, &now_s, 20, true);
 	answer(&rate, &now_s, 1, false);
-	tap_ok(rate.phase == SMF_RATE_OPEN, "once all has been well for a while it need not");
+	tap_ok(rate.phase == SMF_RATE_OPEN, "after a while without throttles the shorter length is an outage again");
 
 	/* a limit: some get through */
 	for (int i = 0; i < 200; i++)
@@ -549,16 +549,16 @@ test_rate(void)
 		answer(&rate, &now_s, 4, true);
 		answer(&rate, &now_s, 1, false);
 	}
-	tap_ok(rate.phase != SMF_RATE_OPEN && rate.rate < 5, "where one of five gets through it is a limit");
+	tap_ok(rate.phase != SMF_RATE_OPEN && rate.rate < 5, "where one call in five gets through, there is a limit");
 	answer(&rate, &now_s, 2000, false);
-	tap_ok(rate.rate > 5, "and the rate grows again when all is well");
+	tap_ok(rate.rate > 5, "and the rate grows again when all calls succeed");
 
 	now_s += 1000;
 	before = rate.rate;
 	tap_ok(take_all(&rate, now_s) <= fmax(1, 0.1 * before) + 1e-6, "a tenth of a second's calls are saved up");
 	now_s += 1000;
 	answer(&rate, &now_s, 50, false);
-	tap_ok(rate.rate <= before * 1.5, "what is not asked for does not make it grow");
+	tap_ok(rate.rate <= before * 1.5, "without demand the rate does not grow");
 }
 
 /* A rate that was learnt, after outages. */
@@ -579,29 +579,29 @@ test_rate_in_outage(void)
 	before = rate.rate;
 	answer(&rate, &now_s, 9, true);
 	answer(&rate, &now_s, 1, false);
-	tap_ok(rate.phase != SMF_RATE_OPEN && rate.rate < before, "throttles of less than half a second are no outage");
+	tap_ok(rate.phase != SMF_RATE_OPEN && rate.rate < before, "throttles for less than half a second are not an outage");
 
 	answer(&rate, &now_s, 200, false);
 	before = rate.borne;
 	answer(&rate, &now_s, 200, true);
 	tap_ok(rate.rate == 0.5, "an outage brings the rate down");
 	smf_rate_answered(&rate, now_s, now_s - 9.9, false);
-	tap_ok(rate.rate == 0.5, "a call that was sent before it says nothing of its end");
+	tap_ok(rate.rate == 0.5, "a call that was sent before the outage does not show its end");
 	answer(&rate, &now_s, 20, true);
 	answer(&rate, &now_s, 1, false);
-	tap_ok(rate.rate == before && rate.base == before, "one that was sent in it brings back the last rate that was borne");
+	tap_ok(rate.rate == before && rate.base == before, "one that was sent during it restores the last accepted rate");
 
 	answer(&rate, &now_s, 15, true);
 	answer(&rate, &now_s, 1, false);
-	tap_ok(rate.rate < before, "until that has proved itself, an outage must last longer");
+	tap_ok(rate.rate < before, "until that rate has proved itself, throttles of the same length mean a limit");
 	answer(&rate, &now_s, 21, true);
 	answer(&rate, &now_s, 1, false);
-	tap_ok(rate.rate == before, "... and does, when it is twice as long");
+	tap_ok(rate.rate == before, "... and those twice as long an outage");
 	for (int i = 0; i < 4; i++)
 	{
 		answer(&rate, &now_s, 100, true);
 		answer(&rate, &now_s, 1, false);
-		tap_ok(rate.rate == before, "but never longer than four seconds");
+		tap_ok(rate.rate == before, "but four seconds are always an outage");
 	}
 }
 

@@ -85,13 +85,13 @@ test_retry_after(void)
 {
 	char		digits[1000];
 
-	tap_ok(smf_retry_after(NULL, NULL) == 0, "no header asks for nothing");
+	tap_ok(smf_retry_after(NULL, NULL) == 0, "without headers there is no delay");
 	tap_ok(smf_retry_after(NULL, "3") == 3, "Retry-After is in seconds");
 	tap_ok(smf_retry_after("1500", NULL) == 1.5, "x-amz-retry-after is in milliseconds");
-	tap_ok(smf_retry_after("1500", "7") == 1.5, "which counts where both are there");
-	tap_ok(smf_retry_after("soon", "7") == 7, "unless it says nothing");
-	tap_ok(smf_retry_after("0", NULL) == 0 && smf_retry_after(NULL, "0") == 0, "it may be nothing");
-	tap_ok(smf_retry_after(NULL, "0.25 \t") == 0.25, "a fraction, and blanks behind it");
+	tap_ok(smf_retry_after("1500", "7") == 1.5, "which is used where both are given");
+	tap_ok(smf_retry_after("soon", "7") == 7, "unless it is invalid");
+	tap_ok(smf_retry_after("0", NULL) == 0 && smf_retry_after(NULL, "0") == 0, "it may be zero");
+	tap_ok(smf_retry_after(NULL, "0.25 \t") == 0.25, "a fraction, and trailing blanks");
 	tap_ok(smf_retry_after(NULL, "60") == 60 && smf_retry_after(NULL, "61") == 60 &&
 		   smf_retry_after("3600000", NULL) == 60, "nobody waits longer than a minute");
 	memset(digits, '9', sizeof(digits) - 1);
@@ -114,9 +114,9 @@ test_code_valid(void)
 	static const char *const bad[] = {"", "two words", "<html>", "404", "a\nb", "a:b", "\xc3\xa9", ".a", "a\"b"};
 
 	for (int i = 0; i < COUNT(good); i++)
-		tap_ok(smf_error_code_valid(good[i]), "what may be an error code");
+		tap_ok(smf_error_code_valid(good[i]), "a valid error code");
 	for (int i = 0; i < COUNT(bad); i++)
-		tap_ok(!smf_error_code_valid(bad[i]), "what cannot be an error code");
+		tap_ok(!smf_error_code_valid(bad[i]), "an invalid error code");
 }
 
 static void
@@ -152,20 +152,20 @@ test_quota(void)
 	int			retries = 0;
 
 	tap_is_int(smf_quota_take(&quota, false), 5, "a retry costs 5");
-	tap_is_int(smf_quota_take(&quota, true), 10, "after a time-out 10");
+	tap_is_int(smf_quota_take(&quota, true), 10, "and 10 after a time-out");
 	smf_quota_give(&quota, 10);
 	tap_is_int(quota.left, 495, "a success gives its last retry's cost back");
 	smf_quota_give(&quota, 0);
-	tap_is_int(quota.left, 496, "another success 1");
+	tap_is_int(quota.left, 496, "another success gives back 1");
 	for (int i = 0; i < 100; i++)
 		smf_quota_give(&quota, 0);
-	tap_is_int(quota.left, SMF_RETRY_QUOTA, "and never more than there was");
+	tap_is_int(quota.left, SMF_RETRY_QUOTA, "and never more than the initial quota");
 	while (smf_quota_take(&quota, false) > 0)
 		retries++;
-	tap_is_int(retries, 100, "100 retries spend it");
+	tap_is_int(retries, 100, "100 retries use it up");
 	quota.left = 7;
-	tap_is_int(smf_quota_take(&quota, true), 0, "what is left must suffice");
-	tap_is_int(quota.left, 7, "and is left then");
+	tap_is_int(smf_quota_take(&quota, true), 0, "the rest must suffice for a retry");
+	tap_is_int(quota.left, 7, "and remains otherwise");
 }
 
 static void
@@ -180,7 +180,7 @@ test_throttled_delay(void)
 		   "while none has for 5 s, or ever, it goes on to double");
 	tap_ok(smf_retry_throttled_delay(9, 5, 0.5) == 10 && smf_retry_throttled_delay(1000000, HUGE_VAL, 0.5) == 10,
 		   "up to 20 s");
-	tap_ok(smf_retry_throttled_delay(7, 0, 0) == 0, "it may be nothing");
+	tap_ok(smf_retry_throttled_delay(7, 0, 0) == 0, "it may be zero");
 }
 
 int
@@ -208,15 +208,15 @@ main(void)
 	is_code("name#", "");
 	is_code("AnErrorCodeThatIsLongerThanTheBufferHere", "AnErrorCodeThatIsLongerThanTheB");
 	smf_error_code("abcdef", tiny, sizeof(tiny));
-	tap_is(tiny, "abc", "a code is cut to the space there is");
+	tap_is(tiny, "abc", "a code is truncated to the available space");
 
 	tap_ok(smf_retry_delay(2, 0.5) == 0.5, "the first retry waits up to 1 s");
 	tap_ok(smf_retry_delay(3, 0.5) == 1, "the second up to 2 s");
 	tap_ok(smf_retry_delay(4, 0.5) == 2, "the third up to 4 s");
 	tap_ok(smf_retry_delay(6, 0.5) == 8, "the fifth up to 16 s");
 	tap_ok(smf_retry_delay(7, 0.5) == 10, "the sixth, and all after it, up to 20 s");
-	tap_ok(smf_retry_delay(1000000, 0.5) == 10, "however many there are");
-	tap_ok(smf_retry_delay(5, 0) == 0, "the draw may be nothing");
+	tap_ok(smf_retry_delay(1000000, 0.5) == 10, "however many follow");
+	tap_ok(smf_retry_delay(5, 0) == 0, "the random number may be zero");
 	test_throttled_delay();
 	test_retry_after();
 	test_code_valid();

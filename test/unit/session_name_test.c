@@ -147,8 +147,8 @@ main(void)
 		for (int j = 0; j < LENGTH(likes); j++)
 			bad += !give(&named[count++], likes[i], likes[j]);
 	}
-	tap_is_int(bad, 0, "STS takes the names of all pairs that are alike");
-	tap_is_int(count_shared(named, count), 0, "no two of them have the same");
+	tap_is_int(bad, 0, "STS accepts the names of all pairs that are alike");
+	tap_is_int(count_shared(named, count), 0, "no two of them share a name");
 
 	bad = 0;
 	for (count = 0; count < RANDOM_PAIRS; count++)
@@ -160,8 +160,8 @@ main(void)
 		make_name(&seed, role);
 		bad += !give(&named[count], database, role);
 	}
-	tap_is_int(bad, 0, "STS takes the names of random pairs");
-	tap_is_int(count_shared(named, count), 0, "no two of them have the same");
+	tap_is_int(bad, 0, "STS accepts the names of random pairs");
+	tap_is_int(count_shared(named, count), 0, "no two of them share a name");
 	free(named);
 	return tap_end();
 }

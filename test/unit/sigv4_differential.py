@@ -2,7 +2,7 @@
 
 	sigv4_differential.py build/sigv4_driver
 
-Prints TAP.  Seeded: a difference comes again.
+Prints TAP.  Seeded, so a difference can be reproduced.
 """
 import random
 import subprocess
@@ -50,7 +50,7 @@ def body(rng):
 
 
 def spaced(rng, value):
-    """The value with blanks that the signature leaves out."""
+    """The value with extra blanks, which the signature leaves out."""
     return rng.choice(["", " ", "  \t"]) + value.replace(" ", rng.choice([" ", "   ", " \t "])) + rng.choice(["", "  "])
 
 

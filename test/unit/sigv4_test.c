@@ -45,7 +45,7 @@ test_stages(void)
 	char	   *canonical;
 	char	   *to_sign;
 
-	tap_ok(smf_sigv4_date(1440938160, date), "a time of our days has a date");
+	tap_ok(smf_sigv4_date(1440938160, date), "a present-day time has a date");
 	tap_is(date, "20150830T123600Z", "which is this one");
 	tap_ok(smf_sigv4_date(0, date) && strcmp(date, "19700101T000000Z") == 0, "so has the epoch");
 	tap_ok(!smf_sigv4_date(253402300800, date), "the year 10000 has none");
@@ -157,7 +157,7 @@ test_authorization(void)
 	header = smf_sigv4_authorization(&cache, &rotated, &suite_scope, &request);
 	smf_sigv4_cache_clear(&cache);
 	again = smf_sigv4_authorization(&cache, &rotated, &suite_scope, &request);
-	tap_is(header, again, "keys that look alike one behind the other are not mistaken");
+	tap_is(header, again, "keys whose concatenations are equal are not confused");
 	free(header);
 	free(again);
 
