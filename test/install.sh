@@ -34,10 +34,12 @@ fences() {
 		wanted' "$top/$1" | sed "s/\\b15\\b/$version/g"
 }
 
-# Run in $root the commands of a section of the page.
+# Run in $root the commands of a section of the page.  As in a container, nothing starts servers
+# here: before psql is what the page says of that.
 follow() {
-	local commands
-	commands=$(fences doc/install.md "$1" sh | sed 's|^su postgres -c psql$|& </root/typed.sql|')
+	local commands starts
+	starts=$(fences doc/install.md "Debian and Ubuntu" text | grep '^pg_ctlcluster .* start$')
+	commands=$(fences doc/install.md "$1" sh | sed "s|^su postgres -c psql\$|$starts; & </root/typed.sql|")
 	[ -n "$commands" ] || die "doc/install.md has no commands below \"$1\""
 	echo "--- $1"
 	inside "set -ex; export DEBIAN_FRONTEND=noninteractive; $commands" </dev/null
@@ -71,7 +73,7 @@ by_make() {
 	# what psql says, and what helps
 	refused 'role "root" does not exist' psql || return
 	refused 'Peer authentication failed for user "postgres"' "psql -U postgres" || return
-	inside "su postgres -c 'createuser --superuser root' && psql -d postgres -c 'TABLE aws.training_jobs LIMIT 0'" </dev/null || return
+	inside "su postgres -c 'createuser --superuser root' && psql -d postgres -c \"SELECT 'aws.training_jobs'::regclass\"" </dev/null || return
 	inside "pg_ctlcluster $version main stop" || return
 	refused 'No such file or directory' "su postgres -c psql" || return
 	inside "pg_ctlcluster $version main start" || return
