@@ -169,9 +169,9 @@ regression() {
 begin
 find_postgres
 export PG_CONFIG=$pg_bin/pg_config
-install_packages clang libclang-rt-dev
+install_packages clang libclang-rt-dev python3-yaml
 # pandas is large: for its suite only
-[ ${#names[@]} -gt 0 ] && [[ " ${names[*]} " != *" tools "* ]] || tools=(python3-{yaml,psycopg,psycopg2,sqlalchemy,pandas})
+[ ${#names[@]} -gt 0 ] && [[ " ${names[*]} " != *" tools "* ]] || tools=(python3-{psycopg,psycopg2,sqlalchemy,pandas})
 # not every release, nor every processor, has these
 for package in pg-bsd-indent "postgresql-$pg_version-cron" qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
 	gcc-s390x-linux-gnu libc6-dev-s390x-cross ${tools[@]+"${tools[@]}"}; do
@@ -246,6 +246,7 @@ tap attribute_model /usr/bin/python3 -B "$unit/attribute_model.py" "$unit/build/
 tap iam_policy /usr/bin/python3 -B "$top/test/tree/iam_policy.py" "$top"
 tap layers /usr/bin/python3 -B "$top/test/tree/layers.py" "$top"
 tap places /usr/bin/python3 -B "$top/test/tree/places.py" "$top"
+tap container /usr/bin/python3 -B "$top/test/tree/container.py" "$top"
 tap release /usr/bin/python3 -B "$top/test/tree/release.py" "$top"
 tap format /usr/bin/python3 -B "$top/test/tree/format.py" "$top"
 tap refusal /usr/bin/python3 -B "$top/test/tree/refusal.py" "$top"

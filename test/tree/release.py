@@ -103,6 +103,8 @@ def check_versions(meta):
         "debian/changelog": (found(packaged, "debian/changelog"), version),
         "CHANGELOG.md": (found(r"\A# Changelog\n\n## (\S+) \(", "CHANGELOG.md"), version),
     }
+    for path in ("docker/Dockerfile", "docker/Dockerfile.cloudnativepg"):
+        said[path] = found(r'org\.opencontainers\.image\.version="(.*)"$', path), version
     if (TOP / ".gitignore").exists():
         said[".gitignore"] = found(r"^/(sql/.*)$", ".gitignore"), script
     check(["%s: %s, not %s" % (where, is_said, meant) for where, (is_said, meant) in said.items() if is_said != meant],
