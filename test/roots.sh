@@ -1,4 +1,4 @@
-# Bare Debian systems, each in a directory: what test/matrix.sh and test/package.sh share.
+# Bare Debian systems, each in a directory: what test/matrix.sh, test/package.sh and test/image.sh share.
 #
 # Source it after lib.sh, with bash, as root, and call begin_roots in place of begin.
 # The roots lie below $work.  Each is a mount point, in which /proc and /dev are
