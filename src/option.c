@@ -711,7 +711,7 @@ check_keys(List *options)
 				 errmsg("invalid value for option \"%s\"", SMF_OPTION_SECRET_ACCESS_KEY),
 				 errhint("The value has the form of an access key id, which goes into aws_access_key_id. A secret access key has 40 characters.")));
 	if (key != NULL && smf_looks_like_access_key(key) &&
-		strncmp(key, SMF_TEMPORARY_KEY, strlen(SMF_TEMPORARY_KEY)) == 0 &&
+		smf_key_is(key, SMF_TEMPORARY_KEY) &&
 		smf_option_value(options, SMF_OPTION_SESSION_TOKEN) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -130,7 +130,7 @@ smf_has_outer_blank(const char *value)
 bool
 smf_looks_like_access_key(const char *value)
 {
-	return (strncmp(value, SMF_LASTING_KEY, 4) == 0 || strncmp(value, SMF_TEMPORARY_KEY, 4) == 0) &&
+	return (smf_key_is(value, SMF_LASTING_KEY) || smf_key_is(value, SMF_TEMPORARY_KEY)) &&
 		strlen(value) >= 16 &&
 		value[strspn(value, DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
 }
@@ -142,7 +142,7 @@ smf_looks_like_access_key(const char *value)
 bool
 smf_looks_like_secret_key(const char *value)
 {
-	return strlen(value) == 40 && smf_is_word(value, 40, 40, "+/");
+	return smf_is_word(value, 40, 40, "+/");
 }
 
 /*

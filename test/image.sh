@@ -57,7 +57,7 @@ make_base() {
 	local container data=/var/lib/postgresql/data volume=/var/lib/postgresql/data
 	make_root base "$1"
 	inside "apt-get update" >>"$log" 2>&1
-	version=$(inside "apt-cache depends postgresql" | sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p')
+	version=$(inside "apt-cache depends postgresql" | version_depended_on)
 	if [ "$version" -ge 18 ]; then
 		data=/var/lib/postgresql/$version/docker
 		volume=/var/lib/postgresql

@@ -107,7 +107,7 @@ for suite in "$@"; do
 		make_root "$suite-$way" "$suite"
 		echo 'APT::Get::Assume-Yes "true";' >"$root/etc/apt/apt.conf.d/assume-yes"
 		quietly inside "apt-get update"
-		version=$(inside "apt-cache depends postgresql" | sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1)
+		version=$(inside "apt-cache depends postgresql" | version_depended_on)
 		if "$way" >"$work/log" 2>&1; then
 			echo "$suite: $way passed" >>"$results"
 		else

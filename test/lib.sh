@@ -91,7 +91,12 @@ find_postgres() {
 }
 
 distribution_version() {
-	apt-cache depends postgresql 2>/dev/null | sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1
+	apt-cache depends postgresql 2>/dev/null | version_depended_on
+}
+
+# What "apt-cache depends postgresql" prints, as the version of Postgres.
+version_depended_on() {
+	sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1
 }
 
 # Install the packages named, and those that any build needs, as far as they are missing.

@@ -65,16 +65,6 @@ same_string(const char *one, const char *other)
 	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
 }
 
-/*
- * smf_key_is
- *		Does an access key id say that it is of this kind, one of the prefixes in the header?
- */
-bool
-smf_key_is(const char *access_key_id, const char *kind)
-{
-	return strncmp(access_key_id, kind, strlen(kind)) == 0;
-}
-
 /* What is wrong with keys that a service refuses: sentences with a blank at the end, or "". */
 static const char *
 fault_of(const AwsCredentials *credentials, KeyProblem problem, const char *region)

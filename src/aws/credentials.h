@@ -71,9 +71,15 @@ typedef struct CredentialNetwork
 	int64		clock_offset_s; /* the services' clock minus ours, as far as known */
 } CredentialNetwork;
 
+/* Does an access key id say that it is of this kind, one of the prefixes above? */
+static inline bool
+smf_key_is(const char *access_key_id, const char *kind)
+{
+	return strncmp(access_key_id, kind, strlen(kind)) == 0;
+}
+
 extern void smf_credentials_clear(AwsCredentials *credentials);
 extern bool smf_credentials_same(const AwsCredentials *one, const AwsCredentials *other);
-extern bool smf_key_is(const char *access_key_id, const char *kind);
 extern char *smf_credentials_remedy(const AwsCredentials *credentials, KeyProblem problem, const char *region);
 extern bool smf_credentials_refreshable(const CredentialConfig *config);
 extern void smf_credential_config_clear(CredentialConfig *config);

@@ -82,6 +82,22 @@ smf_columns_needed(const SmfColumn *columns, Bitmapset *attnums)
 }
 
 /*
+ * smf_column_attribute
+ *		The attribute that a column of a foreign table stands for, from its option or else from
+ *		its name; NULL if the catalogue has none.
+ *
+ * "*path" becomes the option's value, or NULL without the option, and "*rest" what follows
+ * the attribute in it, or NULL.
+ */
+const SmfAttribute *
+smf_column_attribute(Oid relid, Form_pg_attribute column, const char **path, const char **rest)
+{
+	*rest = NULL;
+	*path = smf_option_value(GetForeignColumnOptions(relid, column->attnum), "attribute");
+	return *path != NULL ? smf_attribute_by_path(*path, rest) : smf_attribute_by_column(NameStr(column->attname));
+}
+
+/*
  * smf_table_columns
  *		All columns of a foreign table, indexed by attribute number less one.
  *
@@ -100,8 +116,7 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 	{
 		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
 		SmfColumn  *column = &columns[i];
-		const char *option;
-		const char *rest = NULL;
+		const char *rest;
 
 		/* Columns without a value from us. */
 		if (att->attisdropped ||
@@ -122,20 +137,10 @@ smf_table_columns(Oid relid, TupleDesc tupdesc, const SmfSettings *settings)
 		}
 
 		/* The attribute, from the option or else from the column's name. */
-		option = smf_option_value(GetForeignColumnOptions(relid, att->attnum), "attribute");
-		if (option != NULL)
-		{
-			column->path = option;
-			column->top = smf_attribute_by_path(option, &rest);
-			column->attribute = rest == NULL ? column->top : NULL;
-		}
-		else
-		{
-			column->attribute = smf_attribute_by_column(column->name);
-			if (column->attribute == NULL)
-				raise_no_attribute(relid, column->name);
-			column->top = column->attribute;
-		}
+		column->top = smf_column_attribute(relid, att, &column->path, &rest);
+		if (column->top == NULL && column->path == NULL)
+			raise_no_attribute(relid, column->name);
+		column->attribute = rest == NULL ? column->top : NULL;
 
 		/* A catalogue entry has one path, however the option spells it. */
 		if (column->attribute != NULL)

@@ -51,6 +51,8 @@ typedef struct SmfNeeds
 	bool		read_tags;		/* tags are read, wherever they come from */
 } SmfNeeds;
 
+extern const SmfAttribute *smf_column_attribute(Oid relid, Form_pg_attribute column, const char **path,
+												const char **rest);
 extern SmfColumn *smf_table_columns(Oid relid, TupleDesc tupdesc,
 									const SmfSettings *settings);
 extern TableRef smf_table_ref(Relation relation, Index varno, const SmfSettings *settings);

@@ -18,10 +18,10 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/xact.h"
-#include "aws/mapping.h"
 #include "catalog/pg_class.h"
 #include "commands/comment.h"
-#include "fdw/scan.h"
+#include "fdw/column.h"
+#include "fdw/role.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
@@ -91,7 +91,7 @@ static bool
 is_ours(Relation relation)
 {
 	return relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE &&
-		GetFdwRoutineByRelId(RelationGetRelid(relation))->BeginForeignScan == sagemakerBeginForeignScan;
+		smf_server_is_ours(GetForeignServerIdByRelId(RelationGetRelid(relation)));
 }
 
 /* Raise 42809 unless a relation, which is no foreign table of ours, is a table or view of training jobs. */
@@ -122,15 +122,14 @@ check_shape(Relation relation)
 static const char *
 foreign_column_meaning(Oid relid, Form_pg_attribute column)
 {
-	const char *path = smf_option_value(GetForeignColumnOptions(relid, column->attnum), "attribute");
-	const char *rest = NULL;
+	const char *path;
+	const char *rest;
 	const SmfAttribute *attribute;
 
 	/* computed from other columns: no attribute, whatever its name */
 	if (column->attgenerated != '\0')
 		return NULL;
-	attribute = path != NULL ? smf_attribute_by_path(path, &rest) :
-		smf_attribute_by_column(NameStr(column->attname));
+	attribute = smf_column_attribute(relid, column, &path, &rest);
 	if (attribute == NULL)
 		return NULL;
 	if (rest != NULL)

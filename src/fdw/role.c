@@ -129,6 +129,16 @@ smf_role_of_scan(ForeignScanState *node)
 }
 
 /*
+ * smf_server_is_ours
+ *		Does a server belong to this wrapper?  Raises what Postgres says of one without a handler.
+ */
+bool
+smf_server_is_ours(Oid serverid)
+{
+	return GetFdwRoutineByServerId(serverid)->BeginForeignScan == sagemakerBeginForeignScan;
+}
+
+/*
  * smf_role_server
  *		Look up a server that was given to a function by name: it must belong to this
  *		wrapper, and the role must have USAGE on it.
@@ -141,7 +151,7 @@ smf_role_server(const char *server_name, Oid userid)
 
 	if (aclresult != ACLCHECK_OK)
 		aclcheck_error(aclresult, OBJECT_FOREIGN_SERVER, server->servername);
-	if (GetFdwRoutineByServerId(server->serverid)->BeginForeignScan != sagemakerBeginForeignScan)
+	if (!smf_server_is_ours(server->serverid))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("server \"%s\" is not a server of sagemaker_fdw", server_name),

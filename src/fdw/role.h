@@ -21,6 +21,7 @@ extern AwsClient *smf_role_price_client(const SmfSettings *settings, const char 
 										bool may_be_unusable);
 extern char *smf_role_endpoint(const SmfSettings *settings, Oid userid);
 extern Oid	smf_role_of_scan(ForeignScanState *node);
+extern bool smf_server_is_ours(Oid serverid);
 extern ForeignServer *smf_role_server(const char *server_name, Oid userid);
 
 #endif							/* SMF_ROLE_H */
